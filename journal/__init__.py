@@ -1,0 +1,94 @@
+"""The append-only store of seed events. Knows no domain, no Faker, no command line.
+
+The names below are the room's front door; everything else is its own business.
+"""
+
+from .batches import batched
+from .changes import Change, changes, key_of
+from .errors import (
+    BadInput,
+    Busy,
+    Damaged,
+    Misuse,
+    NotCanonical,
+    SeedJournalError,
+    TwoEventsOneKey,
+    Unavailable,
+    WrongSchema,
+)
+from .event import Canonical, Data, Event, Json, Key, KeyBytes, canonical_bytes, canonical_key, decode, encode, hash_event
+from .fold import Policy
+from .manifest import NodeHash, Root, Subtree
+from .runs import Inputs, Run, all_runs, before, find_run, newest, newest_of_each
+from .sealing import Sealed, record, reuse
+from .spool import Spool
+from .store.contents import Content, contents, journal_id, provenance, read_manifest
+from .store.database import DEFAULT_WAIT, Database, open_database
+from .store.dialects import verbs
+from .store.schema import JOURNAL as JOURNAL_HISTORY
+from .store.schema import History, ensure, is_present, migrate, run_migrations
+from .vocabulary import ENGINEERING, Field, Kind, Reference, Type, Vocabulary, referred_key
+
+__all__ = [
+    "DEFAULT_WAIT",
+    "ENGINEERING",
+    "JOURNAL_HISTORY",
+    "BadInput",
+    "Busy",
+    "Canonical",
+    "Change",
+    "Content",
+    "Damaged",
+    "Data",
+    "Database",
+    "Event",
+    "Field",
+    "History",
+    "Inputs",
+    "Json",
+    "Key",
+    "KeyBytes",
+    "Kind",
+    "Misuse",
+    "NodeHash",
+    "NotCanonical",
+    "Policy",
+    "Reference",
+    "Root",
+    "Run",
+    "Sealed",
+    "SeedJournalError",
+    "Spool",
+    "Subtree",
+    "TwoEventsOneKey",
+    "Type",
+    "Unavailable",
+    "Vocabulary",
+    "WrongSchema",
+    "all_runs",
+    "batched",
+    "before",
+    "canonical_bytes",
+    "canonical_key",
+    "changes",
+    "contents",
+    "decode",
+    "encode",
+    "ensure",
+    "find_run",
+    "hash_event",
+    "is_present",
+    "journal_id",
+    "key_of",
+    "migrate",
+    "newest",
+    "newest_of_each",
+    "open_database",
+    "provenance",
+    "read_manifest",
+    "record",
+    "referred_key",
+    "reuse",
+    "run_migrations",
+    "verbs",
+]

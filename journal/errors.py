@@ -1,0 +1,87 @@
+"""Errors that carry facts and a hint.
+
+One base class and a handful of kinds. Which exit code a kind ends in is decided in one place, the command line.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SeedJournalError(Exception):
+    """What failed, which thing, and what to do next.
+
+    `kind` names the sort of failure for programs; `hint` is the way out for people.
+    """
+
+    kind: ClassVar[str] = "error"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Misuse(SeedJournalError):
+    """The call was wrong: a bad option, an unknown project, a run that does not exist."""
+
+    kind = "usage"
+
+
+class BadInput(SeedJournalError):
+    """A source or a setting holds something that cannot be right; nothing was recorded."""
+
+    kind = "input"
+
+
+class NotCanonical(BadInput):
+    """A value has no canonical form: a float, a naive time, a NUL, a lone surrogate, an integer beyond 2^53 - 1."""
+
+    kind = "not_canonical"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"{path}: {reason}",
+            "canonical content is text, booleans, null, integers within ±(2^53 - 1), and lists and objects of these; "
+            "write decimals, instants and dates as text",
+        )
+        self.path = path
+
+
+class TwoEventsOneKey(BadInput):
+    """A run stated one entity twice; a manifest holds at most one event a key."""
+
+    kind = "two_events_one_key"
+
+    def __init__(self, kind: str, key: bytes, first: bytes, second: bytes) -> None:
+        super().__init__(
+            f"{kind} {key.decode()} was stated twice in one run: {first.hex()[:12]} and {second.hex()[:12]}",
+            "a run holds one event for each entity; look for the entity twice in the source",
+        )
+
+
+class Unavailable(SeedJournalError):
+    """A database or a file that is needed cannot be used."""
+
+    kind = "unavailable"
+
+
+class Busy(Unavailable):
+    """Another process holds what this one needs, and the wait is over."""
+
+    kind = "busy"
+
+
+class WrongSchema(Unavailable):
+    """A database's tables are absent, older or newer than this version's, or somebody else's."""
+
+    kind = "schema"
+
+
+class Damaged(Unavailable):
+    """A journal refers to something that it does not hold."""
+
+    kind = "damaged"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "run `seedjournal verify` to see everything that is wrong with this journal")

@@ -1,0 +1,144 @@
+"""An event, its canonical bytes and its hash: the identity everything else rests on.
+
+Canonical bytes are JSON with sorted ASCII keys, UTF-8, no whitespace and no floats, which in this domain is RFC 8785.
+The hash is SHA-256 over a format tag and those bytes. Both are a format: what is written today must be read for ever,
+so golden tests pin them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NewType, TypeAlias
+
+import orjson
+
+from .errors import NotCanonical
+
+EventHash = NewType("EventHash", bytes)
+KeyBytes = NewType("KeyBytes", bytes)
+
+Scalar: TypeAlias = str | int | bool | None
+Json: TypeAlias = Scalar | list["Json"] | dict[str, "Json"]
+Key: TypeAlias = Mapping[str, str | int]
+Data: TypeAlias = Mapping[str, Json]
+
+EVENT_TAG = b"seedjournal:event:1\n"
+LARGEST_INTEGER = 2**53 - 1
+
+_SCALARS = frozenset((str, int, bool, type(None)))
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One immutable statement of an entity's content.
+
+    `key` is what identifies the entity in the world, never a surrogate id; `data` is its whole content.
+    """
+
+    project: str
+    kind: str
+    key: Key
+    data: Data
+
+
+class Canonical(NamedTuple):
+    """An event made ready for the journal: where it sorts, its identity, and its bytes."""
+
+    kind: str
+    key: KeyBytes
+    hash: EventHash
+    event: bytes
+
+
+def canonical_bytes(value: Any, path: str = "value") -> bytes:
+    """The one byte string for `value`: RFC 8785, without floats.
+
+    Raises NotCanonical with the path of the offending field.
+    """
+    _refuse(value, path)
+    return _dump(value, path)
+
+
+def canonical_key(key: Key) -> KeyBytes:
+    """A natural key as bytes: what manifests sort by, in every database the same."""
+    return KeyBytes(_dump(key, "key"))
+
+
+def encode(event: Event) -> Canonical:
+    """The event's canonical bytes and hash.
+
+    Content that is plain is written at once; anything else is searched for the field to blame.
+    """
+    data, key = event.data, event.key
+    for name, value in data.items():
+        if value.__class__ not in _SCALARS or not name.isascii():
+            _refuse(data, "data")
+            break
+    for name, part in key.items():
+        if (part.__class__ is not str and part.__class__ is not int) or not name.isascii():
+            raise NotCanonical(f"key.{name}", f"a natural key is made of text and integers, not {part!r}")
+    key_bytes = canonical_key(key)
+    text = b'{"data":%b,"key":%b,"kind":%b,"project":%b}' % (
+        _dump(data, "data"),
+        key_bytes,
+        _dump(event.kind, "kind"),
+        _dump(event.project, "project"),
+    )
+    return Canonical(event.kind, key_bytes, hash_event(text), text)
+
+
+def decode(text: bytes | str) -> Event:
+    """The event that canonical text states."""
+    parts = orjson.loads(text)
+    return Event(project=parts["project"], kind=parts["kind"], key=parts["key"], data=parts["data"])
+
+
+def hash_event(text: bytes) -> EventHash:
+    """SHA-256 over the format tag and an event's canonical bytes."""
+    return EventHash(hashlib.sha256(EVENT_TAG + text).digest())
+
+
+def _dump(value: Any, path: str) -> bytes:
+    try:
+        text = orjson.dumps(value, option=_OPTIONS)
+    except orjson.JSONEncodeError as error:
+        _refuse(value, path)
+        raise NotCanonical(path, str(error)) from error
+    if b"\\u0000" in text:  # also matches an escaped backslash before u0000, which the search then clears
+        _refuse(value, path)
+    return text
+
+
+def _refuse(value: Any, path: str) -> None:
+    """Raise NotCanonical for the first part of `value` that has no canonical form."""
+    if value is None or value is True or value is False:
+        return
+    kind = value.__class__
+    if kind is int:
+        if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+            raise NotCanonical(path, f"the integer {value} is beyond ±(2^53 - 1)")
+    elif kind is str:
+        _refuse_text(value, path)
+    elif kind is list:
+        for index, item in enumerate(value):
+            _refuse(item, f"{path}[{index}]")
+    elif kind is dict:
+        for name, item in value.items():
+            if name.__class__ is not str or not name.isascii():
+                raise NotCanonical(path, f"the name {name!r} is not ASCII text")
+            _refuse_text(name, path)
+            _refuse(item, f"{path}.{name}")
+    else:
+        raise NotCanonical(path, f"{value!r} is a {kind.__name__}")
+
+
+def _refuse_text(value: str, path: str) -> None:
+    if "\0" in value:
+        raise NotCanonical(path, "the text holds a NUL character, which PostgreSQL cannot store")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonical(path, f"the text holds a lone surrogate at position {error.start}") from error

@@ -1,0 +1,182 @@
+"""Runs: what was recorded, from which inputs, and how people name one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NewType
+
+import orjson
+from sqlalchemy import Connection, Row, func, insert, select
+
+from .errors import Misuse
+from .fold import Policy
+from .manifest import NodeHash
+from .tables import RUNS
+
+RunNumber = NewType("RunNumber", int)
+
+_SEAL_TAG = b"seedjournal:run:1\n"
+_SHORTEST_ROOT = 7
+_LONGEST_NUMBER = 18  # digits that any 64-bit integer holds
+COUNTS = ("total", "added", "changed", "removed", "unchanged", "kept")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Everything that a run depends on.
+
+    `values` is shown to people and compared between runs: source, seed, as-of, window, settings, versions. `window`
+    tells that the run states only a part of its source. `fingerprint` digests all of it and the source's content.
+    """
+
+    project: str
+    namespace: str
+    policies: Mapping[str, Policy]
+    fresh: bool
+    window: bool
+    values: Mapping[str, Any]
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One sealed record of one project.
+
+    `counts` holds, by kind, the six counts that people are shown, `appended`, and under `kept_fields` the fields in
+    which kept content differs from the run's.
+    """
+
+    run: RunNumber
+    project: str
+    namespace: str
+    root: NodeHash
+    state: NodeHash
+    fingerprint: bytes
+    inputs: Mapping[str, Any]
+    counts: Mapping[str, Any]
+    sealed_at: str
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """The policies that the run's state was folded by."""
+        return {kind: Policy(name) for kind, name in self.inputs["policies"].items()}
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """The six counts over all kinds."""
+        return {name: sum(kind[name] for kind in self.counts["kinds"].values()) for name in COUNTS}
+
+
+def newest(connection: Connection, project: str) -> Run | None:
+    """The project's last run."""
+    row = connection.execute(select(RUNS).where(RUNS.c.project == project).order_by(RUNS.c.run.desc()).limit(1)).first()
+    return _run(row) if row else None
+
+
+def newest_of_each(connection: Connection) -> dict[str, Run]:
+    """Every project's last run, by project."""
+    last = select(func.max(RUNS.c.run)).group_by(RUNS.c.project)
+    return {row.project: _run(row) for row in connection.execute(select(RUNS).where(RUNS.c.run.in_(last)).order_by(RUNS.c.project))}
+
+
+def all_runs(connection: Connection, project: str | None = None) -> list[Run]:
+    """The journal's runs, or a project's, in order."""
+    query = select(RUNS).order_by(RUNS.c.run)
+    return [_run(row) for row in connection.execute(query if project is None else query.where(RUNS.c.project == project))]
+
+
+def with_fingerprint(connection: Connection, project: str, fingerprint: bytes) -> Run | None:
+    """The project's last run that was made from exactly these inputs."""
+    query = select(RUNS).where(RUNS.c.project == project, RUNS.c.fingerprint == fingerprint)
+    row = connection.execute(query.order_by(RUNS.c.run.desc()).limit(1)).first()
+    return _run(row) if row else None
+
+
+def before(connection: Connection, run: Run) -> Run | None:
+    """The project's run before this one."""
+    query = select(RUNS).where(RUNS.c.project == run.project, RUNS.c.run < run.run)
+    row = connection.execute(query.order_by(RUNS.c.run.desc()).limit(1)).first()
+    return _run(row) if row else None
+
+
+def find_run(connection: Connection, name: str) -> Run:
+    """The run that people name: a number, a root's prefix of 7 or more, `PROJECT@latest` or `PROJECT@-N`.
+
+    A root that several runs share means the newest of them. Raises Misuse where there is none.
+    """
+    if name.isascii() and name.isdigit():
+        if len(name) <= _LONGEST_NUMBER:
+            row = connection.execute(select(RUNS).where(RUNS.c.run == int(name))).first()
+            if row:
+                return _run(row)
+        raise Misuse(f"there is no run {name}", "`seedjournal log` lists the runs")
+    if "@" in name:
+        return _of_project(connection, *name.rsplit("@", 1))
+    if len(name) >= _SHORTEST_ROOT and re.fullmatch("[0-9a-f]+", name):
+        runs = [run for run in all_runs(connection) if run.root.hex().startswith(name)]
+        if len({run.root for run in runs}) > 1:
+            raise Misuse(f"{name} begins several roots", "give more of the root")
+        if runs:
+            return runs[-1]
+    raise Misuse(
+        f"there is no run {name!r}",
+        "a run is its number, 7 or more characters of its root, PROJECT@latest or PROJECT@-N; "
+        "`seedjournal log` lists the runs",
+    )
+
+
+def _of_project(connection: Connection, project: str, which: str) -> Run:
+    runs = all_runs(connection, project)
+    back = 0 if which == "latest" else int(which[1:]) if re.fullmatch("-[0-9]{1,9}", which) else None
+    if back is None:
+        raise Misuse(f"{project}@{which} names no run", f"write {project}@latest or {project}@-1, @-2, …")
+    if not runs:
+        raise Misuse(f"project {project!r} has no run in this journal", "`seedjournal log` lists the runs")
+    if back >= len(runs):
+        raise Misuse(f"project {project!r} has {len(runs)} runs, too few for @-{back}", "`seedjournal log` lists them")
+    return runs[-1 - back]
+
+
+def next_number(connection: Connection) -> RunNumber:
+    """The number for the run about to be sealed; needs the write lock."""
+    return RunNumber(int(connection.execute(select(func.coalesce(func.max(RUNS.c.run), 0))).scalar_one()) + 1)
+
+
+def add(connection: Connection, run: Run) -> None:
+    """Store a run; it exists once the caller's transaction is committed."""
+    connection.execute(insert(RUNS).values(**_columns(run), seal=seal_of(run)))
+
+
+def seal_of(run: Run) -> bytes:
+    """SHA-256 over all that a run's row says."""
+    text = orjson.dumps([_columns(run)[field.name] for field in fields(Run)], default=bytes.hex)
+    return hashlib.sha256(_SEAL_TAG + text).digest()
+
+
+def stored_seals(connection: Connection) -> dict[RunNumber, bytes]:
+    """The seals as they were stored."""
+    return {RunNumber(number): bytes(seal) for number, seal in connection.execute(select(RUNS.c.run, RUNS.c.seal))}
+
+
+def _columns(run: Run) -> dict[str, Any]:
+    row = {field.name: getattr(run, field.name) for field in fields(Run)}
+    for name in ("inputs", "counts"):
+        row[name] = orjson.dumps(row[name], option=orjson.OPT_SORT_KEYS).decode()
+    return row
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        run=RunNumber(row.run),
+        project=row.project,
+        namespace=row.namespace,
+        root=NodeHash(bytes(row.root)),
+        state=NodeHash(bytes(row.state)),
+        fingerprint=bytes(row.fingerprint),
+        inputs=orjson.loads(row.inputs),
+        counts=orjson.loads(row.counts),
+        sealed_at=row.sealed_at,
+    )

@@ -1,0 +1,323 @@
+"""From sorted events to a sealed run.
+
+Events and nodes are appended in short transactions under the write lock, children before parents: whoever finds a node
+may rely on all below it, and a recording that dies leaves at most unreferenced rows, which the next one finds and uses.
+The run itself is one row in one transaction, and exists from its commit on.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from .batches import batched
+from .changes import changes, key_of
+from .errors import Damaged, Misuse
+from .event import decode
+from .fold import Policy, overlay, stands
+from .manifest import LEAF, EventId, Node, Root, Subtree, Tree, events_below, make_root
+from .runs import COUNTS, Inputs, Run, add, newest, newest_of_each, next_number, with_fingerprint
+from .spool import Entry, Spool
+from .store.contents import (
+    Content,
+    append_events,
+    append_leaf_nodes,
+    append_upper_nodes,
+    contents,
+    event_ids,
+    known_nodes,
+    node_reader,
+    read_manifest,
+)
+from .store.database import Database
+
+_EVENTS_AT_ONCE = 40_000
+
+Texts = Callable[[Sequence[int]], Mapping[int, tuple[bytes, str]]]
+Tell = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A run that now exists: how many journal rows it added, and the project's run before it."""
+
+    run: Run
+    appended: int
+    reused: bool
+    previous: Run | None
+
+
+def record(database: Database, inputs: Inputs, spool: Spool, tell: Tell = lambda _: None) -> Sealed:
+    """Append what is new of the spooled events, and seal a run over all of them.
+
+    `tell` is called with how many events were dealt with, from time to time.
+    """
+    with database.read() as connection:
+        _check_namespace(connection, inputs)
+    root, appended = _store(database, spool.entries(), spool.texts, tell)
+    return _seal(database, inputs, root, spool.entries, appended=appended, reused=False)
+
+
+def reuse(database: Database, inputs: Inputs) -> Sealed | None:
+    """Seal a run over what the same inputs gave before, without simulating; None where they never were recorded."""
+    with database.read() as connection:
+        _check_namespace(connection, inputs)
+        earlier = with_fingerprint(connection, inputs.project, inputs.fingerprint)
+        if earlier is None:
+            return None
+        root = read_manifest(connection, earlier.root)
+    return _seal(database, inputs, root, lambda: _entries(database, root), appended=0, reused=True)
+
+
+def _entries(database: Database, root: Root) -> Iterator[Entry]:
+    """A stored manifest's entries, in order; a transaction a piece, so that no writer waits for the whole."""
+    for kind, subtree in root.kinds.items():
+        with database.read() as connection:
+            ids = array("q", (event for leaf in events_below(subtree.top, node_reader(connection)) for event in leaf))
+        for batch in batched(ids, _EVENTS_AT_ONCE):
+            with database.read() as connection:
+                rows = contents(connection, [EventId(number) for number in batch])
+            for row in rows:
+                yield _entry(kind, row)
+
+
+def _entry(kind: str, content: Content) -> Entry:
+    return Entry(kind, key_of(content.text), content.hash, content.id)
+
+
+def _store(database: Database, entries: Iterable[Entry], texts: Texts, tell: Tell) -> tuple[Root, int]:
+    """Build a manifest from scratch and store what the journal lacks of it; the root, and how many events were added."""
+    appended = 0
+    upper: list[Node] = []
+    trees: dict[str, Subtree] = {}
+    leaves: list[tuple[Node, list[Entry]]] = []
+    waiting = 0
+    for nodes, rows, finished in _grow(entries):
+        for node in nodes:
+            if node.level == LEAF:
+                leaves.append((node, rows))
+                waiting += len(rows)
+            else:
+                upper.append(node)
+        trees.update(finished)
+        if waiting >= _EVENTS_AT_ONCE:
+            appended += _append(database, leaves, texts)
+            tell(waiting)
+            leaves, waiting = [], 0
+    appended += _append(database, leaves, texts)
+    tell(waiting)
+    root = make_root(trees)
+    with database.read() as connection:
+        known = known_nodes(connection, [root.hash])
+    if not known:
+        with database.write() as connection:
+            append_upper_nodes(connection, upper, root)
+    return root, appended
+
+
+def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], dict[str, Subtree]]]:
+    """The manifest's nodes as they are completed: with a leaf its entries, with a kind's last nodes its subtree."""
+    kind = ""
+    tree = Tree()
+    rows: list[Entry] = []
+    for entry in entries:
+        if entry.kind != kind:
+            if kind:
+                nodes, subtree = tree.close()
+                yield nodes, rows, {kind: subtree}
+            kind, tree, rows = entry.kind, Tree(), []
+        rows.append(entry)
+        if done := tree.add(entry.hash):
+            yield done, rows, {}
+            rows = []
+    if kind:
+        nodes, subtree = tree.close()
+        yield nodes, rows, {kind: subtree}
+
+
+def _append(database: Database, leaves: Sequence[tuple[Node, list[Entry]]], texts: Texts) -> int:
+    """Add the leaves that the journal lacks and their events; how many events were added."""
+    if not leaves:
+        return 0
+    with database.read() as connection:
+        known = known_nodes(connection, [leaf.hash for leaf, _ in leaves])
+    missing = [(leaf, rows) for leaf, rows in leaves if leaf.hash not in known]
+    if not missing:
+        return 0
+    with database.write() as connection:
+        known = known_nodes(connection, [leaf.hash for leaf, _ in missing])
+        missing = [(leaf, rows) for leaf, rows in missing if leaf.hash not in known]
+        ids = event_ids(connection, [row.hash for _, rows in missing for row in rows])
+        new = [row for _, rows in missing for row in rows if row.hash not in ids]
+        told = texts([row.place for row in new])
+        numbers = append_events(
+            connection, [(row.hash, told[row.place][0].decode(), told[row.place][1]) for row in new]
+        )
+        ids.update(zip((row.hash for row in new), numbers, strict=True))
+        append_leaf_nodes(connection, [leaf for leaf, _ in missing], ids)
+    return len(numbers)
+
+
+def _seal(
+    database: Database,
+    inputs: Inputs,
+    root: Root,
+    entries: Callable[[], Iterable[Entry]],
+    *,
+    appended: int,
+    reused: bool,
+) -> Sealed:
+    """Fold the state and add the run, again if another run of the project was sealed meanwhile."""
+    while True:
+        with database.read() as connection:
+            previous = newest(connection, inputs.project)
+            counts, standing = _compare(connection, inputs, previous, root)
+        state = _fold(database, inputs, previous, root, entries, standing)
+        with database.write() as connection:
+            now = newest(connection, inputs.project)
+            if (now.run if now else None) != (previous.run if previous else None):
+                continue
+            _check_namespace(connection, inputs)
+            run = Run(
+                run=next_number(connection),
+                project=inputs.project,
+                namespace=inputs.namespace,
+                root=root.hash,
+                state=state.hash,
+                fingerprint=inputs.fingerprint,
+                inputs={
+                    **inputs.values,
+                    "policies": {kind: str(policy) for kind, policy in inputs.policies.items()},
+                    "fresh": inputs.fresh,
+                    "window": inputs.window,
+                },
+                counts={**counts, "appended": appended},
+                sealed_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            )
+            add(connection, run)
+        return Sealed(run=run, appended=appended, reused=reused, previous=previous)
+
+
+def _check_namespace(connection: Connection, inputs: Inputs) -> None:
+    """Raise Misuse where the project would take another's name for its keys, or change its own without `fresh`."""
+    for project, run in newest_of_each(connection).items():
+        if project != inputs.project and run.namespace == inputs.namespace:
+            raise Misuse(
+                f"project {project!r} already has the team slug {inputs.namespace!r}",
+                "give this project another one: --set team_slug=…",
+            )
+        if project == inputs.project and run.namespace != inputs.namespace and not inputs.fresh:
+            raise Misuse(
+                f"project {project!r} was recorded with the team slug {run.namespace!r}, not {inputs.namespace!r}",
+                "keep the slug, or start the project's state anew with --fresh",
+            )
+
+
+def _compare(
+    connection: Connection, inputs: Inputs, previous: Run | None, root: Root
+) -> tuple[dict[str, object], list[Entry]]:
+    """The run's counts against the previous run, and the entries of the previous state that stand against this run."""
+    last = read_manifest(connection, previous.root).kinds if previous else {}
+    before = read_manifest(connection, previous.state).kinds if previous and not inputs.fresh else {}
+    kinds: dict[str, dict[str, int]] = {}
+    kept_fields: dict[str, list[str]] = {}
+    standing: list[Entry] = []
+    for kind in sorted(root.kinds.keys() | last.keys() | before.keys()):
+        now = root.kinds.get(kind)
+        count = dict.fromkeys(COUNTS, 0)
+        _count(connection, last.get(kind), now, count)
+        fields: set[str] = set()
+        policy = inputs.policies.get(kind, Policy.UPSERT)
+        standing.extend(_standing(connection, kind, policy, before.get(kind), now, count, fields))
+        if now or last.get(kind):
+            kinds[kind] = count
+        if fields:
+            kept_fields[kind] = sorted(fields)
+    return {"kinds": kinds, "kept_fields": kept_fields}, standing
+
+
+def _count(connection: Connection, last: Subtree | None, now: Subtree | None, count: dict[str, int]) -> None:
+    count["total"] = now.count if now else 0
+    if last is None or now is None:
+        count["added"] = now.count if now else 0
+        count["removed"] = last.count if last else 0
+        return
+    for change in changes(connection, last.top, now.top):
+        name = "added" if change.before is None else "removed" if change.now is None else "changed"
+        count[name] += 1
+    count["unchanged"] = now.count - count["added"] - count["changed"]
+
+
+def _standing(
+    connection: Connection,
+    kind: str,
+    policy: Policy,
+    before: Subtree | None,
+    now: Subtree | None,
+    count: dict[str, int],
+    fields: set[str],
+) -> Iterator[Entry]:
+    """The entries of the state that the policy lets stand, counting what is kept against the run, and its fields."""
+    if before is None or policy is Policy.EXACT:
+        return
+    for change in changes(connection, before.top, now.top if now else None):
+        stood = stands(policy, before=change.before, now=change.now)
+        if stood is None or stood is change.now:
+            continue
+        if change.now is not None:
+            count["kept"] += 1
+            old, new = decode(stood.text).data, decode(change.now.text).data
+            fields.update(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+        yield Entry(kind, change.key, stood.hash, stood.id)
+
+
+def _fold(
+    database: Database,
+    inputs: Inputs,
+    previous: Run | None,
+    root: Root,
+    entries: Callable[[], Iterable[Entry]],
+    standing: list[Entry],
+) -> Root:
+    """The state's manifest, stored: the run's where nothing else stands."""
+    if not standing:
+        return root
+    if previous and previous.root == root.hash and previous.policies == inputs.policies:
+        with database.read() as connection:
+            return read_manifest(connection, previous.state)
+    state, _ = _store(database, overlay(entries(), standing), _all_known, lambda _: None)
+    return state
+
+
+def _all_known(places: Sequence[int]) -> Mapping[int, tuple[bytes, str]]:
+    if places:
+        raise Damaged(f"{len(places)} events of the previous state are not in the journal")
+    return {}
+
+
+def fold_root(
+    connection: Connection, policies: Mapping[str, Policy], before: Root | None, run: Root
+) -> Root:
+    """The state that should follow from a state and a run, built anew without storing anything: what verify checks."""
+    trees: dict[str, Subtree] = {}
+    read = node_reader(connection)
+    for kind in sorted(run.kinds.keys() | (before.kinds.keys() if before else set())):
+        old, now = (before.kinds.get(kind) if before else None), run.kinds.get(kind)
+        policy = policies.get(kind, Policy.UPSERT)
+        standing = list(_standing(connection, kind, policy, old, now, dict.fromkeys(COUNTS, 0), set()))
+        if not standing:
+            if now:
+                trees[kind] = now
+            continue
+        tree = Tree()
+        entries = (
+            _entry(kind, content) for leaf in events_below(now.top if now else None, read) for content in contents(connection, leaf)
+        )
+        for entry in overlay(entries, standing):
+            tree.add(entry.hash)
+        trees[kind] = tree.close()[1]
+    return make_root(trees)

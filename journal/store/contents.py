@@ -1,0 +1,161 @@
+"""The journal's queries: one named function each. The caller owns the transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from ..batches import batched
+from ..errors import Damaged
+from ..event import EventHash
+from ..manifest import LEAF, ROOT, EventId, Node, NodeHash, ReadNodes, Root, StoredNode, read_root, root_text
+from ..tables import EVENTS, JOURNAL, NODES
+from .dialects import verbs
+
+_PROBE = 10_000
+_HASH = 32
+
+
+class Content(NamedTuple):
+    """An event as the journal holds it."""
+
+    id: EventId
+    hash: EventHash
+    text: str
+
+
+def journal_id(connection: Connection) -> str:
+    """The random id that this journal was given when it was made."""
+    return str(connection.execute(select(JOURNAL.c.id)).scalar_one())
+
+
+def event_ids(connection: Connection, hashes: Collection[bytes]) -> dict[bytes, EventId]:
+    """Which of these events the journal holds, and under which ids."""
+    found: dict[bytes, EventId] = {}
+    for batch in batched(hashes, _PROBE):
+        query = select(EVENTS.c.hash, EVENTS.c.id).where(verbs(connection).among(EVENTS.c.hash, batch))
+        found.update((bytes(hashed), EventId(number)) for hashed, number in connection.execute(query))
+    return found
+
+
+def contents(connection: Connection, ids: Sequence[EventId]) -> list[Content]:
+    """These events in this order; raises Damaged for one that is not there."""
+    found: dict[int, Content] = {}
+    for batch in batched(ids, _PROBE):
+        query = select(EVENTS.c.id, EVENTS.c.hash, EVENTS.c.event).where(verbs(connection).among(EVENTS.c.id, batch))
+        for number, hashed, text in connection.execute(query):
+            found[number] = Content(EventId(number), EventHash(bytes(hashed)), text)
+    try:
+        return [found[number] for number in ids]
+    except KeyError as error:
+        raise Damaged(f"a manifest names event {error.args[0]}, which the journal does not hold") from None
+
+
+def provenance(connection: Connection, event: EventId) -> str:
+    """What made the event when it was first appended."""
+    return str(connection.execute(select(EVENTS.c.provenance).where(EVENTS.c.id == event)).scalar_one())
+
+
+def append_events(connection: Connection, rows: Sequence[tuple[bytes, str, str]]) -> list[EventId]:
+    """Add events (hash, text, provenance) that are not there yet; their ids, in the same order.
+
+    Needs the write lock: ids are the greatest so far plus one.
+    """
+    first = int(connection.execute(select(func.coalesce(func.max(EVENTS.c.id), 0))).scalar_one()) + 1
+    numbered = [(first + offset, *row) for offset, row in enumerate(rows)]
+    verbs(connection).insert_rows(connection, EVENTS, ("id", "hash", "event", "provenance"), numbered)
+    return [EventId(row[0]) for row in numbered]
+
+
+def known_nodes(connection: Connection, hashes: Collection[bytes]) -> set[bytes]:
+    """Which of these nodes the journal holds; whoever finds a node may rely on everything below it."""
+    found: set[bytes] = set()
+    for batch in batched(hashes, _PROBE):
+        query = select(NODES.c.hash).where(verbs(connection).among(NODES.c.hash, batch))
+        found.update(bytes(hashed) for (hashed,) in connection.execute(query))
+    return found
+
+
+def append_leaf_nodes(connection: Connection, leaves: Iterable[Node], ids: Mapping[bytes, EventId]) -> None:
+    """Add leaves that are not there yet; `ids` tells their events' ids."""
+    rows = [(leaf.hash, LEAF, pack_ids([ids[event] for event in leaf.children])) for leaf in leaves]
+    verbs(connection).insert_rows(connection, NODES, ("hash", "level", "payload"), rows)
+
+
+def append_upper_nodes(connection: Connection, nodes: Iterable[Node], root: Root) -> None:
+    """Add the inner nodes and the root that are not there yet."""
+    rows = {node.hash: (node.hash, node.level, b"".join(node.children)) for node in nodes}
+    rows[root.hash] = (root.hash, ROOT, root_text(root.kinds))
+    known = known_nodes(connection, list(rows))
+    new = [row for hashed, row in rows.items() if hashed not in known]
+    verbs(connection).insert_rows(connection, NODES, ("hash", "level", "payload"), new)
+
+
+def node_reader(connection: Connection) -> ReadNodes:
+    """How manifests are walked in this journal; raises Damaged for a node that is not there."""
+
+    def read(hashes: Collection[NodeHash]) -> Mapping[NodeHash, StoredNode]:
+        found: dict[NodeHash, StoredNode] = {}
+        for batch in batched(hashes, _PROBE):
+            query = select(NODES.c.hash, NODES.c.level, NODES.c.payload).where(
+                verbs(connection).among(NODES.c.hash, batch)
+            )
+            for hashed, level, payload in connection.execute(query):
+                found[NodeHash(bytes(hashed))] = _stored(level, bytes(payload))
+        for hashed in hashes:
+            if hashed not in found:
+                raise Damaged(f"a manifest names node {hashed.hex()[:12]}, which the journal does not hold")
+        return found
+
+    return read
+
+
+def read_manifest(connection: Connection, root: bytes) -> Root:
+    """The root node of that hash; raises Damaged where there is none."""
+    payload = connection.execute(select(NODES.c.payload).where(NODES.c.hash == root, NODES.c.level == ROOT)).scalar()
+    if payload is None:
+        raise Damaged(f"a run names manifest {root.hex()[:12]}, which the journal does not hold")
+    return read_root(bytes(payload))
+
+
+def _stored(level: int, payload: bytes) -> StoredNode:
+    if level == LEAF:
+        return StoredNode(level, unpack_ids(payload), ())
+    children = [NodeHash(payload[at : at + _HASH]) for at in range(0, len(payload), _HASH)]
+    return StoredNode(level, (), children)
+
+
+def pack_ids(ids: Iterable[int]) -> bytes:
+    """Event ids as zigzag varints of differences: about a byte an event where they were appended together.
+
+    >>> unpack_ids(pack_ids([7, 8, 9, 3, 1_000_000]))
+    [7, 8, 9, 3, 1000000]
+    """
+    packed = bytearray()
+    before = 0
+    for number in ids:
+        step = number - before
+        before = number
+        rest = step << 1 if step >= 0 else (-step << 1) - 1
+        while rest > 0x7F:
+            packed.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        packed.append(rest)
+    return bytes(packed)
+
+
+def unpack_ids(payload: bytes) -> list[EventId]:
+    """The event ids that `pack_ids` packed."""
+    ids: list[EventId] = []
+    before = rest = shift = 0
+    for byte in payload:
+        rest |= (byte & 0x7F) << shift
+        if byte & 0x80:
+            shift += 7
+            continue
+        before += rest >> 1 if not rest & 1 else -((rest + 1) >> 1)
+        ids.append(EventId(before))
+        rest = shift = 0
+    return ids

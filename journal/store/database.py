@@ -1,0 +1,159 @@
+"""Opening a database, and the two kinds of transaction: one that reads and one that writes.
+
+`engine.begin()` stands here alone; everything else is given a connection, and its caller owns the transaction. A
+writing transaction holds the database's write lock from its first statement, so that writers take turns and none of
+them can deadlock with another.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
+
+from ..errors import Busy, Misuse, Unavailable
+from .dialects import DIALECTS
+
+DEFAULT_WAIT = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open database: its engine and how it is spoken to.
+
+    `schema` is the PostgreSQL schema that unqualified names mean, None for the user's own search path. `wait` is how
+    many seconds a busy database is waited for.
+    """
+
+    engine: Engine
+    dialect: ModuleType
+    wait: int
+    schema: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The address for people: never with a password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @property
+    def name(self) -> str:
+        """The database's make: `sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    def is_same(self, other: Database) -> bool:
+        """Whether both are one and the same database file or server database."""
+        if self.name != other.name:
+            return False
+        if self.name == "sqlite":
+            mine, theirs = self.engine.url.database, other.engine.url.database
+            return Path(mine or "").resolve() == Path(theirs or "").resolve()
+        return self.engine.url == other.engine.url and self.schema == other.schema
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with self._begin(None) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, lock: str = "journal") -> Iterator[Connection]:
+        """A transaction that holds a write lock, by name: `journal` for who appends, `target` for who projects.
+
+        Raises Busy when the lock is not had within `wait` seconds.
+        """
+        with self._begin(lock) as connection:
+            yield connection
+
+    @contextmanager
+    def _begin(self, lock: str | None) -> Iterator[Connection]:
+        with (
+            self._translated(),
+            self.engine.connect().execution_options(seedjournal_writes=lock is not None) as connection,
+            connection.begin(),
+        ):
+            self.dialect.prepare(connection, schema=self.schema, wait=self.wait)
+            if lock is not None:
+                self.dialect.lock(connection, lock)
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            if self.dialect.is_busy(error.orig):
+                raise Busy(
+                    f"{self.shown} is busy: another process held it for {self.wait} seconds",
+                    "wait for the other process, or give a longer --wait SECONDS",
+                ) from error
+            if isinstance(error, ProgrammingError) and not self.dialect.is_refusal(error.orig):
+                raise
+            reason = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+            raise Unavailable(
+                f"{self.shown}: {reason[0]}",
+                "check the address, that the server runs, and that this user may do this"
+                if isinstance(error, OperationalError)
+                else "the database refused; nothing of this step was kept",
+            ) from error
+        except sqlite3.Error as error:
+            raise Unavailable(f"{self.shown}: {error}", "check the file and the disk it lies on") from error
+
+
+def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: str | None = None) -> Database:
+    """Open the database at a URL of SQLAlchemy's; plain `postgresql://` and `postgres://` mean psycopg.
+
+    Raises Misuse for a URL that cannot be understood and Unavailable where `create` is false and there is no file.
+    """
+    address = _parse(url)
+    make = address.get_backend_name()
+    if make not in DIALECTS:
+        raise Misuse(f"{make} is not a database that seedjournal knows", "use sqlite:///FILE or postgresql://…")
+    if schema is not None and make != "postgresql":
+        raise Misuse("--schema needs PostgreSQL; SQLite has no schemas", "leave --schema out")
+    dialect = DIALECTS[make]
+    if make == "sqlite":
+        _check_file(address, create=create)
+    try:
+        engine = create_engine(address, connect_args=dialect.connect_args(address, wait, create))
+    except (NoSuchModuleError, ImportError) as error:
+        raise Unavailable(
+            f"the driver for {address.drivername} is not installed: {error}",
+            "pip install 'seedjournal[postgres]'",
+        ) from error
+    dialect.listen(engine, event)
+    if create:
+        dialect.set_up_file(engine)
+    return Database(engine=engine, dialect=dialect, wait=wait, schema=schema)
+
+
+def _parse(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise Misuse(
+            "the database's URL cannot be understood",
+            "it looks like sqlite:///seedjournal.db or postgresql://USER@HOST/NAME",
+        ) from None
+    if address.drivername in {"postgres", "postgresql"}:
+        address = address.set(drivername="postgresql+psycopg")
+    return address
+
+
+def _check_file(address: URL, *, create: bool) -> None:
+    if not address.database or address.database == ":memory:":
+        raise Misuse(
+            "an SQLite database must be a file, or nothing would be there for the next command",
+            "use sqlite:///seedjournal.db",
+        )
+    path = Path(address.database)
+    if not path.exists():
+        if not create:
+            raise Unavailable(f"there is no journal at {path}", "`seedjournal record` makes one; or name it: --journal URL")
+        if not path.parent.is_dir():
+            raise Unavailable(f"{path.parent} is not a folder", "make the folder first")

@@ -1,0 +1,84 @@
+"""How PostgreSQL is spoken to. The same verbs stand in sqlite.py."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    LargeBinary,
+    Table,
+    any_,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+_BUSY = {"55P03", "40P01", "40001"}
+_REFUSALS = {"42501", "3F000", "42P01"}
+
+
+def connect_args(address: URL, wait: int, create: bool) -> dict[str, Any]:  # noqa: FBT001, ARG001 - one signature for both makes
+    """What the driver is opened with."""
+    return {"connect_timeout": max(2, min(wait, 30)), "application_name": "seedjournal"}
+
+
+def listen(engine: Engine, event: Any) -> None:
+    """Nothing: PostgreSQL's transactions are as they should be."""
+
+
+def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:
+    """Bound every wait for a lock, and say which schema unqualified names mean."""
+    settings = {"lock_timeout": f"{wait * 1000}", "timezone": "UTC"}
+    if schema is not None:
+        settings["search_path"] = connection.dialect.identifier_preparer.quote(schema)
+    connection.execute(select(*(func.set_config(name, value, True) for name, value in settings.items())))  # noqa: FBT003 - PostgreSQL's own is_local
+
+
+def lock(connection: Connection, name: str) -> None:
+    """Wait for the write lock of that name, which the transaction's end gives back."""
+    number = zlib.crc32(b"seedjournal:" + name.encode()) | (0x5EED << 32)
+    connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def set_up_file(engine: Engine) -> None:
+    """Nothing: there is no file."""
+
+
+def is_busy(error: object) -> bool:
+    """Whether the wait for a lock is over."""
+    return getattr(error, "sqlstate", None) in _BUSY
+
+
+def is_refusal(error: object) -> bool:
+    """Whether the server refused for a reason of the user's: no privilege, no such schema."""
+    return getattr(error, "sqlstate", None) in _REFUSALS
+
+
+def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:
+    """`tested` is one of these integers or hashes, with one bound value however many they are."""
+    of_bytes = bool(values) and isinstance(values[0], bytes)
+    return tested == any_(literal(list(values), ARRAY(LargeBinary if of_bytes else BigInteger)))
+
+
+def insert_rows(connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Add rows by binary COPY, given as tuples in the order of `names`; how many the database added."""
+    from psycopg import sql
+
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names))
+    )
+    types = [table.c[name].type.compile(connection.dialect).lower() for name in names]
+    cursor = connection.connection.cursor()
+    with cursor.copy(statement) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+    return int(cursor.rowcount)

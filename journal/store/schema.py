@@ -1,0 +1,162 @@
+"""Creating, checking and upgrading tables: two histories of migrations, the journal's and the target's.
+
+Each has a version table of its own name, so that a user's `alembic_version` is never touched, and tables are made only
+where none of their names is taken or the version table says that they are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
+
+from ..errors import Unavailable, WrongSchema
+from ..tables import METADATA
+from .database import Database
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_PLACES = (_CHECKOUT / "alembic", _CHECKOUT / "seedjournal" / "migrations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One line of migrations.
+
+    `head` is the revision that this version of seedjournal works with, `older` those that `migrate` can bring to it.
+    """
+
+    name: str
+    version_table: str
+    head: str
+    older: tuple[str, ...]
+    metadata: MetaData
+
+    @property
+    def folder(self) -> Path:
+        """Where the migrations lie: in a checkout's alembic/, or inside the installed package."""
+        for place in _PLACES:
+            if (place / self.name / "env.py").is_file():
+                return place / self.name
+        raise Unavailable("seedjournal's migrations are not installed", "reinstall seedjournal")
+
+    @property
+    def table_names(self) -> set[str]:
+        """Every table that the history makes."""
+        return {table.name for table in self.metadata.tables.values()}
+
+
+JOURNAL = History(
+    name="journal", version_table="seedjournal_journal_version", head="0001", older=(), metadata=METADATA
+)
+
+
+def ensure(database: Database, history: History, *, create: bool) -> bool:
+    """See that the tables are there and current; whether they had to be made.
+
+    Absent tables are made if `create`, by one of several processes that start at once. Raises WrongSchema where they
+    are older, newer, absent or somebody else's.
+    """
+    with database.read() as connection:
+        found = _version(connection, history)
+    if found is not None:
+        _refuse_other_version(database, history, found)
+        return False
+    if not create:
+        raise WrongSchema(
+            f"{database.shown} holds no seedjournal {history.name}",
+            "check the address; `seedjournal record` makes a journal, `seedjournal project` fills a target",
+        )
+    with database.write("schema") as connection:
+        if _version(connection, history) is None:
+            _refuse_foreign(connection, database, history)
+            _upgrade(connection, history)
+    return True
+
+
+def migrate(database: Database, history: History) -> tuple[str | None, str]:
+    """Create or upgrade the tables; the revision before (None: there were none) and after."""
+    with database.write("schema") as connection:
+        found = _version(connection, history)
+        if found is None:
+            _refuse_foreign(connection, database, history)
+        elif found != history.head and found not in history.older:
+            _refuse_other_version(database, history, found)
+        if found != history.head:
+            _upgrade(connection, history)
+    return found, history.head
+
+
+def is_present(connection: Connection, history: History) -> bool:
+    """Whether the version table of this history is there, whatever it says."""
+    return _version(connection, history) is not None
+
+
+def run_migrations(context: Any, history: History) -> None:
+    """What a history's env.py does: migrate the connection that it is given, or the one that the configuration names."""
+    given = context.config.attributes.get("connection")
+    if given is not None:
+        _configure_and_run(context, history, given)
+        return
+    from .database import open_database
+
+    database = open_database(context.config.get_main_option("sqlalchemy.url"), create=True)
+    with database.write("schema") as connection:
+        _configure_and_run(context, history, connection)
+
+
+def _configure_and_run(context: Any, history: History, connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=history.metadata,
+        version_table=history.version_table,
+        include_name=lambda name, type_, _: type_ != "table" or name in history.table_names,
+        compare_type=True,
+        render_as_batch=connection.dialect.name == "sqlite",
+    )
+    context.run_migrations()
+
+
+def _version(connection: Connection, history: History) -> str | None:
+    table = Table(history.version_table, MetaData(), Column("version_num", String(32)))
+    if not inspect(connection).has_table(history.version_table):
+        return None
+    return connection.execute(select(table.c.version_num)).scalar()
+
+
+def _refuse_other_version(database: Database, history: History, found: str) -> None:
+    if found == history.head:
+        return
+    if found in history.older:
+        which = "--journal" if history.name == "journal" else "--target"
+        raise WrongSchema(
+            f"the {history.name} in {database.shown} has schema {found}; this version works with {history.head}",
+            f"seedjournal migrate {which} URL",
+        )
+    raise WrongSchema(
+        f"the {history.name} in {database.shown} has schema {found}, which this version does not know",
+        "it was made by a newer seedjournal: upgrade this one",
+    )
+
+
+def _refuse_foreign(connection: Connection, database: Database, history: History) -> None:
+    taken = sorted(history.table_names.intersection(inspect(connection).get_table_names()))
+    if taken:
+        raise WrongSchema(
+            f"{database.shown} already has {', '.join(taken)}, not made by seedjournal; nothing was touched",
+            "use a database of its own, or on PostgreSQL a schema of its own: --schema NAME"
+            if history.name != "journal"
+            else "use a database of its own for the journal",
+        )
+
+
+def _upgrade(connection: Connection, history: History) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    attributes: Mapping[str, Any] = {"connection": connection}
+    config = Config(attributes=dict(attributes))
+    config.set_main_option("script_location", str(history.folder).replace("%", "%%"))
+    command.upgrade(config, "head")

@@ -1,0 +1,98 @@
+"""How SQLite is spoken to. The same verbs stand in postgresql.py."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    Table,
+    bindparam,
+    column,
+    func,
+    insert,
+    literal,
+    select,
+)
+
+_WIDTH = 32
+
+
+def connect_args(address: URL, wait: int, create: bool) -> dict[str, Any]:  # noqa: FBT001, ARG001 - one signature for both makes
+    """What the driver is opened with."""
+    return {"timeout": wait}
+
+
+def listen(engine: Engine, event: Any) -> None:
+    """Set up every connection, and let transactions be SQLAlchemy's alone, DDL included."""
+
+    @event.listens_for(engine, "connect")  # type: ignore[untyped-decorator]
+    def _connect(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")  # type: ignore[untyped-decorator]
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("seedjournal_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:
+    """Nothing: everything is set when the connection is made."""
+
+
+def lock(connection: Connection, name: str) -> None:
+    """Nothing: BEGIN IMMEDIATE has taken the only write lock there is."""
+
+
+def set_up_file(engine: Engine) -> None:
+    """Make a new, empty file one that is read while it is written; a file with tables stays as its owner set it."""
+    connection = sqlite3.connect(engine.url.database or "", isolation_level=None)
+    try:
+        if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+            connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
+
+
+def is_busy(error: object) -> bool:
+    """Whether the wait for a lock is over."""
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+def is_refusal(error: object) -> bool:  # noqa: ARG001 - one signature for both makes
+    """Whether the database refused for a reason of the user's: never a ProgrammingError here."""
+    return False
+
+
+def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:
+    """`tested` is one of these integers or 32-byte hashes, with one bound value however many they are."""
+    if values and isinstance(values[0], bytes):
+        joined = literal(b"".join(values), LargeBinary)  # type: ignore[arg-type]
+        place = select(literal(0, Integer).label("i")).cte("place", recursive=True)
+        place = place.union_all(select(place.c.i + 1).where(place.c.i < len(values) - 1))
+        return tested.in_(select(func.substr(joined, place.c.i * _WIDTH + 1, _WIDTH)))
+    listed = func.json_each(bindparam(None, json.dumps(list(values)), unique=True)).table_valued(column("value", Integer))
+    return tested.in_(select(listed.c.value))
+
+
+def insert_rows(connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Add rows, given as tuples in the order of `names`; how many the database added."""
+    rows = list(rows)
+    if not rows:
+        return 0
+    statement = insert(table).values({name: bindparam(name) for name in names})
+    text = str(statement.compile(dialect=connection.dialect, column_keys=list(names)))
+    return connection.exec_driver_sql(text, rows).rowcount  # type: ignore[arg-type]

@@ -1,0 +1,59 @@
+"""The journal's tables. Rows are inserted and never updated.
+
+Ids and run numbers are given out under the journal's write lock as the greatest so far plus one: they have no gaps, and
+a lower number never becomes visible after a higher one.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+
+METADATA = MetaData(
+    naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"},
+)
+
+# SQLite gives only a column declared INTEGER PRIMARY KEY the table's own order; it holds 64 bits there as well.
+_ID = BigInteger().with_variant(Integer(), "sqlite")
+
+JOURNAL = Table(
+    "journal",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("created_at", Text, nullable=False),
+)
+
+EVENTS = Table(
+    "journal_events",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("event", Text, nullable=False),
+    # By value and outside the hash: what made the row when it was first appended, such as "jira/1".
+    Column("provenance", Text, nullable=False),
+)
+
+NODES = Table(
+    "journal_nodes",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("level", SmallInteger, nullable=False),
+    # A leaf: event ids as zigzag varints of differences. An inner node: its children's hashes. A root: its listing.
+    Column("payload", LargeBinary, nullable=False),
+)
+
+RUNS = Table(
+    "journal_runs",
+    METADATA,
+    Column("run", _ID, primary_key=True, autoincrement=False),
+    Column("project", Text, nullable=False, index=True),
+    # The name that all keys of the project carry; no two projects share one.
+    Column("namespace", Text, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("counts", Text, nullable=False),
+    Column("sealed_at", Text, nullable=False),
+    # SHA-256 over the other columns: a run that was edited by hand is found.
+    Column("seal", LargeBinary, nullable=False),
+)
