@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -70,7 +70,8 @@ def reuse(database: Database, inputs: Inputs) -> Sealed | None:
         if earlier is None:
             return None
         root = read_manifest(connection, earlier.root)
-    return _seal(database, inputs, root, lambda: _entries(database, root), appended=0, reused=True)
+    values = {name: earlier.inputs.get(name) for name in inputs.values}  # with what was then found in the source
+    return _seal(database, replace(inputs, values=values), root, lambda: _entries(database, root), appended=0, reused=True)
 
 
 def _entries(database: Database, root: Root) -> Iterator[Entry]:

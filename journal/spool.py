@@ -46,6 +46,10 @@ class Spool:
         """Remove the file."""
         self._connection.close()
 
+    def __len__(self) -> int:
+        """How many events were added."""
+        return int(self._connection.execute("SELECT count(*) FROM event").fetchone()[0])
+
     def add(self, events: Iterable[tuple[Canonical, str]]) -> None:
         """Take events, each with its provenance."""
         self._connection.execute("BEGIN")

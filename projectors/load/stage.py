@@ -1,0 +1,149 @@
+"""Set-based writing: rows go to a staging table in pieces, and from there to the target by natural key.
+
+The target's rules (who is foreign, whose id collides, what differs) are questions to the database about a piece, never
+about a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from ..rows import Row
+from ..rules import Rule, foreign_key
+from . import postgresql, sqlite
+
+_DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+class Stage:
+    """A staging table for one kind, in one transaction. `place` is a row's place in its piece."""
+
+    def __init__(self, connection: Connection, rule: Rule) -> None:
+        self.connection = connection
+        self.rule = rule
+        self._verbs = _DIALECTS[connection.dialect.name]
+        self.table = Table(
+            f"seedjournal_stage_{rule.table.name}",
+            MetaData(),
+            Column("place", Integer),
+            *(
+                Column(name, BigInteger() if name == "id" else rule.table.c[name].type, nullable=True)
+                for name in rule.columns
+            ),
+            prefixes=["TEMPORARY"],
+        )
+        self.table.create(connection)
+
+    def drop(self) -> None:
+        """Remove the staging table."""
+        self.table.drop(self.connection)
+
+    def fill(self, rows: Sequence[Row]) -> None:
+        """Replace what is staged by these rows."""
+        self.connection.execute(delete(self.table))
+        self._verbs.load(
+            self.connection, self.table.name, ("place", *self.rule.columns), [(n, *row) for n, row in enumerate(rows)]
+        )
+
+    def load_directly(self, rows: Sequence[Row]) -> bool:
+        """Put rows into the empty target table at once; False, with nothing done, where an id is taken."""
+        try:
+            with self.connection.begin_nested():
+                self._verbs.load(self.connection, self.rule.table.name, self.rule.columns, rows)
+        except IntegrityError:
+            return False
+        except self._verbs.DRIVER_INTEGRITY_ERROR:
+            return False
+        return True
+
+    def other_ids(self) -> list[tuple[int, int]]:
+        """(place, id) of the target's rows that have a staged row's key under another id."""
+        staged, rows = self.table, self.rule.table
+        query = select(staged.c.place, rows.c.id).join_from(staged, rows, self._same_key())
+        return [(place, number) for place, number in self.connection.execute(query.where(rows.c.id != staged.c.id))]
+
+    def taken_ids(self) -> list[tuple[int, int]]:
+        """(place, id) of staged rows whose id another key has: in the target, or further up in the stage."""
+        staged, rows = self.table, self.rule.table
+        other = staged.alias()
+        in_target = select(staged.c.place, staged.c.id).join_from(
+            staged, rows, and_(rows.c.id == staged.c.id, ~self._same_key())
+        )
+        in_stage = select(staged.c.place, staged.c.id).join_from(
+            staged, other, and_(other.c.id == staged.c.id, other.c.place < staged.c.place)
+        )
+        return sorted({(p, n) for query in (in_target, in_stage) for p, n in self.connection.execute(query)})
+
+    def places_of(self, number: int) -> list[int]:
+        """The staged rows that have this id."""
+        return list(self.connection.execute(select(self.table.c.place).where(self.table.c.id == number)).scalars())
+
+    def set_id(self, place: int, number: int) -> None:
+        """Give a staged row another id."""
+        self.connection.execute(update(self.table).where(self.table.c.place == place).values(id=number))
+
+    def leave_out(self, place: int) -> None:
+        """Take a staged row out again."""
+        self.connection.execute(delete(self.table).where(self.table.c.place == place))
+
+    def missing_parents(self) -> list[str]:
+        """The kinds of which staged rows point to an entity that has no row."""
+        missing: list[str] = []
+        for reference in self.rule.kind.references:
+            parent = next(iter(self.rule.table.c[foreign_key(reference)].foreign_keys)).column
+            pointer = self.table.c[foreign_key(reference)]
+            query = select(exists().where(pointer.is_not(None), ~exists().where(parent == pointer)))
+            if self.connection.execute(query).scalar():
+                missing.append(reference.to)
+        return missing
+
+    def update_rows(self) -> int:
+        """Give the target's rows of the same id the staged content where any of it differs; how many changed."""
+        rows, staged = self.rule.table, self.table
+        changed = self.rule.content_columns
+        if not changed:
+            return 0
+        statement = (
+            update(rows)
+            .values({name: staged.c[name] for name in changed})
+            .where(rows.c.id == staged.c.id, self.differs(changed))
+        )
+        return int(self.connection.execute(statement).rowcount)
+
+    def insert_rows(self) -> int:
+        """Add the staged rows whose id the target does not have; how many were added."""
+        rows, staged = self.rule.table, self.table
+        new: Select[Any] = select(*(staged.c[name] for name in self.rule.columns)).where(
+            ~exists().where(rows.c.id == staged.c.id)
+        )
+        return int(self.connection.execute(insert(rows).from_select(list(self.rule.columns), new)).rowcount)
+
+    def differs(self, names: Sequence[str]) -> ColumnElement[bool]:
+        """A target's row and a staged one differ in any of these columns."""
+        rows, staged = self.rule.table, self.table
+        return or_(*(rows.c[name].is_distinct_from(staged.c[name]) for name in names))
+
+    def _same_key(self) -> ColumnElement[bool]:
+        rows, staged = self.rule.table, self.table
+        return and_(*(rows.c[name] == staged.c[name] for name in self.rule.key_columns))
+

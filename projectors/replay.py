@@ -1,0 +1,194 @@
+"""Replay: bringing a target from the state it shows to the state of a run.
+
+An empty target, a run back in time and a rebuild are the same thing with other ends. Rows, notes and position change in
+one transaction a project, so that readers never see half a run and a crash changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from journal import (
+    ENGINEERING,
+    Damaged,
+    Database,
+    NodeHash,
+    Root,
+    Run,
+    changes,
+    journal_id,
+    read_manifest,
+)
+
+from . import notes
+from .ids import Ids
+from .kind import KindWriter
+from .leftovers import prune
+from .tables import RULES
+
+Tell = Callable[[str, int, int | None], None]
+
+
+@dataclass(slots=True)
+class KindResult:
+    """What became of one kind's rows.
+
+    `kept` tells of the run: what `once` kept against it. `stale`, `retained` and `foreign` tell of the whole target.
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    kept: int = 0
+    deleted: int = 0
+    stale: int = 0
+    retained: int = 0
+    foreign: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """How to project; `kinds` None means all of them."""
+
+    kinds: tuple[str, ...] | None = None
+    prune: bool = False
+    rebuild: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse kinds that there are not."""
+        for kind in self.kinds or ():
+            ENGINEERING[kind]
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The kinds to move, parents before children."""
+        return tuple(kind for kind in RULES if self.kinds is None or kind in self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """What one projection did.
+
+    `kept_fields` names, by kind, where kept content differs. `other_journal` says that the target showed another
+    journal's state before, and was compared as a whole.
+    """
+
+    run: Run
+    kinds: dict[str, KindResult]
+    kept_fields: Mapping[str, list[str]] = field(default_factory=dict)
+    other_journal: bool = False
+
+
+class _TakenBack(Exception):  # noqa: N818 - no error: it ends a dry run's transaction
+    pass
+
+
+def project(journal: Database, target: Database, run: Run, choice: Choice, tell: Tell = lambda *_: None) -> Projected:
+    """Bring the target's rows of the run's project to the state after that run.
+
+    `tell` hears (kind, how many rows more, of how many). Raises Misuse for a kind whose parents are not there.
+    """
+    done: list[Projected] = []
+    try:
+        with _both(journal, target) as (source, connection):
+            done.append(_replay(source, connection, run, choice, tell))
+            if choice.dry_run:
+                raise _TakenBack
+    except _TakenBack:
+        pass
+    return done[0]
+
+
+def preview(journal: Database, run: Run, choice: Choice) -> Projected:
+    """What a projection into a target that has no tables yet would do."""
+    with journal.read() as connection:
+        state = read_manifest(connection, run.state)
+    results = {kind: KindResult(inserted=_count(state, kind), kept=_kept(run, kind)) for kind in choice.chosen}
+    return Projected(run, results, _kept_fields(run, choice))
+
+
+@contextmanager
+def _both(journal: Database, target: Database) -> Iterator[tuple[Connection, Connection]]:
+    """Connections to read the journal and to write the target: one and the same where both are one database."""
+    with ExitStack() as stack:
+        connection = stack.enter_context(target.write("target"))
+        source = connection if journal.is_same(target) else stack.enter_context(journal.read())
+        yield source, connection
+
+
+def _replay(source: Connection, target: Connection, run: Run, choice: Choice, tell: Tell) -> Projected:
+    this_journal = journal_id(source)
+    state = read_manifest(source, run.state)
+    positions = notes.positions(target, run.project)
+    known = _known_states(source, positions, this_journal)
+    noted = notes.remembered(target)
+    ids = Ids({key: one.id for key, one in noted.items()})
+    results: dict[str, KindResult] = {}
+    for kind in choice.chosen:
+        position = positions.get(kind)
+        shown = known.get(position.state) if position and position.journal == this_journal else None
+        writer = KindWriter(
+            connection=target,
+            rule=RULES[kind],
+            run=run,
+            ids=ids,
+            noted=noted,
+            whole=choice.rebuild or shown is None,
+            chosen=choice.chosen,
+        )
+        before = None if choice.rebuild else _top(shown, kind)
+        now = _top(state, kind)
+        policy_changed = position is not None and position.policy != run.policies.get(kind)
+        if policy_changed and writer.has_foreign():
+            before = None  # they must be looked at again, and nothing tells where in the tree they are
+        if writer.whole or before != now or policy_changed:
+            writer.write(changes(source, before, now), lambda count, kind=kind: tell(kind, count, _count(state, kind)))  # type: ignore[misc]
+        results[kind] = KindResult(inserted=writer.inserted, updated=writer.updated, kept=_kept(run, kind))
+    if choice.prune or choice.rebuild:
+        for kind in reversed(choice.chosen):
+            results[kind].deleted = prune(target, RULES[kind], run.project)
+            results[kind].retained = notes.stale_count(target, run.project, kind)
+    notes.move(target, run, this_journal, choice.chosen)
+    for kind, result in results.items():
+        result.unchanged = _count(state, kind) - result.inserted - result.updated
+        result.stale = notes.stale_count(target, run.project, kind)
+        result.foreign = notes.foreign_count(target, run.project, kind)
+    others = any(position.journal != this_journal for position in positions.values())
+    return Projected(run, results, _kept_fields(run, choice), others)
+
+
+def _known_states(
+    source: Connection, positions: Mapping[str, notes.Position], journal: str
+) -> dict[NodeHash, Root]:
+    """The states that the target shows, as far as this journal has them; from any other it is compared as a whole."""
+    found: dict[NodeHash, Root] = {}
+    for state in {position.state for position in positions.values() if position.journal == journal}:
+        try:
+            found[state] = read_manifest(source, state)
+        except Damaged:
+            continue
+    return found
+
+
+def _top(root: Root | None, kind: str) -> NodeHash | None:
+    subtree = root.kinds.get(kind) if root else None
+    return subtree.top if subtree else None
+
+
+def _count(root: Root, kind: str) -> int:
+    return root.kinds[kind].count if kind in root.kinds else 0
+
+
+def _kept(run: Run, kind: str) -> int:
+    return int(run.counts["kinds"].get(kind, {}).get("kept", 0))
+
+
+def _kept_fields(run: Run, choice: Choice) -> dict[str, list[str]]:
+    kept: dict[str, list[str]] = run.counts["kept_fields"]
+    return {kind: fields for kind, fields in kept.items() if kind in choice.chosen}
+

@@ -1,0 +1,19 @@
+"""Turns sources of facts into seed events. Knows the journal and no target."""
+
+from .facts import Skipped, Source
+from .project import SETTINGS, Project, make_project, parse_setting, slug
+from .record import DEFAULT_SEED, Order, Recorded, record
+
+__all__ = [
+    "DEFAULT_SEED",
+    "SETTINGS",
+    "Order",
+    "Project",
+    "Recorded",
+    "Skipped",
+    "Source",
+    "make_project",
+    "parse_setting",
+    "record",
+    "slug",
+]

@@ -1,0 +1,45 @@
+"""What sort of file a path is. Tests anywhere come before what the ending says."""
+
+from __future__ import annotations
+
+import re
+
+_TEST_FOLDER = re.compile(r"(?:^|/)(?:__tests__|tests?|specs?|e2e|testdata|cypress)/", re.IGNORECASE)
+_TEST_NAME = re.compile(r"(?:^|/)(?:test[_-][^/]*|conftest\.py|[^/]*[._-](?:test|tests|spec|e2e)\.[^/]+)\Z", re.IGNORECASE)
+_CONFIG_NAME = re.compile(
+    r"(?:^|/)(?:requirements[^/]*\.txt|constraints[^/]*\.txt|dockerfile[^/]*|makefile[^/]*|cmakelists\.txt|procfile"
+    r"|justfile|jenkinsfile|vagrantfile|gemfile|rakefile|pipfile|codeowners|configure\.ac|\.[^/]+rc|\.env[^/]*"
+    r"|\.git[^/]+|\.editorconfig|\.dockerignore|\.npmignore|\.nvmrc|[^/]+\.config\.[cm]?[jt]s)\Z",
+    re.IGNORECASE,
+)
+_DOCS_NAME = re.compile(
+    r"(?:^|/)(?:readme|license|licence|copying|authors|contributors|maintainers|changelog|changes|news|notice|contributing)\Z",
+    re.IGNORECASE,
+)
+_ENDINGS = {
+    "frontend": "astro css hbs htm html jsx less sass scss styl svelte tsx vue",
+    "javascript": "cjs cts js mjs mts ts",
+    "backend": "asm bash c cc clj cpp cs cxx dart erl ex exs f90 fs go graphql groovy h hh hpp hs java jl kt lua m ml "
+    "mm nim php pl pm prisma proto ps1 py pyi pyx r rb rs s scala sh sol sql swift tf vb zig zsh",
+    "docs": "1 3 adoc asciidoc md mdx org pod rst tex txt",
+    "config": "ac am bazel cfg cmake conf env gn gni gradle gyp gypi in ini json json5 jsonc lock mk ninja plist "
+    "properties sbt toml xml yaml yml",
+}
+_BY_ENDING = {ending: category for category, endings in _ENDINGS.items() for ending in endings.split()}
+
+
+def file_category(path: str) -> str:
+    """One of test, frontend, backend, javascript, docs, config, other.
+
+    >>> file_category("tests/app.py"), file_category("requirements.txt"), file_category("web/App.tsx")
+    ('test', 'config', 'frontend')
+    """
+    if _TEST_FOLDER.search(path) or _TEST_NAME.search(path):
+        return "test"
+    if _CONFIG_NAME.search(path):
+        return "config"
+    if _DOCS_NAME.search(path):
+        return "docs"
+    name = path.rpartition("/")[2]
+    stem, dot, ending = name.rpartition(".")
+    return _BY_ENDING.get(ending.lower(), "other") if dot and stem else "other"

@@ -1,0 +1,186 @@
+"""The census: what the rules must know of all facts before the first event can be stated.
+
+Who the members are, which pull request owns a shared commit or check run, which one makes an issue whose key several
+name, and what a window lets through. It is one pass over the facts and keeps no fact: its memory grows with the number
+of people, commits and check runs, by little each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from .facts import Commit, LooseCommit, Person, PullRequest, Repository, Source
+from .people import is_bot, key_of
+from .project import Project, places
+from .signs import jira_key
+
+_PLACE_IN_KEYS = 100_000
+
+PullRequestOrder = tuple[datetime, int, Repository]
+
+
+@dataclass(slots=True)
+class Member:
+    """A person as the facts show them: each shown value is that of the latest activity that tells it."""
+
+    key: str
+    login: tuple[datetime, str] | None = None
+    name: tuple[datetime, str] | None = None
+    id: tuple[datetime, int] | None = None
+    merged: int = 0
+
+    def see(self, person: Person, moment: datetime) -> None:
+        """Take what one activity tells; ties go by code point."""
+        if person.login and (self.login is None or (moment, person.login) > self.login):
+            self.login = (moment, person.login)
+        if person.name and person.name.strip() and (self.name is None or (moment, person.name) > self.name):
+            self.name = (moment, person.name)
+        if person.id and (self.id is None or (moment, person.id) > self.id):
+            self.id = (moment, person.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Which pull requests a run states: created in [since, until), UTC, and the newest of each repository."""
+
+    since: date | None = None
+    until: date | None = None
+    newest: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everything is stated."""
+        return self.since is None and self.until is None and self.newest is None
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether something of this moment is stated, but for the limit on numbers."""
+        day = moment.astimezone(UTC).date()
+        return (self.since is None or day >= self.since) and (self.until is None or day < self.until)
+
+
+@dataclass(slots=True)
+class Census:
+    """What one pass over the facts found."""
+
+    project: Project
+    places: dict[Repository, int]
+    window: Window
+    members: dict[str, Member] = field(default_factory=dict)
+    newest_day: date | None = None
+    lead: str | None = None
+    _orders: list[PullRequestOrder] = field(default_factory=list)
+    _by_commit: dict[bytes, int] = field(default_factory=dict)
+    _by_check_run: dict[int, int] = field(default_factory=dict)
+    _by_issue: dict[str, int] = field(default_factory=dict)
+    _thresholds: dict[Repository, PullRequestOrder] = field(default_factory=dict)
+
+    @property
+    def pull_requests(self) -> int:
+        """How many pull requests the source holds."""
+        return len(self._orders)
+
+    def owns_commit(self, pr: PullRequest, sha: str) -> bool:
+        """Whether the pull request is the earliest that holds the commit."""
+        return self._orders[self._by_commit[bytes.fromhex(sha)]] == order(pr)
+
+    def owns_check_run(self, pr: PullRequest, number: int) -> bool:
+        """Whether the pull request is the earliest that holds the check run."""
+        return self._orders[self._by_check_run[number]] == order(pr)
+
+    def makes_issue(self, pr: PullRequest, key: str) -> bool:
+        """Whether the pull request is the earliest that names the issue."""
+        return self._orders[self._by_issue[key]] == order(pr)
+
+    def issue_key(self, pr: PullRequest) -> str:
+        """The Jira key in title or branch, else one made from number and repository."""
+        number = pr.number + _PLACE_IN_KEYS * self.places[pr.repo]
+        return jira_key(pr.title, pr.head_ref) or f"{self.project.jira_project_key}-{number}"
+
+    def states(self, pr: PullRequest) -> bool:
+        """Whether the run's window lets the pull request through."""
+        if not self.window.holds(pr.created_at):
+            return False
+        return self.window.newest is None or order(pr) >= self._thresholds[pr.repo]
+
+    def is_loose(self, commit: LooseCommit) -> bool:
+        """Whether no pull request of any repository holds the commit."""
+        return bytes.fromhex(commit.commit.sha) not in self._by_commit
+
+    def _add(self, pr: PullRequest) -> None:
+        here = len(self._orders)
+        self._orders.append(order(pr))
+        for owners, names in (
+            (self._by_commit, (bytes.fromhex(commit.sha) for commit in pr.commits)),
+            (self._by_check_run, (run.id for run in pr.check_runs)),
+            (self._by_issue, (self.issue_key(pr),)),
+        ):
+            for name in names:
+                owner = owners.setdefault(name, here)  # type: ignore[attr-defined]
+                if owner != here and self._orders[here] < self._orders[owner]:
+                    owners[name] = here  # type: ignore[index]
+
+    def _see(self, person: Person | None, moment: datetime) -> Member | None:
+        key = key_of(person)
+        if key is None or person is None:
+            return None
+        member = self.members.get(key)
+        if member is None:
+            member = self.members[key] = Member(key)
+        member.see(person, moment)
+        return member
+
+    def _close(self) -> None:
+        most = max((member.merged for member in self.members.values()), default=0)
+        if most:
+            self.lead = min(member.key for member in self.members.values() if member.merged == most)
+        if self.window.newest is not None:
+            by_repo: dict[Repository, list[PullRequestOrder]] = {}
+            for one in self._orders:
+                by_repo.setdefault(one[2], []).append(one)
+            for repo, orders in by_repo.items():
+                self._thresholds[repo] = sorted(orders)[-self.window.newest :][0]
+
+
+def order(pr: PullRequest) -> PullRequestOrder:
+    """What "earliest" goes by: creation, then number, then repository."""
+    return (pr.created_at, pr.number, pr.repo)
+
+
+def activities(pr: PullRequest) -> Iterator[tuple[Person | None, datetime]]:
+    """Who did something in a pull request, and when: opening, merging, reviewing, committing.
+
+    A merge is the author's activity: who pressed the button is not told.
+    """
+    yield pr.author, pr.created_at
+    if pr.merged_at:
+        yield pr.author, pr.merged_at
+    for review in pr.reviews:
+        if review.state != "pending":
+            yield review.reviewer, review.submitted_at or pr.created_at
+    for commit in pr.commits:
+        yield commit.author, commit.committed_at
+
+
+def take_census(source: Source, project: Project, window: Window) -> Census:
+    """Read all facts once."""
+    census = Census(project, places(project, source.repositories), window)
+    newest: datetime | None = None
+    for pr in source.pull_requests():
+        census._add(pr)
+        for person, moment in activities(pr):
+            census._see(person, moment)
+            if newest is None or moment > newest:
+                newest = moment
+        author = key_of(pr.author)
+        if author and pr.merged_at and not is_bot(author):
+            census.members[author].merged += 1
+    for loose in source.loose_commits():
+        commit: Commit = loose.commit
+        census._see(commit.author, commit.committed_at)
+        if newest is None or commit.committed_at > newest:
+            newest = commit.committed_at
+    census.newest_day = newest.astimezone(UTC).date() if newest else None
+    census._close()
+    return census

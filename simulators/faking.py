@@ -1,0 +1,98 @@
+"""Texts: Faker under keys.
+
+Faker remembers a position in a sequence, so a text would depend on every text before it. Here its random numbers are
+seeded anew for each text, from the keyed digest that draws come from: a text is a pure function of (seed, simulator,
+version, key, field), as a draw is.
+
+Only what the whole supported range of Faker (40.1 up to, but without, 41) gives alike is used: names, made-up tasks and
+sentences of the locale en_US, whose modules did not change over that range. Weights are off, because they are tuned
+from time to time. A text costs tens of microseconds, fifty times a draw: take few, and choose among them by draws.
+
+Faker is imported when the first text is wanted, since loading it takes longer than most commands.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from .draws import Draws
+
+if TYPE_CHECKING:
+    from faker import Faker
+
+_LOCALE = "en_US"
+_PROVIDERS = ("person", "company", "lorem")
+_FIELDS = ("name", "task", "sentence")
+_PROBED = 64
+
+# One generator serves the process: between seeding it and reading it, nobody else may have it.
+_GENERATOR_IS_TAKEN = Lock()
+
+
+class Texts:
+    """The texts of one simulator under one seed, each by the natural key of what it is for."""
+
+    __slots__ = ("_draws",)
+
+    def __init__(self, seed: int, simulator: str, version: int) -> None:
+        # The simulator's own draws for the same key are others: no text goes hand in hand with a choice.
+        self._draws = Draws(seed, f"{simulator}/texts", version, _FIELDS)
+
+    def name(self, *key: str | int) -> str:
+        """A person's first and last name, such as `Omar Byrd`: letters and one space."""
+        seed = self._seed("name", key)
+        with _GENERATOR_IS_TAKEN:
+            faker = _seeded(seed)
+            return f"{faker.first_name()} {faker.last_name()}"
+
+    def task(self, *key: str | int) -> str:
+        """Something to do, such as `orchestrate real-time channels`: a verb first, no full stop."""
+        seed = self._seed("task", key)
+        with _GENERATOR_IS_TAKEN:
+            return _seeded(seed).bs()
+
+    def sentence(self, *key: str | int) -> str:
+        """A sentence of common English words without a meaning, with its full stop."""
+        seed = self._seed("sentence", key)
+        with _GENERATOR_IS_TAKEN:
+            return _seeded(seed).sentence(nb_words=8)
+
+    def _seed(self, field: str, key: tuple[str | int, ...]) -> int:
+        return self._draws.of(*key).bits(field)
+
+
+def probe() -> str:
+    """A short digest of what the texts' methods give for fixed keys.
+
+    It is an input of every run: an upgrade of Faker that gives other texts is noticed before anything is reused.
+    """
+    texts = Texts(0, "probe", 1)
+    digest = sha256()
+    for key in range(_PROBED):
+        for text in (texts.name(key), texts.task(key), texts.sentence(key)):
+            digest.update(f"{text}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def faker_version() -> str:
+    """The version of Faker that writes the texts."""
+    from faker import VERSION  # noqa: PLC0415 - loaded only when it is used, see above
+
+    return VERSION
+
+
+@cache
+def _generator() -> Faker:
+    from faker import Faker  # noqa: PLC0415 - loaded only when it is used, see above
+
+    providers = [f"faker.providers.{name}" for name in _PROVIDERS]
+    return Faker(_LOCALE, providers=providers, use_weighting=False)
+
+
+def _seeded(seed: int) -> Faker:
+    faker = _generator()
+    faker.seed_instance(seed)
+    return faker

@@ -1,0 +1,189 @@
+"""Recording: a source through the simulators into one sealed run."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import orjson
+
+import journal
+from journal import (
+    ENGINEERING,
+    Canonical,
+    Database,
+    Inputs,
+    Misuse,
+    Policy,
+    Sealed,
+    Spool,
+    canonical_bytes,
+    encode,
+)
+
+from .census import Census, Window, take_census
+from .facts import Skipped, Source
+from .project import Project
+from .simulate import GENERATORS, simulate
+
+Tell = Callable[[str, int, int | None], None]
+
+DEFAULT_SEED = 42
+_NOTHING_HAPPENED = date(2024, 1, 1)  # the as-of of an empty source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to record, and how.
+
+    `as_of` None means the day of the newest activity in the source. `policies` are those chosen over the kinds' own.
+    """
+
+    project: Project
+    source: Source
+    seed: int = DEFAULT_SEED
+    as_of: date | None = None
+    since: date | None = None
+    until: date | None = None
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    fresh: bool = False
+    reuse: bool = True
+    skip_invalid: bool = False
+
+    @property
+    def window(self) -> Window:
+        """The part of the source that the run states."""
+        return Window(since=self.since, until=self.until, newest=self.project.max_prs)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The sealed run, and what was left out of the source on request."""
+
+    sealed: Sealed
+    skipped: list[Skipped]
+
+
+def record(database: Database, order: Order, tell: Tell = lambda *_: None) -> Recorded:
+    """Record one project: the same inputs give the same run root, whatever the journal held before.
+
+    `tell` hears (stage, how many more, of how many). Raises BadInput, with the journal as it was, for a source that
+    cannot be right; Misuse where window and policies do not go together.
+    """
+    policies = ENGINEERING.policies({**order.project.policy, **order.policies})
+    _check_window(order, policies)
+    inputs = _inputs(order, policies)
+    if order.reuse and not order.skip_invalid:  # what was skipped must be told, so the source must be read
+        tell("comparing inputs", 0, None)
+        known = journal.reuse(database, inputs)
+        if known is not None:
+            return Recorded(known, [])
+    tell("reading", 0, None)
+    census = take_census(order.source, order.project, order.window)
+    as_of = order.as_of or census.newest_day or _NOTHING_HAPPENED
+    with Spool() as spool:
+        spool.add(_encoded(order, census, as_of, tell))
+        total = len(spool)
+        sealed = journal.record(
+            database,
+            replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()}),
+            spool,
+            lambda count: tell("appending", count, total),
+        )
+    return Recorded(sealed, order.source.skipped)
+
+
+def _encoded(order: Order, census: Census, as_of: date, tell: Tell) -> Iterator[tuple[Canonical, str]]:
+    versions = "".join(f" {name}/{version}" for name, version in sorted(order.source.versions.items()))
+    provenance = {name: f"{name}/{version}{versions}" for name, version in GENERATORS.items()}
+    total = census.pull_requests
+    for event, simulator in simulate(
+        order.source, census, seed=order.seed, as_of=as_of, tell=lambda count: tell("simulating", count, total)
+    ):
+        yield encode(event), provenance[simulator]
+
+
+def _check_window(order: Order, policies: Mapping[str, Policy]) -> None:
+    if order.since and order.until and order.since >= order.until:
+        raise Misuse("--since is not before --until", "the window is [since, until)")
+    if order.window.is_open:
+        return
+    exact = [kind for kind, policy in policies.items() if policy is Policy.EXACT]
+    if exact:
+        raise Misuse(
+            f"a window (--since, --until, max_prs) says nothing of what lies outside it, and {exact[0]} is exact",
+            "record without the window, or with --policy "
+            f"{exact[0]}=upsert",
+        )
+    if order.fresh:
+        raise Misuse("a window cannot start the state anew: what lies outside it would be gone", "leave out --fresh")
+
+
+def _inputs(order: Order, policies: Mapping[str, Policy]) -> Inputs:
+    window = order.window
+    values: dict[str, Any] = {
+        "source": order.source.name,
+        "source_digest": order.source.digest(),
+        "repositories": list(order.source.repositories),
+        "seed": order.seed,
+        "as_of": order.as_of.isoformat() if order.as_of else None,
+        "since": window.since.isoformat() if window.since else None,
+        "until": window.until.isoformat() if window.until else None,
+        "skip_invalid": order.skip_invalid,
+        "settings": order.project.recorded(),
+        "generators": GENERATORS,
+        "versions": {**order.source.versions, "unicode": unicodedata.unidata_version},
+    }
+    fingerprint = hashlib.sha256(
+        canonical_bytes(
+            {
+                **values,
+                "policies": {kind: str(policy) for kind, policy in policies.items()},
+                "code": _code_digest(),
+                "json": _json_probe(),
+            }
+        )
+    ).digest()
+    return Inputs(
+        project=order.project.name,
+        namespace=order.project.team_slug,
+        policies=policies,
+        fresh=order.fresh,
+        window=not window.is_open,
+        values=values,
+        fingerprint=fingerprint,
+    )
+
+
+@cache
+def _code_digest() -> str:
+    """A digest of the code that decides what events say."""
+    digest = hashlib.sha256()
+    for room in ("simulators", "journal"):
+        files = [file for file in _python_files(resources.files(room)) if room == "simulators" or file[0] in _FORMAT]
+        for name, text in sorted(files):
+            digest.update(f"{room}/{name}\n{len(text)}\n".encode() + text)
+    return digest.hexdigest()
+
+
+_FORMAT = {"event.py", "vocabulary.py"}
+
+
+def _python_files(folder: Any) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _python_files(entry)
+        elif entry.name.endswith(".py"):
+            yield entry.name, entry.read_bytes()
+
+
+def _json_probe() -> str:
+    """A digest of what orjson makes of everything that is special in canonical bytes."""
+    special = {"b": 'é\u2028\x7f\x01"\\/\b\f\n\r\t😀', "a": [-(2**53) + 1, 0, True, None, {}], "A": {"z": "", "a": []}}
+    return hashlib.sha256(orjson.dumps(special, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,139 @@
+"""Signs in text: AI tools, Jira keys, reverts and hotfixes. One pattern table each, all of them case-insensitive
+but for Jira keys, whose shape is upper case."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+# Tool -> its name as people write it, and whether the word also means something else (a text cursor, a first name).
+_TOOLS: dict[str, str] = {
+    "aider": r"aider",
+    "amp": r"amp\s?code|sourcegraph\s+amp",
+    "chatgpt": r"chat\s?gpt|gpt-?[345][\w.-]*",
+    "claude": r"claude(?:[ -]?(?:code|opus|sonnet|haiku|ai)|[ -]?\d[\d.]*)*",
+    "codeium": r"codeium",
+    "codex": r"(?:openai\s+)?codex",
+    "cody": r"(?:sourcegraph\s+)?cody",
+    "copilot": r"(?:github\s+)?copilot(?:[ -](?:chat|workspace|agent))?",
+    "cursor": r"cursor(?:[ -]?(?:ai|agent|ide|composer))?",
+    "devin": r"devin(?:[ .-]?ai)?",
+    "gemini": r"(?:google\s+)?gemini(?:[ -](?:cli|code assist|pro|flash|\d[\d.]*))*",
+    "jules": r"(?:google\s+)?jules",
+    "openhands": r"open\s?hands",
+    "replit": r"replit\s+(?:agent|ai)",
+    "tabnine": r"tabnine",
+    "windsurf": r"windsurf",
+}
+
+# Trailer names and addresses that are a tool and not a person who shares its name.
+_CO_AUTHORS: dict[str, str] = {
+    "aider": r"aider(?:\s*\(.*\))?|.*<[^>]*@aider\.chat>",
+    "amp": r"amp|.*<amp@ampcode\.com>",
+    "chatgpt": r"chat\s?gpt.*",
+    "claude": r"claude(?:[ -](?:code|opus|sonnet|haiku|ai|agent|bot|\d[\d.]*|\(.*\)))*(?:\[bot\])?|.*<[^>]*@anthropic\.com>",
+    "codex": r"(?:openai\s+)?codex(?:[ -](?:agent|cli|bot))?(?:\[bot\])?|.*<[^>]*codex@openai\.com>",
+    "cody": r"(?:sourcegraph\s+)?cody(?:[ -]ai)?",
+    "copilot": r"(?:github\s+)?copilot(?:[ -](?:chat|workspace|agent|autofix.*|swe-agent))?(?:\[bot\])?|copilot-swe-agent.*|.*<[^>]*\+copilot@users\.noreply\.github\.com>",
+    "cursor": r"cursor(?:[ -]?(?:ai|agent))?(?:\[bot\])?|.*<cursoragent@cursor\.com>",
+    "devin": r"devin[ -]ai.*|.*devin-ai-integration.*",
+    "gemini": r"(?:google\s+)?gemini(?:[ -](?:cli|code[ -]assist|pro|flash|\d[\d.]*))*(?:\[bot\])?|gemini-code-assist.*",
+    "jules": r"google[ -]labs[ -]jules(?:\[bot\])?",
+    "openhands": r"open\s?hands.*",
+    "windsurf": r"windsurf(?:\s.*)?",
+}
+
+_MADE = r"(?:generated|written|authored|created|made|built|coded|drafted|assisted|implemented|produced|refactored)"
+_PHRASES = {
+    tool: re.compile(
+        rf"\b{_MADE}\s+(?:\w+\s+){{0,2}}?(?:with|by|using|via)\s+(?:the\s+)?(?:help\s+(?:of|from)\s+)?[\[@*_`]*(?:{name})\b"
+        rf"|\b(?:{name})[ -](?:generated|assisted|written|authored)\b"
+        rf"|\bwith\s+(?:the\s+)?(?:help|assistance)\s+(?:of|from)\s+[\[@*_`]*(?:{name})\b"
+        rf"|\b(?:used|asked|prompted)\s+[\[@*_`]*(?:{name})\s+(?:to|for)\b",
+        re.IGNORECASE,
+    )
+    for tool, name in _TOOLS.items()
+}
+_TRAILER = re.compile(r"^[ \t]*co-authored-by:[ \t]*(.+?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_CO_AUTHOR_NAMES = {tool: re.compile(name, re.IGNORECASE) for tool, name in _CO_AUTHORS.items()}
+_SENTENCE = re.compile(r"[.!?](?=\s)|\n+")
+_NEGATION = re.compile(
+    r"\b(?:no|not|never|without|neither|nor|none|zero|non|didn['’]?t|wasn['’]?t|isn['’]?t|haven['’]?t|hasn['’]?t)\b",
+    re.IGNORECASE,
+)
+_ANY_TOOL = re.compile("|".join(_TOOLS.values()), re.IGNORECASE)
+
+# Upper-case word, dash, number: also the shape of these, which are nobody's Jira project.
+_NOT_JIRA = frozenset(
+    """
+    AES ANSI ARM ASCII ASVS BASE BCP BIP BLAKE CAPEC CIS CLAUDE COVID CP CRC CVE CVSS CWE DDR DES DIN ECMA EIP EN ERC
+    ES EUI FIPS GEMINI GHSA GMT GPT HMAC HTTP HTTPS IEC IEEE IETF INET IP IPV ISBN ISO ISSN ITU JEP JLS JSR KOI8 LATIN
+    LLAMA LTS MD MIME MIPS MP NFC NIST OWASP PEP PKCS POSIX PS PSR PYSEC RFC RIPEMD RS RSA RUSTSEC SHA SHA1 SHA2 SHA3
+    SOC SSL STD TLS UCS UTC UTF VT WCAG WIN WINDOWS WTF X509 XXH
+    """.split()
+)
+_JIRA_KEY = re.compile(r"(?<![A-Za-z0-9_-])([A-Z][A-Z0-9]+)-([0-9]{1,9})(?![A-Za-z0-9]|-[0-9]|\.[0-9])")
+_REVERT = re.compile(r"\s*revert(?:s|ed|ing)?\b|.*\brevert\s+[\"“']|.*\brevert(?:\([^)]*\))?!?:", re.IGNORECASE)
+_HOTFIX = re.compile(r"(?<![a-z0-9])hotfix(?![a-z0-9])", re.IGNORECASE)
+
+
+def ai_co_authors(message: str) -> list[str]:
+    """The AI tools that a commit message's Co-authored-by trailers name, sorted.
+
+    >>> ai_co_authors("Add x\\n\\nCo-Authored-By: Claude <noreply@anthropic.com>")
+    ['claude']
+    """
+    if "-by:" not in message and "-By:" not in message and "-BY:" not in message:
+        return []
+    found: set[str] = set()
+    for trailer in _TRAILER.findall(message):
+        found.update(_tools_of(trailer))
+    return sorted(found)
+
+
+@lru_cache(maxsize=4096)
+def _tools_of(trailer: str) -> tuple[str, ...]:
+    name = trailer.partition("<")[0].strip()
+    return tuple(
+        tool
+        for tool, pattern in _CO_AUTHOR_NAMES.items()
+        if pattern.fullmatch(name) or ("<" in trailer and pattern.fullmatch(trailer))
+    )
+
+
+def ai_tools(text: str) -> list[str]:
+    """The AI tools that prose says were used, sorted; a sentence that denies it says nothing.
+
+    >>> ai_tools("Written with Copilot"), ai_tools("Not written with Copilot")
+    (['copilot'], [])
+    """
+    if not _ANY_TOOL.search(text):
+        return []
+    found: set[str] = set()
+    for sentence in _SENTENCE.split(text):
+        if _ANY_TOOL.search(sentence) and not _NEGATION.search(sentence):
+            found.update(tool for tool, phrase in _PHRASES.items() if phrase.search(sentence))
+    return sorted(found)
+
+
+def jira_key(*texts: str | None) -> str | None:
+    """The first Jira key in the first text that has one.
+
+    >>> jira_key("Use UTF-8 [DOC-296]", None)
+    'DOC-296'
+    """
+    for text in texts:
+        for match in _JIRA_KEY.finditer(text or ""):
+            if match[1] not in _NOT_JIRA:
+                return match[0]
+    return None
+
+
+def is_revert(title: str) -> bool:
+    """Whether a title says that it takes something back."""
+    return _REVERT.match(title) is not None
+
+
+def is_hotfix(title: str, branch: str | None) -> bool:
+    """Whether title or branch has hotfix as a word."""
+    return _HOTFIX.search(title) is not None or (branch is not None and _HOTFIX.search(branch) is not None)
