@@ -5,6 +5,7 @@ The names below are the room's front door; everything else is its own business.
 
 from .batches import batched
 from .changes import Change, changes, key_of
+from .diff import CHANGES, EntityChange, compare, last_different
 from .errors import (
     BadInput,
     Busy,
@@ -16,10 +17,31 @@ from .errors import (
     Unavailable,
     WrongSchema,
 )
-from .event import Canonical, Data, Event, Json, Key, KeyBytes, canonical_bytes, canonical_key, decode, encode, hash_event
+from .event import (
+    Canonical,
+    Data,
+    Event,
+    Json,
+    Key,
+    KeyBytes,
+    canonical_bytes,
+    canonical_key,
+    decode,
+    encode,
+    hash_event,
+)
 from .fold import Policy
 from .manifest import NodeHash, Root, Subtree
-from .runs import Inputs, Run, all_runs, before, find_run, newest, newest_of_each
+from .runs import (
+    Inputs,
+    Run,
+    all_runs,
+    before,
+    changed_inputs,
+    find_run,
+    newest,
+    newest_of_each,
+)
 from .sealing import Sealed, record, reuse
 from .spool import Spool
 from .store.contents import Content, contents, journal_id, provenance, read_manifest
@@ -27,9 +49,19 @@ from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import verbs
 from .store.schema import JOURNAL as JOURNAL_HISTORY
 from .store.schema import History, ensure, is_present, migrate, run_migrations
-from .vocabulary import ENGINEERING, Field, Kind, Reference, Type, Vocabulary, referred_key
+from .verify import Finding, count_events, verify
+from .vocabulary import (
+    ENGINEERING,
+    Field,
+    Kind,
+    Reference,
+    Type,
+    Vocabulary,
+    referred_key,
+)
 
 __all__ = [
+    "CHANGES",
     "DEFAULT_WAIT",
     "ENGINEERING",
     "JOURNAL_HISTORY",
@@ -41,8 +73,10 @@ __all__ = [
     "Damaged",
     "Data",
     "Database",
+    "EntityChange",
     "Event",
     "Field",
+    "Finding",
     "History",
     "Inputs",
     "Json",
@@ -70,8 +104,11 @@ __all__ = [
     "before",
     "canonical_bytes",
     "canonical_key",
+    "changed_inputs",
     "changes",
+    "compare",
     "contents",
+    "count_events",
     "decode",
     "encode",
     "ensure",
@@ -80,6 +117,7 @@ __all__ = [
     "is_present",
     "journal_id",
     "key_of",
+    "last_different",
     "migrate",
     "newest",
     "newest_of_each",
@@ -91,4 +129,5 @@ __all__ = [
     "reuse",
     "run_migrations",
     "verbs",
+    "verify",
 ]

@@ -184,9 +184,7 @@ def _differing_leaves(
             sides = [(level, [node for node in nodes if node not in shared]) for _, nodes in sides]
         if level == LEAF or not sides[0][1] or not sides[1][1]:
             return sides[0][1], sides[1][1]
-        sides = [
-            (depth, nodes) if depth < level else (level - 1, _children(nodes, read)) for depth, nodes in sides
-        ]
+        sides = [(depth, nodes) if depth < level else (level - 1, _children(nodes, read)) for depth, nodes in sides]
 
 
 def _children(nodes: Sequence[NodeHash], read: ReadNodes) -> list[NodeHash]:

@@ -79,13 +79,18 @@ def newest(connection: Connection, project: str) -> Run | None:
 def newest_of_each(connection: Connection) -> dict[str, Run]:
     """Every project's last run, by project."""
     last = select(func.max(RUNS.c.run)).group_by(RUNS.c.project)
-    return {row.project: _run(row) for row in connection.execute(select(RUNS).where(RUNS.c.run.in_(last)).order_by(RUNS.c.project))}
+    return {
+        row.project: _run(row)
+        for row in connection.execute(select(RUNS).where(RUNS.c.run.in_(last)).order_by(RUNS.c.project))
+    }
 
 
 def all_runs(connection: Connection, project: str | None = None) -> list[Run]:
     """The journal's runs, or a project's, in order."""
     query = select(RUNS).order_by(RUNS.c.run)
-    return [_run(row) for row in connection.execute(query if project is None else query.where(RUNS.c.project == project))]
+    return [
+        _run(row) for row in connection.execute(query if project is None else query.where(RUNS.c.project == project))
+    ]
 
 
 def with_fingerprint(connection: Connection, project: str, fingerprint: bytes) -> Run | None:
@@ -140,6 +145,23 @@ def _of_project(connection: Connection, project: str, which: str) -> Run:
     return runs[-1 - back]
 
 
+def changed_inputs(old: Run, new: Run) -> dict[str, tuple[Any, Any]]:
+    """The inputs in which two runs differ, by dotted name: (old, new)."""
+    before, now = _flat(old.inputs), _flat(new.inputs)
+    return {
+        name: (before.get(name), now.get(name))
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    }
+
+
+def _flat(value: Mapping[str, Any], head: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, item in value.items():
+        flat.update(_flat(item, f"{head}{name}.") if isinstance(item, dict) else {f"{head}{name}": item})
+    return flat
+
+
 def next_number(connection: Connection) -> RunNumber:
     """The number for the run about to be sealed; needs the write lock."""
     return RunNumber(int(connection.execute(select(func.coalesce(func.max(RUNS.c.run), 0))).scalar_one()) + 1)
@@ -158,7 +180,10 @@ def seal_of(run: Run) -> bytes:
 
 def stored_seals(connection: Connection) -> dict[RunNumber, bytes]:
     """The seals as they were stored."""
-    return {RunNumber(number): bytes(seal) for number, seal in connection.execute(select(RUNS.c.run, RUNS.c.seal))}
+    return {
+        RunNumber(number): bytes(seal)
+        for number, seal in connection.execute(select(RUNS.c.run, RUNS.c.seal).order_by(RUNS.c.run))
+    }
 
 
 def _columns(run: Run) -> dict[str, Any]:

@@ -20,7 +20,16 @@ from .errors import Damaged, Misuse
 from .event import decode
 from .fold import Policy, overlay, stands
 from .manifest import LEAF, EventId, Node, Root, Subtree, Tree, events_below, make_root
-from .runs import COUNTS, Inputs, Run, add, newest, newest_of_each, next_number, with_fingerprint
+from .runs import (
+    COUNTS,
+    Inputs,
+    Run,
+    add,
+    newest,
+    newest_of_each,
+    next_number,
+    with_fingerprint,
+)
 from .spool import Entry, Spool
 from .store.contents import (
     Content,
@@ -71,7 +80,9 @@ def reuse(database: Database, inputs: Inputs) -> Sealed | None:
             return None
         root = read_manifest(connection, earlier.root)
     values = {name: earlier.inputs.get(name) for name in inputs.values}  # with what was then found in the source
-    return _seal(database, replace(inputs, values=values), root, lambda: _entries(database, root), appended=0, reused=True)
+    return _seal(
+        database, replace(inputs, values=values), root, lambda: _entries(database, root), appended=0, reused=True
+    )
 
 
 def _entries(database: Database, root: Root) -> Iterator[Entry]:
@@ -300,9 +311,7 @@ def _all_known(places: Sequence[int]) -> Mapping[int, tuple[bytes, str]]:
     return {}
 
 
-def fold_root(
-    connection: Connection, policies: Mapping[str, Policy], before: Root | None, run: Root
-) -> Root:
+def fold_root(connection: Connection, policies: Mapping[str, Policy], before: Root | None, run: Root) -> Root:
     """The state that should follow from a state and a run, built anew without storing anything: what verify checks."""
     trees: dict[str, Subtree] = {}
     read = node_reader(connection)
@@ -316,7 +325,9 @@ def fold_root(
             continue
         tree = Tree()
         entries = (
-            _entry(kind, content) for leaf in events_below(now.top if now else None, read) for content in contents(connection, leaf)
+            _entry(kind, content)
+            for leaf in events_below(now.top if now else None, read)
+            for content in contents(connection, leaf)
         )
         for entry in overlay(entries, standing):
             tree.add(entry.hash)

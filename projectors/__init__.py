@@ -1,6 +1,18 @@
 """Replays journal states into relational tables by natural-key rules. Knows no source and no simulator."""
 
+from .check import check, listed
 from .replay import Choice, KindResult, Projected, preview, project
 from .tables import METADATA, RULES, TARGET_HISTORY
 
-__all__ = ["METADATA", "RULES", "TARGET_HISTORY", "Choice", "KindResult", "Projected", "preview", "project"]
+__all__ = [
+    "METADATA",
+    "RULES",
+    "TARGET_HISTORY",
+    "Choice",
+    "KindResult",
+    "Projected",
+    "check",
+    "listed",
+    "preview",
+    "project",
+]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, delete, exists, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    MetaData,
+    Table,
+    delete,
+    exists,
+    insert,
+    select,
+)
 
 from journal import KeyBytes, batched, verbs
 
@@ -46,9 +56,7 @@ class Leftovers:
         query, parts = natural_keys(rule, RULES)
         unseen = ~exists().where(self._seen.c.id == rule.table.c.id)
         found: list[int] = []
-        for number, *key_parts in self._connection.execute(
-            query.where(parts[rule.kind.key[0]] == namespace, unseen)
-        ):
+        for number, *key_parts in self._connection.execute(query.where(parts[rule.kind.key[0]] == namespace, unseen)):
             key = key_from_row(rule, key_parts)
             note = noted.get((rule.kind.name, key))
             if number == derived_id(rule.kind.name, key) or (note and not note.is_foreign and note.id == number):

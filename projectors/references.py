@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, column, exists, inspect, table
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    column,
+    exists,
+    inspect,
+    table,
+)
 
 from .rules import Rule
 

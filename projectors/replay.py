@@ -162,9 +162,7 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
     return Projected(run, results, _kept_fields(run, choice), others)
 
 
-def _known_states(
-    source: Connection, positions: Mapping[str, notes.Position], journal: str
-) -> dict[NodeHash, Root]:
+def _known_states(source: Connection, positions: Mapping[str, notes.Position], journal: str) -> dict[NodeHash, Root]:
     """The states that the target shows, as far as this journal has them; from any other it is compared as a whole."""
     found: dict[NodeHash, Root] = {}
     for state in {position.state for position in positions.values() if position.journal == journal}:
@@ -191,4 +189,3 @@ def _kept(run: Run, kind: str) -> int:
 def _kept_fields(run: Run, choice: Choice) -> dict[str, list[str]]:
     kept: dict[str, list[str]] = run.counts["kept_fields"]
     return {kind: fields for kind, fields in kept.items() if kind in choice.chosen}
-

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 _TEST_FOLDER = re.compile(r"(?:^|/)(?:__tests__|tests?|specs?|e2e|testdata|cypress)/", re.IGNORECASE)
-_TEST_NAME = re.compile(r"(?:^|/)(?:test[_-][^/]*|conftest\.py|[^/]*[._-](?:test|tests|spec|e2e)\.[^/]+)\Z", re.IGNORECASE)
+_TEST_NAME = re.compile(
+    r"(?:^|/)(?:test[_-][^/]*|conftest\.py|[^/]*[._-](?:test|tests|spec|e2e)\.[^/]+)\Z", re.IGNORECASE
+)
 _CONFIG_NAME = re.compile(
     r"(?:^|/)(?:requirements[^/]*\.txt|constraints[^/]*\.txt|dockerfile[^/]*|makefile[^/]*|cmakelists\.txt|procfile"
     r"|justfile|jenkinsfile|vagrantfile|gemfile|rakefile|pipfile|codeowners|configure\.ac|\.[^/]+rc|\.env[^/]*"

@@ -43,7 +43,9 @@ class Draw:
     def __init__(self, key: bytes, places: dict[str, int], entity: tuple[str | int, ...]) -> None:
         self._key = key
         self._places = places
-        self._entity = "".join(f"{len(part)}:{part}" if isinstance(part, str) else f"#{part};" for part in entity).encode()
+        self._entity = "".join(
+            f"{len(part)}:{part}" if isinstance(part, str) else f"#{part};" for part in entity
+        ).encode()
         self._blocks: dict[int, bytes] = {}
 
     def bits(self, field: str) -> int:

@@ -159,7 +159,9 @@ class Source(Protocol):
 def repository(name: str) -> Repository:
     """The repository of that name, OWNER/NAME; raises BadInput for anything else, such as a name with `..`."""
     if not _REPOSITORY.match(name):
-        raise BadInput(f"{name!r} is not a repository's name", "it is OWNER/NAME, of letters, digits, dot, dash, underscore")
+        raise BadInput(
+            f"{name!r} is not a repository's name", "it is OWNER/NAME, of letters, digits, dot, dash, underscore"
+        )
     return Repository(name)
 
 

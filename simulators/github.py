@@ -169,7 +169,9 @@ def review_id(review: Review) -> int:
 
 
 def _reviews(project: Project, pr: PullRequest) -> Iterator[Event]:
-    submitted = {review_id(review): review for review in sorted(pr.reviews, key=_review_order) if review.state != "pending"}
+    submitted = {
+        review_id(review): review for review in sorted(pr.reviews, key=_review_order) if review.state != "pending"
+    }
     for number, review in submitted.items():
         reviewer = key_of(review.reviewer)
         service = ai_reviewer(reviewer) if reviewer else None
@@ -210,7 +212,9 @@ def _check_runs(project: Project, pr: PullRequest, census: Census) -> Iterator[E
         if not census.owns_check_run(pr, number):
             continue
         seconds = (
-            max(0, int((run.completed_at - run.started_at).total_seconds())) if run.started_at and run.completed_at else None
+            max(0, int((run.completed_at - run.started_at).total_seconds()))
+            if run.started_at and run.completed_at
+            else None
         )
         yield Event(
             project=project.name,
@@ -247,7 +251,9 @@ def _review_order(review: Review) -> tuple[Any, ...]:
 
 
 def _issues(pr: PullRequest) -> list[Json]:
-    return [issue for _, _, issue in sorted({(isinstance(one, str), str(one).zfill(20), one) for one in pr.linked_issues})]
+    return [
+        issue for _, _, issue in sorted({(isinstance(one, str), str(one).zfill(20), one) for one in pr.linked_issues})
+    ]
 
 
 def _key(project: Project, pr: PullRequest) -> dict[str, str | int]:

@@ -23,7 +23,10 @@ _LONGEST_LEAD = 72 * 3600  # an issue is written up to three days before its pul
 _TYPES = (
     ("Bug", re.compile(r"\b(?:bug|bugfix|fix|fixes|fixed|hotfix)\b", re.IGNORECASE)),
     ("Story", re.compile(r"\b(?:feature|feat)\b", re.IGNORECASE)),
-    ("Improvement", re.compile(r"\b(?:enhancements?|improve[sd]?|improvements?|refactor(?:s|ed|ing)?)\b", re.IGNORECASE)),
+    (
+        "Improvement",
+        re.compile(r"\b(?:enhancements?|improve[sd]?|improvements?|refactor(?:s|ed|ing)?)\b", re.IGNORECASE),
+    ),
     ("Task", re.compile(r"\b(?:chores?|tasks?)\b", re.IGNORECASE)),
 )
 _POINTS = ((50, 1), (150, 2), (400, 3), (800, 5))

@@ -50,8 +50,12 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ai_base_adoption_rate: Rate = 0.35
     survey_response_rate: Rate = 0.60
 
-    issue_type_rates: Weights = msgspec.field(default_factory=lambda: {"Story": 0.50, "Task": 0.25, "Bug": 0.20, "Improvement": 0.05})
-    priority_rates: Weights = msgspec.field(default_factory=lambda: {"Medium": 0.50, "High": 0.25, "Low": 0.20, "Critical": 0.05})
+    issue_type_rates: Weights = msgspec.field(
+        default_factory=lambda: {"Story": 0.50, "Task": 0.25, "Bug": 0.20, "Improvement": 0.05}
+    )
+    priority_rates: Weights = msgspec.field(
+        default_factory=lambda: {"Medium": 0.50, "High": 0.25, "Low": 0.20, "Critical": 0.05}
+    )
     sprint_days: Annotated[int, Meta(ge=1, le=365)] = 14
 
     large_pr_ai_bonus: Rate = 0.15
@@ -147,7 +151,8 @@ def places(project: Project, held: tuple[Repository, ...]) -> dict[Repository, i
     listed = {repo.lower(): place for place, repo in enumerate(project.repos)}
     extra = sorted(repo for repo in held if repo.lower() not in listed)
     return {
-        repo: listed[repo.lower()] if repo.lower() in listed else len(listed) + extra.index(repo) for repo in sorted(held)
+        repo: listed[repo.lower()] if repo.lower() in listed else len(listed) + extra.index(repo)
+        for repo in sorted(held)
     }
 
 
@@ -181,7 +186,9 @@ def _convert(setting: str, value: Any, origin: str) -> None:
     try:
         msgspec.convert(value, _TYPES[setting])
     except msgspec.ValidationError as error:
-        raise BadInput(f"{origin}: setting {setting} = {value!r}: {error}", "see docs/settings.md for its range") from None
+        raise BadInput(
+            f"{origin}: setting {setting} = {value!r}: {error}", "see docs/settings.md for its range"
+        ) from None
 
 
 def _check_weights(project: Project, origin: str) -> None:

@@ -118,8 +118,7 @@ def _check_window(order: Order, policies: Mapping[str, Policy]) -> None:
     if exact:
         raise Misuse(
             f"a window (--since, --until, max_prs) says nothing of what lies outside it, and {exact[0]} is exact",
-            "record without the window, or with --policy "
-            f"{exact[0]}=upsert",
+            f"record without the window, or with --policy {exact[0]}=upsert",
         )
     if order.fresh:
         raise Misuse("a window cannot start the state anew: what lies outside it would be gone", "leave out --fresh")

@@ -83,9 +83,7 @@ def simulate(source: Source, census: Census, *, seed: int, as_of: date, tell: Te
     yield from _of_people(census, seen, weeks, seed, as_of)
 
 
-def _of_pull_request(
-    pr: PullRequest, census: Census, issues: Draws, answers: surveys.SurveyDraws
-) -> Iterator[Made]:
+def _of_pull_request(pr: PullRequest, census: Census, issues: Draws, answers: surveys.SurveyDraws) -> Iterator[Made]:
     stated = github.pull_request(pr, census)
     yield stated, "github"
     for event in github.parts(pr, census):

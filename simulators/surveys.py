@@ -72,7 +72,9 @@ def survey(pr: PullRequest, project: Project, draws: SurveyDraws, *, ai_sign: bo
         data={
             "author": author,
             "author_ai_assisted": assisted if answers else None,
-            "author_responded_at": _after(pr.merged_at, draw.integer("author_delay", 3600, _AUTHOR_DELAY)) if answers else None,
+            "author_responded_at": _after(pr.merged_at, draw.integer("author_delay", 3600, _AUTHOR_DELAY))
+            if answers
+            else None,
             "author_response_source": draw.choose("author_source", _SOURCES) if answers else None,
             "ai_modification_effort": draw.choose("effort", _EFFORTS) if answers and assisted else None,
         },

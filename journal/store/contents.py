@@ -10,7 +10,18 @@ from sqlalchemy import Connection, func, select
 from ..batches import batched
 from ..errors import Damaged
 from ..event import EventHash
-from ..manifest import LEAF, ROOT, EventId, Node, NodeHash, ReadNodes, Root, StoredNode, read_root, root_text
+from ..manifest import (
+    LEAF,
+    ROOT,
+    EventId,
+    Node,
+    NodeHash,
+    ReadNodes,
+    Root,
+    StoredNode,
+    read_root,
+    root_text,
+)
 from ..tables import EVENTS, JOURNAL, NODES
 from .dialects import verbs
 

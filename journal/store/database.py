@@ -15,7 +15,13 @@ from pathlib import Path
 from types import ModuleType
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from ..errors import Busy, Misuse, Unavailable
 from .dialects import DIALECTS
@@ -154,6 +160,8 @@ def _check_file(address: URL, *, create: bool) -> None:
     path = Path(address.database)
     if not path.exists():
         if not create:
-            raise Unavailable(f"there is no journal at {path}", "`seedjournal record` makes one; or name it: --journal URL")
+            raise Unavailable(
+                f"there is no journal at {path}", "`seedjournal record` makes one; or name it: --journal URL"
+            )
         if not path.parent.is_dir():
             raise Unavailable(f"{path.parent} is not a folder", "make the folder first")

@@ -62,6 +62,10 @@ def is_refusal(error: object) -> bool:
     return getattr(error, "sqlstate", None) in _REFUSALS
 
 
+def read_leniently(connection: Connection) -> None:
+    """Nothing: PostgreSQL's texts are always UTF-8."""
+
+
 def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:
     """`tested` is one of these integers or hashes, with one bound value however many they are."""
     of_bytes = bool(values) and isinstance(values[0], bytes)

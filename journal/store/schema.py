@@ -48,9 +48,7 @@ class History:
         return {table.name for table in self.metadata.tables.values()}
 
 
-JOURNAL = History(
-    name="journal", version_table="seedjournal_journal_version", head="0001", older=(), metadata=METADATA
-)
+JOURNAL = History(name="journal", version_table="seedjournal_journal_version", head="0001", older=(), metadata=METADATA)
 
 
 def ensure(database: Database, history: History, *, create: bool) -> bool:
@@ -153,8 +151,9 @@ def _refuse_foreign(connection: Connection, database: Database, history: History
 
 
 def _upgrade(connection: Connection, history: History) -> None:
-    from alembic import command
     from alembic.config import Config
+
+    from alembic import command
 
     attributes: Mapping[str, Any] = {"connection": connection}
     config = Config(attributes=dict(attributes))

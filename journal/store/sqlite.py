@@ -77,6 +77,12 @@ def is_refusal(error: object) -> bool:  # noqa: ARG001 - one signature for both 
     return False
 
 
+def read_leniently(connection: Connection) -> None:
+    """Let texts that are no UTF-8 any more be read, with marks in place of what is broken: for verification."""
+    driver: Any = connection.connection.driver_connection
+    driver.text_factory = lambda raw: raw.decode(errors="replace")
+
+
 def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:
     """`tested` is one of these integers or 32-byte hashes, with one bound value however many they are."""
     if values and isinstance(values[0], bytes):
@@ -84,7 +90,9 @@ def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -
         place = select(literal(0, Integer).label("i")).cte("place", recursive=True)
         place = place.union_all(select(place.c.i + 1).where(place.c.i < len(values) - 1))
         return tested.in_(select(func.substr(joined, place.c.i * _WIDTH + 1, _WIDTH)))
-    listed = func.json_each(bindparam(None, json.dumps(list(values)), unique=True)).table_valued(column("value", Integer))
+    listed = func.json_each(bindparam(None, json.dumps(list(values)), unique=True)).table_valued(
+        column("value", Integer)
+    )
     return tested.in_(select(listed.c.value))
 
 

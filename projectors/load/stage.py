@@ -32,6 +32,7 @@ from ..rows import Row
 from ..rules import Rule, foreign_key
 from . import postgresql, sqlite
 
+_COUNTED = {"preserve_rowcount": True}  # the numbers shown are what the database says it did
 _DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
@@ -106,6 +107,22 @@ class Stage:
         """Take a staged row out again."""
         self.connection.execute(delete(self.table).where(self.table.c.place == place))
 
+    def places_without_row(self) -> list[int]:
+        """The staged rows whose key no row of the target has under any id."""
+        query = select(self.table.c.place).where(~exists().where(self._same_key()))
+        return sorted(self.connection.execute(query).scalars())
+
+    def differences(self) -> list[tuple[int, list[str]]]:
+        """(place, columns) of staged rows that the target's row of the same id differs from."""
+        rows, staged = self.rule.table, self.table
+        names = [name for name in self.rule.columns if name != "id"]
+        query = select(staged.c.place, *(rows.c[name].is_distinct_from(staged.c[name]) for name in names))
+        query = query.join_from(staged, rows, rows.c.id == staged.c.id).where(self.differs(names))
+        return [
+            (place, [name for name, differs in zip(names, flags, strict=True) if differs])
+            for place, *flags in self.connection.execute(query)
+        ]
+
     def missing_parents(self) -> list[str]:
         """The kinds of which staged rows point to an entity that has no row."""
         missing: list[str] = []
@@ -128,7 +145,7 @@ class Stage:
             .values({name: staged.c[name] for name in changed})
             .where(rows.c.id == staged.c.id, self.differs(changed))
         )
-        return int(self.connection.execute(statement).rowcount)
+        return int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
 
     def insert_rows(self) -> int:
         """Add the staged rows whose id the target does not have; how many were added."""
@@ -136,7 +153,8 @@ class Stage:
         new: Select[Any] = select(*(staged.c[name] for name in self.rule.columns)).where(
             ~exists().where(rows.c.id == staged.c.id)
         )
-        return int(self.connection.execute(insert(rows).from_select(list(self.rule.columns), new)).rowcount)
+        statement = insert(rows).from_select(list(self.rule.columns), new)
+        return int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
 
     def differs(self, names: Sequence[str]) -> ColumnElement[bool]:
         """A target's row and a staged one differ in any of these columns."""
@@ -146,4 +164,3 @@ class Stage:
     def _same_key(self) -> ColumnElement[bool]:
         rows, staged = self.rule.table, self.table
         return and_(*(rows.c[name] == staged.c[name] for name in self.rule.key_columns))
-

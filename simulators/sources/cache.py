@@ -19,7 +19,15 @@ from msgspec import Struct
 
 from journal import BadInput, Unavailable
 
-from ..facts import Identifier, Instant, LooseCommit, PullRequest, Repository, Skipped, repository
+from ..facts import (
+    Identifier,
+    Instant,
+    LooseCommit,
+    PullRequest,
+    Repository,
+    Skipped,
+    repository,
+)
 from .cache_entry import NUL, WrongField, read_entry, wrong_field
 from .cache_facts import in_utc, pull_request
 from .cache_files import find, read, shown

@@ -7,8 +7,24 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from ..facts import ChangedFile, CheckRun, Commit, Person, PullRequest, Repository, Review, utc
-from .cache_entry import CheckRunEntry, CommitEntry, FileEntry, PullRequestEntry, ReviewEntry, WrongField
+from ..facts import (
+    ChangedFile,
+    CheckRun,
+    Commit,
+    Person,
+    PullRequest,
+    Repository,
+    Review,
+    utc,
+)
+from .cache_entry import (
+    CheckRunEntry,
+    CommitEntry,
+    FileEntry,
+    PullRequestEntry,
+    ReviewEntry,
+    WrongField,
+)
 
 _Raw = TypeVar("_Raw")
 _Fact = TypeVar("_Fact", bound=Hashable)

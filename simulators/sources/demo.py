@@ -22,7 +22,8 @@ from journal import BadInput
 
 from ..facts import LooseCommit, PullRequest, Repository, Skipped, repository
 from ..faking import faker_version
-from .invention import VERSION, Invention, Setting
+from .demo_cast import VERSION, Setting
+from .invention import Invention
 
 DEFAULT_AS_OF = date(2025, 6, 30)
 
@@ -89,9 +90,9 @@ class DemoSource:
         """
         settings = [VERSION, self.project, self.seed, self.repositories, self.members, self.prs, self.days]
         digest = sha256(json.dumps([*settings, self.as_of.toordinal()]).encode())
-        digest.update(json.dumps([self._invention.tasks, self._invention.sentences]).encode())
+        digest.update(json.dumps([self._invention.phrases.tasks, self._invention.phrases.sentences]).encode())
         for place in range(1, self.members + 1):
-            digest.update(f"{self._invention.person(place).name}\n".encode())
+            digest.update(f"{self._invention.people.member(place).name}\n".encode())
         return digest.hexdigest()
 
     def pull_requests(self) -> Iterator[PullRequest]:

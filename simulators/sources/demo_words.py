@@ -99,9 +99,6 @@ AI_TOOLS: tuple[tuple[tuple[str, str] | None, float], ...] = (
 )
 NO_AI = "No AI tool was used: nothing here was written with Copilot."
 
-# GitHub counts accounts in the hundreds of millions: an invented id beyond 2^42 is nobody's.
-INVENTED_IDS = 2**42
-
 
 @cache
 def paths(area: str) -> tuple[str, ...]:

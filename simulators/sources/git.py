@@ -24,9 +24,40 @@ import platformdirs
 
 from journal import BadInput
 
-from ..facts import ChangedFile, Commit, LooseCommit, Person, PullRequest, Repository, Review, Skipped, repository
-from .git_commands import Clone, address, mirror, opened, pipe, print_to, reading, scrubbed, version
-from .git_history import Graph, Landing, Plan, Told, landings, own_landings, plans, read, reviewers, subject
+from ..facts import (
+    ChangedFile,
+    Commit,
+    LooseCommit,
+    Person,
+    PullRequest,
+    Repository,
+    Review,
+    Skipped,
+    repository,
+)
+from .git_commands import (
+    Clone,
+    address,
+    mirror,
+    opened,
+    pipe,
+    print_to,
+    reading,
+    scrubbed,
+    version,
+)
+from .git_history import (
+    Graph,
+    Landing,
+    Plan,
+    Told,
+    landings,
+    own_landings,
+    plans,
+    read,
+    reviewers,
+    subject,
+)
 
 # Raised whenever the same history would give other facts.
 _VERSION = 1
@@ -34,8 +65,16 @@ _VERSION = 1
 _PULL = re.compile(r"refs/(?:pull/|remotes/origin/(?:pull|pr)/)([1-9][0-9]{0,14})(?:/(head|merge))?")
 _DIFF = (
     *("diff-tree", "--stdin", "-r", "-z", "--raw", "--numstat", "--no-abbrev", "--find-renames=50%", "-l1000"),
-    *("--diff-algorithm=myers", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative", "--ignore-submodules=none"),
+    *(
+        "--diff-algorithm=myers",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        "--no-relative",
+        "--ignore-submodules=none",
+    ),
 )
+_FSCK = "`git fsck` tells what is missing or damaged"
 _STATUSES = {b"A": "added", b"D": "removed", b"R": "renamed", b"C": "copied"}
 
 
@@ -50,7 +89,7 @@ class _Snapshot(NamedTuple):
 
 
 class _Scratch:
-    """Texts and lists outside of memory: bytes in, a place out; bytes by place. The file has no name and goes with it."""
+    """Texts and lists outside of memory: bytes in, a place out; bytes by place. Its file has no name."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the source
@@ -173,35 +212,38 @@ class GitSource:
 
     @cached_property
     def _history(self) -> _History:
-        history = _read(self._clone, self._snapshot, skip_invalid=self._skip_invalid)
-        weakref.finalize(self, history.scratch.close)
-        return history
+        clone, at = self._clone, self._snapshot
+        scratch = _Scratch()
+        weakref.finalize(self, scratch.close)
+        return _read(clone, at, scratch, skip_invalid=self._skip_invalid)
 
 
 def _default_branch(clone: Clone) -> tuple[str | None, str | None]:
-    """The default branch's name and commit: the remote's HEAD, or this clone's, or main or master, or what is checked out."""
+    """The default branch's name and commit: the remote's HEAD, this clone's, main or master, or what is checked out."""
     remote = clone.refs.get("refs/remotes/origin/HEAD")
     guesses = [f"refs/{room}/{name}" for room in ("heads", "remotes/origin") for name in ("main", "master")]
     for ref in (remote.target if remote else None, clone.branch, *guesses):
         if ref and ref in clone.refs:
-            return re.sub(r"refs/(?:heads|remotes/origin)/", "", ref), clone.refs[ref].commit
+            name = re.sub(r"\Arefs/(?:heads|remotes/origin)/", "", ref)
+            return os.fsencode(name).decode(errors="replace"), clone.refs[ref].commit
     return None, clone.detached
 
 
 def _repository(url: str | None, folder: Path) -> Repository:
     """OWNER/NAME from an address, else `local/` and the folder's name."""
-    path = re.sub(r"[A-Za-z0-9+.-]+://[^/]*|[^/]*:", "", url or "", count=1)
+    path = re.sub(r"\A(?:[A-Za-z0-9+.-]+://[^/]*|[^/]*:)", "", url or "")
     parts = [part for part in re.sub(r"[?#].*", "", path).split("/") if part]
     try:
         return repository("/".join(parts[-2:]).removesuffix(".git"))
     except BadInput:
-        name = (parts[-1] if parts else folder.resolve().name.replace("/", "")).removesuffix(".git")
+        place = folder.resolve()
+        name = (parts[-1] if parts else (place.parent if place.name == ".git" else place).name).removesuffix(".git")
         return repository("local/" + (re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")[:100] or "repository"))
 
 
-def _read(clone: Clone, at: _Snapshot, *, skip_invalid: bool) -> _History:
+def _read(clone: Clone, at: _Snapshot, scratch: _Scratch, *, skip_invalid: bool) -> _History:
     """Read a whole history; raises BadInput for a commit whose times cannot be, or leaves it out."""
-    history = _History(Graph(width=20 if clone.object_format == "sha1" else 32), _Scratch())
+    history = _History(Graph(width=20 if clone.object_format == "sha1" else 32), scratch)
     graph = history.graph
     tips = sorted({*at.heads.values(), *([at.tip] if at.tip else [])})
     if not tips:
@@ -233,7 +275,7 @@ def _read_commits(
             while header := printed.readline():
                 name, _, size = header.partition(b" commit ")
                 if not size:
-                    raise BadInput(f"{repo}: {header.decode(errors='replace').strip()}", "`git fsck` tells what is missing")
+                    raise BadInput(f"{repo}: {header.decode(errors='replace').strip()}", _FSCK)
                 commit = read(printed.read(int(size)))
                 printed.read(1)
                 if commit.problem:
@@ -256,20 +298,33 @@ def _read_changes(history: _History, environment: Mapping[str, str], repo: Repos
     for place, parents in enumerate(graph.parents):
         if len(parents) < 2:  # noqa: PLR2004 - a merge adds nothing of its own
             counted.setdefault(_pair(graph, parents[0] if parents else -1, place), []).append(place)
-    with tempfile.TemporaryFile() as lines_in:
-        for pair in counted:
-            lines_in.write(pair)
-        with pipe(_DIFF, lines_in, environment, repo) as printed:
+    for (pair, places), files in zip(counted.items(), _compared(graph, counted, environment, repo), strict=True):
+        for place in places:
+            history.additions[place] = sum(file.additions for file in files)
+            history.deletions[place] = sum(file.deletions for file in files)
+        if pair in kept:
+            history.files[pair] = history.scratch.add(msgspec.msgpack.encode(files))
+
+
+def _compared(
+    graph: Graph, pairs: Iterable[bytes], environment: Mapping[str, str], repo: Repository
+) -> Iterator[list[ChangedFile]]:
+    """The files that differ, for every pair of trees. Git passes over a tree that it misses in silence; this does not."""
+    with tempfile.TemporaryFile() as asked:
+        asked.writelines(pairs)
+        with pipe(_DIFF, asked, environment, repo) as printed:
             found = _changes(_tokens(printed), graph.width * 2)
-            for pair, places in counted.items():
+            missing = b""
+            for pair in pairs:
                 said, files = next(found, (b"", []))
                 if said != pair:
-                    raise BadInput(f"{repo}: git cannot compare {pair.decode().strip()}", "`git fsck` tells what is missing")
-                for place in places:
-                    history.additions[place] = sum(file.additions for file in files)
-                    history.deletions[place] = sum(file.deletions for file in files)
-                if pair in kept:
-                    history.files[pair] = history.scratch.add(msgspec.msgpack.encode(files))
+                    missing = pair
+                    break
+                yield files
+            for _ in found:
+                pass
+        if missing:
+            raise BadInput(f"{repo}: git cannot compare the trees {missing.decode().strip()}", _FSCK)
 
 
 def _pair(graph: Graph, before: int, after: int) -> bytes:
@@ -279,12 +334,13 @@ def _pair(graph: Graph, before: int, after: int) -> bytes:
 
 
 def _tokens(printed: IO[bytes]) -> Iterator[bytes]:
-    """What stands between NULs."""
+    """What stands between NULs; what is cut off at the end counts for nothing."""
     rest = b""
     while chunk := printed.read(1 << 18):
         *whole, rest = (rest + chunk).split(b"\0")
         yield from whole
-    yield rest
+    if rest.endswith(b"\n"):
+        yield rest
 
 
 def _changes(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, list[ChangedFile]]]:
@@ -297,20 +353,24 @@ def _changes(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, list[
     lines: dict[bytes, tuple[int, int]] = {}
     for token in tokens:
         rest = token
-        while len(rest) > 2 * width + 1 and rest[2 * width + 1] == ord("\n") and rest[: 2 * width + 1].replace(b" ", b"").isalnum():
+        while (
+            len(rest) > 2 * width + 1
+            and rest[2 * width + 1] == ord("\n")
+            and rest[: 2 * width + 1].replace(b" ", b"").isalnum()
+        ):
             if pair:
                 yield pair, _files(statuses, lines)
             pair, rest = rest[: 2 * width + 2], rest[2 * width + 2 :]
             statuses, lines = {}, {}
         if rest.startswith(b":"):
             status = rest.rpartition(b" ")[2][:1]
-            before = next(tokens)
-            statuses[next(tokens) if status in b"RC" else before] = _STATUSES.get(status, "modified")
+            before = next(tokens, b"")
+            statuses[next(tokens, b"") if status in b"RC" else before] = _STATUSES.get(status, "modified")
         elif rest:
             added, deleted, filename = rest.split(b"\t", 2)
             if not filename:
-                next(tokens)
-                filename = next(tokens)
+                next(tokens, b"")
+                filename = next(tokens, b"")
             lines[filename] = (0, 0) if added == b"-" else (int(added), int(deleted))
     if pair:
         yield pair, _files(statuses, lines)
@@ -354,10 +414,14 @@ def _pull_request(history: _History, at: _Snapshot, plan: Plan) -> PullRequest:
     newest = max(graph.committed[place] for place in places)
     merged = None if plan.merged_by is None else max(created, graph.committed[plan.merged_by])
     closed = merged if merged is not None else max(created, newest) if plan.state == "closed" else None
-    landed = [_commit(history, place) for place in plan.landed if place not in plan.commits and place not in graph.invalid]
+    landed = [
+        _commit(history, place) for place in plan.landed if place not in plan.commits and place not in graph.invalid
+    ]
     found = reviewers(commit.message for commit in (*commits, *landed))
     end = merged if merged is not None else max(created, newest)
-    files = _merged(_files_decoder.decode(history.scratch.get(history.files[_pair(graph, *pair)])) for pair in plan.changes)
+    files = _merged(
+        _files_decoder.decode(history.scratch.get(history.files[_pair(graph, *pair)])) for pair in plan.changes
+    )
     return PullRequest(
         repo=at.repo,
         number=plan.number,
@@ -379,7 +443,9 @@ def _pull_request(history: _History, at: _Snapshot, plan: Plan) -> PullRequest:
             Review(
                 reviewer=reviewer,
                 state="approved",
-                submitted_at=_instant(end if merged is None else created + (merged - created) * place // (len(found) + 1)),
+                submitted_at=_instant(
+                    end if merged is None else created + (merged - created) * place // (len(found) + 1)
+                ),
             )
             for place, reviewer in enumerate(found, 1)
         ),
@@ -388,7 +454,7 @@ def _pull_request(history: _History, at: _Snapshot, plan: Plan) -> PullRequest:
 
 
 def _merged(changes: Iterable[list[ChangedFile]]) -> tuple[ChangedFile, ...]:
-    """The files of changes one after another, each name once: lines add up, and who was added stays so until removed."""
+    """The files of changes one after another, each name once: lines add up, and what was added is until removed."""
     files: dict[str, ChangedFile] = {}
     for file in (file for change in changes for file in change):
         before = files.get(file.filename)

@@ -42,8 +42,25 @@ _PLAIN = {
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
 _KEPT_FOR_REMOTES = (
     *("HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT"),
-    *("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "GIT_PROXY_COMMAND"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSL_CERT", "GIT_SSL_KEY"),
+    *(
+        "http_proxy",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+        "no_proxy",
+        "NO_PROXY",
+        "GIT_PROXY_COMMAND",
+    ),
+    *(
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "CURL_CA_BUNDLE",
+        "GIT_SSL_CAINFO",
+        "GIT_SSL_CAPATH",
+        "GIT_SSL_CERT",
+        "GIT_SSL_KEY",
+    ),
     *("GIT_SSL_NO_VERIFY", "GIT_ASKPASS", "SSH_ASKPASS"),
 )
 _SAFE = (
@@ -51,7 +68,9 @@ _SAFE = (
     *("-c", f"core.attributesFile={os.devnull}", "-c", "core.quotePath=false", "-c", "log.showSignature=false"),
 )
 _REFSPECS = tuple(f"+{refs}:{refs}" for refs in ("refs/heads/*", "refs/pull/*/head", "refs/pull/*/merge"))
-_HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$SEEDJOURNAL_USER" "$SEEDJOURNAL_SECRET"; }; f'
+_HELPER = (
+    '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$SEEDJOURNAL_USER" "$SEEDJOURNAL_SECRET"; }; f'
+)
 _INCOMPLETE = "is the clone complete? `git fsck` tells; `git fetch --refetch` completes a partial clone"
 
 
@@ -84,7 +103,7 @@ class Clone:
 
 
 def version() -> str:
-    """git's version, such as `2.39.5`."""
+    """The version of git, such as `2.39.5`."""
     answer = _run(["version"], _environment())
     found = re.match(r"git version (\S+)", answer)
     return found[1] if found else "unknown"
@@ -166,7 +185,14 @@ def opened(folder: Path, shown: str) -> Clone:
         return os.fsdecode(done.stdout).removesuffix("\n") if done.returncode == 0 else None
 
     described = ask(
-        *("rev-parse", "--path-format=absolute", "--git-path", "objects", "--show-object-format", "--is-shallow-repository")
+        *(
+            "rev-parse",
+            "--path-format=absolute",
+            "--git-path",
+            "objects",
+            "--show-object-format",
+            "--is-shallow-repository",
+        )
     ).splitlines()
     if described[-1] == "true":
         raise BadInput(f"{shown} is a shallow clone: its history is cut off", "complete it: `git fetch --unshallow`")
@@ -204,7 +230,9 @@ def reading(clone: Clone) -> Iterator[Mapping[str, str]]:
 
 
 @contextmanager
-def pipe(arguments: Iterable[str], lines: IO[bytes], environment: Mapping[str, str], subject: str) -> Iterator[IO[bytes]]:
+def pipe(
+    arguments: Iterable[str], lines: IO[bytes], environment: Mapping[str, str], subject: str
+) -> Iterator[IO[bytes]]:
     """What git prints, as a stream, when it is fed a file; raises BadInput at the end where git failed.
 
     A reader that leaves early ends git. The input is a file, so that no full pipe can stop both.
@@ -227,7 +255,9 @@ def pipe(arguments: Iterable[str], lines: IO[bytes], environment: Mapping[str, s
             raise BadInput(f"{subject}: {_complaint(complaints.read())}", _INCOMPLETE)
 
 
-def print_to(output: IO[bytes], arguments: Iterable[str], lines: bytes, environment: Mapping[str, str], subject: str) -> None:
+def print_to(
+    output: IO[bytes], arguments: Iterable[str], lines: bytes, environment: Mapping[str, str], subject: str
+) -> None:
     """Write what git prints to a file, when it is fed these lines; raises BadInput where git failed."""
     with tempfile.TemporaryFile() as fed:
         fed.write(lines)
@@ -289,7 +319,9 @@ def _completed(arguments: Iterable[str], environment: Mapping[str, str]) -> subp
     return subprocess.CompletedProcess([], process.returncode, out, err)
 
 
-def _run(arguments: Iterable[str], environment: Mapping[str, str], failing: str = "git failed", remote: Address | None = None) -> str:
+def _run(
+    arguments: Iterable[str], environment: Mapping[str, str], failing: str = "git failed", remote: Address | None = None
+) -> str:
     """What git prints; where it fails, BadInput for a clone that is here and Unavailable for a remote one."""
     done = _completed(arguments, environment)
     if done.returncode == 0:

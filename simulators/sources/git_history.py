@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import takewhile
 from typing import NamedTuple
 
 from ..facts import Person
@@ -20,16 +21,20 @@ from ..facts import Person
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that a datetime can tell
 _MONTH = 30 * 86_400
 _IDENTITY = re.compile(rb"(.*?) *<(.*)> *(?:(-?\d+) +([+-]\d+))?", re.DOTALL)
-_NO_REPLY = re.compile(r"(?:(\d{1,15})\+)?([A-Za-z0-9][A-Za-z0-9_-]*(?:\[bot\])?)@users\.noreply\.github\.com", re.IGNORECASE)
+_NO_REPLY = re.compile(
+    r"(?:(\d{1,15})\+)?([A-Za-z0-9][A-Za-z0-9_-]*(?:\[bot\])?)@users\.noreply\.github\.com", re.IGNORECASE
+)
 _CHARSET = re.compile(r"ascii|big5|cp\d|euc_|gb|iso8859|iso2022|johab|koi8|shift_jis|utf-(?:8|16|32)")
 _MERGED = re.compile(r"Merge pull request #([1-9][0-9]{0,14})\b(?: from [^\s/]+/(\S+))?")
 _SQUASHED = re.compile(r"(.*?)\s*\(#([1-9][0-9]{0,14})\)\s*\Z")
-_URL = re.compile(r"^PR-URL:\s*https?://[^/\s]+/([^/\s]+/[^/\s]+)/pull/([1-9][0-9]{0,14})\b", re.IGNORECASE | re.MULTILINE)
+_URL = re.compile(
+    r"^PR-URL:[ \t]*https?://[^/\s]+/([^/\s]+/[^/\s]+)/pull/([1-9][0-9]{0,14})\b", re.IGNORECASE | re.MULTILINE
+)
 _REVIEWED = re.compile(r"^Reviewed-by:[ \t]*([^<\n]*?)[ \t]*(?:<([^>\n]*)>.*)?$", re.IGNORECASE | re.MULTILINE)
 
 
 class Read(NamedTuple):
-    """A commit object as read; `problem` names the field that cannot be right, and is empty where all can."""
+    """A commit object as read, names in hexadecimal; `problem` names a field that cannot be right, or is empty."""
 
     tree: bytes
     parents: tuple[bytes, ...]
@@ -41,7 +46,7 @@ class Read(NamedTuple):
 
 
 class Landing(NamedTuple):
-    """A commit that says which pull request it lands; `told` is the repository it says that of, or None for its own."""
+    """A commit that says which pull request it lands; `told` is the repository that it names, or None."""
 
     number: int
     place: int
@@ -53,7 +58,7 @@ class Landing(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A pull request by the places of its commits; `changes` are pairs of (base or -1, tip) whose differences are its files."""
+    """A pull request by the places of its commits; its files are those of `changes`, pairs of base (or -1) and tip."""
 
     number: int
     state: str
@@ -68,14 +73,10 @@ class Plan:
 def read(raw: bytes) -> Read:
     """A commit from the bytes of its object; never raises."""
     headers, _, body = raw.partition(b"\n\n")
-    named: dict[bytes, bytes] = {}
-    parents = []
-    for line in headers.split(b"\n"):
-        name, _, value = line.partition(b" ")
-        if name == b"parent":
-            parents.append(bytes.fromhex(value.decode("ascii", "replace")))
-        elif name:  # a line that begins with a space continues a signature
-            named.setdefault(name, value)
+    lines = [line.partition(b" ")[::2] for line in headers.split(b"\n")]
+    # Parents count where git looks for them: right after the tree. A nameless line continues a signature.
+    parents = tuple(value for _, value in takewhile(lambda line: line[0] == b"parent", lines[1:]))
+    named = {name: value for name, value in reversed(lines) if name}
     charset = _charset(named.get(b"encoding", b""))
     problems = []
     times = []
@@ -90,7 +91,7 @@ def read(raw: bytes) -> Read:
     identity = _IDENTITY.fullmatch(named.get(b"author", b""))
     author = person(_text(identity[1], charset), _text(identity[2], charset)) if identity else None
     message = _text(body, charset).strip("\n")
-    return Read(named.get(b"tree", b""), tuple(parents), times[0], times[1], author, message, "; ".join(problems))
+    return Read(named.get(b"tree", b""), parents, times[0], times[1], author, message, "; ".join(problems))
 
 
 def person(name: str, email: str) -> Person | None:
@@ -109,7 +110,9 @@ def reviewers(messages: Iterable[str]) -> list[Person]:
     """
     found: dict[tuple[bool, str], Person] = {}
     for message in messages:
-        for name, email in _REVIEWED.findall(message) if "eviewed-" in message else ():
+        for name, email in _REVIEWED.findall(message):
+            if not email and "@" in name[1:]:
+                name, email = "", name.strip()  # noqa: PLW2901 - an address without brackets
             if re.fullmatch(r"@[A-Za-z0-9][A-Za-z0-9-]*", name):
                 who: Person | None = Person(login=name[1:])
             else:
@@ -125,7 +128,7 @@ def subject(message: str) -> str:
 
 
 def landings(message: str, place: int, parents: int) -> list[Landing]:
-    """The pull requests that a commit says it lands. A number at a subject's end counts unless a `PR-URL:` tells better."""
+    """The pull requests that a commit says it lands, by its subject or by its `PR-URL:` trailers."""
     first = subject(message)
     merge = _MERGED.match(first)
     if merge:
@@ -178,10 +181,10 @@ class Graph:
 
     def add(self, name: bytes, commit: Read) -> int:
         """Take a commit whose parents were taken before; raises KeyError for one whose were not."""
-        parents = tuple(self.places[parent] for parent in commit.parents)
+        parents = tuple(self.places[bytes.fromhex(parent.decode())] for parent in commit.parents)
         place = self.places[name] = len(self.parents)
         self.names += name
-        self.trees += bytes.fromhex(commit.tree.decode("ascii", "replace"))
+        self.trees += bytes.fromhex(commit.tree.decode())
         self.parents.append(parents)
         self.generations.append(1 + max((self.generations[parent] for parent in parents), default=0))
         self.authored.append(commit.authored)
@@ -203,7 +206,7 @@ class Graph:
         return self.committed[place], self.generations[place], self.name(place)
 
     def follow(self, tip: int | None) -> None:
-        """Learn the default branch."""
+        """Learn the default branch from its tip."""
         self.brought = array("i", [-1]) * len(self.parents)
         while tip is not None:
             self.mainline.append(tip)
@@ -263,7 +266,7 @@ class Graph:
         return position >= 0 and self.mainline[position] == place
 
     def fork(self, commits: Iterable[int]) -> int:
-        """Where commits leave what they are compared with: their outermost parent, the nearest if several; -1 is nothing."""
+        """Where commits begin: their parent outside of them, the nearest if there are several, -1 if none."""
         inside = set(commits)
         outside = {parent for place in inside for parent in self.parents[place]} - inside
         return max(outside, key=lambda place: (self.generations[place], self.by_time(place)), default=-1)
@@ -271,7 +274,7 @@ class Graph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """Everything that is known of pull requests: heads by number, who can still be merged (None: not known), landings."""
+    """What is known of pull requests: heads by number, which are still mergeable (None: nobody knows), landings."""
 
     heads: Mapping[int, int]
     mergeable: frozenset[int] | None
@@ -313,9 +316,7 @@ def _named(graph: Graph, number: int, named: list[Landing]) -> Plan:
     return _plan(graph, number, commits, (merge.place,), merge.place, merge.title, merge.branch, tuple(changes))
 
 
-def _fetched(
-    graph: Graph, number: int, head: int, named: list[Landing], mergeable: frozenset[int] | None
-) -> Plan:
+def _fetched(graph: Graph, number: int, head: int, named: list[Landing], mergeable: frozenset[int] | None) -> Plan:
     """A pull request whose head ref is there: its commits are those that were new when it landed, or are new now."""
     commits = graph.unmerged(head)
     merged_by = None

@@ -17,7 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from journal import BadInput, SeedJournalError, Unavailable
-from simulators.facts import ChangedFile, CheckRun, Commit, Person, PullRequest, Review, Skipped, Source
+from simulators.facts import (
+    ChangedFile,
+    CheckRun,
+    Commit,
+    Person,
+    PullRequest,
+    Review,
+    Skipped,
+    Source,
+)
 from simulators.sources.cache import CacheSource
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "cache"

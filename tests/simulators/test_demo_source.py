@@ -23,6 +23,7 @@ from simulators.facts import PullRequest, Source
 from simulators.signs import ai_tools, is_hotfix, is_revert, jira_key
 from simulators.sources import demo_words
 from simulators.sources.demo import DEFAULT_AS_OF, DemoSource
+from simulators.sources.demo_cast import People, Setting
 
 _PRINT_DIGESTS = """
 import hashlib, msgspec
@@ -60,6 +61,10 @@ def _instants(pull: PullRequest) -> Iterator[datetime]:
     moments += [review.submitted_at for review in pull.reviews]
     moments += [moment for run in pull.check_runs for moment in (run.started_at, run.completed_at)]
     return (moment for moment in moments if moment is not None)
+
+
+def _setting(members: int) -> Setting:
+    return Setting(project="demo", seed=1, repositories=(), members=members, days=180, as_of=DEFAULT_AS_OF)
 
 
 def test_it_is_a_source() -> None:
@@ -150,9 +155,9 @@ def test_identities_are_unique(source: DemoSource, pulls: list[PullRequest]) -> 
 
 
 def test_members_are_unique_invented_and_independent_of_their_number() -> None:
-    few, many = DemoSource(project="demo", seed=1, members=3000), DemoSource(project="demo", seed=1, members=3001)
-    people = [few._invention.person(place) for place in range(1, 3001)]  # noqa: SLF001 - every member, active or not
-    assert people == [many._invention.person(place) for place in range(1, 3001)]  # noqa: SLF001
+    few, many = People(_setting(members=3000)), People(_setting(members=3001))
+    people = [few.member(place) for place in range(1, 3001)]
+    assert people == [many.member(place) for place in range(1, 3001)]
     assert len({person.login for person in people}) == len({person.id for person in people}) == len(people)
     for person in people:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*-[0-9]+", person.login or "")
@@ -201,9 +206,8 @@ def test_everything_occurs(pulls: list[PullRequest]) -> None:
     assert {pull.state for pull in pulls} == {"open", "closed", "merged"}
     assert {pull.is_draft for pull in pulls} == {True, False}
     files = [file for pull in pulls for file in pull.files]
-    assert {file_category(file.filename) for file in files} == set(
-        "test frontend backend javascript docs config other".split()
-    )
+    categories = {"test", "frontend", "backend", "javascript", "docs", "config", "other"}
+    assert {file_category(file.filename) for file in files} == categories
     assert {file.status for file in files} == {"added", "modified", "removed", "renamed", "copied"}
     reviews = [review for pull in pulls for review in pull.reviews]
     assert {review.state for review in reviews} == {"approved", "changes_requested", "commented", "dismissed"}
@@ -311,7 +315,7 @@ def test_an_empty_demo_is_a_demo() -> None:
 
 
 def test_the_golden_pull_request() -> None:
-    """This is literal: changed facts need a raised version."""
+    """Changed facts need a raised version."""
     pulls = {pull.number: pull for pull in DemoSource(project="golden", seed=42).pull_requests()}
     assert msgspec.to_builtins(pulls[92]) == {
         "repo": "golden/golden",

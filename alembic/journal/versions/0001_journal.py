@@ -4,6 +4,7 @@ import secrets
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
+
 from alembic import op
 
 revision = "0001"

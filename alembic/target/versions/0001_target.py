@@ -1,8 +1,9 @@
 """The target: a table for each of the twelve kinds, and seedjournal's own notes beside them."""
 
 import sqlalchemy as sa
-from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
+
+from alembic import op
 
 revision = "0001"
 down_revision = None

@@ -1,0 +1,175 @@
+"""Verification: is every hash what it says, and does everything that a run names exist?
+
+Findings are precise and verification goes on behind each of them; nothing is mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import Connection, func, select
+
+from .changes import key_of
+from .errors import Damaged
+from .event import hash_event
+from .manifest import (
+    LEAF,
+    ROOT,
+    NodeHash,
+    Root,
+    Tree,
+    events_below,
+    hash_node,
+    make_root,
+    read_root,
+)
+from .runs import Run, find_run, seal_of, stored_seals
+from .sealing import fold_root
+from .store.contents import contents, node_reader, read_manifest, unpack_ids
+from .store.dialects import verbs
+from .tables import EVENTS, NODES
+
+Tell = Callable[[str, int, int | None], None]
+
+_PIECE = 10_000
+_HASH = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is not as it should be: in what table, which thing, and what is wrong with it."""
+
+    where: str
+    what: str
+    problem: str
+
+
+def verify(connection: Connection, tell: Tell = lambda *_: None) -> Iterator[Finding]:
+    """Everything wrong with the journal: events, nodes, runs, manifests and states."""
+    verbs(connection).read_leniently(connection)
+    yield from _events(connection, tell)
+    yield from _nodes(connection, tell)
+    yield from _runs(connection, tell)
+
+
+def count_events(connection: Connection) -> int:
+    """How many events the journal holds."""
+    return int(connection.execute(select(func.count()).select_from(EVENTS)).scalar_one())
+
+
+def _events(connection: Connection, tell: Tell) -> Iterator[Finding]:
+    total = count_events(connection)
+    last = None
+    while True:
+        query = select(EVENTS.c.id, EVENTS.c.hash, EVENTS.c.event).order_by(EVENTS.c.id).limit(_PIECE)
+        rows = connection.execute(query if last is None else query.where(EVENTS.c.id > last)).all()
+        if not rows:
+            return
+        for number, hashed, text in rows:
+            if hash_event(text.encode()) != bytes(hashed):
+                yield Finding(
+                    where="journal_events", what=f"event {number}", problem="its content does not have its hash"
+                )
+        last = rows[-1].id
+        tell("events", len(rows), total)
+
+
+def _nodes(connection: Connection, tell: Tell) -> Iterator[Finding]:
+    """Each node's hash, from the hashes of its events or children."""
+    hashes = connection.execute(select(NODES.c.hash)).scalars().all()
+    for start in range(0, len(hashes), 100):
+        piece = [bytes(hashed) for hashed in hashes[start : start + 100]]
+        query = select(NODES.c.hash, NODES.c.level, NODES.c.payload)
+        for hashed, level, payload in connection.execute(query.where(verbs(connection).among(NODES.c.hash, piece))):
+            problem = _node_problem(connection, bytes(hashed), level, bytes(payload))
+            if problem:
+                yield Finding(where="journal_nodes", what=f"node {bytes(hashed).hex()}", problem=problem)
+        tell("nodes", len(piece), len(hashes))
+
+
+def _node_problem(connection: Connection, hashed: bytes, level: int, payload: bytes) -> str | None:
+    try:
+        if level == ROOT:
+            actual = read_root(payload).hash
+        elif level == LEAF:
+            actual = hash_node(LEAF, [one.hash for one in contents(connection, unpack_ids(payload))])
+        elif len(payload) % _HASH:
+            return "its payload is no list of hashes"
+        else:
+            actual = hash_node(level, [payload])
+    except Damaged as error:
+        return error.message
+    except (ValueError, TypeError, OverflowError, orjson.JSONDecodeError) as error:
+        return f"its payload cannot be read: {error}"
+    return None if actual == hashed else "its payload does not have its hash"
+
+
+def _runs(connection: Connection, tell: Tell) -> Iterator[Finding]:
+    """Each run's seal, manifest and state; the state is folded anew from the state before it."""
+    seals = stored_seals(connection)
+    sound: dict[NodeHash, bool] = {}
+    previous: dict[str, Run] = {}
+    for number, seal in seals.items():
+        what = f"run {number}"
+        tell("runs", 1, len(seals))
+        try:
+            run = find_run(connection, str(number))
+        except (ValueError, TypeError) as error:
+            yield Finding(where="journal_runs", what=what, problem=f"its row cannot be read: {error}")
+            continue
+        if seal != seal_of(run):
+            yield Finding(where="journal_runs", what=what, problem="its row does not have its seal")
+            continue
+        for name, root in (("manifest", run.root), ("state", run.state)):
+            if root not in sound:
+                problem = _manifest_problem(connection, run.project, root)
+                sound[root] = problem is None
+                if problem:
+                    yield Finding(where="journal_runs", what=what, problem=f"its {name} {root.hex()[:12]}: {problem}")
+        before = previous.get(run.project)
+        previous[run.project] = run
+        if sound[run.root] and sound[run.state] and (before is None or sound[before.state]):
+            problem = _fold_problem(connection, run, before)
+            if problem:
+                yield Finding(where="journal_runs", what=what, problem=problem)
+
+
+def _manifest_problem(connection: Connection, project: str, root: NodeHash) -> str | None:
+    """Walk a whole manifest: sorted, each key once, of the right kind and project, and built as it should be."""
+    try:
+        return _walk_problem(connection, project, read_manifest(connection, root), root)
+    except Damaged as error:
+        return error.message
+    except (ValueError, TypeError, KeyError, orjson.JSONDecodeError) as error:
+        return f"it cannot be read: {error}"
+
+
+def _walk_problem(connection: Connection, project: str, listed: Root, root: NodeHash) -> str | None:
+    for kind, subtree in listed.kinds.items():
+        tree = Tree()
+        last = b""
+        for leaf in events_below(subtree.top, node_reader(connection)):
+            for one in contents(connection, leaf):
+                key = key_of(one.text)
+                if not one.text.endswith(f',"kind":"{kind}","project":{orjson.dumps(project).decode()}}}'):
+                    return f"event {one.id} is not a {kind} of {project}"
+                if key <= last:
+                    return f"event {one.id} is out of order or a second one of its key"
+                last = key
+                tree.add(one.hash)
+        _, built = tree.close()
+        if built != subtree:
+            return f"its {kind} tree is not the one that its events make"
+    return None if make_root(listed.kinds).hash == root else "its root does not have its hash"
+
+
+def _fold_problem(connection: Connection, run: Run, before: Run | None) -> str | None:
+    state = read_manifest(connection, before.state) if before and not run.inputs["fresh"] else None
+    folded = fold_root(connection, run.policies, state, read_manifest(connection, run.root))
+    return (
+        None
+        if folded.hash == run.state
+        else f"its state should be {folded.hash.hex()[:12]}, not {run.state.hex()[:12]}"
+    )
