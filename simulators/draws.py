@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from struct import Struct
 from typing import TypeVar
 
 Choice = TypeVar("Choice")
 
 _SLOTS = 8
 _SCALE = 2.0**-53
+_NUMBERS = Struct(f">{_SLOTS}Q").unpack
 
 
 class Draws:
@@ -24,38 +26,45 @@ class Draws:
     the format.
     """
 
-    __slots__ = ("_key", "_places")
+    __slots__ = ("_places", "_states")
 
     def __init__(self, seed: int, simulator: str, version: int, fields: Sequence[str]) -> None:
-        self._key = blake2b(f"seedjournal:draw:1\n{seed}\n{simulator}\n{version}".encode(), digest_size=32).digest()
-        self._places = {field: place for place, field in enumerate(fields)}
+        key = blake2b(f"seedjournal:draw:1\n{seed}\n{simulator}\n{version}".encode(), digest_size=32).digest()
+        self._places = {field: divmod(place, _SLOTS) for place, field in enumerate(fields)}
+        # Keyed once and copied for each entity: half the work of a digest is its key.
+        blocks = -(-len(fields) // _SLOTS)
+        self._states = [blake2b(key=key, salt=block.to_bytes(16, "big")) for block in range(blocks)]
 
     def of(self, *key: str | int) -> Draw:
         """The draws for the entity with that natural key; the parts are told apart by their lengths."""
-        return Draw(self._key, self._places, key)
+        return Draw(self._states, self._places, key)
 
 
 class Draw:
     """One entity's draws, by field."""
 
-    __slots__ = ("_blocks", "_entity", "_key", "_places")
+    __slots__ = ("_blocks", "_entity", "_places", "_states")
 
-    def __init__(self, key: bytes, places: dict[str, int], entity: tuple[str | int, ...]) -> None:
-        self._key = key
+    def __init__(
+        self, states: list[blake2b], places: dict[str, tuple[int, int]], entity: tuple[str | int, ...]
+    ) -> None:
+        self._states = states
         self._places = places
-        self._entity = "".join(
-            f"{len(part)}:{part}" if isinstance(part, str) else f"#{part};" for part in entity
-        ).encode()
-        self._blocks: dict[int, bytes] = {}
+        text = ""
+        for part in entity:
+            text += f"{len(part)}:{part}" if isinstance(part, str) else f"#{part};"
+        self._entity = text.encode()
+        self._blocks: dict[int, tuple[int, ...]] = {}
 
     def bits(self, field: str) -> int:
         """A number of 64 random bits."""
-        block, slot = divmod(self._places[field], _SLOTS)
-        digest = self._blocks.get(block)
-        if digest is None:
-            digest = blake2b(self._entity, key=self._key, salt=block.to_bytes(16, "big")).digest()
-            self._blocks[block] = digest
-        return int.from_bytes(digest[slot * 8 : slot * 8 + 8], "big")
+        block, slot = self._places[field]
+        numbers = self._blocks.get(block)
+        if numbers is None:
+            state = self._states[block].copy()
+            state.update(self._entity)
+            numbers = self._blocks[block] = _NUMBERS(state.digest())
+        return numbers[slot]
 
     def unit(self, field: str) -> float:
         """A number in [0, 1), with 53 random bits."""

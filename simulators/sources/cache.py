@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -79,14 +79,17 @@ class CacheSource:
     """Pull requests from a cache file, or from every cache file below a folder.
 
     An entry that cannot be right is a BadInput that names file, entry and field. With `skip_invalid` such entries are
-    left out and listed in `skipped`; what is wrong with a whole file stays an error. `largest` bounds the bytes of
+    left out and listed in `skipped`; what is wrong with a whole file stays an error. `repos` names those of a folder's repositories
+    that are wanted; none means all. `largest` bounds the bytes of
     JSON that one file may hold, decompressed.
 
     A file that changes between two readings is refused: one run must not be made of two contents.
     """
 
-    def __init__(self, path: Path, *, skip_invalid: bool = False, largest: int = LARGEST) -> None:
-        self._files = find(path)
+    def __init__(
+        self, path: Path, *, repos: Sequence[str] = (), skip_invalid: bool = False, largest: int = LARGEST
+    ) -> None:
+        self._files = find(path, repos)
         self._skip_invalid = skip_invalid
         self._largest = largest
         self._identities: dict[Path, _Identity] = {}

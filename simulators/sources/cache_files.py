@@ -11,6 +11,7 @@ import hashlib
 import os
 import stat
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
 
@@ -30,12 +31,13 @@ class Content(NamedTuple):
     sha256: str
 
 
-def find(path: Path) -> tuple[Path, ...]:
+def find(path: Path, repos: Sequence[str] = ()) -> tuple[Path, ...]:
     """The cache files that `path` names, sorted by their place below it.
 
-    A file stands for itself; a folder for every `.json` and `.json.gz` below it, hidden ones left out. Raises
-    Unavailable where there is nothing to read, and BadInput for X.json beside X.json.gz (nobody can say which of the
-    two counts) and for a link that leads out of the folder.
+    A file stands for itself; a folder for every `.json` and `.json.gz` below it, hidden ones left out, or for those
+    of `repos` where any are named. Raises Unavailable where there is nothing to read, and BadInput for X.json beside
+    X.json.gz (nobody can say which of the two counts), for a link that leads out of the folder, and for a repository
+    that has no file.
     """
     try:
         mode = path.stat().st_mode
@@ -55,9 +57,24 @@ def find(path: Path) -> tuple[Path, ...]:
             f"{shown(path)} holds no cache file",
             "a cache folder holds OWNER/REPO.json or OWNER/REPO.json.gz; hidden files do not count",
         )
+    if repos:
+        files = _of_repositories(files, path, repos)
     for file in files:
         _refuse_twin(file, file.with_name(_other_name(file.name)))
     return tuple(files)
+
+
+def _of_repositories(files: Sequence[Path], path: Path, repos: Sequence[str]) -> list[Path]:
+    found: list[Path] = []
+    for repo in repos:
+        own = [file for file in files if f"/{file.as_posix()}".lower().endswith((f"/{repo}{PLAIN}".lower(), f"/{repo}{PACKED}".lower()))]
+        if not own:
+            raise BadInput(
+                f"{shown(path)} holds no cache file of {repo}",
+                f"it would be {repo}{PACKED}; or name a source on the command line: --source cache:PATH",
+            )
+        found += own
+    return sorted(found)
 
 
 def read(file: Path, largest: int) -> Content:

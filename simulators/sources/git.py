@@ -75,6 +75,7 @@ _DIFF = (
     ),
 )
 _FSCK = "`git fsck` tells what is missing or damaged"
+_OBJECT_FORMATS = {20: "sha1", 32: "sha256"}
 _STATUSES = {b"A": "added", b"D": "removed", b"R": "renamed", b"C": "copied"}
 
 
@@ -296,7 +297,7 @@ def _read_changes(history: _History, environment: Mapping[str, str], repo: Repos
     kept: dict[bytes, list[int]] = {_pair(graph, *change): [] for plan in history.plans for change in plan.changes}
     counted: dict[bytes, list[int]] = kept | {}
     for place, parents in enumerate(graph.parents):
-        if len(parents) < 2:  # noqa: PLR2004 - a merge adds nothing of its own
+        if len(parents) <= 1:  # a merge adds nothing of its own
             counted.setdefault(_pair(graph, parents[0] if parents else -1, place), []).append(place)
     for (pair, places), files in zip(counted.items(), _compared(graph, counted, environment, repo), strict=True):
         for place in places:
@@ -309,7 +310,7 @@ def _read_changes(history: _History, environment: Mapping[str, str], repo: Repos
 def _compared(
     graph: Graph, pairs: Iterable[bytes], environment: Mapping[str, str], repo: Repository
 ) -> Iterator[list[ChangedFile]]:
-    """The files that differ, for every pair of trees. Git passes over a tree that it misses in silence; this does not."""
+    """The files that differ, for every pair of trees. Git is silent about a tree that it misses; this is not."""
     with tempfile.TemporaryFile() as asked:
         asked.writelines(pairs)
         with pipe(_DIFF, asked, environment, repo) as printed:
@@ -329,7 +330,7 @@ def _compared(
 
 def _pair(graph: Graph, before: int, after: int) -> bytes:
     """Two trees as git is asked for their difference; what was before the first commit is the empty tree."""
-    nothing = hashlib.new("sha1" if graph.width == 20 else "sha256", b"tree 0\0", usedforsecurity=False)  # noqa: PLR2004
+    nothing = hashlib.new(_OBJECT_FORMATS[graph.width], b"tree 0\0", usedforsecurity=False)
     return f"{(graph.tree(before) if before >= 0 else nothing.digest()).hex()} {graph.tree(after).hex()}\n".encode()
 
 
@@ -457,12 +458,14 @@ def _merged(changes: Iterable[list[ChangedFile]]) -> tuple[ChangedFile, ...]:
     """The files of changes one after another, each name once: lines add up, and what was added is until removed."""
     files: dict[str, ChangedFile] = {}
     for file in (file for change in changes for file in change):
-        before = files.get(file.filename)
-        if before is not None:
-            status = "added" if before.status == "added" and file.status != "removed" else file.status
-            lines = (before.additions + file.additions, before.deletions + file.deletions)
-            file = ChangedFile(filename=file.filename, status=status, additions=lines[0], deletions=lines[1])  # noqa: PLW2901
-        files[file.filename] = file
+        before = files.setdefault(file.filename, file)
+        if before is not file:
+            files[file.filename] = ChangedFile(
+                filename=file.filename,
+                status="added" if before.status == "added" and file.status != "removed" else file.status,
+                additions=before.additions + file.additions,
+                deletions=before.deletions + file.deletions,
+            )
     return tuple(files[name] for name in sorted(files))
 
 

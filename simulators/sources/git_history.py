@@ -151,7 +151,7 @@ def own_landings(found: Iterable[Landing], repo: str) -> dict[int, list[Landing]
     found = list(found)
     told = Counter(landing.told for landing in found if landing.told)
     own = repo.lower() if repo.lower() in told else min(told, key=lambda name: (-told[name], name), default=None)
-    trailed = {landing.place for landing in found if landing.told == own}
+    trailed = {landing.place for landing in found if landing.told and landing.told == own}
     by_number: dict[int, list[Landing]] = defaultdict(list)
     for landing in found:
         if landing.told == own if landing.told else landing.place not in trailed or landing.is_merge:
