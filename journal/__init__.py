@@ -31,6 +31,7 @@ from .event import (
     hash_event,
 )
 from .fold import Policy
+from .history import Stated, history
 from .manifest import NodeHash, Root, Subtree
 from .runs import (
     Inputs,
@@ -41,6 +42,7 @@ from .runs import (
     find_run,
     newest,
     newest_of_each,
+    stored_seals,
 )
 from .sealing import Sealed, record, reuse
 from .spool import Spool
@@ -100,6 +102,7 @@ __all__ = [
     "Vocabulary",
     "WrongSchema",
     "all_runs",
+    "Stated",
     "batched",
     "before",
     "canonical_bytes",
@@ -114,6 +117,7 @@ __all__ = [
     "ensure",
     "find_run",
     "hash_event",
+    "history",
     "is_present",
     "journal_id",
     "key_of",
@@ -128,6 +132,7 @@ __all__ = [
     "referred_key",
     "reuse",
     "run_migrations",
+    "stored_seals",
     "verbs",
     "verify",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from .changes import changes
-from .event import Event, decode
+from .event import Event, decode, differing_fields
 from .runs import Run, all_runs
 from .store.contents import read_manifest
 
@@ -58,9 +58,5 @@ def _describe(kind: str, before: Event | None, now: Event | None) -> EntityChang
         kind=kind,
         key=dict(one.key),
         change="added" if before is None else "removed" if now is None else "changed",
-        fields={
-            name: (old.get(name), new.get(name))
-            for name in sorted(old.keys() | new.keys())
-            if before is None or now is None or old.get(name) != new.get(name)
-        },
+        fields={name: (old.get(name), new.get(name)) for name in differing_fields(old, new)},
     )

@@ -26,9 +26,10 @@ Data: TypeAlias = Mapping[str, Json]
 
 EVENT_TAG = b"seedjournal:event:1\n"
 LARGEST_INTEGER = 2**53 - 1
+DEEPEST = 200  # lists and objects in one another; orjson, which writes them, stops at 254
 
 _SCALARS = frozenset((str, int, bool, type(None)))
-_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +75,17 @@ def encode(event: Event) -> Canonical:
     """
     data, key = event.data, event.key
     for name, value in data.items():
-        if value.__class__ not in _SCALARS or not name.isascii():
+        if value.__class__ not in _SCALARS or name.__class__ is not str or not name.isascii():
             _refuse(data, "data")
             break
     for name, part in key.items():
-        if (part.__class__ is not str and part.__class__ is not int) or not name.isascii():
+        if name.__class__ is not str or not name.isascii():
+            _refuse(key, "key")
+        if part.__class__ is not str and part.__class__ is not int:
             raise NotCanonical(f"key.{name}", f"a natural key is made of text and integers, not {part!r}")
+    for path, name in (("kind", event.kind), ("project", event.project)):
+        if name.__class__ is not str or not name:
+            raise NotCanonical(path, f"it is a name, not {name!r}")
     key_bytes = canonical_key(key)
     text = b'{"data":%b,"key":%b,"kind":%b,"project":%b}' % (
         _dump(data, "data"),
@@ -94,6 +100,19 @@ def decode(text: bytes | str) -> Event:
     """The event that canonical text states."""
     parts = orjson.loads(text)
     return Event(project=parts["project"], kind=parts["kind"], key=parts["key"], data=parts["data"])
+
+
+def differing_fields(old: Data, new: Data) -> list[str]:
+    """The names of the fields whose canonical content differs: null is not absent, and true is not 1.
+
+    >>> differing_fields({"a": 1, "b": None, "c": "x"}, {"a": True, "c": "x"})
+    ['a', 'b']
+    """
+    return sorted(
+        name
+        for name in old.keys() | new.keys()
+        if name not in old or name not in new or canonical_bytes(old[name]) != canonical_bytes(new[name])
+    )
 
 
 def hash_event(text: bytes) -> EventHash:
@@ -112,11 +131,13 @@ def _dump(value: Any, path: str) -> bytes:
     return text
 
 
-def _refuse(value: Any, path: str) -> None:
+def _refuse(value: Any, path: str, depth: int = 0) -> None:
     """Raise NotCanonical for the first part of `value` that has no canonical form."""
     if value is None or value is True or value is False:
         return
     kind = value.__class__
+    if depth > DEEPEST:
+        raise NotCanonical(path, f"it is nested more than {DEEPEST} deep")
     if kind is int:
         if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
             raise NotCanonical(path, f"the integer {value} is beyond ±(2^53 - 1)")
@@ -124,13 +145,13 @@ def _refuse(value: Any, path: str) -> None:
         _refuse_text(value, path)
     elif kind is list:
         for index, item in enumerate(value):
-            _refuse(item, f"{path}[{index}]")
+            _refuse(item, f"{path}[{index}]", depth + 1)
     elif kind is dict:
         for name, item in value.items():
             if name.__class__ is not str or not name.isascii():
                 raise NotCanonical(path, f"the name {name!r} is not ASCII text")
             _refuse_text(name, path)
-            _refuse(item, f"{path}.{name}")
+            _refuse(item, f"{path}.{name}", depth + 1)
     else:
         raise NotCanonical(path, f"{value!r} is a {kind.__name__}")
 

@@ -116,6 +116,8 @@ class Tree:
     def close(self) -> tuple[list[Node], Subtree]:
         """The nodes that were still open, and the finished tree."""
         done: list[Node] = []
+        if not self.count:
+            return done, Subtree(NodeHash(b""), 0)
         level = LEAF
         while True:
             open_children = self._pending[level]

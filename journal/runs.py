@@ -11,7 +11,7 @@ from typing import Any, NewType
 import orjson
 from sqlalchemy import Connection, Row, func, insert, select
 
-from .errors import Misuse
+from .errors import Damaged, Misuse
 from .fold import Policy
 from .manifest import NodeHash
 from .tables import RUNS
@@ -107,17 +107,23 @@ def before(connection: Connection, run: Run) -> Run | None:
     return _run(row) if row else None
 
 
+def numbered(connection: Connection, number: RunNumber) -> Run | None:
+    """The run of that number."""
+    row = connection.execute(select(RUNS).where(RUNS.c.run == number)).first()
+    return _run(row) if row else None
+
+
 def find_run(connection: Connection, name: str) -> Run:
     """The run that people name: a number, a root's prefix of 7 or more, `PROJECT@latest` or `PROJECT@-N`.
 
     A root that several runs share means the newest of them. Raises Misuse where there is none.
     """
     if name.isascii() and name.isdigit():
-        if len(name) <= _LONGEST_NUMBER:
-            row = connection.execute(select(RUNS).where(RUNS.c.run == int(name))).first()
-            if row:
-                return _run(row)
-        raise Misuse(f"there is no run {name}", "`seedjournal log` lists the runs")
+        run = numbered(connection, RunNumber(int(name))) if len(name) <= _LONGEST_NUMBER else None
+        if run:
+            return run
+        if len(name) < _SHORTEST_ROOT:  # a longer one may be a root that begins with digits
+            raise Misuse(f"there is no run {name}", "`seedjournal log` lists the runs")
     if "@" in name:
         return _of_project(connection, *name.rsplit("@", 1))
     if len(name) >= _SHORTEST_ROOT and re.fullmatch("[0-9a-f]+", name):
@@ -194,14 +200,17 @@ def _columns(run: Run) -> dict[str, Any]:
 
 
 def _run(row: Row[Any]) -> Run:
-    return Run(
-        run=RunNumber(row.run),
-        project=row.project,
-        namespace=row.namespace,
-        root=NodeHash(bytes(row.root)),
-        state=NodeHash(bytes(row.state)),
-        fingerprint=bytes(row.fingerprint),
-        inputs=orjson.loads(row.inputs),
-        counts=orjson.loads(row.counts),
-        sealed_at=row.sealed_at,
-    )
+    try:
+        return Run(
+            run=RunNumber(row.run),
+            project=row.project,
+            namespace=row.namespace,
+            root=NodeHash(bytes(row.root)),
+            state=NodeHash(bytes(row.state)),
+            fingerprint=bytes(row.fingerprint),
+            inputs=orjson.loads(row.inputs),
+            counts=orjson.loads(row.counts),
+            sealed_at=row.sealed_at,
+        )
+    except (ValueError, TypeError) as error:
+        raise Damaged(f"the row of run {row.run} cannot be read: {error}") from None

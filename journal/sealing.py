@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from .batches import batched
 from .changes import changes, key_of
 from .errors import Damaged, Misuse
-from .event import decode
+from .event import decode, differing_fields
 from .fold import Policy, overlay, stands
 from .manifest import LEAF, EventId, Node, Root, Subtree, Tree, events_below, make_root
 from .runs import (
@@ -282,8 +282,7 @@ def _standing(
             continue
         if change.now is not None:
             count["kept"] += 1
-            old, new = decode(stood.text).data, decode(change.now.text).data
-            fields.update(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+            fields.update(differing_fields(decode(stood.text).data, decode(change.now.text).data))
         yield Entry(kind, change.key, stood.hash, stood.id)
 
 

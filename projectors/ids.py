@@ -7,8 +7,9 @@ greater one takes the next 53 bits of its hash.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count, dropwhile, islice
 
 from journal import KeyBytes
 
@@ -20,20 +21,19 @@ _WIDTH = 256
 def derived_id(kind: str, key: KeyBytes, window: int = 0) -> int:
     """The key's id; `window` counts the 53 bits taken, from the first on."""
     text = ID_TAG + kind.encode() + b"\n" + key
-    per_digest = _WIDTH // BITS
-    block, place = divmod(window, per_digest)
+    block, place = divmod(window, _WIDTH // BITS)
     digest = hashlib.sha256(text if block == 0 else text + b"\n%d" % block).digest()
-    if window == 0:
-        return int.from_bytes(digest[:7], "big") >> 3
-    return (int.from_bytes(digest, "big") >> (_WIDTH - BITS * (place + 1))) & (2**BITS - 1)
+    return (int.from_bytes(digest, "big") >> (_WIDTH - BITS * (place + 1))) & ((1 << BITS) - 1)
 
 
-def later_ids(kind: str, key: KeyBytes) -> Iterator[int]:
-    """The ids that a key takes when its first one is taken, in order."""
-    window = 1
-    while True:
-        yield derived_id(kind, key, window)
-        window += 1
+def windows(kind: str, key: KeyBytes) -> Iterator[int]:
+    """The ids that a key would have, in order: each where all before it are taken."""
+    return (derived_id(kind, key, window) for window in count())
+
+
+def later_ids(kind: str, key: KeyBytes, number: int) -> Iterator[int]:
+    """The ids that a key would have instead of this one of its own, in order."""
+    return islice(dropwhile(lambda one: one != number, windows(kind, key)), 1, None)
 
 
 @dataclass(slots=True)
@@ -49,8 +49,3 @@ class Ids:
             if known is not None:
                 return known
         return derived_id(kind, key)
-
-
-def is_ours(kind: str, key: KeyBytes, number: int, shifted: Mapping[tuple[str, KeyBytes], int]) -> bool:
-    """Whether a row with this id and key is one that a projection made."""
-    return number == derived_id(kind, key) or shifted.get((kind, key)) == number

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
-from datetime import date, timedelta
+from datetime import date
 
 from journal import Event
 
@@ -31,14 +31,15 @@ def usage(
     habit = habits.of(project.team_slug, member)
     if not active or not habit.chance("adopts", project.ai_base_adoption_rate):
         return
-    source = habit.choose("source", tuple(project.usage_source_rates.items()))
+    source = habit.choose("source", sorted(project.usage_source_rates.items()))
     base_hours = habit.between("hours", project.lowest_usage_hours, project.highest_usage_hours)
     base_shown = habit.between("shown", project.lowest_suggestions, project.highest_suggestions)
     base_acceptance = habit.between("acceptance", project.lowest_acceptance, project.highest_acceptance)
     days = sorted(active)
-    for back in range(project.days_back - 1, -1, -1):
-        day = as_of - timedelta(days=back)
-        if day.weekday() >= _SATURDAY or not _is_active(days, day.toordinal(), project.days_back):
+    last = as_of.toordinal()
+    for ordinal in range(max(1, last - project.days_back + 1), last + 1):
+        day = date.fromordinal(ordinal)
+        if day.weekday() >= _SATURDAY or not _is_active(days, ordinal, project.days_back):
             continue
         draw = draws.of(project.team_slug, member, day.isoformat())
         if not draw.chance("kept", project.usage_day_rate):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _TEST_FOLDER = re.compile(r"(?:^|/)(?:__tests__|tests?|specs?|e2e|testdata|cypress)/", re.IGNORECASE)
 _TEST_NAME = re.compile(
-    r"(?:^|/)(?:test[_-][^/]*|conftest\.py|[^/]*[._-](?:test|tests|spec|e2e)\.[^/]+)\Z", re.IGNORECASE
+    r"(?:^|/)(?:test[_-][^/]*|tests?\.[^/]+|conftest\.py|[^/]*[._-](?:test|tests|spec|e2e)\.[^/]+"
+    r"|[^/]*(?-i:[a-z0-9]Tests?)\.(?:cs|java|kt|php|scala|swift))\Z",
+    re.IGNORECASE,
 )
 _CONFIG_NAME = re.compile(
-    r"(?:^|/)(?:requirements[^/]*\.txt|constraints[^/]*\.txt|dockerfile[^/]*|makefile[^/]*|cmakelists\.txt|procfile"
+    r"(?:^|/)(?:requirements(?:/[^/]*|[^/]*)\.txt|constraints[^/]*\.txt|dockerfile[^/]*|makefile[^/]*|cmakelists\.txt|procfile"
     r"|justfile|jenkinsfile|vagrantfile|gemfile|rakefile|pipfile|codeowners|configure\.ac|\.[^/]+rc|\.env[^/]*"
     r"|\.git[^/]+|\.editorconfig|\.dockerignore|\.npmignore|\.nvmrc|[^/]+\.config\.[cm]?[jt]s)\Z",
     re.IGNORECASE,
@@ -30,6 +33,7 @@ _ENDINGS = {
 _BY_ENDING = {ending: category for category, endings in _ENDINGS.items() for ending in endings.split()}
 
 
+@lru_cache(maxsize=65_536)  # the same paths come again in pull request after pull request
 def file_category(path: str) -> str:
     """One of test, frontend, backend, javascript, docs, config, other.
 

@@ -43,7 +43,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Which pull requests a run states: created in [since, until), UTC, and the newest of each repository."""
+    """Which pull requests a run states: created in [since, until), UTC, and of these the newest of each repository."""
 
     since: date | None = None
     until: date | None = None
@@ -72,6 +72,7 @@ class Census:
     lead: str | None = None
     _orders: list[PullRequestOrder] = field(default_factory=list)
     _by_commit: dict[bytes, int] = field(default_factory=dict)
+    _by_loose_commit: dict[bytes, Repository] = field(default_factory=dict)
     _by_check_run: dict[int, int] = field(default_factory=dict)
     _by_issue: dict[str, int] = field(default_factory=dict)
     _thresholds: dict[Repository, PullRequestOrder] = field(default_factory=dict)
@@ -105,8 +106,9 @@ class Census:
         return self.window.newest is None or order(pr) >= self._thresholds[pr.repo]
 
     def is_loose(self, commit: LooseCommit) -> bool:
-        """Whether no pull request of any repository holds the commit."""
-        return bytes.fromhex(commit.commit.sha) not in self._by_commit
+        """Whether no pull request of any repository holds the commit; of several repositories the first by name has it."""
+        sha = bytes.fromhex(commit.commit.sha)
+        return sha not in self._by_commit and self._by_loose_commit[sha] == commit.repo
 
     def _add(self, pr: PullRequest) -> None:
         here = len(self._orders)
@@ -138,6 +140,8 @@ class Census:
         if self.window.newest is not None:
             by_repo: dict[Repository, list[PullRequestOrder]] = {}
             for one in self._orders:
+                if not self.window.holds(one[0]):
+                    continue
                 by_repo.setdefault(one[2], []).append(one)
             for repo, orders in by_repo.items():
                 self._thresholds[repo] = sorted(orders)[-self.window.newest :][0]
@@ -178,6 +182,8 @@ def take_census(source: Source, project: Project, window: Window) -> Census:
             census.members[author].merged += 1
     for loose in source.loose_commits():
         commit: Commit = loose.commit
+        sha = bytes.fromhex(commit.sha)
+        census._by_loose_commit[sha] = min(loose.repo, census._by_loose_commit.get(sha, loose.repo))
         census._see(commit.author, commit.committed_at)
         if newest is None or commit.committed_at > newest:
             newest = commit.committed_at

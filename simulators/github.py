@@ -246,8 +246,8 @@ def _first_review(pr: PullRequest, author: str | None) -> datetime | None:
 
 def _review_order(review: Review) -> tuple[Any, ...]:
     """By time and content: of two reviews under one number the last is taken, whatever order they came in."""
-    moment = review.submitted_at.timestamp() if review.submitted_at else 0.0
-    return (moment, review.state, review.body or "", key_of(review.reviewer) or "")
+    maybe = (review.submitted_at, review.body, key_of(review.reviewer))
+    return (maybe[0] is not None, maybe[0], review.state, *((one is not None, one) for one in maybe[1:]))
 
 
 def _issues(pr: PullRequest) -> list[Json]:

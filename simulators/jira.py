@@ -21,11 +21,11 @@ FIRST_SPRINT = date(2024, 1, 1)  # a Monday
 _SUMMARY = 200
 _LONGEST_LEAD = 72 * 3600  # an issue is written up to three days before its pull request
 _TYPES = (
-    ("Bug", re.compile(r"\b(?:bug|bugfix|fix|fixes|fixed|hotfix)\b", re.IGNORECASE)),
-    ("Story", re.compile(r"\b(?:feature|feat)\b", re.IGNORECASE)),
+    ("Bug", re.compile(r"\b(?:bugs?|bugfix|fix|fixes|fixed|fixing|hotfix)\b", re.IGNORECASE)),
+    ("Story", re.compile(r"\b(?:features?|feat)\b", re.IGNORECASE)),
     (
         "Improvement",
-        re.compile(r"\b(?:enhancements?|improve[sd]?|improvements?|refactor(?:s|ed|ing)?)\b", re.IGNORECASE),
+        re.compile(r"\b(?:enhancements?|improve[sd]?|improving|improvements?|refactor(?:s|ed|ing)?)\b", re.IGNORECASE),
     ),
     ("Task", re.compile(r"\b(?:chores?|tasks?)\b", re.IGNORECASE)),
 )
@@ -48,11 +48,11 @@ def issue(pr: PullRequest, census: Census, draws: Draws) -> Event | None:
         kind="jira_issue",
         key={"team": project.team_slug, "jira_key": key},
         data={
-            "jira_id": str(10_000 + (draw.bits("issue_id") >> 24)),
+            "jira_id": str(10_000 + (draw.bits("issue_id") >> 12)),
             "summary": pr.title[:_SUMMARY],
-            "issue_type": issue_type(pr) or draw.choose("issue_type", tuple(project.issue_type_rates.items())),
+            "issue_type": issue_type(pr) or draw.choose("issue_type", sorted(project.issue_type_rates.items())),
             "status": status(pr),
-            "priority": draw.choose("priority", tuple(project.priority_rates.items())),
+            "priority": draw.choose("priority", sorted(project.priority_rates.items())),
             "story_points": f"{points(pr.additions + pr.deletions)}.0",
             "assignee": key_of(pr.author),
             "sprint_id": number,
@@ -78,7 +78,7 @@ def status(pr: PullRequest) -> str:
         return "Won't Do"
     if pr.is_draft:
         return "In Progress"
-    return "In Review" if pr.reviews else "To Do"
+    return "In Review" if any(review.state != "pending" for review in pr.reviews) else "To Do"
 
 
 def points(lines: int) -> int:

@@ -51,10 +51,10 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     survey_response_rate: Rate = 0.60
 
     issue_type_rates: Weights = msgspec.field(
-        default_factory=lambda: {"Story": 0.50, "Task": 0.25, "Bug": 0.20, "Improvement": 0.05}
+        default_factory=lambda: {"Bug": 0.20, "Improvement": 0.05, "Story": 0.50, "Task": 0.25}
     )
     priority_rates: Weights = msgspec.field(
-        default_factory=lambda: {"Medium": 0.50, "High": 0.25, "Low": 0.20, "Critical": 0.05}
+        default_factory=lambda: {"Critical": 0.05, "High": 0.25, "Low": 0.20, "Medium": 0.50}
     )
     sprint_days: Annotated[int, Meta(ge=1, le=365)] = 14
 
@@ -64,7 +64,7 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     some_files_ai_bonus: Rate = 0.05
     highest_ai_rate: Rate = 0.85
     reviewer_response_rate: Rate = 0.70
-    quality_rates: Weights = msgspec.field(default_factory=lambda: {"3": 0.50, "2": 0.35, "1": 0.15})
+    quality_rates: Weights = msgspec.field(default_factory=lambda: {"1": 0.15, "2": 0.35, "3": 0.50})
     lowest_guess_rate: Rate = 0.60
     highest_guess_rate: Rate = 0.75
 
@@ -120,6 +120,9 @@ def make_project(name: str, settings: Mapping[str, Any], origin: str = "the sett
     values = {**_names(name), **settings, "name": name}
     for setting, value in values.items():
         _convert(setting, value, origin)
+    for setting in _CHOICES:
+        if setting in values:  # draws go through choices in one order, however the settings were written
+            values[setting] = dict(sorted(values[setting].items()))
     project = msgspec.convert(values, Project)
     for repo in project.repos:
         repository(repo)
@@ -151,7 +154,7 @@ def places(project: Project, held: tuple[Repository, ...]) -> dict[Repository, i
     listed = {repo.lower(): place for place, repo in enumerate(project.repos)}
     extra = sorted(repo for repo in held if repo.lower() not in listed)
     return {
-        repo: listed[repo.lower()] if repo.lower() in listed else len(listed) + extra.index(repo)
+        repo: listed[repo.lower()] if repo.lower() in listed else len(project.repos) + extra.index(repo)
         for repo in sorted(held)
     }
 

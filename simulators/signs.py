@@ -6,59 +6,82 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-# Tool -> its name as people write it, and whether the word also means something else (a text cursor, a first name).
+# What follows a word that is no tool: a family name after a first name, a noun after a cursor of text or of a table.
+_NO_FAMILY_NAME = r"(?!\s+(?-i:[A-Z][a-z]))"
+_NO_NOUN = (
+    r"(?!\s*[:=(]|\s+(?!(?:and|as|assisted|authored|because|but|for|generated|i|in|my|on|or|so|that|the|then|this|to"
+    r"|via|when|which|while|with|written)\b)\w)"
+)
+
+# Tool -> its name as people write it in prose.
 _TOOLS: dict[str, str] = {
     "aider": r"aider",
     "amp": r"amp\s?code|sourcegraph\s+amp",
     "chatgpt": r"chat\s?gpt|gpt-?[345][\w.-]*",
-    "claude": r"claude(?:[ -]?(?:code|opus|sonnet|haiku|ai)|[ -]?\d[\d.]*)*",
+    "claude": r"claude(?:[ -]?(?:code|opus|sonnet|haiku|ai)|(?:[ -]\w+)?[ -]?\d[\d.]*)+|claude" + _NO_FAMILY_NAME,
     "codeium": r"codeium",
-    "codex": r"(?:openai\s+)?codex",
-    "cody": r"(?:sourcegraph\s+)?cody",
-    "copilot": r"(?:github\s+)?copilot(?:[ -](?:chat|workspace|agent))?",
-    "cursor": r"cursor(?:[ -]?(?:ai|agent|ide|composer))?",
-    "devin": r"devin(?:[ .-]?ai)?",
+    "codex": r"(?:openai\s+)?codex(?:[ -](?:agent|cli))?",
+    "cody": r"sourcegraph\s+cody|cody" + _NO_FAMILY_NAME,
+    "copilot": r"(?:github\s+)?copilot(?:[ -](?:chat|workspace|(?:swe[ -])?agent))?",
+    "cursor": r"cursor[ -]?(?:ai|agent|ide|composer)|cursor" + _NO_NOUN,
+    "devin": r"devin[ .-]?ai|devin" + _NO_FAMILY_NAME,
     "gemini": r"(?:google\s+)?gemini(?:[ -](?:cli|code assist|pro|flash|\d[\d.]*))*",
-    "jules": r"(?:google\s+)?jules",
+    "jules": r"google\s+jules|jules" + _NO_FAMILY_NAME,
     "openhands": r"open\s?hands",
     "replit": r"replit\s+(?:agent|ai)",
     "tabnine": r"tabnine",
     "windsurf": r"windsurf",
 }
 
-# Trailer names and addresses that are a tool and not a person who shares its name.
+# A trailer's name that is a tool, whatever address stands behind it: no person is called so.
 _CO_AUTHORS: dict[str, str] = {
-    "aider": r"aider(?:\s*\(.*\))?|.*<[^>]*@aider\.chat>",
-    "amp": r"amp|.*<amp@ampcode\.com>",
+    "aider": r"aider(?:\s*\(.*\))?",
+    "amp": r"amp",
     "chatgpt": r"chat\s?gpt.*",
-    "claude": r"claude(?:[ -](?:code|opus|sonnet|haiku|ai|agent|bot|\d[\d.]*|\(.*\)))*(?:\[bot\])?|.*<[^>]*@anthropic\.com>",
-    "codex": r"(?:openai\s+)?codex(?:[ -](?:agent|cli|bot))?(?:\[bot\])?|.*<[^>]*codex@openai\.com>",
-    "cody": r"(?:sourcegraph\s+)?cody(?:[ -]ai)?",
-    "copilot": r"(?:github\s+)?copilot(?:[ -](?:chat|workspace|agent|autofix.*|swe-agent))?(?:\[bot\])?|copilot-swe-agent.*|.*<[^>]*\+copilot@users\.noreply\.github\.com>",
-    "cursor": r"cursor(?:[ -]?(?:ai|agent))?(?:\[bot\])?|.*<cursoragent@cursor\.com>",
-    "devin": r"devin[ -]ai.*|.*devin-ai-integration.*",
+    "claude": r"claude(?:[ -](?:code|opus|sonnet|haiku|ai|agent|bot|\(.*\))|(?:[ -]\w+)?[ -]\d[\d.]*)+(?:\[bot\])?"
+    r"|claude\[bot\]",
+    "codex": r"(?:openai\s+)?codex(?:[ -](?:agent|cli|bot))?(?:\[bot\])?",
+    "coderabbit": r"coderabbit(?:ai)?(?:\[bot\])?",
+    "cody": r"sourcegraph\s+cody|cody[ -]ai",
+    "copilot": r"(?:github\s+)?copilot(?:[ -](?:chat|workspace|agent|autofix.*|swe-agent))?(?:\[bot\])?",
+    "cubic": r"cubic[ -]dev[ -]ai(?:\[bot\])?",
+    "cursor": r"cursor(?:[ -]?(?:ai|agent))?(?:\[bot\])?",
+    "devin": r"devin[ -]ai.*",
     "gemini": r"(?:google\s+)?gemini(?:[ -](?:cli|code[ -]assist|pro|flash|\d[\d.]*))*(?:\[bot\])?|gemini-code-assist.*",
     "jules": r"google[ -]labs[ -]jules(?:\[bot\])?",
     "openhands": r"open\s?hands.*",
     "windsurf": r"windsurf(?:\s.*)?",
 }
+# A whole trailer that is a tool: an address that only it has, or a first name without the address of a person.
+_WHOLE_CO_AUTHORS: dict[str, str] = {
+    "aider": r".*<[^>]*@aider\.chat>",
+    "amp": r".*<amp@ampcode\.com>",
+    "claude": r"claude(?:\s*<(?:\d+\+)?claude@[^>]*>)?|.*<noreply@anthropic\.com>",
+    "codex": r".*<[^>]*codex@openai\.com>",
+    "cody": r"cody",
+    "copilot": r".*<[^>]*\+copilot@users\.noreply\.github\.com>",
+    "cursor": r".*<cursoragent@cursor\.com>",
+    "devin": r".*devin-ai-integration.*",
+}
 
 _MADE = r"(?:generated|written|authored|created|made|built|coded|drafted|assisted|implemented|produced|refactored)"
 _PHRASES = {
     tool: re.compile(
-        rf"\b{_MADE}\s+(?:\w+\s+){{0,2}}?(?:with|by|using|via)\s+(?:the\s+)?(?:help\s+(?:of|from)\s+)?[\[@*_`]*(?:{name})\b"
+        rf"\b{_MADE}\s+(?:\w+\s+){{0,2}}?(?:with|by|using|via)\s+(?:the\s+)?(?:help\s+(?:of|from)\s+)?[\[@*_`]*(?:{name})(?!-?\w)"
         rf"|\b(?:{name})[ -](?:generated|assisted|written|authored)\b"
-        rf"|\bwith\s+(?:the\s+)?(?:help|assistance)\s+(?:of|from)\s+[\[@*_`]*(?:{name})\b"
+        rf"|\bwith\s+(?:the\s+)?(?:help|assistance)\s+(?:of|from)\s+[\[@*_`]*(?:{name})(?!-?\w)"
         rf"|\b(?:used|asked|prompted)\s+[\[@*_`]*(?:{name})\s+(?:to|for)\b",
         re.IGNORECASE,
     )
     for tool, name in _TOOLS.items()
 }
-_TRAILER = re.compile(r"^[ \t]*co-authored-by:[ \t]*(.+?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_TRAILER = re.compile(r"^[ \t]*co-authored-by:(.+)$", re.IGNORECASE | re.MULTILINE)
 _CO_AUTHOR_NAMES = {tool: re.compile(name, re.IGNORECASE) for tool, name in _CO_AUTHORS.items()}
+_CO_AUTHOR_TRAILERS = {tool: re.compile(trailer, re.IGNORECASE) for tool, trailer in _WHOLE_CO_AUTHORS.items()}
 _SENTENCE = re.compile(r"[.!?](?=\s)|\n+")
-_NEGATION = re.compile(
-    r"\b(?:no|not|never|without|neither|nor|none|zero|non|didn['’]?t|wasn['’]?t|isn['’]?t|haven['’]?t|hasn['’]?t)\b",
+_NEGATION = re.compile(  # a box of a form that nobody ticked is one too
+    r"\b(?:no|not|never|without|neither|nor|none|zero|non|cannot|rather than|instead of|\w+n['’]t|didnt|wasnt|isnt)\b"
+    r"|\[ \]",
     re.IGNORECASE,
 )
 _ANY_TOOL = re.compile("|".join(_TOOLS.values()), re.IGNORECASE)
@@ -66,13 +89,14 @@ _ANY_TOOL = re.compile("|".join(_TOOLS.values()), re.IGNORECASE)
 # Upper-case word, dash, number: also the shape of these, which are nobody's Jira project.
 _NOT_JIRA = frozenset(
     """
-    AES ANSI ARM ASCII ASVS BASE BCP BIP BLAKE CAPEC CIS CLAUDE COVID CP CRC CVE CVSS CWE DDR DES DIN ECMA EIP EN ERC
-    ES EUI FIPS GEMINI GHSA GMT GPT HMAC HTTP HTTPS IEC IEEE IETF INET IP IPV ISBN ISO ISSN ITU JEP JLS JSR KOI8 LATIN
-    LLAMA LTS MD MIME MIPS MP NFC NIST OWASP PEP PKCS POSIX PS PSR PYSEC RFC RIPEMD RS RSA RUSTSEC SHA SHA1 SHA2 SHA3
-    SOC SSL STD TLS UCS UTC UTF VT WCAG WIN WINDOWS WTF X509 XXH
+    AES AGPL ANSI APACHE ARM ASCII ASVS BASE BCP BIP BLAKE BSD CAPEC CIS CLAUDE COVID CP CRC CSS CVE CVSS CWE DDR DES
+    DIN DSA ECMA EIP EN ERC ES EUI FIPS GB GEMINI GH GHSA GMT GPL GPT HMAC HTML HTTP HTTPS IEC IEEE IETF INET IP IPV
+    ISBN ISO ISSN ITU JEP JIS JLS JSR KOI8 LATIN LGPL LLAMA LTS MD MIME MIPS MIT MP MPL NFC NIST OWASP PEP PKCS POSIX PR
+    PS PSR PYSEC RC RFC RIPEMD RS RSA RUSTSEC SHA SHA1 SHA2 SHA3 SOC SSL STD TLS UAX UCS USB USN UTC UTF UTS VT WCAG
+    WIN WINDOWS WPA WTF X509 XML XXH
     """.split()
 )
-_JIRA_KEY = re.compile(r"(?<![A-Za-z0-9_-])([A-Z][A-Z0-9]+)-([0-9]{1,9})(?![A-Za-z0-9]|-[0-9]|\.[0-9])")
+_JIRA_KEY = re.compile(r"(?<![A-Za-z0-9])(?<![A-Z0-9][_-])([A-Z][A-Z0-9]+)-([0-9]{1,9})(?![A-Za-z0-9]|-[0-9]|\.[0-9])")
 _REVERT = re.compile(r"\s*revert(?:s|ed|ing)?\b|.*\brevert\s+[\"“']|.*\brevert(?:\([^)]*\))?!?:", re.IGNORECASE)
 _HOTFIX = re.compile(r"(?<![a-z0-9])hotfix(?![a-z0-9])", re.IGNORECASE)
 
@@ -83,21 +107,18 @@ def ai_co_authors(message: str) -> list[str]:
     >>> ai_co_authors("Add x\\n\\nCo-Authored-By: Claude <noreply@anthropic.com>")
     ['claude']
     """
-    if "-by:" not in message and "-By:" not in message and "-BY:" not in message:
-        return []
     found: set[str] = set()
     for trailer in _TRAILER.findall(message):
-        found.update(_tools_of(trailer))
+        found.update(_tools_of(trailer.strip()))
     return sorted(found)
 
 
 @lru_cache(maxsize=4096)
 def _tools_of(trailer: str) -> tuple[str, ...]:
     name = trailer.partition("<")[0].strip()
-    return tuple(
-        tool
-        for tool, pattern in _CO_AUTHOR_NAMES.items()
-        if pattern.fullmatch(name) or ("<" in trailer and pattern.fullmatch(trailer))
+    return (
+        *(tool for tool, pattern in _CO_AUTHOR_NAMES.items() if pattern.fullmatch(name)),
+        *(tool for tool, pattern in _CO_AUTHOR_TRAILERS.items() if pattern.fullmatch(trailer)),
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from ..batches import batched
 from ..errors import Damaged
-from ..event import EventHash
+from ..event import EventHash, KeyBytes
 from ..manifest import (
     LEAF,
     ROOT,
@@ -27,6 +27,7 @@ from .dialects import verbs
 
 _PROBE = 10_000
 _HASH = 32
+_LARGEST_ID = 2**63 - 1
 
 
 class Content(NamedTuple):
@@ -62,6 +63,13 @@ def contents(connection: Connection, ids: Sequence[EventId]) -> list[Content]:
         return [found[number] for number in ids]
     except KeyError as error:
         raise Damaged(f"a manifest names event {error.args[0]}, which the journal does not hold") from None
+
+
+def events_of_key(connection: Connection, kind: str, key: KeyBytes) -> list[Content]:
+    """The events of one entity, of any project and run; reads the whole table, as no index holds keys."""
+    tail = f',"key":{key.decode()},"kind":"{kind}","project":'
+    query = select(EVENTS.c.id, EVENTS.c.hash, EVENTS.c.event).where(EVENTS.c.event.contains(tail, autoescape=True))
+    return [Content(EventId(number), EventHash(bytes(hashed)), text) for number, hashed, text in connection.execute(query)]
 
 
 def provenance(connection: Connection, event: EventId) -> str:
@@ -128,7 +136,10 @@ def read_manifest(connection: Connection, root: bytes) -> Root:
     payload = connection.execute(select(NODES.c.payload).where(NODES.c.hash == root, NODES.c.level == ROOT)).scalar()
     if payload is None:
         raise Damaged(f"a run names manifest {root.hex()[:12]}, which the journal does not hold")
-    return read_root(bytes(payload))
+    try:
+        return read_root(bytes(payload))
+    except (ValueError, TypeError) as error:
+        raise Damaged(f"manifest {root.hex()[:12]} cannot be read: {error}") from None
 
 
 def _stored(level: int, payload: bytes) -> StoredNode:
@@ -158,7 +169,7 @@ def pack_ids(ids: Iterable[int]) -> bytes:
 
 
 def unpack_ids(payload: bytes) -> list[EventId]:
-    """The event ids that `pack_ids` packed."""
+    """The event ids that `pack_ids` packed; raises Damaged for bytes that it cannot have made."""
     ids: list[EventId] = []
     before = rest = shift = 0
     for byte in payload:
@@ -167,6 +178,10 @@ def unpack_ids(payload: bytes) -> list[EventId]:
             shift += 7
             continue
         before += rest >> 1 if not rest & 1 else -((rest + 1) >> 1)
+        if not 0 < before <= _LARGEST_ID:
+            raise Damaged(f"a leaf names event {before}, which is no event's id")
         ids.append(EventId(before))
         rest = shift = 0
+    if shift:
+        raise Damaged("a leaf's last event is cut short")
     return ids

@@ -7,7 +7,6 @@ them can deadlock with another.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,7 +44,10 @@ class Database:
     @property
     def shown(self) -> str:
         """The address for people: never with a password."""
-        return self.engine.url.render_as_string(hide_password=True)
+        url = self.engine.url
+        return url.set(query={name: value for name, value in url.query.items() if "password" not in name}).render_as_string(
+            hide_password=True
+        )
 
     @property
     def name(self) -> str:
@@ -76,6 +78,11 @@ class Database:
         with self._begin(lock) as connection:
             yield connection
 
+    def set_up_file(self) -> None:
+        """Make a new file one that is read while it is written."""
+        with self._translated():
+            self.dialect.set_up_file(self.engine)
+
     @contextmanager
     def _begin(self, lock: str | None) -> Iterator[Connection]:
         with (
@@ -92,23 +99,22 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            if self.dialect.is_busy(error.orig):
+        except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:  # bulk paths speak to the driver itself
+            raw = error.orig if isinstance(error, DBAPIError) else error
+            if self.dialect.is_busy(raw):
                 raise Busy(
                     f"{self.shown} is busy: another process held it for {self.wait} seconds",
                     "wait for the other process, or give a longer --wait SECONDS",
                 ) from error
-            if isinstance(error, ProgrammingError) and not self.dialect.is_refusal(error.orig):
+            if isinstance(error, ProgrammingError) and error.statement and not self.dialect.is_refusal(raw):
                 raise
-            reason = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+            reason = str(raw).strip().splitlines() or [type(raw).__name__]
             raise Unavailable(
                 f"{self.shown}: {reason[0]}",
                 "check the address, that the server runs, and that this user may do this"
                 if isinstance(error, OperationalError)
                 else "the database refused; nothing of this step was kept",
             ) from error
-        except sqlite3.Error as error:
-            raise Unavailable(f"{self.shown}: {error}", "check the file and the disk it lies on") from error
 
 
 def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: str | None = None) -> Database:
@@ -133,26 +139,29 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
             "pip install 'seedjournal[postgres]'",
         ) from error
     dialect.listen(engine, event)
+    database = Database(engine=engine, dialect=dialect, wait=wait, schema=schema)
     if create:
-        dialect.set_up_file(engine)
-    return Database(engine=engine, dialect=dialect, wait=wait, schema=schema)
+        database.set_up_file()
+    return database
 
 
 def _parse(url: str) -> URL:
     try:
         address = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise Misuse(
             "the database's URL cannot be understood",
             "it looks like sqlite:///seedjournal.db or postgresql://USER@HOST/NAME",
         ) from None
+    if "@" in (address.host or ""):
+        raise Misuse("the database's URL has an @ too many", "write an @ in a password as %40")
     if address.drivername in {"postgres", "postgresql"}:
         address = address.set(drivername="postgresql+psycopg")
     return address
 
 
 def _check_file(address: URL, *, create: bool) -> None:
-    if not address.database or address.database == ":memory:":
+    if not address.database or address.database.startswith((":memory:", "file:")):
         raise Misuse(
             "an SQLite database must be a file, or nothing would be there for the next command",
             "use sqlite:///seedjournal.db",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from sqlalchemy import (
@@ -62,8 +63,9 @@ def is_refusal(error: object) -> bool:
     return getattr(error, "sqlstate", None) in _REFUSALS
 
 
-def read_leniently(connection: Connection) -> None:
+def reading_leniently(connection: Connection) -> AbstractContextManager[None]:  # noqa: ARG001 - one signature for both makes
     """Nothing: PostgreSQL's texts are always UTF-8."""
+    return nullcontext()
 
 
 def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:

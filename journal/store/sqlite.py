@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -77,10 +78,15 @@ def is_refusal(error: object) -> bool:  # noqa: ARG001 - one signature for both 
     return False
 
 
-def read_leniently(connection: Connection) -> None:
+@contextmanager
+def reading_leniently(connection: Connection) -> Iterator[None]:
     """Let texts that are no UTF-8 any more be read, with marks in place of what is broken: for verification."""
     driver: Any = connection.connection.driver_connection
     driver.text_factory = lambda raw: raw.decode(errors="replace")
+    try:
+        yield
+    finally:
+        driver.text_factory = str
 
 
 def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, column, insert, table
+from sqlalchemy import Connection, Table, column, insert, table, update
 
-DRIVER_INTEGRITY_ERROR = sqlite3.IntegrityError
+from ..references import Pointer, moved
 
 
 def load(connection: Connection, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -17,3 +16,22 @@ def load(connection: Connection, name: str, columns: Sequence[str], rows: Sequen
         statement = insert(table(name, *map(column, columns))).values(dict.fromkeys(columns))
         text = str(statement.compile(dialect=connection.dialect, column_keys=list(columns)))
         connection.exec_driver_sql(text, [tuple(row) for row in rows])
+
+
+def schemas(connection: Connection) -> tuple[str | None, list[str | None]]:  # noqa: ARG001 - one signature for both makes
+    """The schema that our tables are in, and all that may hold tables that point to them: there is but one."""
+    return None, [None]
+
+
+def fold(name: str) -> str:
+    """A name as the database compares it."""
+    return name.lower()
+
+
+def move_id(connection: Connection, rows: Table, pointers: Sequence[Pointer], old: int, new: int) -> None:
+    """Change a row's id and all that points to it; until the end of it foreign keys wait."""
+    connection.exec_driver_sql("PRAGMA defer_foreign_keys = 1")
+    for statement in moved(pointers, old, new):
+        connection.execute(statement)
+    connection.execute(update(rows).where(rows.c.id == old).values(id=new))
+    connection.exec_driver_sql("PRAGMA defer_foreign_keys = 0")

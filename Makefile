@@ -1,0 +1,45 @@
+# Everything runs in a virtual environment that the first target makes: a machine needs Python >= 3.11, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test check format bench faker-range clean
+.DEFAULT_GOAL := help
+
+help:            ## what there is
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("seedjournal needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@echo "making the environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[postgres]' --group dev
+	@touch $(READY)
+
+demo: $(READY)   ## the main job on an invented project, told step by step
+	@$(BIN)/python -m seedjournal.demo
+
+test: $(READY)   ## every test, on SQLite and on a PostgreSQL that is started for it
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(READY)  ## formatting, lint, types, and the arrows between the rooms
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## record and project on both databases: events a second and peak memory
+	@$(BIN)/python benchmarks/main_job.py
+
+faker-range: $(READY) ## the golden texts on the oldest Faker that is allowed
+	@rm -rf .tools/faker && $(BIN)/python -m pip install --quiet --disable-pip-version-check --target .tools/faker 'faker==40.1.0'
+	@PYTHONPATH=.tools/faker $(BIN)/python -m pytest -q tests/simulators/test_faking.py tests/simulators/test_demo_source.py
+
+clean:           ## remove what was made here
+	@rm -rf $(VENV) .tools dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,5 @@
+"""`python -m seedjournal`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,110 @@
+"""Where settings come from: option over environment over `seedjournal.toml` over registry over default."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from journal import BadInput, Misuse
+from simulators import SETTINGS
+
+from .registry import REGISTRY
+
+FILE = Path("seedjournal.toml")
+DEFAULT_JOURNAL = "sqlite:///seedjournal.db"
+JOURNAL_VARIABLE = "SEEDJOURNAL_JOURNAL"
+TARGET_VARIABLE = "SEEDJOURNAL_TARGET"
+
+_TOP = ("journal", "projects", "target")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the settings file says; everything is absent where there is no file."""
+
+    journal: str | None = None
+    target: str | None = None
+    projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The databases of one command: the target is the journal's database unless another is given."""
+
+    journal: str
+    target: str
+    target_given: bool
+
+
+def load(path: Path = FILE) -> Settings:
+    """The settings file of the working folder; raises Misuse for an unknown key, naming the nearest."""
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except FileNotFoundError:
+        return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: {error}", "mend the file; docs/settings.md shows what it may hold") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from None
+    _check_names(path, "", content, _TOP)
+    for name in ("journal", "target"):
+        if not isinstance(content.get(name, ""), str):
+            raise BadInput(f"{path}: {name} is not text", f'for example {name} = "{DEFAULT_JOURNAL}"')
+    projects = content.get("projects", {})
+    if not isinstance(projects, dict) or not all(isinstance(one, dict) for one in projects.values()):
+        raise BadInput(f"{path}: projects holds something that is no table", "write [projects.NAME] above its settings")
+    for name, settings in projects.items():
+        _check_names(path, f"projects.{name}.", settings, SETTINGS)
+    return Settings(journal=content.get("journal"), target=content.get("target"), projects=projects)
+
+
+def addresses(settings: Settings, journal: str | None, target: str | None) -> Addresses:
+    """The databases to use; `${VAR}` is filled from the environment."""
+    chosen = journal or os.environ.get(JOURNAL_VARIABLE) or settings.journal or DEFAULT_JOURNAL
+    given = target or os.environ.get(TARGET_VARIABLE) or settings.target
+    return Addresses(_filled(chosen), _filled(given or chosen), given is not None)
+
+
+def project_settings(
+    settings: Settings, name: str, known: frozenset[str], *, new: bool
+) -> dict[str, Any]:
+    """The registry's and the file's settings of a project.
+
+    Raises Misuse for a name that neither of them nor the journal knows, naming the nearest, unless it is `new`.
+    """
+    if name not in REGISTRY and name not in settings.projects and name not in known and not new:
+        everyone = sorted({*REGISTRY, *settings.projects, *known})
+        near = difflib.get_close_matches(name, everyone, n=3, cutoff=0.5)
+        raise Misuse(
+            f"unknown project {name!r}",
+            (f"did you mean {' or '.join(near)}? " if near else "")
+            + "`seedjournal registry` lists the built-in projects; --new records one of your own",
+        )
+    return {**REGISTRY.get(name, {}), **settings.projects.get(name, {})}
+
+
+def _check_names(path: Path, head: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for name in table:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+            raise Misuse(f"{path}: unknown key {head}{name}", f"the nearest is {head}{near[0]}" if near else "remove it")
+
+
+def _filled(address: str) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise Misuse(
+                f"a database's address needs the environment variable {match[1]}, which is not set",
+                f"export {match[1]}=…",
+            )
+        return os.environ[match[1]]
+
+    return _VARIABLE.sub(value, address)

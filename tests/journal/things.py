@@ -1,0 +1,98 @@
+"""A small artificial domain, and what tests of the journal ask of one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+
+from journal import (
+    Data,
+    Database,
+    Event,
+    Finding,
+    Inputs,
+    Policy,
+    Run,
+    Sealed,
+    Spool,
+    contents,
+    decode,
+    encode,
+    read_manifest,
+    record,
+    verify,
+)
+from journal.manifest import events_below
+from journal.store.contents import node_reader
+from journal.tables import METADATA
+
+POLICIES = {"fixed": Policy.ONCE, "mirror": Policy.EXACT, "thing": Policy.UPSERT}
+
+Content = dict[tuple[str, int], Data]
+
+
+def thing(number: int, content: Any = "", *, kind: str = "thing", project: str = "p") -> Event:
+    """An entity with a number for a key and one field."""
+    return Event(project=project, kind=kind, key={"number": number}, data={"content": content})
+
+
+def things(count: int, *, project: str = "p", **changed: Any) -> list[Event]:
+    """As many entities; `changed` gives some of them, `n7` for number 7, another content."""
+    return [thing(number, changed.get(f"n{number}", ""), project=project) for number in range(count)]
+
+
+def make_inputs(project: str = "p", **others: Any) -> Inputs:
+    """The inputs of a run, with a fingerprint of their own unless one is given."""
+    given: dict[str, Any] = {
+        "project": project,
+        "namespace": project,
+        "policies": POLICIES,
+        "fresh": False,
+        "window": False,
+        "values": {"source": "test"},
+        "fingerprint": hashlib.sha256(repr(sorted(others.items(), key=str)).encode()).digest(),
+    }
+    return Inputs(**{**given, **others})
+
+
+def record_all(database: Database, events: Iterable[Event], **inputs: Any) -> Sealed:
+    """Record these events as one run."""
+    with Spool() as spool:
+        spool.add((encode(event), "test/1") for event in events)
+        return record(database, make_inputs(**inputs), spool)
+
+
+def row_counts(database: Database) -> dict[str, int]:
+    """How many rows each of the journal's tables holds."""
+    with database.read() as connection:
+        return {
+            name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for name, table in METADATA.tables.items()
+        }
+
+
+def content_of(database: Database, root: bytes) -> Content:
+    """A stored manifest's whole content, by kind and number."""
+    found: Content = {}
+    with database.read() as connection:
+        for kind, subtree in read_manifest(connection, root).kinds.items():
+            for leaf in events_below(subtree.top, node_reader(connection)):
+                for one in contents(connection, leaf):
+                    event = decode(one.text)
+                    found[kind, int(event.key["number"])] = event.data
+    return found
+
+
+def findings(database: Database) -> list[Finding]:
+    """Everything that verification finds."""
+    with database.read() as connection:
+        return list(verify(connection))
+
+
+def counts_of(run: Run) -> Mapping[str, Mapping[str, int]]:
+    """A run's counts by kind."""
+    counts: Mapping[str, Mapping[str, int]] = run.counts["kinds"]
+    return counts
