@@ -31,7 +31,7 @@ def usage(
     habit = habits.of(project.team_slug, member)
     if not active or not habit.chance("adopts", project.ai_base_adoption_rate):
         return
-    source = habit.choose("source", sorted(project.usage_source_rates.items()))
+    source = habit.choose("source", tuple(project.usage_source_rates.items()))
     base_hours = habit.between("hours", project.lowest_usage_hours, project.highest_usage_hours)
     base_shown = habit.between("shown", project.lowest_suggestions, project.highest_suggestions)
     base_acceptance = habit.between("acceptance", project.lowest_acceptance, project.highest_acceptance)

@@ -50,9 +50,9 @@ def issue(pr: PullRequest, census: Census, draws: Draws) -> Event | None:
         data={
             "jira_id": str(10_000 + (draw.bits("issue_id") >> 12)),
             "summary": pr.title[:_SUMMARY],
-            "issue_type": issue_type(pr) or draw.choose("issue_type", sorted(project.issue_type_rates.items())),
+            "issue_type": issue_type(pr) or draw.choose("issue_type", tuple(project.issue_type_rates.items())),
             "status": status(pr),
-            "priority": draw.choose("priority", sorted(project.priority_rates.items())),
+            "priority": draw.choose("priority", tuple(project.priority_rates.items())),
             "story_points": f"{points(pr.additions + pr.deletions)}.0",
             "assignee": key_of(pr.author),
             "sprint_id": number,

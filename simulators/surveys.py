@@ -79,7 +79,7 @@ def survey(pr: PullRequest, project: Project, draws: SurveyDraws, *, ai_sign: bo
             "ai_modification_effort": draw.choose("effort", _EFFORTS) if answers and assisted else None,
         },
     )
-    qualities = sorted((int(rating), rate) for rating, rate in project.quality_rates.items())
+    qualities = tuple((int(rating), rate) for rating, rate in project.quality_rates.items())
     for reviewer in reviewers(pr):
         draw = draws.review.of(project.team_slug, pr.repo, pr.number, reviewer)
         if not draw.chance("answers", project.reviewer_response_rate):
