@@ -14,8 +14,8 @@ from journal import (
     Damaged,
     Finding,
     KeyBytes,
-    NodeHash,
     Policy,
+    Subtree,
     batched,
     changes,
     journal_id,
@@ -48,22 +48,21 @@ def check(source: Connection, target: Connection, tell: Tell = lambda *_: None) 
                 continue
             try:
                 subtree = read_manifest(source, position.state).kinds.get(kind)
+                if subtree is not None:
+                    keeps = {key for of, key in foreign if of == kind} if position.policy is Policy.ONCE else set()
+                    yield from _check_kind(source, target, rule, ids, subtree, keeps, tell)
             except Damaged as error:
                 yield Finding(where="seedjournal_positions", what=f"{project} {kind}", problem=error.message)
-                continue
-            if subtree is not None:
-                keeps = {key for of, key in foreign if of == kind} if position.policy is Policy.ONCE else set()
-                yield from _check_kind(source, target, rule, ids, subtree.top, keeps, tell, subtree.count)
 
 
 def listed(target: Connection) -> dict[str, dict[str, dict[str, int]]]:
     """The foreign and stale rows of each project, by kind: what is no failure, but good to know."""
     found: dict[str, dict[str, dict[str, int]]] = {}
     for project in notes.positioned_projects(target):
-        for kind in RULES:
+        for kind, rule in RULES.items():
             counts = {
                 "foreign": notes.foreign_count(target, project, kind),
-                "stale": notes.stale_count(target, project, kind),
+                "stale": notes.stale_count(target, project, rule),
             }
             if any(counts.values()):
                 found.setdefault(project, {})[kind] = counts
@@ -75,15 +74,14 @@ def _check_kind(
     target: Connection,
     rule: Rule,
     ids: Ids,
-    top: NodeHash,
+    subtree: Subtree,
     keeps: set[KeyBytes],
     tell: Tell,
-    total: int,
 ) -> Iterator[Finding]:
     make = row_maker(rule, ids)
     stage = Stage(target, rule)
     try:
-        for piece in batched(changes(source, None, top), _PIECE):
+        for piece in batched(changes(source, None, subtree.top), _PIECE):
             keys, rows = zip(*(make(one.now) for one in piece if one.now is not None), strict=True)
             stage.fill(rows)
             for place, number in stage.other_ids():
@@ -93,7 +91,7 @@ def _check_kind(
             for place, names in stage.differences():
                 if keys[place] not in keeps:
                     yield _finding(rule, keys[place], f"its row differs in {', '.join(names)}")
-            tell(rule.kind.name, len(rows), total)
+            tell(rule.kind.name, len(rows), subtree.count)
     finally:
         stage.drop()
 

@@ -6,32 +6,32 @@ Rows of ours always get the state's content. A foreign row, one that has the key
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+import orjson
 from sqlalchemy import Connection, exists, select
 
-from journal import Change, Content, KeyBytes, Misuse, Policy, Run, batched, verbs
+from journal import Change, KeyBytes, Misuse, Policy, Run, batched, verbs
 
 from . import notes
 from .collisions import settle
 from .ids import Ids, derived_id
 from .leftovers import Leftovers
 from .load.stage import Stage
-from .notes import Remembered
-from .rows import row_maker
+from .notes import Noted, Remembered
+from .rows import Row, row_maker
 from .rules import Rule
 from .tables import RULES
 
 _PIECE = 20_000
 
-Noted = dict[tuple[str, KeyBytes], Remembered]
-
 
 class KindWriter:
     """Brings one kind's rows to a state; counts what the database did.
 
-    `whole` says that the changes are the whole state, so that rows of ours outside of it are stale. `ids` and `noted`
-    are shared with the kinds that follow, whose rows point to these.
+    `whole` says that the changes are the whole state, so that rows of ours outside of it are stale; `was_shown` that
+    the target had a position before. `namespaces` are the project's. `ids` and `noted` are shared with the kinds that
+    follow, whose rows point to these.
     """
 
     def __init__(
@@ -43,7 +43,9 @@ class KindWriter:
         ids: Ids,
         noted: Noted,
         whole: bool,
-        chosen: Sequence[str],
+        was_shown: bool,
+        namespaces: Collection[str],
+        chosen: Collection[str],
     ) -> None:
         self.connection = connection
         self.rule = rule
@@ -51,11 +53,13 @@ class KindWriter:
         self.ids = ids
         self.noted = noted
         self.whole = whole
+        self.was_shown = was_shown
+        self.namespaces = namespaces
+        self.chosen = chosen
         self.inserted = 0
         self.updated = 0
         self._kind = rule.kind.name
-        self._policy = run.policies.get(self._kind, Policy.UPSERT)
-        self._checks_parents = any(reference.to not in chosen for reference in rule.kind.references)
+        self._leaves_foreign = notes.policy_of(run, self._kind) is Policy.ONCE
         self._make = row_maker(rule, ids)
 
     def has_foreign(self) -> bool:
@@ -68,15 +72,15 @@ class KindWriter:
         stage = Stage(self.connection, self.rule)
         direct = self._is_empty() and not self.has_foreign()
         leftovers = Leftovers(self.connection, self.rule) if self.whole and not direct else None
-        had_stale = notes.stale_count(self.connection, self.run.project, self._kind) > 0
-        for piece in batched(_contents(changed, gone), _PIECE):
-            keys, rows = zip(*map(self._make, piece), strict=True)
+        had_stale = notes.has_stale(self.connection, self._kind)
+        for piece in batched(_standing(changed, gone), _PIECE):
+            keys, rows = zip(*(self._make(one.now) for one in piece if one.now), strict=True)
             direct = direct and stage.load_directly(rows)
             if direct:
                 self.inserted += len(rows)
             else:
-                stage.fill(rows)
-                self._write_staged(stage, keys)
+                shown = keys if self.whole and self.was_shown else [one.key for one in piece if one.before]
+                self._write_staged(stage, keys, rows, frozenset(shown))
             if leftovers or had_stale:
                 numbers = [self.ids.of(self._kind, key) for key in keys]
                 if leftovers:
@@ -86,50 +90,37 @@ class KindWriter:
         stage.drop()
         stale = self._leave(gone)
         if leftovers:
-            stale += leftovers.ours(self.run.namespace, self.noted)
+            self._forget(leftovers.foreign(self.run.project))
+            stale += leftovers.ours(self.namespaces, self.noted)
             leftovers.drop()
         notes.add_stale(self.connection, self.run.project, self._kind, stale)
 
-    def _write_staged(self, stage: Stage, keys: Sequence[KeyBytes]) -> None:
-        foreign = self._find_foreign(stage, keys)
-        shifted = settle(stage, keys, RULES)
-        self._note(foreign | shifted)
-        if self._checks_parents and (missing := stage.missing_parents()):
-            raise Misuse(
-                f"{self._kind} cannot be projected alone: rows of {' and '.join(missing)} that it needs are not there",
-                "".join(f"--kind {kind} " for kind in (*missing, self._kind)).strip() + " projects them together",
-            )
+    def _write_staged(
+        self, stage: Stage, keys: Sequence[KeyBytes], rows: Sequence[Row], shown: frozenset[KeyBytes]
+    ) -> None:
+        stage.fill(rows)
+        self._find_foreign(stage, keys, rows)
+        self._note(settle(stage, keys, RULES, self.noted, shown))
+        if missing := stage.missing_parents():
+            raise refusal(self._kind, missing, self.chosen)
         self.updated += stage.update_rows()
         self.inserted += stage.insert_rows()
 
-    def _find_foreign(self, stage: Stage, keys: Sequence[KeyBytes]) -> dict[KeyBytes, Remembered]:
-        """Point staged rows to the foreign rows that have their keys, or leave them out; the newly found ones."""
-        found: dict[KeyBytes, Remembered] = {}
-        for place, number in stage.other_ids():
-            key = keys[place]
-            if number == derived_id(self._kind, key):
-                stage.set_id(place, number)  # what was remembered is gone, and ours is back in its place
-                self._forget(key)
-            else:
-                found[key] = Remembered(number, is_foreign=True)
-                self._honour(stage, place, number)
-        remembered = [place for place, key in enumerate(keys) if self._is_foreign(key) and key not in found]
-        present = self._present([self.noted[self._kind, keys[place]].id for place in remembered])
-        for place in remembered:
-            key = keys[place]
-            number = self.noted[self._kind, key].id
-            if number in present:
-                self._honour(stage, place, number)
-            else:  # its owner deleted it
-                self._forget(key)
-                stage.set_id(place, derived_id(self._kind, key))
-        return found
-
-    def _honour(self, stage: Stage, place: int, number: int) -> None:
-        if self._policy is Policy.ONCE:
-            stage.leave_out(place)
-        else:
-            stage.set_id(place, number)
+    def _find_foreign(self, stage: Stage, keys: Sequence[KeyBytes], rows: Sequence[Row]) -> None:
+        """Point staged rows to the foreign rows that have their keys, or leave them out, and remember these."""
+        if known := [place for place, key in enumerate(keys) if self._is_foreign(key)]:
+            without = set(stage.places_without_row())
+            if lost := [place for place in known if place in without]:  # their owners deleted them
+                self._forget([keys[place] for place in lost])
+                first = {place: derived_id(self._kind, keys[place]) for place in lost}
+                stage.fill([(first.get(place, row[0]), *row[1:]) for place, row in enumerate(rows)])
+        if others := stage.other_ids():
+            ours = {place for place, number in others if number == derived_id(self._kind, keys[place])}
+            self._forget([keys[place] for place in ours])  # what was remembered is gone, and ours is back in its place
+            self._note({keys[place]: Remembered(n, is_foreign=True) for place, n in others if place not in ours})
+            stage.take_ids_of_rows()
+        if self._leaves_foreign and (foreign := [n for n, key in enumerate(keys) if self._is_foreign(key)]):
+            stage.leave_out(foreign)
 
     def _note(self, ids: dict[KeyBytes, Remembered]) -> None:
         for key, one in ids.items():
@@ -137,20 +128,21 @@ class KindWriter:
             self.ids.remembered[self._kind, key] = one.id
         notes.remember(self.connection, self.run.project, self._kind, ids)
 
-    def _forget(self, key: KeyBytes) -> None:
-        self.noted.pop((self._kind, key), None)
-        self.ids.remembered.pop((self._kind, key), None)
-        notes.forget(self.connection, self._kind, [key])
+    def _forget(self, keys: Sequence[KeyBytes]) -> None:
+        for key in keys:
+            self.noted.pop((self._kind, key), None)
+            self.ids.remembered.pop((self._kind, key), None)
+        notes.forget(self.connection, self._kind, keys)
 
     def _leave(self, gone: Sequence[KeyBytes]) -> list[int]:
-        """The ids of rows of ours whose keys have left the state; foreign ones are merely forgotten."""
-        stale: list[int] = []
-        for key in gone:
-            if self._is_foreign(key):
-                self._forget(key)
-            else:
-                stale.append(self.ids.of(self._kind, key))
-        return sorted(self._present(stale))
+        """The ids of rows of ours whose keys have left the state; foreign ones are merely forgotten.
+
+        A key under a name that meanwhile is another project's is none of ours.
+        """
+        first = self.rule.kind.key[0]
+        ours = [key for key in gone if not self._is_foreign(key) and orjson.loads(key)[first] in self.namespaces]
+        self._forget([key for key in gone if self._is_foreign(key)])
+        return sorted(self._present([self.ids.of(self._kind, key) for key in ours]))
 
     def _is_foreign(self, key: KeyBytes) -> bool:
         one = self.noted.get((self._kind, key)) if self.noted else None
@@ -168,10 +160,22 @@ class KindWriter:
         return found
 
 
-def _contents(changed: Iterable[Change], gone: list[KeyBytes]) -> Iterator[Content]:
-    """What the state now holds of the changed entities; the keys of those it no longer has go to `gone`."""
+def refusal(kind: str, missing: Sequence[str], chosen: Collection[str]) -> Misuse:
+    """What is said of a kind whose parents are not there: they were not chosen, or somebody deleted them."""
+    alone = [name for name in missing if name not in chosen]
+    return Misuse(
+        f"{kind} cannot be projected{' alone' if alone else ''}: "
+        f"rows of {' and '.join(missing)} that it needs are not there",
+        " ".join(f"--kind {name}" for name in (*alone, kind)) + " projects them together"
+        if alone
+        else "if they were deleted, --rebuild puts them back",
+    )
+
+
+def _standing(changed: Iterable[Change], gone: list[KeyBytes]) -> Iterator[Change]:
+    """The changes of entities that the state has; the keys of those it no longer has go to `gone`."""
     for change in changed:
         if change.now is not None:
-            yield change.now
+            yield change
         else:
             gone.append(change.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import (
     BigInteger,
@@ -12,25 +12,23 @@ from sqlalchemy import (
     Table,
     delete,
     exists,
-    insert,
     select,
 )
 
 from journal import KeyBytes, batched, verbs
 
 from . import notes
-from .collisions import key_from_row, settle_back
-from .ids import derived_id
-from .notes import Remembered
+from .collisions import is_ours, key_from_row
+from .notes import Noted
 from .references import pointers_to
 from .rules import Rule, natural_keys
-from .tables import RULES
+from .tables import REMEMBERED, RULES
 
 _PIECE = 5_000
 
 
 class Leftovers:
-    """Collects the ids that a state has, and then finds what else of ours stands under the same namespace."""
+    """Collects the ids that a state has, and then finds what else stands under the same namespaces."""
 
     def __init__(self, connection: Connection, rule: Rule) -> None:
         self._connection = connection
@@ -45,9 +43,9 @@ class Leftovers:
 
     def see(self, ids: Sequence[int]) -> None:
         """Take ids that the state has."""
-        self._connection.execute(insert(self._seen), [{"id": number} for number in set(ids)])
+        verbs(self._connection).insert_rows(self._connection, self._seen, ("id",), [(number,) for number in ids])
 
-    def ours(self, namespace: str, noted: Mapping[tuple[str, KeyBytes], Remembered]) -> list[int]:
+    def ours(self, namespaces: Collection[str], noted: Noted) -> list[int]:
         """The ids of rows of ours that the state does not have.
 
         The first field of a natural key is the namespace.
@@ -55,13 +53,20 @@ class Leftovers:
         rule = self._rule
         query, parts = natural_keys(rule, RULES)
         unseen = ~exists().where(self._seen.c.id == rule.table.c.id)
-        found: list[int] = []
-        for number, *key_parts in self._connection.execute(query.where(parts[rule.kind.key[0]] == namespace, unseen)):
-            key = key_from_row(rule, key_parts)
-            note = noted.get((rule.kind.name, key))
-            if number == derived_id(rule.kind.name, key) or (note and not note.is_foreign and note.id == number):
-                found.append(number)
-        return found
+        within = parts[rule.kind.key[0]].in_(sorted(namespaces))
+        return [
+            number
+            for number, *key_parts in self._connection.execute(query.where(within, unseen))
+            if is_ours(rule, key_from_row(rule, key_parts), number, noted)
+        ]
+
+    def foreign(self, project: str) -> list[KeyBytes]:
+        """The keys under which foreign rows are remembered that the state does not have."""
+        unseen = ~exists().where(self._seen.c.id == REMEMBERED.c.id)
+        query = select(REMEMBERED.c.key).where(
+            REMEMBERED.c.project == project, REMEMBERED.c.kind == self._rule.kind.name, REMEMBERED.c.is_foreign, unseen
+        )
+        return [KeyBytes(key.encode()) for key in self._connection.execute(query).scalars()]
 
     def drop(self) -> None:
         """Remove what was collected."""
@@ -69,10 +74,7 @@ class Leftovers:
 
 
 def prune(connection: Connection, rule: Rule, project: str) -> int:
-    """Delete the project's stale rows of a kind that no row points to, anybody's; how many there were.
-
-    Ids that a collision had moved go back where the first one is free again.
-    """
+    """Delete the project's stale rows of a kind that no row points to, anybody's; how many there were."""
     rows = rule.table
     stale = notes.stale_ids(connection, project, rule.kind.name)
     pointers = pointers_to(connection, rule) if stale else []
@@ -83,14 +85,4 @@ def prune(connection: Connection, rule: Rule, project: str) -> int:
         deleted += connection.execute(delete(rows).where(among, *(~one for one in held))).rowcount
         left = set(connection.execute(select(rows.c.id).where(among)).scalars())
         notes.drop_stale(connection, rule.kind.name, [number for number in batch if number not in left])
-    if deleted:
-        _settle_back(connection, rule)
     return deleted
-
-
-def _settle_back(connection: Connection, rule: Rule) -> None:
-    kind = rule.kind.name
-    shifted = {
-        key: one.id for (of, key), one in notes.remembered(connection).items() if of == kind and not one.is_foreign
-    }
-    notes.forget(connection, kind, settle_back(connection, rule, shifted))

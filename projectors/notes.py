@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from journal import KeyBytes, NodeHash, Policy, Run, batched, verbs
 
+from .rules import Rule
 from .tables import POSITIONS, REMEMBERED, STALE
 
 _BATCH = 5_000
@@ -35,6 +36,9 @@ class Remembered:
     is_foreign: bool
 
 
+Noted = dict[tuple[str, KeyBytes], Remembered]
+
+
 def positions(connection: Connection, project: str) -> dict[str, Position]:
     """The project's positions, by kind."""
     rows = connection.execute(select(POSITIONS).where(POSITIONS.c.project == project))
@@ -44,6 +48,11 @@ def positions(connection: Connection, project: str) -> dict[str, Position]:
         )
         for row in rows
     }
+
+
+def policy_of(run: Run, kind: str) -> Policy:
+    """The policy by which the run's state was folded for the kind."""
+    return run.policies.get(kind, Policy.UPSERT)
 
 
 def positioned_projects(connection: Connection) -> list[str]:
@@ -61,14 +70,15 @@ def move(connection: Connection, run: Run, journal: str, kinds: Collection[str])
             "journal": journal,
             "run": run.run,
             "state": run.state,
-            "policy": str(run.policies.get(kind, Policy.UPSERT)),
+            "policy": str(policy_of(run, kind)),
         }
         for kind in kinds
     ]
-    connection.execute(insert(POSITIONS), rows)
+    if rows:
+        connection.execute(insert(POSITIONS), rows)
 
 
-def remembered(connection: Connection) -> dict[tuple[str, KeyBytes], Remembered]:
+def remembered(connection: Connection) -> Noted:
     """The rows with other ids, by kind and key."""
     rows = connection.execute(select(REMEMBERED))
     return {(row.kind, KeyBytes(row.key.encode())): Remembered(row.id, row.is_foreign) for row in rows}
@@ -84,27 +94,27 @@ def foreign_count(connection: Connection, project: str, kind: str) -> int:
 def remember(connection: Connection, project: str, kind: str, ids: Mapping[KeyBytes, Remembered]) -> None:
     """Note other ids, in place of what was noted for these keys."""
     forget(connection, kind, ids)
-    if ids:
-        connection.execute(
-            insert(REMEMBERED),
-            [
-                {"kind": kind, "key": key.decode(), "project": project, "id": one.id, "is_foreign": one.is_foreign}
-                for key, one in ids.items()
-            ],
-        )
+    rows = [(kind, key.decode(), project, one.id, one.is_foreign) for key, one in ids.items()]
+    verbs(connection).insert_rows(connection, REMEMBERED, ("kind", "key", "project", "id", "is_foreign"), rows)
 
 
 def forget(connection: Connection, kind: str, keys: Iterable[KeyBytes]) -> None:
     """Drop what was noted for these keys."""
-    for batch in batched(keys, 500):
+    for batch in batched(keys, _BATCH):
         names = [key.decode() for key in batch]
         connection.execute(delete(REMEMBERED).where(REMEMBERED.c.kind == kind, REMEMBERED.c.key.in_(names)))
 
 
-def stale_count(connection: Connection, project: str, kind: str) -> int:
+def stale_count(connection: Connection, project: str, rule: Rule) -> int:
     """How many stale rows of the kind the target holds."""
-    query = select(func.count()).select_from(STALE).where(STALE.c.project == project, STALE.c.kind == kind)
+    query = select(func.count()).join_from(STALE, rule.table, STALE.c.id == rule.table.c.id)
+    query = query.where(STALE.c.project == project, STALE.c.kind == rule.kind.name)
     return int(connection.execute(query).scalar_one())
+
+
+def has_stale(connection: Connection, kind: str) -> bool:
+    """Whether any stale row of the kind is noted, whichever project's."""
+    return bool(connection.execute(select(exists().where(STALE.c.kind == kind))).scalar())
 
 
 def stale_ids(connection: Connection, project: str, kind: str) -> list[int]:
@@ -117,10 +127,17 @@ def add_stale(connection: Connection, project: str, kind: str, ids: Iterable[int
     """Note rows as stale."""
     for batch in batched(ids, _BATCH):
         drop_stale(connection, kind, batch)
-        connection.execute(insert(STALE), [{"kind": kind, "id": number, "project": project} for number in batch])
+        rows = [(kind, number, project) for number in batch]
+        verbs(connection).insert_rows(connection, STALE, ("kind", "id", "project"), rows)
 
 
 def drop_stale(connection: Connection, kind: str, ids: Iterable[int]) -> None:
     """Note that these rows are stale no longer."""
     for batch in batched(ids, _BATCH):
         connection.execute(delete(STALE).where(STALE.c.kind == kind, verbs(connection).among(STALE.c.id, batch)))
+
+
+def move_stale(connection: Connection, kind: str, old: int, new: int) -> None:
+    """Follow a row whose id moves."""
+    drop_stale(connection, kind, [new])
+    connection.execute(update(STALE).where(STALE.c.kind == kind, STALE.c.id == old).values(id=new))

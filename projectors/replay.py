@@ -6,8 +6,8 @@ one transaction a project, so that readers never see half a run and a crash chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -16,17 +16,23 @@ from journal import (
     ENGINEERING,
     Damaged,
     Database,
+    Misuse,
     NodeHash,
     Root,
     Run,
     changes,
+    decode,
+    find_run,
     journal_id,
+    newest_of_each,
     read_manifest,
+    referred_key,
 )
 
 from . import notes
+from .collisions import settle_back
 from .ids import Ids
-from .kind import KindWriter
+from .kind import KindWriter, refusal
 from .leftovers import prune
 from .tables import RULES
 
@@ -105,11 +111,24 @@ def project(journal: Database, target: Database, run: Run, choice: Choice, tell:
 
 
 def preview(journal: Database, run: Run, choice: Choice) -> Projected:
-    """What a projection into a target that has no tables yet would do."""
+    """What a projection into a target that has no tables yet would do; raises what that would raise."""
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
+        for kind in choice.chosen:
+            if missing := _missing_kinds(connection, kind, choice.chosen, _top(state, kind)):
+                raise refusal(kind, missing, choice.chosen)
     results = {kind: KindResult(inserted=_count(state, kind), kept=_kept(run, kind)) for kind in choice.chosen}
     return Projected(run, results, _kept_fields(run, choice))
+
+
+def _missing_kinds(source: Connection, kind: str, chosen: Collection[str], top: NodeHash | None) -> list[str]:
+    """The kinds that are not chosen and that entities of this one point to."""
+    outside = [reference for reference in RULES[kind].kind.references if reference.to not in chosen]
+    if not outside or top is None:
+        return []
+    events = (decode(change.now.text) for change in changes(source, None, top) if change.now)
+    met = {one for event in events for one in outside if referred_key(ENGINEERING, event, one) is not None}
+    return [one.to for one in outside if one in met]
 
 
 @contextmanager
@@ -126,6 +145,7 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
     state = read_manifest(source, run.state)
     positions = notes.positions(target, run.project)
     known = _known_states(source, positions, this_journal)
+    namespaces = _namespaces(source, run, positions, this_journal)
     noted = notes.remembered(target)
     ids = Ids({key: one.id for key, one in noted.items()})
     results: dict[str, KindResult] = {}
@@ -139,27 +159,43 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
             ids=ids,
             noted=noted,
             whole=choice.rebuild or shown is None,
+            was_shown=position is not None,
+            namespaces=namespaces,
             chosen=choice.chosen,
         )
-        before = None if choice.rebuild else _top(shown, kind)
-        now = _top(state, kind)
-        policy_changed = position is not None and position.policy != run.policies.get(kind)
-        if policy_changed and writer.has_foreign():
-            before = None  # they must be looked at again, and nothing tells where in the tree they are
-        if writer.whole or before != now or policy_changed:
+        if position and position.policy != notes.policy_of(run, kind) and writer.has_foreign():
+            writer.whole = True  # foreign rows must be looked at again, and nothing tells where in the tree they are
+        before, now = None if writer.whole else _top(shown, kind), _top(state, kind)
+        if writer.whole or before != now:
             writer.write(changes(source, before, now), lambda count, kind=kind: tell(kind, count, _count(state, kind)))  # type: ignore[misc]
         results[kind] = KindResult(inserted=writer.inserted, updated=writer.updated, kept=_kept(run, kind))
     if choice.prune or choice.rebuild:
         for kind in reversed(choice.chosen):
             results[kind].deleted = prune(target, RULES[kind], run.project)
-            results[kind].retained = notes.stale_count(target, run.project, kind)
+            results[kind].retained = notes.stale_count(target, run.project, RULES[kind])
+    for kind in choice.chosen:
+        settle_back(target, RULES[kind], run.project, noted)
     notes.move(target, run, this_journal, choice.chosen)
     for kind, result in results.items():
         result.unchanged = _count(state, kind) - result.inserted - result.updated
-        result.stale = notes.stale_count(target, run.project, kind)
+        result.stale = notes.stale_count(target, run.project, RULES[kind])
         result.foreign = notes.foreign_count(target, run.project, kind)
-    others = any(position.journal != this_journal for position in positions.values())
+    others = any(positions[kind].journal != this_journal for kind in choice.chosen if kind in positions)
     return Projected(run, results, _kept_fields(run, choice), others)
+
+
+def _namespaces(source: Connection, run: Run, positions: Mapping[str, notes.Position], journal: str) -> set[str]:
+    """The names under which the target may show the project: the run's, and what it was called where it was projected.
+
+    A name that another project has taken since is not among them.
+    """
+    found: set[str] = set()
+    for number in {position.run for position in positions.values() if position.journal == journal} - {run.run}:
+        with suppress(Misuse):
+            found.add(find_run(source, str(number)).namespace)
+    if found - {run.namespace}:
+        found -= {one.namespace for project, one in newest_of_each(source).items() if project != run.project}
+    return {run.namespace, *found}
 
 
 def _known_states(source: Connection, positions: Mapping[str, notes.Position], journal: str) -> dict[NodeHash, Root]:

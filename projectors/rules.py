@@ -60,11 +60,6 @@ class Rule:
             *(name for name in self.kind.key if name in fields),
         )
 
-    @cached_property
-    def content_columns(self) -> tuple[str, ...]:
-        """The columns that an update may change."""
-        return tuple(name for name in self.columns if name != "id" and name not in self.key_columns)
-
 
 def build_rules(vocabulary: Vocabulary, tables: Mapping[str, Table]) -> dict[str, Rule]:
     """The rules of a domain, parents before children, from its tables by kind."""

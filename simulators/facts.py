@@ -176,5 +176,4 @@ def instant(moment: datetime) -> str:
     >>> instant(datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC))
     '2024-01-02T03:04:05Z'
     """
-    text = moment.astimezone(UTC).isoformat()
-    return text[:-6] + "Z"
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()[:-6] + "Z"

@@ -32,7 +32,10 @@ GENERATORS = {
 
 @dataclass(slots=True, kw_only=True)
 class _Seen:
-    """Who was active when, as far as the last simulators must know: days near `as_of`, and what the run states."""
+    """Who was active when, as far as the last simulators must know.
+
+    Days near `as_of`; and, where a window leaves anything out, the members and weeks of what the run states.
+    """
 
     first_day: int
     last_day: int
@@ -55,6 +58,7 @@ class _Seen:
 def simulate(source: Source, census: Census, *, seed: int, as_of: date, tell: Tell = lambda _: None) -> Iterator[Made]:
     """Every event of the run, with its simulator's name; `tell` hears of each pull request that is done."""
     project = census.project
+    everything = census.window.is_open
     weeks = weekly.Weeks()
     last_day = as_of.toordinal()
     seen = _Seen(first_day=last_day - 2 * project.days_back, last_day=last_day)
@@ -63,9 +67,9 @@ def simulate(source: Source, census: Census, *, seed: int, as_of: date, tell: Te
 
     yield github.team(project), "github"
     for pr in source.pull_requests():
-        stated = census.states(pr)
+        stated = everything or census.states(pr)
         for person, moment in activities(pr):
-            seen.see(person, moment, stated=stated)
+            seen.see(person, moment, stated=stated and not everything)
         for event, simulator in _of_pull_request(pr, census, issues, answers):
             weeks.take(event)
             if stated:
@@ -74,8 +78,8 @@ def simulate(source: Source, census: Census, *, seed: int, as_of: date, tell: Te
     for loose in source.loose_commits():
         if not census.is_loose(loose):
             continue
-        stated = census.window.holds(loose.commit.committed_at)
-        seen.see(loose.commit.author, loose.commit.committed_at, stated=stated)
+        stated = everything or census.window.holds(loose.commit.committed_at)
+        seen.see(loose.commit.author, loose.commit.committed_at, stated=stated and not everything)
         event = github.loose_commit(project, loose)
         weeks.take(event)
         if stated:
@@ -100,10 +104,10 @@ def _of_people(census: Census, seen: _Seen, weeks: weekly.Weeks, seed: int, as_o
     accounts = Draws(seed, "github", github.VERSION, github.DRAWN)
     habits = Draws(seed, "ai_habit", ai_usage.VERSION, ai_usage.HABIT_DRAWN)
     days = Draws(seed, "ai_usage", ai_usage.VERSION, ai_usage.DRAWN)
-    everyone = census.window.is_open
-    for key in sorted(census.members if everyone else seen.members):
+    everything = census.window.is_open
+    for key in sorted(census.members if everything else seen.members):
         yield github.member(project, census.members[key], census.lead, accounts), "github"
         for event in ai_usage.usage(project, key, seen.days.get(key, ()), as_of, habits, days):
             yield event, "ai_usage"
-    for event in weeks.events(project, None if everyone else seen.weeks):
+    for event in weeks.events(project, None if everything else seen.weeks):
         yield event, "weekly"

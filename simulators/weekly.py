@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from journal import Event
@@ -61,8 +62,11 @@ class Weeks:
 
     def week(self, member: str, moment: str) -> Week:
         """The sums of the week that holds an instant."""
-        day = date.fromisoformat(moment[:10])
-        return self._weeks.setdefault((member, day.toordinal() - day.weekday()), Week())
+        key = (member, _monday_of(moment[:10]))
+        found = self._weeks.get(key)
+        if found is None:
+            found = self._weeks[key] = Week()
+        return found
 
     def active(self, member: str | None, moment: str | None) -> None:
         """Mark activity."""
@@ -146,10 +150,14 @@ _COUNTERS: dict[str, Any] = {
 }
 
 
-def monday(moment: datetime | date) -> int:
-    """The ordinal of the Monday of a moment's week, UTC."""
-    day = moment.date() if isinstance(moment, datetime) else moment
-    return (day - timedelta(days=day.weekday())).toordinal()
+def monday(day: date) -> int:
+    """The ordinal of the Monday of a day's week; of a moment's, where it is UTC."""
+    return day.toordinal() - day.weekday()
+
+
+@lru_cache(maxsize=4096)
+def _monday_of(day: str) -> int:
+    return monday(date.fromisoformat(day))
 
 
 def _content(week: Week) -> dict[str, Any]:

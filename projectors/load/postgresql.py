@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, inspect, select, update
 from sqlalchemy.exc import DBAPIError
 
-from ..references import Pointer, moved
+from .pointers import Pointer, moved
 
 
 def load(connection: Connection, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, column, insert, table, update
 
-from ..references import Pointer, moved
+from .pointers import Pointer, moved
 
 
 def load(connection: Connection, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

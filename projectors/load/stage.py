@@ -28,12 +28,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from journal import verbs as journal_verbs
+
 from ..rows import Row
 from ..rules import Rule, foreign_key
-from . import postgresql, sqlite
+from .dialects import verbs
 
 _COUNTED = {"preserve_rowcount": True}  # the numbers shown are what the database says it did
-_DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 class Stage:
@@ -42,7 +43,7 @@ class Stage:
     def __init__(self, connection: Connection, rule: Rule) -> None:
         self.connection = connection
         self.rule = rule
-        self._verbs = _DIALECTS[connection.dialect.name]
+        self._load = verbs(connection).load
         self.table = Table(
             f"seedjournal_stage_{rule.table.name}",
             MetaData(),
@@ -62,7 +63,7 @@ class Stage:
     def fill(self, rows: Sequence[Row]) -> None:
         """Replace what is staged by these rows."""
         self.connection.execute(delete(self.table))
-        self._verbs.load(
+        self._load(
             self.connection, self.table.name, ("place", *self.rule.columns), [(n, *row) for n, row in enumerate(rows)]
         )
 
@@ -70,10 +71,8 @@ class Stage:
         """Put rows into the empty target table at once; False, with nothing done, where an id is taken."""
         try:
             with self.connection.begin_nested():
-                self._verbs.load(self.connection, self.rule.table.name, self.rule.columns, rows)
+                self._load(self.connection, self.rule.table.name, self.rule.columns, rows)
         except IntegrityError:
-            return False
-        except self._verbs.DRIVER_INTEGRITY_ERROR:
             return False
         return True
 
@@ -103,9 +102,16 @@ class Stage:
         """Give a staged row another id."""
         self.connection.execute(update(self.table).where(self.table.c.place == place).values(id=number))
 
-    def leave_out(self, place: int) -> None:
-        """Take a staged row out again."""
-        self.connection.execute(delete(self.table).where(self.table.c.place == place))
+    def take_ids_of_rows(self) -> None:
+        """Give every staged row whose key the target has the id that it has there."""
+        staged, rows = self.table, self.rule.table
+        self.connection.execute(update(staged).values(id=rows.c.id).where(self._same_key(), rows.c.id != staged.c.id))
+
+    def leave_out(self, places: Sequence[int]) -> None:
+        """Take staged rows out again."""
+        self.connection.execute(
+            delete(self.table).where(journal_verbs(self.connection).among(self.table.c.place, places))
+        )
 
     def places_without_row(self) -> list[int]:
         """The staged rows whose key no row of the target has under any id."""
@@ -115,7 +121,7 @@ class Stage:
     def differences(self) -> list[tuple[int, list[str]]]:
         """(place, columns) of staged rows that the target's row of the same id differs from."""
         rows, staged = self.rule.table, self.table
-        names = [name for name in self.rule.columns if name != "id"]
+        names = self.rule.columns[1:]
         query = select(staged.c.place, *(rows.c[name].is_distinct_from(staged.c[name]) for name in names))
         query = query.join_from(staged, rows, rows.c.id == staged.c.id).where(self.differs(names))
         return [
@@ -137,9 +143,7 @@ class Stage:
     def update_rows(self) -> int:
         """Give the target's rows of the same id the staged content where any of it differs; how many changed."""
         rows, staged = self.rule.table, self.table
-        changed = self.rule.content_columns
-        if not changed:
-            return 0
+        changed = self.rule.columns[1:]
         statement = (
             update(rows)
             .values({name: staged.c[name] for name in changed})
