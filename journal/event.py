@@ -79,8 +79,7 @@ def encode(event: Event) -> Canonical:
             _refuse(data, "data")
             break
     for name, part in key.items():
-        if name.__class__ is not str or not name.isascii():
-            _refuse(key, "key")
+        _refuse_name(name, "key")
         if part.__class__ is not str and part.__class__ is not int:
             raise NotCanonical(f"key.{name}", f"a natural key is made of text and integers, not {part!r}")
     for path, name in (("kind", event.kind), ("project", event.project)):
@@ -148,12 +147,16 @@ def _refuse(value: Any, path: str, depth: int = 0) -> None:
             _refuse(item, f"{path}[{index}]", depth + 1)
     elif kind is dict:
         for name, item in value.items():
-            if name.__class__ is not str or not name.isascii():
-                raise NotCanonical(path, f"the name {name!r} is not ASCII text")
-            _refuse_text(name, path)
+            _refuse_name(name, path)
             _refuse(item, f"{path}.{name}", depth + 1)
     else:
         raise NotCanonical(path, f"{value!r} is a {kind.__name__}")
+
+
+def _refuse_name(name: Any, path: str) -> None:
+    if name.__class__ is not str or not name.isascii():
+        raise NotCanonical(path, f"the name {name!r} is not ASCII text")
+    _refuse_text(name, path)
 
 
 def _refuse_text(value: str, path: str) -> None:

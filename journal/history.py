@@ -43,8 +43,6 @@ def history(connection: Connection, kind: str, key: KeyBytes) -> list[Stated]:
             here.update(event for leaf in added for event in leaf if event in candidates)
             tops[line] = top
             for event in here:
-                stated = found.setdefault(
-                    event, Stated(run.project, candidates[event], provenance(connection, event))
-                )
+                stated = found.setdefault(event, Stated(run.project, candidates[event], provenance(connection, event)))
                 (stated.in_state_of if is_state else stated.runs).append(run)
     return list(found.values())

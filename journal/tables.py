@@ -18,7 +18,11 @@ from sqlalchemy import (
 )
 
 METADATA = MetaData(
-    naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"},
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    },
 )
 
 # SQLite gives only a column declared INTEGER PRIMARY KEY the table's own order; it holds 64 bits there as well.

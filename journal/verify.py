@@ -107,11 +107,11 @@ def _node_problem(connection: Connection, hashed: bytes, level: int, payload: by
 
 
 def _runs(connection: Connection, tell: Tell) -> Iterator[Finding]:
-    """Each run's seal, manifest and state; the state is folded anew from the state before it."""
+    """Each run's number, seal, manifest and state; the state is folded anew from the state before it."""
     seals = stored_seals(connection)
     sound: dict[NodeHash, bool] = {}
     previous: dict[str, Run] = {}
-    broken = False
+    last, broken = 0, False
     for number, seal in seals.items():
         what = f"run {number}"
         tell("runs", 1, len(seals))
@@ -120,6 +120,11 @@ def _runs(connection: Connection, tell: Tell) -> Iterator[Finding]:
             yield Finding(where="journal_runs", what=what, problem=problem)
             previous, broken = {}, True  # it may be the one before any project's next run, which then cannot be folded
             continue
+        for missing in (missing for missing in range(last + 1, number) if missing not in seals):
+            problem = "it is not there, and runs behind it are"
+            yield Finding(where="journal_runs", what=f"run {missing}", problem=problem)
+            previous, broken = {}, True
+        last = number
         for name, root in (("manifest", run.root), ("state", run.state)):
             if root not in sound:
                 problem = _manifest_problem(connection, run.project, root)

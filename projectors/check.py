@@ -37,9 +37,8 @@ _PIECE = 10_000
 def check(source: Connection, target: Connection, tell: Tell = lambda *_: None) -> Iterator[Finding]:
     """Everything in which the target's rows differ from what its positions say."""
     this_journal = journal_id(source)
-    noted = notes.remembered(target)
-    ids = Ids({key: one.id for key, one in noted.items()})
-    foreign = {key for key, one in noted.items() if one.is_foreign}
+    ids = Ids(notes.remembered(target))
+    foreign = {key for key, one in ids.noted.items() if one.is_foreign}
     for project in notes.positioned_projects(target):
         positions = notes.positions(target, project)
         for kind, rule in RULES.items():

@@ -13,6 +13,8 @@ from itertools import count, dropwhile, islice
 
 from journal import KeyBytes
 
+from .notes import Noted
+
 ID_TAG = b"seedjournal:id:1\n"
 BITS = 53
 _WIDTH = 256
@@ -40,12 +42,12 @@ def later_ids(kind: str, key: KeyBytes, number: int) -> Iterator[int]:
 class Ids:
     """The ids that rows have in one target: derived, but for those remembered there."""
 
-    remembered: dict[tuple[str, KeyBytes], int] = field(default_factory=dict)
+    noted: Noted = field(default_factory=dict)
 
     def of(self, kind: str, key: KeyBytes) -> int:
         """The id under which children point to the entity."""
-        if self.remembered:
-            known = self.remembered.get((kind, key))
+        if self.noted:
+            known = self.noted.get((kind, key))
             if known is not None:
-                return known
+                return known.id
         return derived_id(kind, key)

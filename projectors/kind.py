@@ -18,7 +18,7 @@ from .collisions import settle
 from .ids import Ids, derived_id
 from .leftovers import Leftovers
 from .load.stage import Stage
-from .notes import Noted, Remembered
+from .notes import Remembered
 from .rows import Row, row_maker
 from .rules import Rule
 from .tables import RULES
@@ -30,8 +30,8 @@ class KindWriter:
     """Brings one kind's rows to a state; counts what the database did.
 
     `whole` says that the changes are the whole state, so that rows of ours outside of it are stale; `was_shown` that
-    the target had a position before. `namespaces` are the project's. `ids` and `noted` are shared with the kinds that
-    follow, whose rows point to these.
+    the target had a position before. `namespaces` are the project's. `ids` are shared with the kinds that follow,
+    whose rows point to these.
     """
 
     def __init__(
@@ -41,7 +41,6 @@ class KindWriter:
         rule: Rule,
         run: Run,
         ids: Ids,
-        noted: Noted,
         whole: bool,
         was_shown: bool,
         namespaces: Collection[str],
@@ -51,7 +50,7 @@ class KindWriter:
         self.rule = rule
         self.run = run
         self.ids = ids
-        self.noted = noted
+        self.noted = ids.noted
         self.whole = whole
         self.was_shown = was_shown
         self.namespaces = namespaces
@@ -125,13 +124,11 @@ class KindWriter:
     def _note(self, ids: dict[KeyBytes, Remembered]) -> None:
         for key, one in ids.items():
             self.noted[self._kind, key] = one
-            self.ids.remembered[self._kind, key] = one.id
         notes.remember(self.connection, self.run.project, self._kind, ids)
 
     def _forget(self, keys: Sequence[KeyBytes]) -> None:
         for key in keys:
             self.noted.pop((self._kind, key), None)
-            self.ids.remembered.pop((self._kind, key), None)
         notes.forget(self.connection, self._kind, keys)
 
     def _leave(self, gone: Sequence[KeyBytes]) -> list[int]:

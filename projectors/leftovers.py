@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     Connection,
-    MetaData,
-    Table,
     delete,
     exists,
     select,
@@ -33,13 +29,8 @@ class Leftovers:
     def __init__(self, connection: Connection, rule: Rule) -> None:
         self._connection = connection
         self._rule = rule
-        self._seen = Table(
-            f"seedjournal_seen_{rule.table.name}",
-            MetaData(),
-            Column("id", BigInteger, primary_key=True, autoincrement=False),
-            prefixes=["TEMPORARY"],
-        )
-        self._seen.create(connection)
+        self._seen = rule.seen
+        self._seen.create(connection, checkfirst=False)
 
     def see(self, ids: Sequence[int]) -> None:
         """Take ids that the state has."""
@@ -70,7 +61,7 @@ class Leftovers:
 
     def drop(self) -> None:
         """Remove what was collected."""
-        self._seen.drop(self._connection)
+        self._seen.drop(self._connection, checkfirst=False)
 
 
 def prune(connection: Connection, rule: Rule, project: str) -> int:

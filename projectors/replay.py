@@ -127,8 +127,8 @@ def _missing_kinds(source: Connection, kind: str, chosen: Collection[str], top: 
     if not outside or top is None:
         return []
     events = (decode(change.now.text) for change in changes(source, None, top) if change.now)
-    met = {one for event in events for one in outside if referred_key(ENGINEERING, event, one) is not None}
-    return [one.to for one in outside if one in met]
+    met = {one.name for event in events for one in outside if referred_key(ENGINEERING, event, one) is not None}
+    return [one.to for one in outside if one.name in met]
 
 
 @contextmanager
@@ -146,8 +146,7 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
     positions = notes.positions(target, run.project)
     known = _known_states(source, positions, this_journal)
     namespaces = _namespaces(source, run, positions, this_journal)
-    noted = notes.remembered(target)
-    ids = Ids({key: one.id for key, one in noted.items()})
+    ids = Ids(notes.remembered(target))
     results: dict[str, KindResult] = {}
     for kind in choice.chosen:
         position = positions.get(kind)
@@ -157,7 +156,6 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
             rule=RULES[kind],
             run=run,
             ids=ids,
-            noted=noted,
             whole=choice.rebuild or shown is None,
             was_shown=position is not None,
             namespaces=namespaces,
@@ -174,7 +172,7 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
             results[kind].deleted = prune(target, RULES[kind], run.project)
             results[kind].retained = notes.stale_count(target, run.project, RULES[kind])
     for kind in choice.chosen:
-        settle_back(target, RULES[kind], run.project, noted)
+        settle_back(target, RULES[kind], run.project, ids.noted)
     notes.move(target, run, this_journal, choice.chosen)
     for kind, result in results.items():
         result.unchanged = _count(state, kind) - result.inserted - result.updated

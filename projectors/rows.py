@@ -56,4 +56,4 @@ def _pointer(rule: Rule, reference: Reference, ids: Ids) -> Callable[[dict[str, 
             parts[part] = value[part] if isinstance(value, dict) else value
         return ids.of(to, canonical_key(parts))
 
-    return told_by_key if is_in_key(rule.kind, reference, rule.vocabulary) else told_by_data
+    return told_by_key if is_in_key(reference, rule.vocabulary) else told_by_data

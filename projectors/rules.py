@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, select
+from sqlalchemy import BigInteger, Column, ColumnElement, FromClause, Integer, MetaData, Select, Table, select
 
 from journal import Kind, Reference, Vocabulary
 
@@ -29,7 +29,7 @@ def foreign_key(reference: Reference) -> str:
     return f"{reference.name}_id"
 
 
-def is_in_key(kind: Kind, reference: Reference, vocabulary: Vocabulary) -> bool:
+def is_in_key(reference: Reference, vocabulary: Vocabulary) -> bool:
     """Whether a reference is told by the natural key alone."""
     return set(reference.shared) == set(vocabulary[reference.to].key)
 
@@ -56,8 +56,30 @@ class Rule:
         """The columns of the natural key's UNIQUE constraint."""
         fields = {field.name for field in self.kind.fields}
         return (
-            *(foreign_key(one) for one in self.kind.references if is_in_key(self.kind, one, self.vocabulary)),
+            *(foreign_key(one) for one in self.kind.references if is_in_key(one, self.vocabulary)),
             *(name for name in self.kind.key if name in fields),
+        )
+
+    # Made once, so that the statements that use them are compiled once.
+    @cached_property
+    def stage(self) -> Table:
+        """A temporary table in which rows wait, each with its place in its piece."""
+        return Table(
+            f"seedjournal_stage_{self.table.name}",
+            MetaData(),
+            Column("place", Integer),
+            *(Column(name, BigInteger() if name == "id" else self.table.c[name].type) for name in self.columns),
+            prefixes=["TEMPORARY"],
+        )
+
+    @cached_property
+    def seen(self) -> Table:
+        """A temporary table of the ids that a state has."""
+        return Table(
+            f"seedjournal_seen_{self.table.name}",
+            MetaData(),
+            Column("id", BigInteger, primary_key=True, autoincrement=False),
+            prefixes=["TEMPORARY"],
         )
 
 
@@ -77,7 +99,7 @@ def key_parts(rule: Rule, rules: Mapping[str, Rule], rows: FromClause | None = N
     parts: KeyParts = {name: rows.c[name] for name in rule.kind.key if name in fields}
     joins: Joins = []
     for reference in rule.kind.references:
-        if not is_in_key(rule.kind, reference, rule.vocabulary):
+        if not is_in_key(reference, rule.vocabulary):
             continue
         missing = {theirs: ours for theirs, ours in reference.shared.items() if ours not in parts}
         if missing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import JSON as JSON_TYPE
 from sqlalchemy import (
     BigInteger,
@@ -50,7 +52,7 @@ def build_tables(vocabulary: Vocabulary, metadata: MetaData) -> dict[str, Table]
 def _table(kind: Kind, vocabulary: Vocabulary, tables: dict[str, Table], metadata: MetaData) -> Table:
     name = table_name(kind)
     fields = {field.name for field in kind.fields}
-    foreign = [one for one in kind.references if is_in_key(kind, one, vocabulary)]
+    foreign = [one for one in kind.references if is_in_key(one, vocabulary)]
     key = [*(foreign_key(one) for one in foreign), *(part for part in kind.key if part in fields)]
     return Table(
         name,
@@ -74,8 +76,8 @@ def _table(kind: Kind, vocabulary: Vocabulary, tables: dict[str, Table], metadat
     )
 
 
-def _column_type(field: Field) -> TypeEngine[object]:
-    """A column's type. SQLite has none for times: there they are the text that events hold, which its functions read."""
+def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: PLR0911 - one for each type
+    """A column's type. SQLite has none for times: there they are the events' own text, which its functions read."""
     match field.type:
         case Type.TEXT:
             return String(field.size) if field.size else Text()

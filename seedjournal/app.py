@@ -14,11 +14,12 @@ from typing import Any
 
 import journal as j
 import projectors
-from journal import Database, Misuse, Policy, Run, SeedJournalError
+from journal import Database, Misuse, Policy, Run, Unavailable
 from simulators import Order, make_project, parse_setting
 from simulators import record as record_order
 
 from . import settings as config
+from .failures import Failure, explain
 from .registry import REGISTRY
 from .sources import open_source
 
@@ -59,10 +60,10 @@ class RecordChoice:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A document, and the errors of those projects that failed while others went on."""
+    """A document, and what was raised for those projects that failed while others went on."""
 
     document: Document
-    failures: list[SeedJournalError] = field(default_factory=list)
+    failures: list[tuple[Exception, Failure]] = field(default_factory=list)
 
 
 def record(place: Place, choice: RecordChoice, tell: Callable[[str], Tell]) -> Outcome:
@@ -71,27 +72,40 @@ def record(place: Place, choice: RecordChoice, tell: Callable[[str], Tell]) -> O
     names = _chosen_projects(settings, choice)
     policies = _policies(choice.policies)
     sets = dict(parse_setting(text) for text in choice.sets)
+    if not choice.new:
+        _refuse_unknown(place, settings, names)
+    runs: list[Document] = []
+    errors: list[Document] = []
+    outcome = Outcome({"format": FORMAT, "runs": runs})
     with _journal(place, settings, create=True) as database:
-        with database.read() as connection:
-            known = frozenset(j.newest_of_each(connection))
         for name in names:
-            config.project_settings(settings, name, known, new=choice.new)
-        runs: list[Document] = []
-        failures: list[SeedJournalError] = []
-        errors: list[Document] = []
-        for name in names:
+            given = {**config.project_settings(settings, name), **sets}
             try:
-                given = config.project_settings(settings, name, known, new=choice.new)
-                runs.append(_record_one(database, name, {**given, **sets}, policies, choice, tell(name)))
-            except SeedJournalError as error:
+                runs.append(_record_one(database, name, given, policies, choice, tell(name)))
+            except Exception as error:
                 if len(names) == 1:
                     raise
-                failures.append(error)
-                errors.append({"project": name, **error_document(error)})
-    document: Document = {"format": FORMAT, "runs": runs}
+                failure = explain(error)
+                outcome.failures.append((error, failure))
+                errors.append({"project": name, **failure.document})
     if errors:
-        document["errors"] = errors
-    return Outcome(document, failures)
+        outcome.document["errors"] = errors
+    return outcome
+
+
+def _refuse_unknown(place: Place, settings: config.Settings, names: Sequence[str]) -> None:
+    """Raise Misuse for a name that nobody knows, before there is a journal that a mistyped name would leave behind."""
+    unknown = [name for name in names if not config.is_known(settings, name)]
+    if not unknown:
+        return
+    try:
+        with _journal(place, settings, create=False) as database, database.read() as connection:
+            recorded = set(j.newest_of_each(connection))
+    except Unavailable:  # there is none yet; whatever else is wrong with it is told when it is made
+        recorded = set()
+    for name in unknown:
+        if name not in recorded:
+            raise config.unknown_project(settings, name, recorded)
 
 
 def _record_one(
@@ -147,38 +161,42 @@ def _record_one(
     }
 
 
-def project(place: Place, names: Sequence[str], run: str | None, choice: projectors.Choice, tell: Callable[[str], Tell], say: Callable[[str], None]) -> Document:
+def project(
+    place: Place,
+    names: Sequence[str],
+    run: str | None,
+    choice: projectors.Choice,
+    tell: Callable[[str], Tell],
+    say: Callable[[str], None],
+) -> Document:
     """Bring the target to the chosen projects' newest runs, or to one run; `say` hears the target's address first."""
     started = time.monotonic()
     settings = config.load()
     where = config.addresses(settings, place.journal, place.target)
     if run is not None and len(names) > 1:
         raise Misuse("--run names a run of one project", "give one --project, or none")
-    with (
-        _opened(where.journal, place, j.JOURNAL_HISTORY, create=False) as source,
-        _target(where, place) as target,
-    ):
-        say(target.shown + (f" (schema {place.schema})" if place.schema else ""))
+    with _opened(where.journal, place, j.JOURNAL_HISTORY, create=False) as source:
         with source.read() as connection:
             runs = _runs_to_project(connection, names, run)
-        made = True
-        if choice.dry_run:
-            made = _is_made(target)
-        else:
-            j.ensure(target, projectors.TARGET_HISTORY, create=True)
-        done = [
-            projectors.project(source, target, one, choice, tell(one.project))
-            if made
-            else projectors.preview(source, one, choice)
-            for one in runs
-        ]
-        return {
-            "format": FORMAT,
-            "target": target.shown,
-            "dry_run": choice.dry_run,
-            "projects": {one.run.project: _projected(one) for one in done},
-            "seconds": round(time.monotonic() - started, 3),
-        }
+        with _target(where, place, create=not choice.dry_run) as target:
+            shown = target.shown if target else where.target  # a file's address has no password
+            say(shown + (f" (schema {place.schema})" if place.schema else ""))
+            if target and not choice.dry_run:
+                j.ensure(target, projectors.TARGET_HISTORY, create=True)
+            made = target if target and _is_made(target) else None
+            done = [
+                projectors.project(source, made, one, choice, tell(one.project))
+                if made
+                else projectors.preview(source, one, choice)
+                for one in runs
+            ]
+    return {
+        "format": FORMAT,
+        "target": shown,
+        "dry_run": choice.dry_run,
+        "projects": {one.run.project: _projected(one) for one in done},
+        "seconds": round(time.monotonic() - started, 3),
+    }
 
 
 def _projected(done: projectors.Projected) -> Document:
@@ -231,6 +249,10 @@ def diff(
         j.ENGINEERING[kind]
     with _journal(place, settings, create=False) as database, database.read() as connection:
         old, new = _two_runs(connection, names, project_name)
+        if project_name not in {None, new.project}:
+            raise Misuse(
+                f"run {new.run} is one of project {new.project!r}, not {project_name!r}", "leave --project out"
+            )
         comparison = Comparison(old, new, iter(()))
         if comparison.equal and not names:
             comparison.last_different = j.last_different(connection, new.project)
@@ -263,6 +285,11 @@ def log(place: Place, project_name: str | None) -> Document:
         if project_name is not None and not runs:
             raise _no_runs(connection, project_name)
     return {"format": FORMAT, "runs": [{**run_document(run), **run.totals} for run in runs]}
+
+
+def names_run(what: Sequence[str]) -> bool:
+    """Whether `show` is asked for a run: for anything but a kind and its key."""
+    return len(what) == 1 and what[0] not in j.ENGINEERING.by_name
 
 
 def show_run(place: Place, name: str) -> Document:
@@ -320,29 +347,29 @@ def verify(place: Place, tell: Tell) -> Document:
     settings = config.load()
     where = config.addresses(settings, place.journal, place.target)
     listed: Document = {}
+    checked = None
     with _opened(where.journal, place, j.JOURNAL_HISTORY, create=False) as database:
         with database.read() as connection:
             findings = list(j.verify(connection, tell))
             events, runs = j.count_events(connection), len(j.stored_seals(connection))
-        if where.target_given or place.schema:
-            with _opened(where.target, place, projectors.TARGET_HISTORY, create=False, schema=place.schema) as target:
+        with _target(where, place, create=False) as target:
+            if target and _is_made(target):
+                checked = target.shown
                 more, listed = _check_target(database, target, tell)
-        elif _is_made(database):
-            more, listed = _check_target(database, database, tell)
-        else:
-            more = []
-    findings += more
+                findings += more
     return {
         "format": FORMAT,
         "ok": not findings,
         "events": events,
         "runs": runs,
+        "target": checked,
         "findings": [asdict(one) for one in findings],
         "listed": listed,
     }
 
 
 def _check_target(database: Database, target: Database, tell: Tell) -> tuple[list[j.Finding], Document]:
+    j.ensure(target, projectors.TARGET_HISTORY, create=False)
     with target.read() as rows:
         if database.is_same(target):
             return list(projectors.check(rows, rows, tell)), projectors.listed(rows)
@@ -397,11 +424,6 @@ def window_of(run: Run) -> Document | None:
     }
 
 
-def error_document(error: SeedJournalError) -> Document:
-    """An error as `--json` prints it."""
-    return {"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}
-
-
 @contextmanager
 def _opened(
     address: str, place: Place, history: j.History, *, create: bool, schema: str | None = None
@@ -422,8 +444,12 @@ def _journal(place: Place, settings: config.Settings, *, create: bool) -> Iterat
 
 
 @contextmanager
-def _target(where: config.Addresses, place: Place) -> Iterator[Database]:
-    database = j.open_database(where.target, create=True, wait=place.wait, schema=place.schema)
+def _target(where: config.Addresses, place: Place, *, create: bool) -> Iterator[Database | None]:
+    """The target; None where it is a file that is not there and not to be made."""
+    if not create and config.is_missing_file(where.target):
+        yield None
+        return
+    database = j.open_database(where.target, create=create, wait=place.wait, schema=place.schema)
     try:
         yield database
     finally:
@@ -441,7 +467,9 @@ def _chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[st
     if choice.every:
         return list(settings.projects or REGISTRY)
     if not choice.projects:
-        raise Misuse("nothing to record", "--project NAME, or --all; `seedjournal registry` lists the built-in projects")
+        raise Misuse(
+            "nothing to record", "--project NAME, or --all; `seedjournal registry` lists the built-in projects"
+        )
     return list(dict.fromkeys(choice.projects))
 
 
@@ -460,7 +488,9 @@ def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> 
     if run is not None:
         found = j.find_run(connection, run)
         if names and found.project != names[0]:
-            raise Misuse(f"run {found.run} is one of project {found.project!r}, not {names[0]!r}", "leave --project out")
+            raise Misuse(
+                f"run {found.run} is one of project {found.project!r}, not {names[0]!r}", "leave --project out"
+            )
         return [found]
     newest = j.newest_of_each(connection)
     if not newest:
@@ -510,15 +540,20 @@ def _no_runs(connection: Any, name: str) -> Misuse:
 def _key(kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
     if len(parts) != len(kind.key):
         raise Misuse(
-            f"a {kind.name} has {len(kind.key)} key fields, not {len(parts)}", f"give {', '.join(kind.key)}, in this order"
+            f"a {kind.name}'s key is {', '.join(kind.key)}; {len(parts)} given",
+            f"seedjournal show {kind.name} {_places(kind)}",
         )
     numbers = {"number", *(one.name for one in kind.fields if one.type in {j.Type.INTEGER, j.Type.BIGINT})}
     key: dict[str, str | int] = {}
     for name, part in zip(kind.key, parts, strict=True):
         if name in numbers:
             if not (part.isascii() and part.isdigit()):
-                raise Misuse(f"{name} is a number, not {part!r}", f"give {', '.join(kind.key)}, in this order")
+                raise Misuse(f"{name} is a number, not {part!r}", f"seedjournal show {kind.name} {_places(kind)}")
             key[name] = int(part)
         else:
             key[name] = part
     return key
+
+
+def _places(kind: j.Kind) -> str:
+    return " ".join(name.upper() for name in kind.key)

@@ -1,12 +1,16 @@
-"""The command line: it parses, calls and renders. Exit codes and error texts are decided here alone.
+"""The command line: it parses, calls and renders.
 
 Nothing but click is imported before a command runs, so that help is there at once.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,9 +19,34 @@ import click
 if TYPE_CHECKING:
     from .app import Place
 
-FINE, DIFFERENT, WRONG_USE, NOT_DONE, OUR_BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
+FINE, DIFFERENT = 0, 1  # what else there is stands in failures.py
 
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_ON_A_TERMINAL = 200  # changes that diff shows there unless told otherwise
+_IN_MEMORY = 1 << 20  # bytes of a JSON document before it goes through a file
+_LARGEST = 2**53 - 1  # an integer that every JSON reader holds
+_LONGEST_WAIT = 86_400
+
+
+def _exits(fine: str, different: str = "") -> str:
+    """The exit statuses, as the end of a command's help."""
+    found = f"  1    {different}\n" if different else ""
+    return (
+        f"\b\nExit status:\n  0    {fine}\n{found}"
+        "  2    the command was used wrongly\n"
+        "  3    it could not be done: bad input, no database, no such file\n"
+        "  4    a bug of seedjournal's\n"
+        "  130  interrupted; nothing is half done"
+    )
+
+
+_RUN = (
+    "\b\nRUN is one of\n"
+    "  3                a run's number\n"
+    "  1280b9c          the first 7 or more digits of a root\n"
+    "  PROJECT@latest   the project's newest run\n"
+    "  PROJECT@-2       2 runs before it\n\n"
+)
 
 
 class _Day(click.ParamType):  # type: ignore[type-arg]
@@ -35,66 +64,155 @@ class _Day(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is not a date like 2025-06-30", param, ctx)
 
 
+class _Whole(click.ParamType):  # type: ignore[type-arg]
+    """A whole number in a range that is told when it is left; click's own would tell it in every help."""
+
+    name = "number"
+
+    def __init__(self, lowest: int, highest: int) -> None:
+        self._range = click.IntRange(lowest, highest)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number that the text says."""
+        return int(self._range.convert(value, param, ctx))
+
+
 _DAY = _Day()
 
 
-def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Common:
     """The options that every command has."""
+
+    journal: str | None
+    target: str | None
+    as_json: bool
+    quiet: bool
+    wait: int
+    debug: bool
+
+    def place(self, schema: str | None = None) -> Place:
+        """The databases to work on."""
+        from .app import Place
+
+        return Place(journal=self.journal, target=self.target, wait=self.wait, schema=schema)
+
+    def give(self, document: Any, render: Callable[[Any], str]) -> None:
+        """Print a result on stdout: as JSON, or rendered for people."""
+        if self.as_json:
+            _print_json(document)
+        else:
+            click.echo(render(document), nl=False)
+
+
+def _common(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options that every command has, as its first argument."""
     options = (
-        click.option("--journal", metavar="URL", help="The journal's database. [env SEEDJOURNAL_JOURNAL; default sqlite:///seedjournal.db]"),
-        click.option("--target", metavar="URL", help="The database for rows. [env SEEDJOURNAL_TARGET; default: the journal's]"),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else there."),
+        click.option(
+            "--journal",
+            metavar="URL",
+            help="The journal's database. [env SEEDJOURNAL_JOURNAL; default sqlite:///seedjournal.db]",
+        ),
+        click.option(
+            "--target",
+            metavar="URL",
+            help="The database that rows go to. [env SEEDJOURNAL_TARGET; default: the journal's]",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, an error too."),
         click.option("-q", "--quiet", is_flag=True, help="No progress and no messages."),
-        click.option("--wait", metavar="SECONDS", type=click.IntRange(0, 86_400), default=120, show_default=True, help="How long to wait for a busy database."),
+        click.option(
+            "--wait",
+            metavar="SECONDS",
+            type=_Whole(0, _LONGEST_WAIT),
+            default=120,
+            help="How long to wait for a busy database. [default: 120]",
+        ),
         click.option("--debug", is_flag=True, help="Show a traceback with an error."),
     )
+
+    @functools.wraps(command)
+    def run(
+        *, journal: str | None, target: str | None, as_json: bool, quiet: bool, wait: int, debug: bool, **own: Any
+    ) -> int:
+        common = _Common(journal=journal, target=target, as_json=as_json, quiet=quiet, wait=wait, debug=debug)
+        return command(common, **own)
+
     for option in reversed(options):
-        command = option(command)
-    return command
+        run = option(run)
+    return run
 
 
-def _place(journal: str | None, target: str | None, wait: int, schema: str | None = None) -> Place:
-    from .app import Place
-
-    return Place(journal=journal, target=target, wait=wait, schema=schema)
-
-
-@click.group(context_settings=_SETTINGS)
+@click.group(
+    context_settings=_SETTINGS,
+    no_args_is_help=False,
+    epilog="\b\nA first try, in an empty folder:\n"
+    "  seedjournal record --project demo --new --source demo\n"
+    "  seedjournal project\n"
+    "  seedjournal diff\n\n"
+    "\b\nExit status:\n"
+    "  0    fine\n"
+    "  1    a difference or a failed verification was found, where asked for\n"
+    "  2    the command was used wrongly\n"
+    "  3    it could not be done: bad input, no database, no such file\n"
+    "  4    a bug of seedjournal's\n"
+    "  130  interrupted; nothing is half done",
+)
 @click.version_option(package_name="seedjournal", message="%(prog)s %(version)s")
 def cli() -> None:
     """Seed a database once, and again, and know exactly what changed.
 
-    `record` turns a project's history into events in a journal, each kept once; `project` brings tables to a run's
-    state; `diff` tells what separates two runs. A second run of the same changes nothing.
-
-    \b
-      seedjournal record --project demo --new --source demo
-      seedjournal project
-      seedjournal diff
-
-    Exit status: 0 fine, 1 a difference or finding where asked for, 2 wrong use, 3 it could not be done, 4 a bug of
-    seedjournal's, 130 interrupted.
+    record turns a project's history into events in a journal, each kept once; project brings tables to a run's state;
+    diff tells what separates two runs. A second run of the same changes nothing.
     """
 
 
-@cli.command()
-@click.option("--project", "projects", metavar="NAME", multiple=True, help="The project to record; may be given often.")
+@cli.command(
+    short_help="Record projects: a source becomes one sealed run.",
+    epilog="\b\nSources:\n"
+    "  demo              an invented project; needs no network\n"
+    "  cache:PATH        a file OWNER/REPO.json or .json.gz, or a folder of them\n"
+    "  git:PATH-or-URL   a git repository; a URL is cloned first\n"
+    "  github            GitHub's API; this version says what to use instead\n\n"
+    "\b\nPolicies, for each kind:\n"
+    "  once     the first content stands, and what is gone stays\n"
+    "  upsert   the newest content stands, and what is gone stays\n"
+    "  exact    the newest content stands, and what is gone goes\n\n"
+    "With several projects, one's failure stops no other; the exit status is then the highest of theirs.\n\n"
+    + _exits("recorded"),
+)
+@click.option("--project", "projects", metavar="NAME", multiple=True, help="The project to record; may be repeated.")
 @click.option("--all", "every", is_flag=True, help="Every project of seedjournal.toml, else of the registry.")
-@click.option("--source", metavar="SOURCE", help="cache:PATH, git:PATH-or-URL, github or demo. [default: the project's, else github]")
-@click.option("--new", is_flag=True, help="Record a project that neither registry, settings nor journal knows.")
-@click.option("--seed", type=click.IntRange(-(2**53) + 1, 2**53 - 1), default=42, show_default=True, help="What every draw depends on.")
-@click.option("--as-of", type=_DAY, help="The one day that simulators know. [default: of the newest activity]")
-@click.option("--since", type=_DAY, help="State pull requests created on this day or later only.")
-@click.option("--until", type=_DAY, help="State pull requests created before this day only.")
-@click.option("--set", "sets", metavar="KEY=VALUE", multiple=True, help="Any project setting, such as survey_response_rate=0.5.")
-@click.option("--policy", "policies", metavar="KIND=POLICY", multiple=True, help="once: the first content stands; upsert: the newest; exact: the newest, and what is gone goes.")
+@click.option("--source", metavar="SOURCE", help="Where facts come from. [default: the project's setting, else github]")
+@click.option("--new", is_flag=True, help="The name is new: neither registry, settings nor journal knows it.")
+@click.option(
+    "--seed",
+    metavar="N",
+    type=_Whole(-_LARGEST, _LARGEST),
+    default=42,
+    help="What every draw depends on. [default: 42]",
+)
+@click.option("--as-of", metavar="DATE", type=_DAY, help="The simulators' today. [default: of the newest activity]")
+@click.option("--since", metavar="DATE", type=_DAY, help="Only pull requests created on this day (UTC) or later.")
+@click.option("--until", metavar="DATE", type=_DAY, help="Only pull requests created before this day (UTC).")
+@click.option(
+    "--set",
+    "sets",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Any project setting, such as survey_response_rate=0.5; may be repeated.",
+)
+@click.option(
+    "--policy",
+    "policies",
+    metavar="KIND=POLICY",
+    multiple=True,
+    help="Which content of a kind stands: once, upsert or exact; may be repeated.",
+)
 @click.option("--fresh", is_flag=True, help="Start the project's state anew from this run.")
-@click.option("--no-reuse", is_flag=True, help="Simulate even if all inputs are those of an earlier run.")
+@click.option("--no-reuse", is_flag=True, help="Simulate even where all inputs are those of an earlier run.")
 @click.option("--skip-invalid", is_flag=True, help="Leave out entries that cannot be right, and list them.")
 @_common
-def record(
-    *, journal: str | None, target: str | None, as_json: bool, quiet: bool, wait: int, debug: bool, no_reuse: bool, **choice: Any
-) -> int:
+def record(common: _Common, *, no_reuse: bool, **choice: Any) -> int:
     """Record projects: each distinct event once, and one run that names them.
 
     Says what the run adds to the journal, what it changes against the project's previous run, and which inputs differ
@@ -103,37 +221,40 @@ def record(
     from . import app, render
     from .progress import Progress
 
-    with Progress(quiet=quiet) as progress:
-        outcome = app.record(
-            _place(journal, target, wait), app.RecordChoice(reuse=not no_reuse, **choice), progress.stage
-        )
-    if as_json:
-        _print_json(outcome.document)
-    else:
-        click.echo(render.recorded(outcome.document), nl=False)
-    for failure in outcome.failures:
-        click.echo(_error_text(failure.message, failure.hint), err=True)
-    return max((_exit_code(failure) for failure in outcome.failures), default=FINE)
+    with Progress(quiet=common.quiet) as progress:
+        outcome = app.record(common.place(), app.RecordChoice(reuse=not no_reuse, **choice), progress.stage)
+    common.give(outcome.document, render.recorded)
+    for error, failure in outcome.failures:
+        if common.debug:
+            _trace(error)
+        click.echo(failure.text, err=True)
+    return max((failure.status for _, failure in outcome.failures), default=FINE)
 
 
-@cli.command()
-@click.option("--project", "projects", metavar="NAME", multiple=True, help="Only this project; may be given often.")
-@click.option("--run", metavar="RUN", help="The state after this run, instead of the newest: a number, a root's first 7 or more digits, PROJECT@latest or PROJECT@-N.")
-@click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Move only this kind's rows; may be given often.")
-@click.option("--schema", metavar="NAME", help="The PostgreSQL schema for rows.")
+@cli.command(
+    short_help="Bring tables to the state of the newest runs, or of a run.",
+    epilog="\b\nWhat is counted, for each kind:\n"
+    "  inserted   rows added\n"
+    "  updated    rows brought to the state's content\n"
+    "  unchanged  rows that were as they should be\n"
+    "  kept       entities whose first content stands against the run (once)\n"
+    "  deleted    stale rows that --prune took away\n"
+    "  stale      rows of ours whose entity has left the state\n"
+    "  retained   stale rows that another row still refers to\n"
+    "  foreign    rows that were there under ids of their own\n\n" + _RUN + _exits("the tables are as they should be"),
+)
+@click.option("--project", "projects", metavar="NAME", multiple=True, help="Only this project; may be repeated.")
+@click.option("--run", metavar="RUN", help="The state after this run, of its project only. [default: the newest]")
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Move only this kind's rows; may be repeated.")
+@click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--prune", is_flag=True, help="Delete stale rows that no other row refers to.")
-@click.option("--rebuild", is_flag=True, help="Restore every row of the chosen projects, whatever was done to it, and prune.")
+@click.option("--rebuild", is_flag=True, help="Restore every row of the projects, whatever was done to it, and prune.")
 @click.option("--yes", is_flag=True, help="Do not ask before --prune or --rebuild.")
 @_common
 def project(  # noqa: PLR0913 - its options
+    common: _Common,
     *,
-    journal: str | None,
-    target: str | None,
-    as_json: bool,
-    quiet: bool,
-    wait: int,
-    debug: bool,
     projects: tuple[str, ...],
     run: str | None,
     kinds: tuple[str, ...],
@@ -153,36 +274,56 @@ def project(  # noqa: PLR0913 - its options
     from . import app, render
     from .progress import Progress
 
-    if (prune or rebuild) and not (yes or dry_run):
-        _ask("prune stale rows" if prune and not rebuild else "rebuild the chosen projects' rows and prune stale ones")
+    deed = "" if yes or dry_run else "rebuild rows and prune" if rebuild else "prune stale rows" if prune else ""
+    if deed and not _is_terminal(sys.stdin):
+        raise click.UsageError(f"--yes is needed to {deed} without a terminal")
+
+    def say(address: str) -> None:
+        if not common.as_json and not common.quiet:
+            _echo_if_read(f"target: {render.shown(address)}")
+        if deed:
+            click.confirm(f"{deed.capitalize()} in {render.shown(address)}?", abort=True, err=True)
+
     choice = Choice(kinds=kinds or None, prune=prune, rebuild=rebuild, dry_run=dry_run)
-    say = (lambda address: click.echo(f"target: {address}")) if not as_json and not quiet else (lambda _: None)
-    with Progress(quiet=quiet) as progress:
-        document = app.project(_place(journal, target, wait, schema), projects, run, choice, progress.stage, say)
-    if as_json:
-        _print_json(document)
-    else:
-        click.echo(render.projected(document), nl=False)
+    with Progress(quiet=common.quiet) as progress:
+        document = app.project(common.place(schema), projects, run, choice, progress.stage, say)
+    common.give(document, render.projected)
     return FINE
 
 
-@cli.command()
+@cli.command(
+    short_help="What separates two runs, entity by entity.",
+    epilog="\b\nSymbols:\n"
+    "  + kind key           only run B states the entity\n"
+    "  - kind key           only run A states it\n"
+    "  ~ kind key           both do, and differently:\n"
+    "      field: old → new\n\n"
+    + _RUN
+    + _exits("compared", "with --exit-code only: the difference that was asked for is not empty"),
+)
 @click.argument("runs", metavar="[A [B]]", nargs=-1)
-@click.option("--project", "project_name", metavar="NAME", help="Whose last two runs, where the journal has several projects.")
+@click.option("--project", "project_name", metavar="NAME", help="Whose runs, where the journal has several projects.")
 @click.option("--stat", is_flag=True, help="Only how many entities of each kind differ.")
-@click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only this kind; may be given often.")
-@click.option("--change", "changes", type=click.Choice(["added", "removed", "changed"]), multiple=True, help="Only these; may be given often.")
-@click.option("--limit", type=click.IntRange(0), metavar="N", help="Show at most N changes, and say how many are left out. [default: 200 on a terminal, else none]")
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only this kind; may be repeated.")
+@click.option(
+    "--change",
+    "changes",
+    metavar="CHANGE",
+    type=click.Choice(["added", "removed", "changed"]),
+    multiple=True,
+    help="Only what is added, removed or changed; may be repeated.",
+)
+@click.option(
+    "--limit",
+    type=_Whole(0, _LARGEST),
+    metavar="N",
+    help=f"Show at most N changes, and say how many are left out. [default: {_ON_A_TERMINAL} on a terminal, else none]",
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when the shown difference is not empty.")
 @_common
-def diff(  # noqa: PLR0913 - its options
+def diff(
+    common: _Common,
     *,
-    journal: str | None,
-    target: str | None,
-    as_json: bool,
-    quiet: bool,
-    wait: int,
-    debug: bool,
     runs: tuple[str, ...],
     project_name: str | None,
     stat: bool,
@@ -193,167 +334,166 @@ def diff(  # noqa: PLR0913 - its options
 ) -> int:
     """What separates two runs, entity by entity and field by field.
 
-    Without runs: the project's last two. With one: that run and its project's newest. RUN is a number, 7 or more
-    digits of a root, PROJECT@latest or PROJECT@-N.
-
-    \b
-      + kind key         only the newer run states it
-      - kind key         only the older run states it
-      ~ kind key         both do, differently:
-          field: old → new
-
-    Exit status: 0, or with --exit-code 1 when anything is shown.
+    Without runs: the project's last two. With one: that run and its project's newest.
     """
     from . import app, render
 
     if len(runs) > 2:  # noqa: PLR2004 - two runs
         raise click.UsageError("diff compares two runs")
-    if limit is None and not as_json and sys.stdout.isatty():
-        limit = 200
-    with app.diff(_place(journal, target, wait), runs, project_name, kinds=kinds, changes=changes, limit=0 if stat else limit) as comparison:
-        pieces = render.diff_json(comparison, stat=stat) if as_json else render.diff_text(comparison, stat=stat)
-        for piece in pieces:
-            click.echo(piece, nl=False)
+    if stat:
+        limit = 0
+    elif limit is None and not common.as_json and _is_terminal(sys.stdout):
+        limit = _ON_A_TERMINAL
+    with app.diff(common.place(), runs, project_name, kinds=kinds, changes=changes, limit=limit) as comparison:
+        if common.as_json:
+            _print_whole(render.diff_json(comparison, stat=stat))
+        else:
+            for piece in render.diff_text(comparison, stat=stat):
+                click.echo(piece, nl=False)
     return DIFFERENT if exit_code and comparison.shown else FINE
 
 
-@cli.command()
+@cli.command(short_help="List the journal's runs.", epilog=_exits("listed"))
 @click.option("--project", "project_name", metavar="NAME", help="Only this project's runs.")
 @_common
-def log(*, journal: str | None, target: str | None, as_json: bool, quiet: bool, wait: int, debug: bool, project_name: str | None) -> int:
-    """List the journal's runs, oldest first."""
+def log(common: _Common, *, project_name: str | None) -> int:
+    """List the journal's runs, oldest first: what each states, and how it differs from its project's run before."""
     from . import app, render
 
-    document = app.log(_place(journal, target, wait), project_name)
-    _print_json(document) if as_json else click.echo(render.logged(document), nl=False)
+    common.give(app.log(common.place(), project_name), render.logged)
     return FINE
 
 
-@cli.command()
+@cli.command(
+    short_help="Show a run, or one entity over all runs.",
+    epilog="\b\nExamples:\n"
+    "  seedjournal show 3\n"
+    "  seedjournal show demo@latest\n"
+    "  seedjournal show team_member demo NAME\n"
+    "  seedjournal show pull_request demo OWNER/REPO 17\n\n"
+    "A kind's KEY is what diff prints behind the kind.\n\n" + _RUN + _exits("shown"),
+)
 @click.argument("what", metavar="RUN | KIND KEY…", nargs=-1, required=True)
 @_common
-def show(*, journal: str | None, target: str | None, as_json: bool, quiet: bool, wait: int, debug: bool, what: tuple[str, ...]) -> int:
-    """Show a run with its inputs, or one entity over all runs and what made it.
-
-    \b
-      seedjournal show 3
-      seedjournal show pull_request libuv libuv/libuv 2379
-    """
+def show(common: _Common, *, what: tuple[str, ...]) -> int:
+    """Show a run with its inputs and counts; or one entity: its contents over the runs, and what made each."""
     from . import app, render
 
-    place = _place(journal, target, wait)
-    if len(what) == 1:
-        document = app.show_run(place, what[0])
-        _print_json(document) if as_json else click.echo(render.shown_run(document), nl=False)
+    if app.names_run(what):
+        common.give(app.show_run(common.place(), what[0]), render.shown_run)
     else:
-        document = app.show_entity(place, what[0], what[1:])
-        _print_json(document) if as_json else click.echo(render.shown_entity(document), nl=False)
+        common.give(app.show_entity(common.place(), what[0], what[1:]), render.shown_entity)
     return FINE
 
 
-@cli.command()
+@cli.command(
+    short_help="Check every hash, manifest, state and row.",
+    epilog=_exits("everything is as it should be", "something is not; each finding says where and what"),
+)
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
 @_common
-def verify(*, journal: str | None, target: str | None, as_json: bool, quiet: bool, wait: int, debug: bool, schema: str | None) -> int:
-    """Check every hash, manifest and state of the journal, and the target's rows against its state.
+def verify(common: _Common, *, schema: str | None) -> int:
+    """Check every hash, manifest and state of the journal, and the target's rows against the state they show.
 
-    Rows that are missing or different are findings; foreign and stale rows are listed. Exit status: 1 on findings.
+    Rows that are missing or different are findings; foreign and stale rows are listed. Nothing is changed.
     """
     from . import app, render
     from .progress import Progress
 
-    with Progress(quiet=quiet) as progress:
-        document = app.verify(_place(journal, target, wait, schema), progress.stage(""))
-    _print_json(document) if as_json else click.echo(render.verified(document), nl=False)
+    with Progress(quiet=common.quiet) as progress:
+        document = app.verify(common.place(schema), progress.stage(""))
+    common.give(document, render.verified)
     return FINE if document["ok"] else DIFFERENT
 
 
-@cli.command()
+@cli.command(short_help="List the built-in projects.", epilog=_exits("listed"))
 @_common
-def registry(*, journal: str | None, target: str | None, as_json: bool, quiet: bool, wait: int, debug: bool) -> int:
-    """List the built-in projects."""
+def registry(common: _Common) -> int:
+    """List the built-in projects, with the rates of AI adoption and of survey answers; --json says all of it."""
     from . import app, render
 
-    document = app.registry()
-    _print_json(document) if as_json else click.echo(render.registered(document), nl=False)
+    common.give(app.registry(), render.registered)
     return FINE
 
 
-@cli.command()
-@click.option("--schema", metavar="NAME", help="The PostgreSQL schema for rows.")
+@cli.command(
+    short_help="Create or upgrade the tables of journal and target.",
+    epilog=_exits("the tables are those of this version"),
+)
+@click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to.")
 @_common
-def migrate(*, journal: str | None, target: str | None, as_json: bool, quiet: bool, wait: int, debug: bool, schema: str | None) -> int:
+def migrate(common: _Common, *, schema: str | None) -> int:
     """Create or upgrade the tables of journal and target.
 
-    New databases need no migrate: the first `record` and `project` make their tables.
+    New databases need no migrate: the first record and the first project make their tables.
     """
     from . import app, render
 
-    document = app.migrate(_place(journal, target, wait, schema))
-    _print_json(document) if as_json else click.echo(render.migrated(document), nl=False)
+    common.give(app.migrate(common.place(schema)), render.migrated)
     return FINE
 
 
-def main() -> NoReturn:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The program: run a command, and turn whatever happens into an exit status."""
-    arguments = sys.argv[1:]
-    as_json, debug = "--json" in arguments, "--debug" in arguments
+    if "_SEEDJOURNAL_COMPLETE" in os.environ:  # a shell asks for completions, which click gives
+        cli.main(prog_name="seedjournal")
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        sys.exit(cli.main(args=arguments, prog_name="seedjournal", standalone_mode=False) or FINE)
+        with cli.make_context("seedjournal", given[:]) as context:
+            code = cli.invoke(context) or FINE
     except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted", "interrupted; nothing is half done", "", INTERRUPTED, as_json=as_json)
-    except click.ClickException as error:
-        hint = f"seedjournal {error.ctx.info_name} --help" if getattr(error, "ctx", None) and error.ctx.parent else "seedjournal --help"  # type: ignore[attr-defined]
-        _fail("usage", error.format_message(), hint, WRONG_USE, as_json=as_json)
+        code = stop.exit_code
     except BrokenPipeError:  # whoever read us has seen enough
-        sys.stderr.close()
-        sys.exit(FINE)
-    except Exception as error:
-        if debug:
-            import traceback
+        code = FINE
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every failure has an exit status
+        from .failures import explain
 
-            traceback.print_exc()
-        from journal import SeedJournalError
-
-        if isinstance(error, SeedJournalError):
-            _fail(error.kind, error.message, error.hint, _exit_code(error), as_json=as_json)
-        if isinstance(error, MemoryError | RecursionError | OSError):
-            _fail("unavailable", f"{type(error).__name__}: {error}", "check disk, memory and permissions", NOT_DONE, as_json=as_json)
-        _fail(
-            "bug",
-            f"a bug in seedjournal: {type(error).__name__}: {error}",
-            "run the command again with --debug, and report what it prints",
-            OUR_BUG,
-            as_json=as_json,
-        )
+        failure = explain(error)
+        code = failure.status
+        with contextlib.suppress(OSError):  # nobody listens
+            if "--debug" in given:
+                _trace(error)
+            if "--json" in given:
+                _print_json(failure.document)
+            else:
+                click.echo(failure.text, err=True)
+    _leave(code)
 
 
-def _exit_code(error: Any) -> int:
-    """Which exit status an error of ours ends in."""
-    from journal import Misuse
-
-    return WRONG_USE if isinstance(error, Misuse) else NOT_DONE
-
-
-def _fail(kind: str, message: str, hint: str, code: int, *, as_json: bool) -> NoReturn:
-    if as_json:
-        _print_json({"error": {"kind": kind, "message": message, "hint": hint}})
-    else:
-        click.echo(_error_text(message, hint), err=True)
+def _leave(code: int) -> NoReturn:
+    """Exit with this status, whatever a closed pipe or a full disk did not take of what was printed."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            _silence(stream)
     sys.exit(code)
 
 
-def _error_text(message: str, hint: str) -> str:
-    return f"error: {message}" + (f"\n  try: {hint}" if hint else "")
+def _silence(stream: Any) -> None:
+    """Let what is still to be printed go nowhere, so that no flush fails any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _ask(what: str) -> None:
-    """Have the user confirm on a terminal; elsewhere nobody can be asked."""
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"--yes is needed to {what} without a terminal")
-    click.confirm(f"{what[0].upper()}{what[1:]}?", abort=True, err=True)
+def _trace(error: BaseException) -> None:
+    import traceback
+
+    from .failures import without_secrets
+
+    click.echo(without_secrets("".join(traceback.format_exception(error))), err=True)
+
+
+def _is_terminal(stream: Any) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _echo_if_read(text: str) -> None:
+    """Print a line before the work; that nobody reads it any more is no reason not to work."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        _silence(sys.stdout)
 
 
 def _print_json(document: Any) -> None:
@@ -362,3 +502,12 @@ def _print_json(document: Any) -> None:
     click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
 
 
+def _print_whole(pieces: Iterable[bytes]) -> None:
+    """Print a document once it is complete, so that an error on the way leaves nothing of it on stdout."""
+    from tempfile import SpooledTemporaryFile
+
+    with SpooledTemporaryFile(max_size=_IN_MEMORY) as whole:
+        whole.writelines(pieces)
+        whole.seek(0)
+        while piece := whole.read(_IN_MEMORY):
+            click.echo(piece, nl=False)

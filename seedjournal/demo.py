@@ -21,9 +21,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="seedjournal-demo-") as folder:
         there = Path(folder)
         record = ["record", "--project", _PROJECT, "--new", "--source", "demo", "--set"]
-        _step(there, "Record an invented project: every distinct event goes into the journal once.", *record, f"prs={_START}")
+        _step(
+            there,
+            "Record an invented project: every distinct event goes into the journal once.",
+            *record,
+            f"prs={_START}",
+        )
         _step(there, "Project it: tables are made and brought to the run's state.", "project")
-        _step(there, "Record the same again: the run is there, and nothing is appended.", *record, f"prs={_START}", "--no-reuse")
+        _step(
+            there,
+            "Record the same again: the run is there, and nothing is appended.",
+            *record,
+            f"prs={_START}",
+            "--no-reuse",
+        )
         _step(there, "Project again: no row is touched.", "project")
         _step(there, "What separates the two runs?", "diff")
         _step(there, f"Now {_MORE} more pull requests.", *record, f"prs={_START + _MORE}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ class Progress:
     """Shows what long work does; used as a context manager around it."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._live = sys.stderr.isatty()
+        self._quiet = quiet or sys.stderr is None
+        self._live = not self._quiet and sys.stderr.isatty()
         self._bars: Bars | None = None
 
     def __enter__(self) -> Self:
@@ -91,7 +92,9 @@ class _Stages:
         """One line for a stage that takes its time; quick ones are not worth any."""
         if not self._shown and now - self._since > _WORTH_A_LINE:
             self._shown = now
-            print(f"{self._title} …" if not total else f"{self._title}: {self._done:,} of {total:,} …", file=sys.stderr)  # noqa: T201 - this is where it is said
+            text = f"{self._title}: {self._done:,} of {total:,} …" if total else f"{self._title} …"
+            with suppress(BrokenPipeError):  # that nobody listens is no reason not to work
+                print(text, file=sys.stderr)  # noqa: T201 - this is where it is said
 
     @property
     def _title(self) -> str:

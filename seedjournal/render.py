@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,78 +17,92 @@ if TYPE_CHECKING:
 
 _COUNTS = ("total", "added", "changed", "removed", "unchanged", "kept")
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
+_ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 _SHORT = 12
+_IN_LISTS = 8  # of a root: enough to name it
 _LONGEST_VALUE = 60
+_LONGEST_WORD = 30  # in a column that may fold
+_DIGEST = re.compile(r"[0-9a-f]{40,}")
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
-_WIDE = 200
+_WIDE = 10_000  # in a pipe nothing is folded
 
 
 def recorded(document: Mapping[str, Any]) -> str:
     """What `record` did, project by project."""
     text = "".join(_recorded_one(run) for run in document["runs"])
     for failed in document.get("errors", ()):
-        text += f"{failed['project']}: not recorded\n"
+        text += f"{shown(failed['project'])}: not recorded\n"
     return text
 
 
 def _recorded_one(run: Mapping[str, Any]) -> str:
     counts = run["counts"]
-    against = f" against run {run['previous']}" if run["previous"] else ""
     lines = [
-        f"{run['project']}: run {run['run']}, {_number(counts['total'], 'event')}, {run['appended']:,} appended to the journal"
+        f"{shown(run['project'])}: run {run['run']}, {_number(counts['total'], 'event')}, "
+        f"{run['appended']:,} appended to the journal"
         + (" (inputs unchanged: nothing simulated)" if run["reused"] else ""),
         f"  root {run['root'][:_SHORT]}  state {run['state'][:_SHORT]}  {run['seconds']:.1f} s",
     ]
     if run["window"]:
-        lines.append(f"  {_window(run['window'])}")
-    lines += [f"  input {name}: {_value(one['old'])} → {_value(one['new'])}" for name, one in run["inputs_changed"].items()]
+        lines += _wrapped(_window(run["window"]))
+    for name, one in run["inputs_changed"].items():
+        lines += _changed(f"  input {name}", one["old"], one["new"])
     if run["previous"] and not any(counts[name] for name in ("added", "changed", "removed")):
-        lines.append(f"  nothing changed{against}")
+        lines.append(f"  nothing changed against run {run['previous']}")
     else:
         rows = [[kind, *(one[name] for name in _COUNTS)] for kind, one in run["kinds"].items()]
         lines.append(_table(("kind", *_COUNTS), [*rows, ["all", *(counts[name] for name in _COUNTS)]], indent=2))
-    lines += [f"  skipped {shown(one['file'])}: {shown(one['entry'])}: {shown(one['reason'])}" for one in run["skipped_entries"]]
+    for one in run["skipped_entries"]:
+        lines += _wrapped(f"skipped {shown(one['file'])}: {shown(one['entry'])}: {shown(one['reason'])}")
     return "\n".join(lines) + "\n"
 
 
 def projected(document: Mapping[str, Any]) -> str:
     """What `project` did, project by project."""
-    lines: list[str] = []
-    for name, one in document["projects"].items():
-        rows = [[kind, *(result[column] for column in _ROWS)] for kind, result in one["kinds"].items()]
-        total = ["all", *(sum(row[place] for row in rows) for place in range(1, len(_ROWS) + 1))]
-        lines.append(f"{name}: run {one['run']}, state {one['state'][:_SHORT]}" + (" (dry run)" if document["dry_run"] else ""))
-        if one["other_journal"]:
-            lines.append("  the target showed another journal's state: all rows were compared")
-        if one["window"]:
-            lines.append(f"  {_window(one['window'])}")
-        if any(total[place] for place in (1, 2, 5)) or any(total[place] for place in range(6, 9)):
-            lines.append(_table(("table rows", *_ROWS), [*rows, total], indent=2))
-        else:
-            lines.append(f"  nothing changed: {_number(total[3], 'row')} as they should be")
-        for kind, result in one["kinds"].items():
-            if result["kept"]:
-                fields = ", ".join(one["kept_fields"].get(kind, ()))
-                lines.append(f"  {result['kept']:,} {kind} kept: {fields}; `--policy {kind}=upsert` when recording takes the new content")
-        stale = total[6]
-        if stale:
-            lines.append(f"  {_number(stale, 'stale row')} left; `seedjournal project --prune` deletes those that nothing refers to")
-    lines.append(f"{document['seconds']:.1f} s")
-    return "\n".join(lines) + "\n"
+    lines = [line for name, one in document["projects"].items() for line in _projected_one(name, one, document)]
+    return "\n".join([*lines, f"{document['seconds']:.1f} s"]) + "\n"
+
+
+def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
+    sums = {column: sum(result[column] for result in one["kinds"].values()) for column in _ROWS}
+    yield f"{shown(name)}: run {one['run']}, state {one['state'][:_SHORT]}" + (
+        " (dry run: nothing was done)" if document["dry_run"] else ""
+    )
+    if one["other_journal"]:
+        yield "  the target showed another journal's state: all rows were compared"
+    if one["window"]:
+        yield from _wrapped(_window(one["window"]))
+    if any(sums[column] for column in _ROWS if column not in {"unchanged", "kept"}):
+        columns = [*_ROWS[:_ROWS_ALWAYS], *(column for column in _ROWS[_ROWS_ALWAYS:] if sums[column])]
+        rows = [[kind, *(result[column] for column in columns)] for kind, result in one["kinds"].items()]
+        yield _table(("rows of", *columns), [*rows, ["all", *(sums[column] for column in columns)]], indent=2)
+    else:
+        yield f"  nothing changed: {_number(sums['unchanged'], 'row')} as they should be"
+    for kind, result in one["kinds"].items():
+        if result["kept"]:
+            fields = ", ".join(one["kept_fields"].get(kind, ()))
+            way_out = f"`--policy {kind}=upsert` when recording takes the new content"
+            yield from _wrapped(f"{result['kept']:,} {kind} kept: {fields}; {way_out}")
+    if sums["stale"]:
+        yield from _wrapped(
+            f"{_number(sums['stale'], 'stale row')} left; `seedjournal project --prune` deletes those that nothing "
+            "refers to"
+        )
 
 
 def diff_text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     """What separates two runs, as a stream."""
     old, new = comparison.old, comparison.new
-    yield f"{new.project}: run {old.run} ({old.root.hex()[:_SHORT]}) → run {new.run} ({new.root.hex()[:_SHORT]})\n"
+    runs = (f"run {one.run} ({one.root.hex()[:_SHORT]})" for one in (old, new))
+    yield f"{shown(new.project)}: {' → '.join(runs)}\n"
     if new.inputs["window"]:
-        yield f"  run {new.run} says nothing of what lies outside its window: what is removed may only lie outside\n"
+        yield f"  run {new.run} was recorded with a window; what is removed may only lie outside it\n"
     for change in comparison.changes:
         key = " ".join(shown(str(part)) for part in _in_order(change.kind, change.key))
         yield f"{_SIGNS[change.change]} {change.kind} {key}\n"
         if change.change == "changed":
             for name, (before, now) in change.fields.items():
-                yield f"    {name}: {_value(before)} → {_value(now)}\n"
+                yield "\n".join(_changed(f"    {name}", before, now)) + "\n"
     if comparison.equal:
         yield "equal\n"
         if comparison.last_different:
@@ -142,22 +158,34 @@ def logged(document: Mapping[str, Any]) -> str:
     if not document["runs"]:
         return "no runs yet\n"
     rows = [
-        [one["run"], one["project"], one["sealed_at"], one["as_of"], one["total"], one["added"], one["changed"], one["removed"], one["root"][:_SHORT]]
+        [
+            one["run"],
+            one["project"],
+            one["sealed_at"][:16].replace("T", " "),
+            one["as_of"],
+            one["total"],
+            one["added"],
+            one["changed"],
+            one["removed"],
+            one["root"][:_IN_LISTS],
+        ]
         for one in document["runs"]
     ]
-    return _table(("run", "project", "sealed at", "as of", "events", "added", "changed", "removed", "root"), rows) + "\n"
+    heads = ("run", "project", "sealed (UTC)", "as of", "events", "added", "changed", "removed", "root")
+    return _table(heads, rows, folds="project") + "\n"
 
 
 def shown_run(document: Mapping[str, Any]) -> str:
     """One run with its inputs."""
     lines = [
-        f"run {document['run']} of {document['project']}, sealed {document['sealed_at']}",
+        f"run {document['run']} of {shown(document['project'])}, sealed {document['sealed_at']}",
         f"  root   {document['root']}",
         f"  state  {document['state']}",
-        f"  {_number(document['total'], 'event')}, {document['appended']:,} appended; previous run: {document['previous'] or 'none'}",
+        f"  {_number(document['total'], 'event')}, {document['appended']:,} appended",
+        f"  previous run: {document['previous'] or 'none'}",
     ]
     if document["window"]:
-        lines.append(f"  {_window(document['window'])}")
+        lines += _wrapped(_window(document["window"]))
     rows = [[kind, *(one[name] for name in _COUNTS)] for kind, one in document["kinds"].items()]
     lines.append(_table(("kind", *_COUNTS), rows, indent=2))
     lines.append("  inputs")
@@ -182,19 +210,27 @@ def verified(document: Mapping[str, Any]) -> str:
     for project, kinds in document["listed"].items():
         for kind, counts in kinds.items():
             told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-            lines.append(f"{project}: {kind}: {told}")
-    checked = f"{_number(document['events'], 'event')} and {_number(document['runs'], 'run')} checked"
+            lines.append(f"{shown(project)}: {kind}: {told}")
     found = "ok" if document["ok"] else _number(len(document["findings"]), "finding")
-    return "\n".join([*lines, f"{found}: {checked}"]) + "\n"
+    rows = f"rows in {shown(document['target'])}" if document["target"] else "no rows: none were projected yet"
+    lines.append(f"{found}: {_number(document['events'], 'event')}, {_number(document['runs'], 'run')}, {rows}")
+    return "\n".join(lines) + "\n"
 
 
 def registered(document: Mapping[str, Any]) -> str:
     """The built-in projects, one a line."""
     rows = [
-        [one["name"], one["team_name"], one["jira_project_key"], one["ai_base_adoption_rate"], one["survey_response_rate"], one["industry"], " ".join(one["repos"])]
+        [
+            one["name"],
+            one["team_name"],
+            one["jira_project_key"],
+            f"{one['ai_base_adoption_rate']:.2f}",
+            f"{one['survey_response_rate']:.2f}",
+            " ".join(one["repos"]),
+        ]
         for one in document["projects"]
     ]
-    return _table(("name", "team", "jira", "ai", "survey", "industry", "repositories"), rows) + "\n"
+    return _table(("name", "team", "jira", "ai", "survey", "repositories"), rows, folds="repositories") + "\n"
 
 
 def migrated(document: Mapping[str, Any]) -> str:
@@ -202,15 +238,15 @@ def migrated(document: Mapping[str, Any]) -> str:
     lines = []
     for one in document["migrated"]:
         did = "is current" if one["from"] == one["to"] else f"upgraded from {one['from']}" if one["from"] else "made"
-        lines.append(f"{one['what']} in {one['database']}: {did} (schema {one['to']})")
+        lines.append(f"{one['what']} in {shown(one['database'])}: {did} (schema {one['to']})")
     return "\n".join(lines) + "\n"
 
 
 def shown(text: str) -> str:
-    """Text as a terminal may show it: controls and marks that turn the writing round are escaped.
+    r"""Text as a terminal may show it: controls and marks that turn the writing round are escaped.
 
-    >>> shown("a\\x1b[31mb")
-    'a\\\\x1b[31mb'
+    >>> shown("a\x1b[31mb")
+    'a\\x1b[31mb'
     """
     if text.isprintable():
         return text
@@ -225,21 +261,60 @@ def _in_order(kind: str, key: Mapping[str, Any]) -> list[Any]:
     return [key[name] for name in names]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]], indent: int = 0) -> str:
-    """Columns that fit the terminal, numbers to the right; in a pipe nothing is folded."""
+def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0, folds: str = "") -> str:
+    """Columns that fit the terminal, numbers to the right; only the column that `folds` may take several lines."""
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
-    numeric = [bool(rows) and all(isinstance(row[place], int) for row in rows) for place in range(len(heads))]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="", show_edge=False)
-    for head, is_number in zip(heads, numeric, strict=True):
-        table.add_column(head, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
-    for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else shown(str(cell)) for cell in row))
-    out = io.StringIO()
-    width = shutil.get_terminal_size().columns - indent if sys.stdout.isatty() else _WIDE
-    Console(file=out, width=max(width, 40), highlight=False, markup=False, emoji=False, color_system=None).print(table)
+    texts = [[f"{cell:,}" if isinstance(cell, int) else shown(str(cell)) for cell in row] for row in rows]
+    width = _width() - indent
+    for gap in (2, 1):
+        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="", show_edge=False)
+        for place, head in enumerate(heads):
+            column = [head, *(row[place] for row in texts)]
+            least = max(map(cell_len, column if head != folds else " ".join(column).split()))
+            table.add_column(
+                head,
+                justify="right" if rows and all(isinstance(row[place], int) for row in rows) else "left",
+                overflow="fold",
+                min_width=least if head != folds else min(least, _LONGEST_WORD),
+            )
+        for row in texts:
+            table.add_row(*row)
+        out = io.StringIO()
+        console = Console(file=out, width=_WIDE, highlight=False, markup=False, emoji=False, color_system=None)
+        needed = console.measure(table)
+        if needed.maximum <= width:
+            break
+    console.width = max(width, needed.minimum)  # nothing is cut off: rather let the terminal break lines
+    console.print(table)
     return "\n".join(" " * indent + line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def _width() -> int:
+    """The terminal's columns; in a pipe there is no end to them."""
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else _WIDE
+
+
+def _wrapped(text: str) -> list[str]:
+    """An indented message, over as many lines as the terminal needs."""
+    return textwrap.wrap(
+        text, _width(), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+    )
+
+
+def _changed(head: str, old: Any, new: Any) -> list[str]:
+    """One field's old and new value, from where long ones begin to differ; on two lines where one is too short."""
+    before, now = _text(old), _text(new)
+    start = 0
+    if max(len(before), len(now)) > _LONGEST_VALUE:
+        common = next((place for place, pair in enumerate(zip(before, now, strict=False)) if pair[0] != pair[1]), 0)
+        start = max(0, common - _LONGEST_VALUE // 4)
+    line = f"{head}: {_cut(before, start)} → {_cut(now, start)}"
+    if len(line) <= _width():
+        return [line]
+    return [f"{head}: {_cut(before, start)}", f"{' ' * len(head)}→ {_cut(now, start)}"]
 
 
 def _number(count: int, noun: str) -> str:
@@ -247,8 +322,19 @@ def _number(count: int, noun: str) -> str:
 
 
 def _value(value: Any) -> str:
-    text = shown(value) if isinstance(value, str) else orjson.dumps(value).decode()
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    return _cut(_text(value), 0)
+
+
+def _text(value: Any) -> str:
+    text = shown(value if value and isinstance(value, str) else orjson.dumps(value).decode())
+    return f"{text[:_SHORT]}…" if _DIGEST.fullmatch(text) else text
+
+
+def _cut(text: str, start: int) -> str:
+    """A piece of a text, with how many characters are left out of it."""
+    piece = text[start : start + _LONGEST_VALUE]
+    behind = len(text) - start - len(piece)
+    return ("…" if start else "") + piece + (f"… (+{behind:,} characters)" if behind > 0 else "")
 
 
 def _window(window: Mapping[str, Any]) -> str:

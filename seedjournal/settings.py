@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,6 @@ class Addresses:
 
     journal: str
     target: str
-    target_given: bool
 
 
 def load(path: Path = FILE) -> Settings:
@@ -68,26 +67,45 @@ def load(path: Path = FILE) -> Settings:
 
 def addresses(settings: Settings, journal: str | None, target: str | None) -> Addresses:
     """The databases to use; `${VAR}` is filled from the environment."""
-    chosen = journal or os.environ.get(JOURNAL_VARIABLE) or settings.journal or DEFAULT_JOURNAL
-    given = target or os.environ.get(TARGET_VARIABLE) or settings.target
-    return Addresses(_filled(chosen), _filled(given or chosen), given is not None)
+    chosen = _first(journal, os.environ.get(JOURNAL_VARIABLE), settings.journal) or DEFAULT_JOURNAL
+    given = _first(target, os.environ.get(TARGET_VARIABLE), settings.target)
+    return Addresses(_filled(chosen), _filled(given or chosen))
 
 
-def project_settings(
-    settings: Settings, name: str, known: frozenset[str], *, new: bool
-) -> dict[str, Any]:
-    """The registry's and the file's settings of a project.
+def _first(option: str | None, variable: str | None, setting: str | None) -> str | None:
+    """The first that is given; an empty variable is as good as none, an empty option or setting a mistake."""
+    chosen = option if option is not None else variable or setting
+    if chosen == "":
+        raise Misuse("the address of a database is empty", "it looks like sqlite:///seedjournal.db")
+    return chosen
 
-    Raises Misuse for a name that neither of them nor the journal knows, naming the nearest, unless it is `new`.
-    """
-    if name not in REGISTRY and name not in settings.projects and name not in known and not new:
-        everyone = sorted({*REGISTRY, *settings.projects, *known})
-        near = difflib.get_close_matches(name, everyone, n=3, cutoff=0.5)
-        raise Misuse(
-            f"unknown project {name!r}",
-            (f"did you mean {' or '.join(near)}? " if near else "")
-            + "`seedjournal registry` lists the built-in projects; --new records one of your own",
-        )
+
+def is_missing_file(address: str) -> bool:
+    """Whether this is the address of an SQLite file that is not there."""
+    make, _, file = address.partition(":///")
+    return make.startswith("sqlite") and bool(file) and not Path(file.partition("?")[0]).exists()
+
+
+def is_known(settings: Settings, name: str) -> bool:
+    """Whether the registry or the file has a project of that name."""
+    return name in REGISTRY or name in settings.projects
+
+
+def unknown_project(settings: Settings, name: str, recorded: Collection[str]) -> Misuse:
+    """The error for a name that neither registry, file nor journal knows, naming the nearest."""
+    everyone = sorted({*REGISTRY, *settings.projects, *recorded})
+    near = difflib.get_close_matches(name, everyone, n=3, cutoff=0.5) or difflib.get_close_matches(
+        name, everyone, n=1, cutoff=0
+    )
+    return Misuse(
+        f"unknown project {name!r}",
+        f"the nearest: {', '.join(near)}; `seedjournal registry` lists the built-in projects; "
+        "--new records one of your own",
+    )
+
+
+def project_settings(settings: Settings, name: str) -> dict[str, Any]:
+    """The registry's settings of a project, and the file's over them."""
     return {**REGISTRY.get(name, {}), **settings.projects.get(name, {})}
 
 
@@ -95,7 +113,9 @@ def _check_names(path: Path, head: str, table: Mapping[str, Any], known: tuple[s
     for name in table:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-            raise Misuse(f"{path}: unknown key {head}{name}", f"the nearest is {head}{near[0]}" if near else "remove it")
+            raise Misuse(
+                f"{path}: unknown key {head}{name}", f"the nearest is {head}{near[0]}" if near else "remove it"
+            )
 
 
 def _filled(address: str) -> str:

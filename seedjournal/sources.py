@@ -11,7 +11,9 @@ from simulators import Project, Source
 NAMES = ("cache", "git", "github", "demo")
 
 
-def open_source(text: str, project: Project, *, named: bool, seed: int, as_of: date | None, skip_invalid: bool) -> Source:
+def open_source(
+    text: str, project: Project, *, named: bool, seed: int, as_of: date | None, skip_invalid: bool
+) -> Source:
     """The source that `text` names.
 
     `named` says that the command line named it: it then tells itself which repositories it holds. From a project's

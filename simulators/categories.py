@@ -13,7 +13,7 @@ _TEST_NAME = re.compile(
 )
 _CONFIG_NAME = re.compile(
     r"(?:^|/)(?:requirements(?:/[^/]*|[^/]*)\.txt|constraints[^/]*\.txt|dockerfile[^/]*|makefile[^/]*|cmakelists\.txt|procfile"
-    r"|justfile|jenkinsfile|vagrantfile|gemfile|rakefile|pipfile|codeowners|configure\.ac|\.[^/]+rc|\.env[^/]*"
+    r"|go\.mod|go\.sum|justfile|jenkinsfile|vagrantfile|gemfile|rakefile|pipfile|codeowners|configure\.ac|\.[^/]+rc|\.env[^/]*"
     r"|\.git[^/]+|\.editorconfig|\.dockerignore|\.npmignore|\.nvmrc|[^/]+\.config\.[cm]?[jt]s)\Z",
     re.IGNORECASE,
 )

@@ -125,9 +125,9 @@ class Skipped(Struct, frozen=True, kw_only=True):
 class Source(Protocol):
     """Where facts come from.
 
-    Both streams can be read as often as wanted and give the same facts each time, in any order. Reading raises BadInput
-    for an entry that cannot be right, naming file, entry and field; a source that was told to skip such entries lists
-    them in `skipped`, each once however often it is read.
+    Both streams can be read as often as wanted and give the same facts each time, in any order; a pull request holds
+    each commit, file and check run once. Reading raises BadInput for an entry that cannot be right, naming file, entry
+    and field; a source that was told to skip such entries lists them in `skipped`, each once however often it is read.
     """
 
     @property

@@ -79,14 +79,14 @@ def probe() -> str:
 
 def faker_version() -> str:
     """The version of Faker that writes the texts."""
-    from faker import VERSION  # noqa: PLC0415 - loaded only when it is used, see above
+    from faker import VERSION
 
     return VERSION
 
 
 @cache
 def _generator() -> Faker:
-    from faker import Faker  # noqa: PLC0415 - loaded only when it is used, see above
+    from faker import Faker
 
     providers = [f"faker.providers.{name}" for name in _PROVIDERS]
     return Faker(_LOCALE, providers=providers, use_weighting=False)

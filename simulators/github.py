@@ -1,5 +1,6 @@
 """What came from GitHub: team, members, pull requests, reviews, commits, files and check runs. Nothing is drawn but the
-accounts that members have elsewhere."""
+accounts that members have elsewhere.
+"""
 
 from __future__ import annotations
 

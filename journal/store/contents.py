@@ -69,7 +69,9 @@ def events_of_key(connection: Connection, kind: str, key: KeyBytes) -> list[Cont
     """The events of one entity, of any project and run; reads the whole table, as no index holds keys."""
     tail = f',"key":{key.decode()},"kind":"{kind}","project":'
     query = select(EVENTS.c.id, EVENTS.c.hash, EVENTS.c.event).where(EVENTS.c.event.contains(tail, autoescape=True))
-    return [Content(EventId(number), EventHash(bytes(hashed)), text) for number, hashed, text in connection.execute(query)]
+    return [
+        Content(EventId(number), EventHash(bytes(hashed)), text) for number, hashed, text in connection.execute(query)
+    ]
 
 
 def provenance(connection: Connection, event: EventId) -> str:

@@ -45,9 +45,9 @@ class Database:
     def shown(self) -> str:
         """The address for people: never with a password."""
         url = self.engine.url
-        return url.set(query={name: value for name, value in url.query.items() if "password" not in name}).render_as_string(
-            hide_password=True
-        )
+        return url.set(
+            query={name: value for name, value in url.query.items() if "password" not in name}
+        ).render_as_string(hide_password=True)
 
     @property
     def name(self) -> str:

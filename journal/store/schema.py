@@ -140,7 +140,7 @@ def _refuse_other_version(database: Database, history: History, found: str) -> N
 
 
 def _refuse_foreign(connection: Connection, database: Database, history: History) -> None:
-    taken = sorted(history.table_names.intersection(inspect(connection).get_table_names()))
+    taken = sorted(filter(inspect(connection).has_table, history.table_names))  # views as well
     if taken:
         raise WrongSchema(
             f"{database.shown} already has {', '.join(taken)}, not made by seedjournal; nothing was touched",

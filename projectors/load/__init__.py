@@ -1,0 +1,1 @@
+"""Set-based writing, one file for each make of database."""

@@ -22,7 +22,7 @@ def load(connection: Connection, name: str, columns: Sequence[str], rows: Sequen
         sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     try:
-        with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
+        with connection.connection.cursor().copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
     except Error as error:

@@ -10,14 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     ColumnElement,
     Connection,
-    Integer,
-    MetaData,
     Select,
-    Table,
     and_,
     delete,
     exists,
@@ -44,25 +39,21 @@ class Stage:
         self.connection = connection
         self.rule = rule
         self._load = verbs(connection).load
-        self.table = Table(
-            f"seedjournal_stage_{rule.table.name}",
-            MetaData(),
-            Column("place", Integer),
-            *(
-                Column(name, BigInteger() if name == "id" else rule.table.c[name].type, nullable=True)
-                for name in rule.columns
-            ),
-            prefixes=["TEMPORARY"],
-        )
-        self.table.create(connection)
+        self.table = rule.stage
+        self._is_made = False
 
     def drop(self) -> None:
         """Remove the staging table."""
-        self.table.drop(self.connection)
+        if self._is_made:
+            self.table.drop(self.connection, checkfirst=False)
 
     def fill(self, rows: Sequence[Row]) -> None:
         """Replace what is staged by these rows."""
-        self.connection.execute(delete(self.table))
+        if self._is_made:
+            self.connection.execute(delete(self.table))
+        else:
+            self.table.create(self.connection, checkfirst=False)
+            self._is_made = True
         self._load(
             self.connection, self.table.name, ("place", *self.rule.columns), [(n, *row) for n, row in enumerate(rows)]
         )

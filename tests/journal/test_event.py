@@ -57,7 +57,7 @@ def make(**parts: Any) -> Event:
 
 
 @given(VALUES)
-@example("\x01\x08\t\n\x0b\x0c\r\x1f\"\\/\x7f\x80\u2028\u2029\ufeff\ufffd\U0001f600é")
+@example('\x01\x08\t\n\x0b\x0c\r\x1f"\\/\x7f\x80\u2028\u2029\ufeff\ufffd\U0001f600é')
 @example({"b": 1, "a": {"B": [], "A": {}}, "": "\\u0000", "\x7f": LARGEST_INTEGER, "aa": -LARGEST_INTEGER})
 def test_bytes_are_those_of_rfc_8785(value: Any) -> None:
     assert canonical_bytes(value) == rfc8785.dumps(value)
@@ -121,9 +121,9 @@ NAIVE = datetime(2024, 1, 1)  # noqa: DTZ001 - naive on purpose
         {None: 1},
         {Word("word"): 1},
         {"a\0": 1},
-        object(),
+        len,
     ],
-    ids=repr,
+    ids=str,
 )
 def test_what_has_no_canonical_form_is_refused_with_its_path(value: Any) -> None:
     with pytest.raises(NotCanonical) as bare:
@@ -218,8 +218,10 @@ GOLDEN = [
             key={"team": "acme", "github_repo": "acme/web", "number": 7},
             data={"title": 'Zoë "quotes" \\ \u2028\x7f\x01', "labels": [], "is_draft": False, "hours": "12.50"},
         ),
-        '{"data":{"hours":"12.50","is_draft":false,"labels":[],"title":"Zoë \\"quotes\\" \\\\ \u2028\x7f\\u0001"},'
-        '"key":{"github_repo":"acme/web","number":7,"team":"acme"},"kind":"pull_request","project":"acme"}',
+        (
+            '{"data":{"hours":"12.50","is_draft":false,"labels":[],"title":"Zoë \\"quotes\\" \\\\ \u2028\x7f\\u0001"},'
+            '"key":{"github_repo":"acme/web","number":7,"team":"acme"},"kind":"pull_request","project":"acme"}'
+        ),
         "c4b740e5eac1969a6c2439d4c02a6949acbb3b78afddbb0694d86c509f3c1b04",
     ),
     (

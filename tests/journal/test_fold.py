@@ -48,5 +48,7 @@ def flat(rows: Mapping[tuple[str, bytes], int]) -> list[tuple[str, bytes, int]]:
 
 
 @given(ROWS, ROWS)
-def test_an_overlay_is_the_run_with_what_stands(run: Mapping[tuple[str, bytes], int], standing: Mapping[tuple[str, bytes], int]) -> None:
+def test_an_overlay_is_the_run_with_what_stands(
+    run: Mapping[tuple[str, bytes], int], standing: Mapping[tuple[str, bytes], int]
+) -> None:
     assert list(overlay(flat(run), flat(standing))) == flat({**run, **standing})

@@ -1,0 +1,87 @@
+"""What went wrong, in the words, the kind and the exit status that users see. Decided here alone.
+
+Imported only when something did go wrong, so that nothing else waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from journal import Misuse, SeedJournalError
+
+WRONG_USE, NOT_DONE, OUR_BUG, INTERRUPTED = 2, 3, 4, 130
+
+_PASSWORD = re.compile(r"(://[^\s/@:]*):\S*@")
+_TOKEN = re.compile(r"(\bhttps?://)[^\s/@:]+@")
+_PARAMETER = re.compile(r"(\w*(?:password|token)\w*=)[^&\s'\"]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What failed and which thing, what to do next, and the exit status; without control characters or passwords."""
+
+    kind: str
+    message: str
+    hint: str
+    status: int
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The failure as `--json` prints it."""
+        return {"error": {"kind": self.kind, "message": self.message, "hint": self.hint}}
+
+    @property
+    def text(self) -> str:
+        """The failure as people read it."""
+        return f"error: {self.message}" + (f"\n  try: {self.hint}" if self.hint else "")
+
+
+def explain(error: BaseException) -> Failure:
+    """Whatever was raised, as a failure."""
+    kind, message, hint, status = _told(error)
+    return Failure(kind=kind, message=without_secrets(message), hint=without_secrets(hint), status=status)
+
+
+def without_secrets(text: str) -> str:
+    """Text with `***` for passwords in addresses, and with everything escaped that a terminal should not get.
+
+    >>> without_secrets("postgresql://me:s@cret@localhost/db and https://token@host/x")
+    'postgresql://me:***@localhost/db and https://***@host/x'
+    """
+    from .render import shown
+
+    for secret, instead in ((_PASSWORD, r"\1:***@"), (_TOKEN, r"\1***@"), (_PARAMETER, r"\1***")):
+        text = secret.sub(instead, text)
+    return "\n".join(shown(line) for line in text.split("\n"))
+
+
+def _told(error: BaseException) -> tuple[str, str, str, int]:
+    """Kind, message, hint and exit status."""
+    match error:
+        case SeedJournalError():
+            status = WRONG_USE if isinstance(error, Misuse) else NOT_DONE
+            return error.kind, error.message, error.hint, status
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted", "interrupted; nothing is half done", "", INTERRUPTED
+        case click.ClickException():
+            context = getattr(error, "ctx", None)
+            path = context.command_path if context else "seedjournal"
+            return "usage", error.format_message(), f"{path} --help", WRONG_USE
+        case MemoryError() | RecursionError() | OSError() | sqlite3.OperationalError():
+            return "unavailable", _named(error), "check disk, memory and permissions", NOT_DONE
+    return (
+        "bug",
+        f"a bug in seedjournal: {_named(error)}",
+        "run the command again with --debug, and report what it prints",
+        OUR_BUG,
+    )
+
+
+def _named(error: BaseException) -> str:
+    first = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *first[:1]])

@@ -1,0 +1,272 @@
+"""Verification: nothing in a sound journal, and whatever is damaged is found and named, never an exception."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Table, delete, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from journal import Database, Finding, Policy, Unavailable, all_runs, contents, count_events, verify
+from journal.manifest import LEAF, ROOT
+from journal.store.contents import pack_ids
+from journal.tables import EVENTS, NODES, RUNS
+from tests.journal.things import POLICIES, findings, record_all, thing, things
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    """A journal with two projects, runs whose state is not their root, trees of some height, and other policies."""
+    record_all(database, [thing(number, kind=kind) for kind in POLICIES for number in range(150)])
+    record_all(database, [thing(number, project='Zoë "q"') for number in range(5)], project='Zoë "q"', namespace="q")
+    later = [thing(number, "é", kind=kind) for kind in POLICIES for number in range(100, 225)]
+    record_all(database, later, values={"source": "test", "name": "é"})
+    record_all(database, later, policies={**POLICIES, "fixed": Policy.EXACT})
+    record_all(database, things(20), fresh=True)
+    return database
+
+
+class Undone(Exception):  # noqa: N818 - no error
+    """Ends a transaction that is not to be kept."""
+
+
+@contextmanager
+def damaged(database: Database) -> Iterator[Connection]:
+    """A transaction in which damage is done, and of which nothing is kept."""
+    try:
+        with database.write() as connection:
+            yield connection
+            raise Undone
+    except Undone:
+        pass
+
+
+def flipped(value: Any, chance: random.Random) -> Any:
+    """The value with one bit of one byte turned over."""
+    if isinstance(value, int):
+        return value ^ 1 << chance.randrange(14)
+    raw = bytearray(value.encode() if isinstance(value, str) else value)
+    raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(7 if isinstance(value, str) else 8)
+    return bytes(raw)
+
+
+def test_a_sound_journal_has_no_findings(filled: Database) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    with filled.read() as connection:
+        assert list(verify(connection, lambda *step: told.append(step))) == []
+        assert {(what, total) for what, _, total in told} == {("events", count_events(connection)), ("runs", 5)} | {
+            step[::2] for step in told if step[0] == "nodes"
+        }
+    assert sum(done for what, done, _ in told if what == "runs") == 5
+
+
+def test_an_empty_journal_has_no_findings(database: Database) -> None:
+    assert findings(database) == []
+
+
+COLUMNS = [
+    (table, column.name)
+    for table in (EVENTS, NODES, RUNS)
+    for column in table.columns
+    if column.name != "provenance"  # by value and outside every hash
+]
+
+
+def test_a_flipped_bit_is_found_in_every_column(filled: Database) -> None:
+    chance = random.Random(3)
+    for table, column in COLUMNS:
+        key = next(iter(table.primary_key.columns))
+        with filled.read() as connection:
+            rows = connection.execute(select(key, table.c[column]).order_by(key)).all()
+        for name, value in chance.sample(rows, 2):
+            broken = flipped(value, chance)
+            with damaged(filled) as connection:
+                try:
+                    with connection.begin_nested():
+                        store(connection, table, column, name, broken)
+                except DBAPIError:  # PostgreSQL takes no broken text, and no second row under a key
+                    continue
+                found = list(verify(connection))
+                assert found, f"{table.name}.{column}: {value!r} became {broken!r}"
+                assert_precise(connection, table, column, name, broken, found)
+
+
+def store(connection: Connection, table: Table, column: str, name: Any, value: Any) -> None:
+    """Put a value into a row, behind the journal's back; text also where it is no UTF-8 any more."""
+    key = next(iter(table.primary_key.columns)).name
+    is_text = isinstance(value, bytes) and str(table.c[column].type) == "TEXT"
+    given: Any = value
+    if is_text and connection.dialect.name == "postgresql":
+        given = value.decode(errors="surrogateescape").encode("utf-8", "replace").decode()
+    target = "CAST(:value AS TEXT)" if is_text else ":value"
+    connection.execute(
+        text(f"UPDATE {table.name} SET {column} = {target} WHERE {key} = :name"),
+        {"value": given, "name": name},
+    )
+
+
+def assert_precise(
+    connection: Connection, table: Table, column: str, name: Any, broken: Any, found: list[Finding]
+) -> None:
+    """What was damaged is named itself, and nothing else of its table but what rests on it."""
+    if table is EVENTS and column != "id":
+        assert (
+            Finding(where="journal_events", what=f"event {name}", problem="its content does not have its hash") in found
+        )
+        assert sum(one.where == "journal_events" for one in found) == 1
+    elif table is EVENTS:
+        assert any(f"names event {name}, which the journal does not hold" in one.problem for one in found)
+    elif table is NODES and column == "hash":
+        assert any(one.what == f"node {broken.hex()}" for one in found)
+    elif table is NODES:
+        assert [one.what for one in found if one.where == "journal_nodes"] == [f"node {bytes(name).hex()}"]
+    else:
+        moved = [f"run {broken}"] if column == "run" else []
+        assert {one.what for one in found} <= {f"run {name}", *moved}
+        assert any("seal" in one.problem or "cannot be read" in one.problem for one in found)
+
+
+@pytest.mark.parametrize("column", ["event", "inputs", "counts", "project", "namespace", "sealed_at"])
+def test_text_that_is_no_utf_8_is_found(
+    make_url: Callable[[str], str], open_url: Callable[[str], Database], column: str
+) -> None:
+    """Only SQLite lets such text in; verification reads on, everybody else is told."""
+    database = open_url(make_url("sqlite"))
+    record_all(database, things(5))
+    table = EVENTS if column == "event" else RUNS
+    with database.write() as connection:
+        connection.execute(text(f"UPDATE {table.name} SET {column} = CAST(X'7BFF80' AS TEXT)"))
+    assert findings(database)
+    with pytest.raises(Unavailable), database.read() as connection:
+        all_runs(connection) if table is RUNS else contents(connection, [1])  # type: ignore[list-item]
+
+
+def test_a_deleted_event_is_named(filled: Database) -> None:
+    with damaged(filled) as connection:
+        connection.execute(delete(EVENTS).where(EVENTS.c.id == 200))
+        found = list(verify(connection))
+    assert found
+    assert all("a manifest names event 200, which the journal does not hold" in one.problem for one in found)
+    assert {one.where for one in found} == {"journal_nodes", "journal_runs"}
+
+
+@pytest.mark.parametrize("level", [LEAF, 1, ROOT])
+def test_a_deleted_node_is_named(filled: Database, level: int) -> None:
+    with damaged(filled) as connection:
+        one_of_it = connection.execute(select(NODES.c.hash).where(NODES.c.level == level).limit(1)).scalar_one()
+        connection.execute(delete(NODES).where(NODES.c.hash == one_of_it))
+        found = list(verify(connection))
+    assert found
+    assert {one.where for one in found} == {"journal_runs"}
+    assert all("which the journal does not hold" in one.problem for one in found)
+
+
+def test_swapped_texts_are_both_named(filled: Database) -> None:
+    with damaged(filled) as connection:
+        texts = dict(connection.execute(select(EVENTS.c.id, EVENTS.c.event).where(EVENTS.c.id.in_([3, 4]))).all())
+        for number in (3, 4):
+            connection.execute(update(EVENTS).where(EVENTS.c.id == number).values(event=texts[7 - number]))
+        found = list(verify(connection))
+    assert [one.what for one in found if one.where == "journal_events"] == ["event 3", "event 4"]
+    assert any("out of order" in one.problem for one in found)
+
+
+def test_swapped_events_are_named_by_what_rests_on_them(filled: Database) -> None:
+    """Hash and text together under each other's ids: every event is sound, and no leaf is."""
+    with damaged(filled) as connection:
+        rows = {row.id: row for row in connection.execute(select(EVENTS).where(EVENTS.c.id.in_([3, 4])))}
+        for number, hashed in ((3, b"3"), (4, rows[3].hash), (3, rows[4].hash)):
+            values = {"hash": hashed, "event": rows[7 - number].event}
+            connection.execute(update(EVENTS).where(EVENTS.c.id == number).values(values))
+        found = list(verify(connection))
+    assert {one.where for one in found} == {"journal_nodes", "journal_runs"}
+
+
+def test_a_removed_run_is_named_where_it_left_a_gap(filled: Database) -> None:
+    with damaged(filled) as connection:
+        connection.execute(delete(RUNS).where(RUNS.c.run == 3))
+        found = list(verify(connection))
+    assert found == [Finding(where="journal_runs", what="run 3", problem="it is not there, and runs behind it are")]
+
+
+def test_a_damaged_run_is_not_held_against_the_next(filled: Database) -> None:
+    with damaged(filled) as connection:
+        connection.execute(update(RUNS).where(RUNS.c.run == 3).values(namespace="other"))
+        found = list(verify(connection))
+    assert found == [Finding(where="journal_runs", what="run 3", problem="its row does not have its seal")]
+
+
+PAYLOADS: list[tuple[int, bytes | None]] = [
+    (LEAF, b""),
+    (LEAF, b"\x80"),
+    (LEAF, b"\xff" * 40 + b"\x01"),
+    (LEAF, pack_ids([5, -3])),
+    (LEAF, pack_ids([2**63 + 5])),
+    (1, b""),
+    (1, b"x" * 33),
+    (1, None),
+    (300, b"x" * 32),
+    (-1, b"x" * 32),
+    (ROOT, b""),
+    (ROOT, b"[]"),
+    (ROOT, b"null"),
+    (ROOT, b"[[]]"),
+    (ROOT, b'[["thing","xx",1]]'),
+    (ROOT, b'[["thing","",1]]'),
+    (ROOT, b'[[["thing"],"00",1]]'),
+    (ROOT, b'[["thing",5,"1"]]'),
+    (ROOT, b"\xff"),
+]
+
+
+def test_any_payload_of_a_node_is_survived(database: Database) -> None:
+    """Also a node below itself, which None stands for here."""
+    record_all(database, things(300))
+    for level, payload in PAYLOADS:
+        with damaged(database) as connection:
+            for hashed in connection.execute(select(NODES.c.hash)).scalars().all():
+                values = {"level": level, "payload": bytes(hashed) * 2 if payload is None else payload}
+                connection.execute(update(NODES).where(NODES.c.hash == hashed).values(values))
+            assert {one.where for one in verify(connection)} == {"journal_nodes", "journal_runs"}, (level, payload)
+
+
+def test_a_root_over_nodes_that_are_not_what_they_say_is_survived(database: Database) -> None:
+    """The root is sound, and a walk below it comes by one node again and again."""
+    record_all(database, things(300))
+    with damaged(database) as connection:
+        for hashed in connection.execute(select(NODES.c.hash).where(NODES.c.level != ROOT)).scalars().all():
+            values = {"level": 1, "payload": bytes(hashed) * 2}
+            connection.execute(update(NODES).where(NODES.c.hash == hashed).values(values))
+        assert {one.where for one in verify(connection)} == {"journal_nodes", "journal_runs"}
+
+
+def test_a_state_that_does_not_follow_is_named(database: Database) -> None:
+    """Every hash and seal is right, and yet the state is not what the runs say."""
+    from dataclasses import replace
+
+    from journal.runs import RunNumber, add
+
+    first = record_all(database, things(5)).run
+    second = record_all(database, things(6)).run
+    with database.write() as connection:
+        add(connection, replace(second, run=RunNumber(3), root=first.root, state=first.state))
+    (found,) = findings(database)
+    assert found.what == "run 3"
+    assert found.problem == f"its state should be {second.state.hex()[:12]}, not {first.state.hex()[:12]}"
+
+
+def test_a_run_of_another_projects_events_is_named(database: Database) -> None:
+    record_all(database, [thing(1, project="q")])
+    (found,) = findings(database)
+    assert "event 1 is not a thing of p" in found.problem
+
+
+def test_leftovers_are_no_findings(filled: Database) -> None:
+    """Sound events and nodes that no run names: a recording died."""
+    with damaged(filled) as connection:
+        connection.execute(delete(RUNS).where(RUNS.c.run == 5))
+        assert list(verify(connection)) == []

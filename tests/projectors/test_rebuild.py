@@ -1,0 +1,114 @@
+"""A rebuild: the nightly reset of this journal's rows, and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from journal import Database, Policy
+from projectors import check
+from tests.projectors.invented import (
+    ALL_EXACT,
+    ALL_UPSERT,
+    cold,
+    dump,
+    everything,
+    execute,
+    note,
+    rows,
+    show,
+    total,
+    totals,
+    with_changed,
+)
+
+EDITS = {
+    "a text": "UPDATE pull_requests SET title = 'edited' WHERE number = 2",
+    "a null": "UPDATE pull_requests SET merged_at = NULL",
+    "a decimal": "UPDATE pull_requests SET cycle_time_hours = 0.01",
+    "a list": "UPDATE pull_requests SET labels = '[]'",
+    "a pointer": "UPDATE pull_requests SET author_id = NULL",
+    "a key": "UPDATE pr_files SET filename = 'edited' WHERE filename = 'src/part.py'",
+    "a pointer in a key": "UPDATE pr_files SET pull_request_id = (SELECT max(id) FROM pull_requests) "
+    "WHERE filename = 'src/part.py' AND pull_request_id = (SELECT min(id) FROM pull_requests)",
+    "the team's own name": "UPDATE teams SET slug = 'edited'",
+    "a date in a key": "UPDATE weekly_metrics SET week_start = '1999-01-04'",
+    "a deleted row": "DELETE FROM pr_survey_reviews",
+    "several deleted rows": "DELETE FROM pr_files",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_edited_and_deleted_rows_are_restored(database: Database, edit: str) -> None:
+    run = note(database, everything())
+    show(database, run)
+    before = dump(database)
+    if edit == "a pointer in a key":
+        execute(database, "DELETE FROM pr_files WHERE pull_request_id = (SELECT max(id) FROM pull_requests)")
+    execute(database, EDITS[edit])
+    assert dump(database) != before
+    done = show(database, run, rebuild=True)
+    assert dump(database) == before
+    assert total(done, "inserted") + total(done, "updated") > 0
+    with database.read() as connection:
+        assert list(check(connection, connection)) == []
+
+
+def test_a_change_of_an_entity_restores_its_edited_key(database: Database) -> None:
+    show(database, note(database, everything(), ALL_UPSERT))
+    execute(database, "UPDATE jira_issues SET jira_key = 'EDIT-1' WHERE jira_key = 'TERN-1'")
+    run = note(database, with_changed(everything(), "jira_issue", status="To Do"), ALL_UPSERT)
+    assert totals(show(database, run)) == (0, 3, 0)
+    assert {row["jira_key"] for row in rows(database)["jira_issues"]} == {"TERN-1", "TERN-2", "TERN-3"}
+
+
+def test_other_projects_and_users_rows_are_not_touched(database: Database) -> None:
+    show(database, note(database, everything("gulls"), slug="gulls"))
+    execute(database, "INSERT INTO teams (id, slug, name, description, industry) VALUES (5, 'own', '', '', '')")
+    execute(database, "CREATE TABLE own (id INTEGER PRIMARY KEY, team BIGINT REFERENCES teams (id))")
+    execute(database, "INSERT INTO own SELECT 1, id FROM teams WHERE slug = 'gulls'")
+    execute(database, "UPDATE teams SET name = 'edited' WHERE slug = 'gulls'")
+    before = rows(database)
+    show(database, note(database, everything(), ALL_EXACT))
+    show(database, note(database, [], ALL_EXACT), rebuild=True)
+    assert rows(database) == before
+    assert len(execute(database, "SELECT * FROM own")) == 1
+
+
+def test_nothing_is_dropped(database: Database) -> None:
+    run = note(database, everything())
+    show(database, run)
+    execute(database, "CREATE INDEX own_index ON pull_requests (title)")
+    execute(database, "CREATE TABLE own (pr BIGINT REFERENCES pull_requests (id))")
+    before = dump(database).keys()
+    show(database, run, rebuild=True)
+    assert dump(database).keys() == before
+    execute(database, "DROP INDEX own_index")
+
+
+def test_a_rebuild_is_what_the_increments_gave(database: Database, make_url: Callable[[str], str]) -> None:
+    policies = {"pr_file": Policy.EXACT, "pull_request": Policy.UPSERT}
+    for numbers, status in (((1, 2), "added"), ((2, 3), "removed"), ((1, 3), "added")):
+        run = note(database, with_changed(everything(numbers=numbers), "pr_file", status=status), policies)
+        show(database, run, prune=True)
+    before = dump(database)
+    assert totals(show(database, run, rebuild=True)) == (0, 0, 0)
+    assert dump(database) == before
+    assert rows(database) == cold(make_url, database, run)
+
+
+def test_a_rebuild_of_some_kinds_leaves_the_others(database: Database) -> None:
+    run = note(database, everything())
+    show(database, run)
+    execute(database, "UPDATE pr_files SET status = 'edited'")
+    execute(database, "UPDATE commits SET message = 'edited'")
+    assert totals(show(database, run, kinds=("pr_file",), rebuild=True)) == (0, 6, 0)
+    assert {row["message"] for row in rows(database)["commits"]} == {"edited"}
+
+
+def test_a_rebuild_back_in_time(database: Database, make_url: Callable[[str], str]) -> None:
+    old = note(database, everything(numbers=(1, 2)))
+    show(database, note(database, with_changed(everything(), "jira_issue", status="To Do")))
+    show(database, old, rebuild=True)
+    assert rows(database) == cold(make_url, database, old)

@@ -1,0 +1,229 @@
+"""Rows of ours whose key has left the state: they stay and are counted, until somebody prunes and nothing holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from journal import Database, Run, ensure, open_database
+from projectors import TARGET_HISTORY, listed
+from tests.projectors.invented import (
+    ALL_EXACT,
+    SLUG,
+    check_run,
+    cold,
+    everything,
+    execute,
+    file,
+    member,
+    note,
+    pull_request,
+    rows,
+    show,
+    team,
+    total,
+    totals,
+    with_changed,
+)
+
+LEFT = 10  # rows that hang on one pull request, with its issue
+
+
+def leave(database: Database, how: str) -> Run:
+    """The run to project, after which the third pull request is gone."""
+    if how == "older":
+        run = note(database, everything(numbers=(1, 2)))
+        show(database, note(database, everything()))
+        return run
+    show(database, note(database, everything(), ALL_EXACT))
+    policies = ALL_EXACT if how == "exact" else {}
+    return note(database, everything(numbers=(1, 2)), policies, fresh=how == "fresh")
+
+
+@pytest.mark.parametrize("how", ["exact", "fresh", "older"])
+def test_what_left_the_state_stays_until_it_is_pruned(
+    database: Database, how: str, make_url: Callable[[str], str]
+) -> None:
+    run = leave(database, how)
+    before = rows(database)
+    done = show(database, run)
+    assert (total(done, "stale"), total(done, "retained"), totals(done)) == (LEFT, 0, (0, 0, 0))
+    assert rows(database) == before
+    assert total(show(database, run), "stale") == LEFT
+    with database.read() as connection:
+        assert listed(connection)[SLUG]["pr_file"] == {"foreign": 0, "stale": 2}
+    done = show(database, run, prune=True)
+    assert (total(done, "stale"), totals(done)) == (0, (0, 0, LEFT))
+    assert rows(database) == cold(make_url, database, run)
+    assert totals(show(database, run, prune=True)) == (0, 0, 0)
+
+
+def test_a_key_that_comes_back_is_stale_no_longer_and_gets_the_states_content(database: Database) -> None:
+    show(database, leave(database, "exact"))
+    execute(database, "UPDATE pull_requests SET title = 'edited while stale' WHERE number = 3")
+    run = note(database, with_changed(everything(), "pr_file", status="removed"), ALL_EXACT)
+    done = show(database, run)
+    assert (total(done, "stale"), total(done, "inserted")) == (0, 0)
+    assert done.kinds["pr_file"].updated == 6
+    assert [row["title"] for row in rows(database)["pull_requests"] if row["number"] == 3] == ["Change 3"]
+    assert totals(show(database, run, prune=True)) == (0, 0, 0)
+
+
+def test_stale_rows_that_somebody_deleted_are_not_counted(database: Database) -> None:
+    run = leave(database, "exact")
+    show(database, run)
+    execute(database, "DELETE FROM pr_files WHERE id IN (SELECT id FROM seedjournal_stale WHERE kind = 'pr_file')")
+    assert total(show(database, run), "stale") == LEFT - 2
+    assert totals(show(database, run, prune=True)) == (0, 0, LEFT - 2)
+
+
+def test_a_kind_counts_and_prunes_its_own_stale_rows_only(database: Database) -> None:
+    run = leave(database, "exact")
+    done = show(database, run, kinds=("pr_file",), prune=True)
+    assert (total(done, "deleted"), total(done, "stale")) == (2, 0)
+    done = show(database, run)
+    assert total(done, "stale") == LEFT - 2
+    done = show(database, run, kinds=("pull_request",), prune=True)
+    assert (total(done, "deleted"), total(done, "retained"), total(done, "stale")) == (0, 1, 1)
+    assert totals(show(database, run, prune=True)) == (0, 0, LEFT - 2)
+
+
+def test_another_slug_leaves_the_old_ones_rows_stale(database: Database, make_url: Callable[[str], str]) -> None:
+    show(database, note(database, everything(), name="birds"))
+    run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
+    done = show(database, run)
+    assert total(done, "stale") == len(everything())
+    assert totals(show(database, run, prune=True)) == (0, 0, len(everything()))
+    assert rows(database) == cold(make_url, database, run)
+
+
+def test_a_rebuild_finds_the_old_slugs_rows_too(database: Database, make_url: Callable[[str], str]) -> None:
+    show(database, note(database, everything(), name="birds"))
+    run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
+    assert totals(show(database, run, rebuild=True)) == (len(everything()), 0, len(everything()))
+    assert rows(database) == cold(make_url, database, run)
+
+
+@pytest.mark.parametrize("choice", [{"prune": True}, {"rebuild": True}])
+@pytest.mark.parametrize("other_first", [True, False])
+def test_an_old_slug_that_another_project_took_is_the_other_projects(
+    database: Database, choice: dict[str, bool], other_first: bool
+) -> None:
+    show(database, note(database, everything(), name="birds"))
+    run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
+    other = note(database, everything(), name="waders")
+    if other_first:
+        show(database, other)
+    assert totals(show(database, run, **choice)) == (len(everything()), 0, 0)
+    assert totals(show(database, other, **choice)) == (0, 0, 0)
+    assert len(rows(database)["teams"]) == 2
+
+
+# -- retained ------------------------------------------------------------------------------------------------------
+
+SMALL = [team(), member(), pull_request(1), file(1, "a"), pull_request(2), check_run(2)]
+
+
+def shrink(database: Database) -> Run:
+    """A run that has no pull request any more, after one that had two."""
+    show(database, note(database, SMALL, ALL_EXACT))
+    return note(database, [team(), member()], ALL_EXACT)
+
+
+@pytest.mark.parametrize("action", ["NO ACTION", "CASCADE", "SET NULL", "RESTRICT"])
+@pytest.mark.parametrize("choice", [{"prune": True}, {"rebuild": True}])
+def test_a_row_that_a_users_table_holds_is_retained(database: Database, action: str, choice: dict[str, bool]) -> None:
+    run = shrink(database)
+    execute(
+        database,
+        "CREATE TABLE bookmarks (id INTEGER PRIMARY KEY, "
+        f"pull_request BIGINT REFERENCES pull_requests (id) ON DELETE {action})",
+    )
+    execute(database, "INSERT INTO bookmarks SELECT 1, id FROM pull_requests WHERE number = 1")
+    execute(database, "INSERT INTO bookmarks VALUES (2, NULL)")
+    held = execute(database, "SELECT * FROM bookmarks")
+    done = show(database, run, **choice)
+    assert (total(done, "deleted"), total(done, "retained"), total(done, "stale")) == (3, 1, 1)
+    assert execute(database, "SELECT * FROM bookmarks") == held
+    assert [row["number"] for row in rows(database)["pull_requests"]] == [1]
+    execute(database, "DELETE FROM bookmarks")
+    done = show(database, run, **choice)
+    assert (total(done, "deleted"), total(done, "retained"), total(done, "stale")) == (1, 0, 0)
+
+
+def test_a_row_that_a_users_row_in_a_table_of_ours_holds_is_retained(database: Database) -> None:
+    run = shrink(database)
+    execute(
+        database,
+        "INSERT INTO pr_files (id, pull_request_id, filename, status, additions, deletions, changes, file_category) "
+        "SELECT 1, id, 'mine', '', 0, 0, 0, '' FROM pull_requests WHERE number = 1",
+    )
+    done = show(database, run, prune=True)
+    assert (total(done, "deleted"), total(done, "retained")) == (3, 1)
+    assert [row["filename"] for row in rows(database)["pr_files"]] == ["mine"]
+    execute(database, "DELETE FROM pr_files WHERE id = 1")
+    assert totals(show(database, run, prune=True)) == (0, 0, 1)
+
+
+def test_a_reference_to_a_natural_key_holds_as_well(database: Database) -> None:
+    show(database, note(database, everything("gulls"), slug="gulls", name="birds"))
+    execute(database, "CREATE TABLE notes (slug TEXT REFERENCES teams (slug))")
+    execute(database, "INSERT INTO notes VALUES ('gulls')")
+    run = note(database, everything(), name="birds", fresh=True)
+    done = show(database, run, prune=True)
+    assert total(done, "retained") == 1
+
+
+def test_a_reference_to_a_column_that_a_user_added_holds_as_well(database: Database) -> None:
+    run = shrink(database)
+    execute(database, "ALTER TABLE pull_requests ADD COLUMN tag TEXT")
+    execute(database, "CREATE UNIQUE INDEX one_tag ON pull_requests (tag)")
+    execute(database, "UPDATE pull_requests SET tag = 'mine' WHERE number = 2")
+    execute(database, "CREATE TABLE tags (tag TEXT REFERENCES pull_requests (tag) ON DELETE CASCADE)")
+    execute(database, "INSERT INTO tags VALUES ('mine')")
+    assert total(show(database, run, prune=True), "retained") == 1
+    assert execute(database, "SELECT tag FROM tags") == [("mine",)]
+
+
+def test_sqlite_reads_names_in_any_case(make_url: Callable[[str], str], open_url: Callable[[str], Database]) -> None:
+    database = open_url(make_url("sqlite"))
+    run = shrink(database)
+    execute(database, "CREATE TABLE bookmarks (pr INTEGER REFERENCES Pull_Requests (ID) ON DELETE CASCADE)")
+    execute(database, "CREATE TABLE others (pr INTEGER REFERENCES pull_requests ON DELETE CASCADE)")
+    execute(database, "INSERT INTO bookmarks SELECT id FROM pull_requests WHERE number = 1")
+    execute(database, "INSERT INTO others SELECT id FROM pull_requests WHERE number = 2")
+    assert total(show(database, run, prune=True), "retained") == 2
+    assert len(execute(database, "SELECT pr FROM bookmarks UNION ALL SELECT pr FROM others")) == 2
+
+
+@pytest.mark.parametrize(("schema", "theirs"), [(None, "desk"), ("seeds", "desk"), ("seeds", "public")])
+def test_a_users_table_in_another_schema_holds_a_row(
+    schema: str | None, theirs: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    url = make_url("postgresql")
+    journal = open_url(make_url("sqlite"))
+    plain = open_database(url, create=True)
+    for name in ("desk", "seeds"):
+        execute(plain, f"CREATE SCHEMA {name}")
+    target = open_database(url, create=True, schema=schema)
+    ensure(target, TARGET_HISTORY, create=True)
+    try:
+        show(journal, note(journal, SMALL, ALL_EXACT), target)
+        run = note(journal, [team(), member()], ALL_EXACT)
+        ours = f"{schema or 'public'}.pull_requests"
+        execute(plain, f"CREATE TABLE {theirs}.bookmarks (pr BIGINT REFERENCES {ours} (id) ON DELETE CASCADE)")
+        execute(plain, f"INSERT INTO {theirs}.bookmarks SELECT id FROM {ours} WHERE number = 1")
+        # Others that are named as ours, and what points to them, are no matter.
+        execute(plain, "CREATE TABLE desk.pull_requests (id BIGINT PRIMARY KEY)")
+        execute(plain, "CREATE TABLE desk.likes (pr BIGINT REFERENCES desk.pull_requests (id))")
+        execute(plain, f"INSERT INTO desk.pull_requests SELECT id FROM {ours}")
+        execute(plain, f"INSERT INTO desk.likes SELECT id FROM {ours}")
+        done = show(journal, run, target, prune=True)
+        assert (total(done, "deleted"), total(done, "retained")) == (3, 1)
+        assert len(execute(plain, f"SELECT pr FROM {theirs}.bookmarks")) == 1
+        execute(plain, f"DELETE FROM {theirs}.bookmarks")
+        assert totals(show(journal, run, target, prune=True)) == (0, 0, 1)
+    finally:
+        plain.engine.dispose()
+        target.engine.dispose()

@@ -1,0 +1,108 @@
+"""Journal and target apart, of the same make and of different ones, and targets that another journal filled."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from journal import JOURNAL_HISTORY, Database, Policy, ensure, open_database
+from projectors import TARGET_HISTORY, check
+from tests.projectors.invented import (
+    ALL_EXACT,
+    cold,
+    everything,
+    execute,
+    note,
+    rows,
+    show,
+    team,
+    total,
+    totals,
+    with_changed,
+)
+
+PAIRS = [(one, two) for one in ("sqlite", "postgresql") for two in ("sqlite", "postgresql")]
+
+
+@pytest.mark.parametrize(("make", "target_make"), PAIRS)
+def test_journal_and_target_of_any_makes(
+    make: str, target_make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    journal = open_url(make_url(make))
+    target = open_database(make_url(target_make), create=True)
+    ensure(target, TARGET_HISTORY, create=True)
+    try:
+        show(journal, note(journal, everything()), target)
+        run = note(journal, with_changed(everything(numbers=(1, 4)), "jira_issue", status="To Do"), ALL_EXACT)
+        done = show(journal, run, target, prune=True)
+        assert totals(done) == (10, 1, 20)
+        assert rows(target) == cold(make_url, journal, run, make)
+        with journal.read() as source, target.read() as connection:
+            assert list(check(source, connection)) == []
+    finally:
+        target.engine.dispose()
+
+
+@pytest.mark.parametrize("make", ["sqlite", "postgresql"])
+def test_another_journals_position_means_a_full_comparison(
+    make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    target, other = open_url(make_url(make)), open_url(make_url(make))
+    first = note(target, everything())
+    assert not show(target, first).other_journal
+    run = note(other, with_changed(everything(numbers=(1, 2, 4)), "pr_file", status="removed"))
+    done = show(other, run, target)
+    assert done.other_journal
+    assert totals(done) == (10, 4, 0)
+    assert total(done, "stale") == 10
+    with target.read() as connection, other.read() as source:
+        assert list(check(source, connection)) == []
+        assert list(check(connection, connection)) == []
+    done = show(other, run, target, prune=True)
+    assert not done.other_journal
+    assert totals(done) == (0, 0, 10)
+    assert rows(target) == cold(make_url, other, run)
+
+
+def test_only_the_chosen_kinds_positions_matter(
+    make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    target, other = open_url(make_url("sqlite")), open_url(make_url("sqlite"))
+    show(target, note(target, everything()))
+    run = note(other, everything())
+    assert show(other, run, target, kinds=("team", "team_member")).other_journal
+    assert not show(other, run, target, kinds=("team",)).other_journal
+    assert show(other, run, target).other_journal
+
+
+def test_a_lost_position_means_a_full_comparison(database: Database) -> None:
+    run = note(database, everything(), {"pr_file": Policy.EXACT})
+    show(database, run)
+    execute(database, "DELETE FROM seedjournal_positions")
+    assert totals(show(database, run)) == (0, 0, 0)
+    execute(database, "DELETE FROM seedjournal_positions")
+    done = show(database, note(database, [team()], fresh=True))
+    assert (total(done, "stale"), done.other_journal) == (len(everything()) - 1, False)
+
+
+def test_a_file_of_a_users_own_in_rollback_mode(tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    connection = sqlite3.connect(path)
+    connection.executescript("CREATE TABLE own (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO own VALUES (1, 'mine')")
+    connection.close()
+    database = open_database(f"sqlite:///{path}", create=True)
+    ensure(database, JOURNAL_HISTORY, create=True)
+    ensure(database, TARGET_HISTORY, create=True)
+    try:
+        show(database, note(database, everything()))
+        done = show(database, note(database, everything(numbers=(1, 2)), ALL_EXACT), prune=True)
+        assert totals(done) == (0, 0, 10)
+        assert execute(database, "PRAGMA journal_mode") == [("delete",)]
+        assert execute(database, "SELECT * FROM own") == [(1, "mine")]
+        with database.read() as reading:
+            assert list(check(reading, reading)) == []
+    finally:
+        database.engine.dispose()

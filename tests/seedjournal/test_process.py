@@ -1,0 +1,229 @@
+"""The program as a process: signals, pipes, terminals and start-up."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.seedjournal.commands import FORTY, PROGRAM, TWENTY, Done, entry, rows_of, spawn, write_cache
+
+Run = Callable[..., Done]
+
+BIG = ("record", "--project", "demo", "--new", "--source", "demo", "--set", "prs=4000")
+HEAVY = (
+    "faker",
+    "sqlalchemy",
+    "alembic",
+    "rich",
+    "msgspec",
+    "orjson",
+    "psycopg",
+    "journal",
+    "simulators",
+    "projectors",
+)
+
+
+def imported(folder: Path, *arguments: str) -> set[str]:
+    """The top-level modules that a command has loaded when it ends."""
+    code = (
+        "import sys, atexit, json\n"
+        "atexit.register(lambda: print(json.dumps(sorted({n.partition('.')[0] for n in sys.modules})), file=sys.stderr))\n"
+        "from seedjournal.cli import main\n"
+        f"main({list(arguments)!r})"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("record", "--help"), ("--version",)])
+def test_help_loads_nothing_heavy(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    assert not imported(tmp_path, *arguments) & set(HEAVY)
+
+
+def test_log_loads_no_faker(tmp_path: Path, run: Run) -> None:
+    run("migrate")
+    assert "faker" not in imported(tmp_path, "log")
+
+
+def begin(folder: Path, url: str, *arguments: str) -> subprocess.Popen[str]:
+    """A command that is under way."""
+    return subprocess.Popen(
+        [*PROGRAM, *arguments, "--journal", url],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("moment", ["reading", "appending"])
+def test_an_interrupted_recording_leaves_nothing_half_done(
+    moment: str, make_url: Callable[[str], str], tmp_path: Path, run: Run, url: str
+) -> None:
+    run("migrate", "--journal", url)
+    process = begin(tmp_path, url, *BIG)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+        if moment == "appending" and not rows_of(url, "journal_nodes")["journal_nodes"]:
+            continue
+        if moment == "reading" and time.monotonic() < deadline - 59:
+            continue
+        os.kill(process.pid, signal.SIGINT)
+        break
+    out, err = process.communicate(timeout=60)
+    if process.returncode == 0:
+        pytest.skip("the machine was quicker than the signal")
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1:] == ["error: interrupted; nothing is half done"]
+    assert "Traceback" not in err
+    place = ("--journal", url)
+    assert run("log", "--json", *place).json["runs"] == []
+    run("verify", *place)
+    again = run(*BIG, *place, "--json").first
+    undisturbed = run(*BIG, "--journal", make_url("sqlite"), "--json").first
+    assert (again["root"], again["state"]) == (undisturbed["root"], undisturbed["state"])
+    run("verify", *place)
+
+
+def pipeline(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """A shell's pipeline in which `seedjournal` is the program; its exit status is the program's."""
+    program = " ".join(PROGRAM)
+    script = f'seedjournal() {{ {program} "$@"; }}; set -o pipefail; {line}'
+    return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "seedjournal diff | head -1",
+        "seedjournal diff --json | head -c 10",
+        "seedjournal log | true",
+        "seedjournal --help | true",
+    ],
+)
+def test_a_pipe_that_is_closed_early_is_no_failure(line: str, run: Run, tmp_path: Path) -> None:
+    run(*TWENTY)
+    run(*FORTY, "--set", "prs=200")
+    done = pipeline(tmp_path, line)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_work_is_done_though_nobody_reads_about_it(run: Run, tmp_path: Path) -> None:
+    run(*TWENTY)
+    done = pipeline(tmp_path, "seedjournal project 2>&1 | true")
+    assert (done.returncode, done.stderr) == (0, "")
+    url = f"sqlite:///{tmp_path}/seedjournal.db"
+    assert len(rows_of(url, "pull_requests")["pull_requests"]) == 20
+
+
+def test_closed_and_full_outputs(run: Run, tmp_path: Path) -> None:
+    run(*TWENTY)
+    assert pipeline(tmp_path, "seedjournal verify 2>&-").returncode == 0
+    assert pipeline(tmp_path, "seedjournal diff demo@latest >&-").returncode == 0
+    if Path("/dev/full").exists():
+        done = pipeline(tmp_path, "seedjournal log > /dev/full")
+        assert (done.returncode, done.stderr.count("\n")) == (3, 2)
+
+
+def on_terminal(folder: Path, *arguments: str, columns: int = 80, keys: str = "") -> tuple[int, str]:
+    """Run a command on a terminal of its own, typing `keys`; its exit status and what the screen got."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.environ.pop("COLUMNS", None)
+        import fcntl
+        import struct
+        import termios
+
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        os.execv(sys.executable, [*PROGRAM, *arguments])
+    if keys:
+        os.write(terminal, keys.encode())
+    seen = b""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode().replace("\r\n", "\n")
+
+
+def plain(screen: str) -> list[str]:
+    """What stays on the screen, without the moving bar."""
+    return [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", line) for line in screen.splitlines() if "\x1b[" not in line]
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_eighty_columns_are_enough(run: Run, tmp_path: Path) -> None:
+    run(*TWENTY)
+    run("project")
+    run(*FORTY)
+    run(*FORTY, "--fresh", "--set", "prs=30")
+    for arguments in (("log",), ("registry",), ("project", "--dry-run"), ("show", "2"), ("diff", "1", "2", "--stat")):
+        status, screen = on_terminal(tmp_path, *arguments)
+        assert status == 0
+        for line in plain(screen):
+            assert len(line) <= 80, (arguments, line)
+    narrow = on_terminal(tmp_path, "log", columns=30)[1]
+    assert run("log", "--json").json["runs"][0]["root"][:8] in narrow  # nothing is cut off
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_terminal_shows_two_hundred_changes_and_says_so(run: Run, tmp_path: Path) -> None:
+    run(*TWENTY)
+    run(*FORTY, "--set", "prs=120")
+    screen = on_terminal(tmp_path, "diff")[1]
+    assert len(re.findall(r"^[+~-] ", screen, re.MULTILINE)) == 200
+    assert "more changes left out; --limit N shows more" in screen
+    assert "left out" not in on_terminal(tmp_path, "diff", "--limit", "100000")[1]
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_terminal_is_asked_before_rows_go(run: Run, tmp_path: Path) -> None:
+    run(*TWENTY)
+    run("project")
+    status, screen = on_terminal(tmp_path, "project", "--rebuild", keys="n\n")
+    assert status == 130
+    assert "Rebuild rows and prune in sqlite:///seedjournal.db? [y/N]" in screen
+    assert screen.index("target: ") < screen.index("Rebuild")
+    status, screen = on_terminal(tmp_path, "project", "--prune", keys="y\n")
+    assert status == 0
+    assert "nothing changed" in screen
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_titles_cannot_write_on_the_terminal(run: Run, tmp_path: Path) -> None:
+    write_cache(tmp_path / "cache", entry(1), entry(2, title="\x1b[2J\x1b]0;x\x07 \u202eevil " + "x" * 300))
+    run("record", "--project", "rocket", "--new", "--source", "cache:cache")
+    status, screen = on_terminal(tmp_path, "show", "pull_request", "rocket", "acme/rocket", "2")
+    assert status == 0
+    assert "\x1b" not in screen
+    assert "\u202e" not in screen
+    assert r"\x1b[2J\x1b]0;x\x07 \u202eevil " in screen
+    assert "characters)" in screen
+
+
+def test_the_program_is_a_module_and_a_command(tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("seedjournal")
+    as_command = subprocess.run(
+        [command, "registry", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert spawn("registry", "--json", folder=tmp_path).out == as_command.stdout

@@ -1,0 +1,193 @@
+"""Where settings come from, and what is said when they are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.seedjournal.commands import DEMO, SMALL, TWENTY, Done, entry, write_cache
+
+Run = Callable[..., Done]
+
+FILE = Path("seedjournal.toml")
+
+
+def settings_of(run: Run, which: str = "1") -> dict[str, object]:
+    found: dict[str, object] = run("show", which, "--json").json["inputs"]["settings"]
+    return found
+
+
+def test_option_over_environment_over_file_over_default(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(*arguments: str) -> set[str]:
+        before = {file.name for file in Path().glob("*.db")}
+        run("migrate", *arguments)
+        return {file.name for file in Path().glob("*.db")} - before
+
+    assert made() == {"seedjournal.db"}
+    FILE.write_text('journal = "sqlite:///file.db"\ntarget = "sqlite:///file-target.db"\n')
+    assert made() == {"file.db", "file-target.db"}
+    monkeypatch.setenv("SEEDJOURNAL_JOURNAL", "sqlite:///environment.db")
+    monkeypatch.setenv("SEEDJOURNAL_TARGET", "sqlite:///environment-target.db")
+    assert made() == {"environment.db", "environment-target.db"}
+    assert made("--journal", "sqlite:///option.db", "--target", "sqlite:///option-target.db") == {
+        "option.db",
+        "option-target.db",
+    }
+    monkeypatch.setenv("SEEDJOURNAL_JOURNAL", "")
+    monkeypatch.setenv("SEEDJOURNAL_TARGET", "")
+    assert made() == set()
+    assert "file.db" in run("migrate").out
+    assert "empty" in run("log", "--journal", "", status=2).err
+
+
+def test_the_target_is_the_journals_database_by_default(at: str, run: Run) -> None:
+    run(*TWENTY)
+    run("project")
+    assert len({one["database"] for one in run("migrate", "--json").json["migrated"]}) == 1
+
+
+def test_project_settings_option_over_file_over_registry_over_default(at: str, run: Run) -> None:
+    demo = ("record", "--project", "polar", "--source", "demo", "--set", "prs=2", "--set", "days=10")
+    run(*demo)
+    assert settings_of(run)["survey_response_rate"] == "0.6"
+    assert settings_of(run)["ai_base_adoption_rate"] == "0.45"
+    FILE.write_text("[projects.polar]\nsurvey_response_rate = 0.7\nai_base_adoption_rate = 0.8\n")
+    run(*demo, "--set", "ai_base_adoption_rate=0.9")
+    found = settings_of(run, "2")
+    assert (found["survey_response_rate"], found["ai_base_adoption_rate"]) == ("0.7", "0.9")
+    assert (found["team_name"], found["days_back"]) == ("Polar.sh", 180)
+
+
+def test_variables_in_addresses(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    FILE.write_text('journal = "sqlite:///${SEEDS_NAME}.db"\n')
+    done = run("log", "--json", status=2)
+    assert "SEEDS_NAME, which is not set" in done.error["message"]
+    monkeypatch.setenv("SEEDS_NAME", "named")
+    run("migrate")
+    assert Path("named.db").exists()
+    assert "SEEDS_OTHER" in run("log", "--journal", "sqlite:///${SEEDS_OTHER}.db", status=2).err
+
+
+@pytest.mark.parametrize(
+    ("content", "nearest"),
+    [
+        ('jurnal = "sqlite:///x.db"', "the nearest is journal"),
+        ("[project.mine]\nprs = 3", "the nearest is projects"),
+        ("[projects.mine]\nsurvey_respons_rate = 0.5", "the nearest is projects.mine.survey_response_rate"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(content: str, nearest: str, run: Run) -> None:
+    FILE.write_text(content)
+    done = run("log", "--json", status=2)
+    assert done.error["message"].startswith("seedjournal.toml: unknown key ")
+    assert done.error["hint"] == nearest
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["journal = ", "journal = 3", 'projects = "mine"', "[projects]\nmine = 3", "journal = '\udcff'"],
+)
+def test_a_file_that_cannot_be_right(content: str, run: Run) -> None:
+    FILE.write_bytes(content.encode(errors="surrogateescape"))
+    assert run("log", "--json", status=3).error["message"].startswith("seedjournal.toml")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["survey_response_rate=1.5", "prs=-1", "team_slug=Not A Slug", "quality_rates={1=0.5}", "repos=nobody"],
+)
+def test_a_setting_out_of_its_range(setting: str, at: str, run: Run) -> None:
+    done = run(*DEMO, "--set", setting, "--json", status=3)
+    assert done.error["kind"] == "input"
+
+
+def test_wrong_words_for_settings_and_policies(at: str, run: Run) -> None:
+    assert "survey_response_rate" in run(*DEMO, "--set", "survey_rate=0.5", status=2).err
+    assert "is not KEY=VALUE" in run(*DEMO, "--set", "prs", status=2).err
+    assert "once, upsert and exact" in run(*DEMO, "--policy", "team=never", status=2).err
+    assert "unknown kind" in run(*DEMO, "--policy", "teem=once", status=2).err
+    assert "cannot be exact" in run(*DEMO, "--policy", "pull_request=exact", status=2).err
+    assert "exact" in run(*DEMO, "--policy", "jira_issue=exact", "--since", "2025-01-01", status=2).err
+    assert "is not a date" in run(*DEMO, "--as-of", "yesterday", status=2).err
+
+
+def test_an_unknown_project_names_the_nearest_and_leaves_nothing(run: Run) -> None:
+    FILE.write_text("[projects.rocket]\n")
+    done = run("record", "--project", "rockets", "--source", "demo", "--json", status=2)
+    assert done.error["message"] == "unknown project 'rockets'"
+    assert "rocket" in done.error["hint"]
+    assert "polar" in run("record", "--project", "pola", "--source", "demo", status=2).err
+    assert "the nearest: " in run("record", "--project", "%", "--source", "demo", status=2).err
+    assert not list(Path().glob("*.db"))
+    run("record", "--project", "rocket", *SMALL)
+    run("record", "--project", "polar", "--new", *SMALL)
+
+
+def test_a_project_that_the_journal_knows_is_not_new(at: str, run: Run) -> None:
+    run(*TWENTY)
+    run("record", "--project", "demo", *SMALL)
+    done = run("record", "--project", "deno", "--project", "dmeo", *SMALL, status=2)
+    assert "unknown project 'dmeo'" in done.err
+    assert "demo" in done.err
+
+
+def test_a_cache_folder_of_the_settings_gives_the_projects_repositories(at: str, run: Run, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    for place, repo in enumerate(("acme/rocket", "acme/anvil", "other/thing"), 1):
+        write_cache(cache, entry(place), repo=repo)
+    FILE.write_text('[projects.mine]\nrepos = ["acme/rocket", "acme/anvil"]\nsource = "cache:cache"\n')
+    done = run("record", "--project", "mine", "--json").first
+    assert done["kinds"]["pull_request"]["total"] == 2
+    named = run("record", "--project", "mine", "--source", "cache:cache", "--json").first
+    assert named["kinds"]["pull_request"]["total"] == 3
+    FILE.write_text('[projects.mine]\nrepos = ["acme/rocket", "acme/absent"]\nsource = "cache:cache"\n')
+    assert "acme/absent" in run("record", "--project", "mine", status=3).err
+
+
+def test_all_is_every_project_of_the_file_and_one_failure_stops_no_other(at: str, run: Run) -> None:
+    small = 'source = "demo"\nprs = 3\ndays = 10\nmembers = 3\n'
+    FILE.write_text(
+        f'[projects.one]\n{small}[projects.two]\nsource = "cache:absent.json"\n[projects.three]\n{small}'
+        f'[projects.four]\n{small}team_slug = "one"\n'
+    )
+    done = run("record", "--all", "--json", status=3)
+    assert [one["project"] for one in done.json["runs"]] == ["one", "three"]
+    assert [(one["project"], one["error"]["kind"]) for one in done.json["errors"]] == [
+        ("two", "unavailable"),
+        ("four", "usage"),
+    ]
+    assert done.err.count("error: ") == 2
+    text = run("record", "--all", status=3)
+    assert "two: not recorded" in text.out
+    assert "absent.json" in text.err
+    assert [one["project"] for one in run("log", "--json").json["runs"]] == ["one", "three"] * 2
+    run("project")
+    run("verify")
+
+
+def test_a_bug_in_one_project_stops_no_other(at: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from simulators.sources.demo import DemoSource
+
+    digest = DemoSource.digest
+
+    def broken(self: DemoSource) -> str:
+        if self.repositories[0].startswith("one"):
+            raise KeyError("a bug")
+        return digest(self)
+
+    monkeypatch.setattr(DemoSource, "digest", broken)
+    projects = ("--project", "one", "--project", "two", "--new", *SMALL)
+    done = run("record", *projects, "--json", status=4)
+    assert [one["project"] for one in done.json["runs"]] == ["two"]
+    assert [one["error"]["kind"] for one in done.json["errors"]] == ["bug"]
+    assert "Traceback" not in done.err
+    assert "Traceback" in run("record", *projects, "--debug", status=4).err
+
+
+def test_all_without_a_file_is_the_registry(at: str, run: Run) -> None:
+    demo = ("--source", "demo", "--set", "prs=0", "--set", "members=1", "--set", "days=1")
+    assert len(run("record", "--all", *demo, "--json").json["runs"]) == 25
+    assert "exclude each other" in run("record", "--all", "--project", "polar", status=2).err
+    assert "nothing to record" in run("record", status=2).err

@@ -1,0 +1,220 @@
+"""The main job, from an empty folder on, on either make of database and across both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from journal import ENGINEERING
+from tests.seedjournal.commands import DEMO, FORTY, TWENTY, Done, execute, rows_of
+
+Run = Callable[..., Done]
+
+TABLES = (
+    "teams",
+    "team_members",
+    "pull_requests",
+    "pr_reviews",
+    "commits",
+    "pr_files",
+    "pr_check_runs",
+    "weekly_metrics",
+    "jira_issues",
+    "pr_surveys",
+    "pr_survey_reviews",
+    "ai_usage_daily",
+)
+
+
+def summed(document: dict[str, Any], project: str = "demo") -> dict[str, int]:
+    kinds = document["projects"][project]["kinds"].values()
+    return {name: sum(kind[name] for kind in kinds) for name in next(iter(kinds))}
+
+
+def test_the_second_run_is_boring(at: str, run: Run) -> None:
+    first = run(*TWENTY, "--json").first
+    assert first["appended"] == first["counts"]["total"] == first["counts"]["added"]
+    assert first["reused"] is False
+    assert summed(run("project", "--json").json)["inserted"] == first["counts"]["total"]
+    before = rows_of(at, *TABLES, "journal_events", "journal_nodes")
+
+    for option, reused in (((), True), (("--no-reuse",), False)):
+        again = run(*TWENTY, *option, "--json").first
+        assert (again["root"], again["state"]) == (first["root"], first["state"])
+        assert (again["appended"], again["reused"]) == (0, reused)
+        assert {name: n for name, n in again["counts"].items() if n} == {
+            "total": first["counts"]["total"],
+            "unchanged": first["counts"]["total"],
+        }
+        counts = summed(run("project", "--json").json)
+        assert (counts["inserted"], counts["updated"], counts["deleted"]) == (0, 0, 0)
+
+    assert rows_of(at, *before) == before
+    difference = run("diff", "--json").json
+    assert difference["equal"] is True
+    assert difference["changes"] == []
+    run("diff", "--exit-code")
+    assert run("verify", "--json").json["ok"] is True
+
+
+def test_twenty_more_pull_requests_move_nothing_old(at: str, run: Run) -> None:
+    run(*TWENTY)
+    run("project")
+    more = run(*FORTY, "--json").first
+    assert more["kinds"]["pull_request"]["added"] == 20
+    simulated = {"jira_issue", "pr_survey", "pr_survey_review", "ai_usage_daily"}
+    for kind, counts in more["kinds"].items():
+        if kind != "weekly_metrics":
+            assert counts["removed"] == 0
+        if kind in simulated:
+            assert counts["changed"] == 0
+    assert more["inputs_changed"]["settings.prs"] == {"old": 20, "new": 40}
+    rows = rows_of(at, "pull_requests")["pull_requests"]
+    counts = summed(run("project", "--json").json)
+    assert counts["inserted"] == more["counts"]["added"]
+    now = rows_of(at, "pull_requests")["pull_requests"]
+    assert [row for row in now if row in rows] == rows
+    run("verify")
+
+
+def test_run_back_and_forth_gives_equal_rows(at: str, run: Run) -> None:
+    run(*TWENTY)
+    run(*FORTY)
+    run("project", "--run", "1")
+    one = rows_of(at, *TABLES)
+    run("project")
+    two = rows_of(at, *TABLES)
+    back = summed(run("project", "--run", "demo@-1", "--json").json)
+    assert back["stale"] == sum(map(len, two.values())) - sum(map(len, one.values()))
+    pruned = summed(run("project", "--run", "1", "--prune", "--yes", "--json").json)
+    assert (pruned["deleted"], pruned["stale"]) == (back["stale"], 0)
+    assert rows_of(at, *TABLES) == one
+    run("project", "--run", "demo@latest")
+    assert rows_of(at, *TABLES) == two
+    run("verify")
+
+
+@pytest.mark.parametrize("makes", [("sqlite", "postgresql"), ("postgresql", "sqlite"), ("postgresql", "postgresql")])
+def test_journal_and_target_may_be_apart(makes: tuple[str, str], make_url: Callable[[str], str], run: Run) -> None:
+    places = ("--journal", make_url(makes[0]), "--target", make_url(makes[1]))
+    run(*TWENTY, *places)
+    assert "no rows: none were projected yet" in run("verify", *places).out
+    run("project", *places)
+    counts = summed(run("project", "--json", *places).json)
+    assert (counts["inserted"], counts["updated"], counts["deleted"]) == (0, 0, 0)
+    run("verify", *places)
+    assert not set(TABLES) & set(rows_of(places[1]))
+    execute(places[3], "DELETE FROM ai_usage_daily WHERE id IN (SELECT min(id) FROM ai_usage_daily)")
+    execute(places[3], "UPDATE teams SET name = 'edited'")
+    found = run("verify", "--json", *places, status=1).json
+    assert [(one["where"], one["problem"]) for one in found["findings"]] == [
+        ("teams", "its row differs in name"),
+        ("ai_usage_daily", "its row is missing"),
+    ]
+    rebuilt = summed(run("project", "--rebuild", "--yes", "--json", *places).json)
+    assert (rebuilt["inserted"], rebuilt["updated"]) == (1, 1)
+    run("verify", *places)
+
+
+def test_both_makes_hold_the_same(make_url: Callable[[str], str], run: Run) -> None:
+    found = []
+    for make in ("sqlite", "postgresql"):
+        place = ("--journal", make_url(make))
+        run(*TWENTY, *place)
+        run("project", *place)
+        runs = run("log", "--json", *place).json["runs"]
+        ids = {table: [row[0] for row in rows] for table, rows in rows_of(place[1], *TABLES).items()}
+        found.append(([(one["root"], one["state"]) for one in runs], ids))
+    assert found[0] == found[1]
+
+
+def test_what_once_keeps_is_said_and_policy_takes_it(at: str, run: Run) -> None:
+    run(*TWENTY)
+    kept = run(*FORTY, "--json").first["kinds"]["weekly_metrics"]["kept"]
+    assert kept > 0
+    said = " ".join(run("project").out.split())
+    assert f"{kept} weekly_metrics kept: " in said
+    assert "`--policy weekly_metrics=upsert` when recording takes the new content" in said
+    taken = run(*FORTY, "--policy", "weekly_metrics=upsert", "--json").first
+    assert taken["counts"]["kept"] == 0
+    assert run("project", "--json").json["projects"]["demo"]["kinds"]["weekly_metrics"]["updated"] == kept
+    run("verify")
+
+
+def test_fresh_starts_the_state_anew(at: str, run: Run) -> None:
+    run(*FORTY)
+    plain = run(*TWENTY, "--json").first
+    assert plain["state"] != plain["root"]
+    fresh = run(*TWENTY, "--fresh", "--json").first
+    assert fresh["state"] == fresh["root"] == plain["root"]
+
+
+def test_kind_moves_only_its_rows(at: str, run: Run) -> None:
+    run(*TWENTY)
+    assert "team" in run("project", "--kind", "jira_issue", status=2).err
+    done = run("project", "--kind", "team", "--kind", "team_member", "--json").json["projects"]["demo"]["kinds"]
+    assert set(done) == {"team", "team_member"}
+    assert rows_of(at, "pull_requests")["pull_requests"] == []
+    run("verify")
+    assert "unknown kind 'teem'" in run("project", "--kind", "teem", status=2).err
+
+
+def test_a_dry_run_does_nothing(at: str, run: Run) -> None:
+    total = run(*TWENTY, "--json").first["counts"]["total"]
+    before = rows_of(at)
+    dry = run("project", "--dry-run", "--json").json
+    assert dry["dry_run"] is True
+    assert summed(dry)["inserted"] == total
+    assert rows_of(at) == before
+    run("project")
+    before = rows_of(at)
+    run(*FORTY)
+    assert summed(run("project", "--dry-run", "--json").json)["inserted"] > 0
+    assert "(dry run: nothing was done)" in run("project", "--dry-run", "--rebuild").out
+    assert rows_of(at, *TABLES) == {name: before[name] for name in TABLES}
+
+
+def test_prune_and_rebuild_need_yes_where_nobody_can_be_asked(at: str, run: Run) -> None:
+    run(*TWENTY)
+    for option, deed in (("--prune", "prune stale rows"), ("--rebuild", "rebuild rows and prune")):
+        done = run("project", option, "--json", status=2)
+        assert done.error["message"] == f"--yes is needed to {deed} without a terminal"
+        run("project", option, "--yes")
+
+
+def test_a_schema_holds_the_rows(make_url: Callable[[str], str], run: Run) -> None:
+    place = ("--journal", make_url("postgresql"))
+    execute(place[1], "CREATE SCHEMA seeds")
+    run(*TWENTY, *place)
+    assert "(schema seeds)" in run("project", "--schema", "seeds", *place).out.splitlines()[0]
+    assert "teams" not in rows_of(place[1])
+    assert len(rows_of(place[1], "seeds.teams")["seeds.teams"]) == 1
+    run("verify", "--schema", "seeds", *place)
+    execute(place[1], "DELETE FROM seeds.ai_usage_daily")
+    run("verify", "--schema", "seeds", *place, status=1)
+    done = run("project", "--schema", "nowhere", *place, status=3)
+    assert "no schema has been selected" in done.err
+
+
+def test_every_kind_has_rows(at: str, run: Run) -> None:
+    run(*TWENTY)
+    run("project")
+    assert {name for name, rows in rows_of(at, *TABLES).items() if not rows} == set()
+    assert len(TABLES) == len(ENGINEERING.kinds)
+
+
+def test_several_projects_are_told_apart(at: str, run: Run) -> None:
+    run(*TWENTY, "--project", "other")
+    document = run("project", "--json").json
+    assert set(document["projects"]) == {"demo", "other"}
+    assert "several projects" in run("diff", status=2).err
+    assert "has one run" in run("diff", "--project", "demo", status=2).err
+    run(*DEMO, "--set", "prs=21")
+    assert run("diff", "--project", "demo", "--json").json["project"] == "demo"
+    assert "--project out" in run("diff", "3", "--project", "other", status=2).err
+    assert "compare two runs of one project" in run("diff", "1", "2", status=2).err
+    assert [one["project"] for one in run("log", "--project", "other", "--json").json["runs"]] == ["other"]
+    only = run("project", "--project", "other", "--json").json
+    assert set(only["projects"]) == {"other"}

@@ -1,0 +1,81 @@
+"""The built wheel works where there is no checkout: its migrations are found, and it writes into nobody's package."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel; built without isolation where the build backend is installed."""
+    folder = tmp_path_factory.mktemp("wheel")
+    alone = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    subprocess.run([*pip, *alone, "--wheel-dir", str(folder), str(ROOT)], check=True, capture_output=True, text=True)
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+@pytest.fixture(scope="module")
+def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel's content, as an installation would lay it down."""
+    folder = tmp_path_factory.mktemp("site")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_it_holds_the_four_rooms_and_nothing_of_alembic(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    tops = {name.partition("/")[0] for name in names}
+    rooms = {"journal", "projectors", "simulators", "seedjournal"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == rooms
+    for history in ("journal", "target"):
+        assert f"seedjournal/migrations/{history}/env.py" in names
+        assert any(name.startswith(f"seedjournal/migrations/{history}/versions/") for name in names)
+    assert rooms == {name.partition("/")[0] for name in names if name.endswith("/py.typed")}
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_it_does_the_main_job_on_either_make(site: Path, tmp_path: Path, make_url: Callable[[str], str]) -> None:
+    """The dependencies come from this environment; the checkout's own place is taken off the path."""
+    code = (
+        "import sys\n"
+        f"sys.path[:] = [{str(site)!r}, *(place for place in sys.path if place not in ({str(ROOT)!r}, ''))]\n"
+        "sys.meta_path[:] = [one for one in sys.meta_path if 'editable' not in repr(one).lower()]\n"
+        "import journal, seedjournal\n"
+        f"assert journal.__file__.startswith({str(site)!r}), journal.__file__\n"
+        "from seedjournal.cli import main\n"
+        "main()"
+    )
+
+    def run(*arguments: str) -> dict[str, object]:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code, *arguments, "--json"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        document: dict[str, object] = json.loads(done.stdout)
+        return document
+
+    for make in ("sqlite", "postgresql"):
+        place = ("--journal", make_url(make))
+        run("record", "--project", "demo", "--new", "--source", "demo", "--set", "prs=10", *place)
+        run("project", *place)
+        assert run("verify", *place)["ok"] is True

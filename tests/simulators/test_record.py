@@ -1,0 +1,301 @@
+"""Recording: from facts to a sealed run, on both databases."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from journal import ENGINEERING, BadInput, Database, Misuse, Policy, newest, read_manifest
+from simulators import Order, Recorded, Skipped, record
+from simulators.facts import PullRequest
+from simulators.record import _code_digest, _inputs
+from simulators.sources.cache import CacheSource
+from tests.simulators.acme import Facts, acme, at, commit, events_of, pull_request, story, who
+
+TABLES = ("journal_events", "journal_nodes", "journal_runs")
+
+
+def rows(database: Database) -> dict[str, int]:
+    with database.read() as connection:
+        return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in TABLES}
+
+
+def order(source: Any = None, **others: Any) -> Order:
+    return Order(**{"project": acme(), "source": source or story(), **others})
+
+
+def total(recorded: Recorded) -> int:
+    return recorded.sealed.run.totals["total"]
+
+
+def test_a_second_record_appends_nothing(database: Database) -> None:
+    first = record(database, order())
+    assert (first.sealed.appended, first.sealed.reused, first.sealed.previous) == (37, False, None)
+    assert total(first) == 37
+    before = rows(database)
+    for reuse in (True, False):
+        again = record(database, order(reuse=reuse))
+        assert (again.sealed.appended, again.sealed.reused) == (0, reuse)
+        assert (again.sealed.run.root, again.sealed.run.state) == (first.sealed.run.root, first.sealed.run.state)
+        assert again.sealed.run.fingerprint == first.sealed.run.fingerprint
+        assert again.sealed.run.inputs == first.sealed.run.inputs
+        assert again.sealed.run.totals["unchanged"] == 37
+    assert rows(database) == before | {"journal_runs": 3}
+
+
+def test_both_databases_and_any_history_give_the_same_root(
+    make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    sqlite, postgresql = open_url(make_url("sqlite")), open_url(make_url("postgresql"))
+    record(postgresql, order(Facts(pull_request(77)), seed=9))
+    runs = [record(database, order()).sealed.run for database in (sqlite, postgresql)]
+    assert runs[0].root == runs[1].root
+    assert runs[0].fingerprint == runs[1].fingerprint
+
+
+def test_reuse_finds_an_older_run(database: Database) -> None:
+    first = record(database, order())
+    record(database, order(seed=7))
+    again = record(database, order())
+    assert again.sealed.reused
+    assert again.sealed.run.root == first.sealed.run.root
+    assert again.sealed.previous is not None
+    assert again.sealed.previous.root != first.sealed.run.root
+    long = record(database, order(reuse=False))
+    assert (long.sealed.run.root, long.sealed.run.state) == (again.sealed.run.root, again.sealed.run.state)
+
+
+def test_the_day_of_the_newest_activity_is_recorded(database: Database) -> None:
+    run = record(database, order()).sealed.run
+    assert run.inputs["as_of"] == "2024-03-15"
+    assert record(database, order()).sealed.run.inputs["as_of"] == "2024-03-15"  # reused
+    assert record(database, order(as_of=date(2024, 6, 1))).sealed.run.inputs["as_of"] == "2024-06-01"
+    assert record(database, order(Facts())).sealed.run.inputs["as_of"] == "2024-01-01"
+
+
+def test_the_run_says_what_it_was_made_from(database: Database) -> None:
+    run = record(database, order(seed=5, since=date(2024, 3, 1), policies={"commit": Policy.UPSERT})).sealed.run
+    assert {
+        name: run.inputs[name] for name in ("source", "seed", "since", "until", "skip_invalid", "fresh", "window")
+    } == {
+        "source": "memory",
+        "seed": 5,
+        "since": "2024-03-01",
+        "until": None,
+        "skip_invalid": False,
+        "fresh": False,
+        "window": True,
+    }
+    assert run.inputs["repositories"] == ["acme/Site", "acme/shop", "acme/tools"]
+    assert run.inputs["policies"]["commit"] == "upsert"
+    assert run.inputs["settings"]["days_back"] == 180
+    assert run.inputs["generators"] == {"github": 1, "jira": 1, "survey": 1, "ai_usage": 1, "weekly": 1}
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "seed": {"seed": 43},
+    "as_of": {"as_of": date(2024, 3, 15)},
+    "a setting": {"project": acme(survey_response_rate=0.61)},
+    "a project's policy": {"project": acme(policy={"commit": "upsert"})},
+    "a policy": {"policies": {"pull_request": Policy.UPSERT}},
+    "source": {"source": Facts(pull_request(1))},
+    "since": {"since": date(2024, 3, 1)},
+    "until": {"until": date(2025, 3, 1)},
+    "max_prs": {"project": acme(max_prs=1000)},
+    "skip_invalid": {"skip_invalid": True},
+}
+
+
+def fingerprint(one: Order) -> bytes:
+    return _inputs(one, ENGINEERING.policies({**one.project.policy, **one.policies})).fingerprint
+
+
+def test_every_input_is_in_the_fingerprint() -> None:
+    prints = {name: fingerprint(order(**others)) for name, others in OTHERS.items()} | {"none": fingerprint(order())}
+    assert len(set(prints.values())) == len(prints)
+    assert fingerprint(order()) == prints["none"]
+    for same in (
+        {"fresh": True},
+        {"reuse": False},
+        {"policies": {"commit": Policy.ONCE}},
+        {"project": acme(source="demo")},
+    ):
+        assert fingerprint(order(**same)) == prints["none"]
+
+
+@pytest.mark.parametrize("name", ["_code_digest", "_json_probe", "unidata_version"])
+def test_code_json_and_unicode_are_in_the_fingerprint(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint(order())
+    if name == "unidata_version":
+        monkeypatch.setattr(unicodedata, name, "other")
+    else:
+        monkeypatch.setattr(sys.modules["simulators.record"], name, lambda: "other")
+    assert fingerprint(order()) != before
+
+
+def test_the_code_is_digested_by_content() -> None:
+    digest = _code_digest()
+    _code_digest.cache_clear()
+    assert _code_digest() == digest
+
+
+def cached(folder: Path, *, level: int | None, title: str = "Sell apples") -> CacheSource:
+    """A cache file of one pull request, packed so or not at all."""
+    entry = {
+        "number": 1,
+        "title": title,
+        "state": "open",
+        "is_merged": False,
+        "is_draft": False,
+        "created_at": "2024-03-04T09:00:00Z",
+        "updated_at": None,
+        "author_login": "Ada",
+        "author_id": 0,
+        "head_ref": None,
+        "base_ref": None,
+        **dict.fromkeys(("additions", "deletions", "changed_files", "commits_count"), 0),
+        **{name: [] for name in ("labels", "commits", "reviews", "files", "check_runs", "assignees", "linked_issues")},
+    }
+    content = json.dumps(
+        {"repo": "acme/shop", "fetched_at": "2024-04-01T00:00:00Z", "since_date": "2024-01-01", "prs": [entry]}
+    ).encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ("shop.json" if level is None else "shop.json.gz")
+    path.write_bytes(content if level is None else gzip.compress(content, level))
+    return CacheSource(path)
+
+
+def test_packing_a_file_otherwise_is_no_change(tmp_path: Path, database: Database) -> None:
+    first = record(database, order(cached(tmp_path / "a", level=None)))
+    for place, level in (("b", 1), ("c", 9)):
+        again = record(database, order(cached(tmp_path / place, level=level)))
+        assert again.sealed.reused
+        assert again.sealed.run.inputs == first.sealed.run.inputs
+    other = record(database, order(cached(tmp_path / "d", level=9, title="Sell pears")))
+    assert not other.sealed.reused
+    assert other.sealed.appended > 0
+
+
+@pytest.mark.parametrize(
+    "window", [{"since": date(2024, 3, 1)}, {"until": date(2024, 3, 9)}, {"project": acme(max_prs=5)}]
+)
+@pytest.mark.parametrize("refused", [{"fresh": True}, {"policies": {"ai_usage_daily": Policy.EXACT}}])
+def test_a_window_goes_with_neither_exact_nor_fresh(database: Database, window: Any, refused: Any) -> None:
+    with pytest.raises(Misuse, match="window") as error:
+        record(database, order(**window, **refused))
+    assert error.value.hint
+    assert set(rows(database).values()) == {0}
+    record(database, order(**refused))
+
+
+def test_a_window_has_a_beginning_before_its_end(database: Database) -> None:
+    with pytest.raises(Misuse, match="not before"):
+        record(database, order(since=date(2024, 3, 4), until=date(2024, 3, 4)))
+
+
+def test_a_window_states_less_and_takes_nothing_away(database: Database) -> None:
+    whole = record(database, order())
+    part = record(database, order(since=date(2024, 3, 12)))
+    assert part.sealed.appended == 0
+    assert 0 < total(part) < 37
+    assert part.sealed.run.totals["removed"] == 37 - total(part)
+    assert part.sealed.run.state == whole.sealed.run.state
+
+
+class Breaking(Facts):
+    """Facts that turn out to be wrong when they are read for the second time."""
+
+    def __init__(self, *pull_requests: PullRequest) -> None:
+        super().__init__(*pull_requests)
+        self.read = 0
+
+    def pull_requests(self) -> Iterator[PullRequest]:
+        self.read += 1
+        for one in super().pull_requests():
+            if self.read > 1 and one.number == 3:
+                raise BadInput("shop.json: entry 2: title: is missing")
+            yield one
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Breaking(*(pull_request(number) for number in range(1, 5))),
+        Facts(pull_request(1), pull_request(2, title="half \ud800 a pair")),
+        Facts(pull_request(1), pull_request(2, body="a NUL \0")),
+    ],
+    ids=["late", "surrogate", "nul"],
+)
+def test_bad_input_leaves_the_journal_as_it_was(database: Database, source: Facts) -> None:
+    record(database, order())
+    before = rows(database)
+    if isinstance(source, Breaking):
+        source.read = 0
+    with pytest.raises(BadInput):
+        record(database, _without_digest(source))
+    assert rows(database) == before
+
+
+def _without_digest(source: Facts) -> Order:
+    source.digest = lambda: "00"  # type: ignore[method-assign]  # half a pair has no bytes to digest
+    return order(source)
+
+
+def test_what_was_skipped_is_told_every_time(database: Database) -> None:
+    class Skipping(Facts):
+        def pull_requests(self) -> Iterator[PullRequest]:
+            self.skipped = [Skipped(file="shop.json", entry="entry 1", reason="title: is missing")]
+            return super().pull_requests()
+
+    for _ in range(2):
+        found = record(database, order(Skipping(pull_request(1)), skip_invalid=True))
+        assert [one.entry for one in found.skipped] == ["entry 1"]
+        assert not found.sealed.reused
+
+
+def test_fresh_starts_the_state_anew(database: Database) -> None:
+    record(database, order())
+    other = Facts(pull_request(50))
+    kept = record(database, order(other)).sealed.run
+    fresh = record(database, order(other, fresh=True)).sealed
+    assert kept.state != kept.root
+    assert fresh.run.state == fresh.run.root == kept.root
+
+
+def test_progress_is_told(database: Database) -> None:
+    heard: list[tuple[str, int, int | None]] = []
+    record(database, order(), lambda *told: heard.append(told))
+    assert [stage for stage, _, _ in heard][:2] == ["comparing inputs", "reading"]
+    assert sum(count for stage, count, _ in heard if stage == "simulating") == 3
+    assert sum(count for stage, count, _ in heard if stage == "appending") == 37
+
+
+def test_events_say_who_made_them(database: Database) -> None:
+    source = story()
+    source.versions = {"scales": "3.1"}
+    run = record(database, order(source)).sealed.run
+    with database.read() as connection:
+        assert newest(connection, "acme") == run
+        assert set(read_manifest(connection, run.root).kinds) == {event.kind for event in events_of(story())}
+        told = {row[0] for row in connection.execute(text("SELECT DISTINCT provenance FROM journal_events"))}
+    assert told == {f"{name}/1 scales/3.1" for name in ("github", "jira", "survey", "ai_usage", "weekly")}
+
+
+def test_one_pull_request_twice_is_refused(database: Database) -> None:
+    with pytest.raises(BadInput, match="stated twice"):
+        record(database, order(Facts(pull_request(1), pull_request(1, title="Sell pears"))))
+    assert rows(database)["journal_runs"] == 0
+
+
+def test_facts_are_values() -> None:
+    assert msgspec.structs.replace(commit(1, who("ada"), at())) == commit(1, who("ada"), at())
