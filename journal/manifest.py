@@ -45,7 +45,7 @@ class Subtree(NamedTuple):
     """A kind's tree in a root: its top node and how many events it holds."""
 
     top: NodeHash
-    count: int
+    count: int  # type: ignore[assignment]  # hides the tuple's method
 
 
 @dataclass(frozen=True, slots=True)

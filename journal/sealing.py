@@ -102,7 +102,7 @@ def _entry(kind: str, content: Content) -> Entry:
 
 
 def _store(database: Database, entries: Iterable[Entry], texts: Texts, tell: Tell) -> tuple[Root, int]:
-    """Build a manifest from scratch and store what the journal lacks of it; the root, and how many events were added."""
+    """Build a manifest from scratch and store what the journal lacks of it; the root, and how many events were new."""
     appended = 0
     upper: list[Node] = []
     trees: dict[str, Subtree] = {}

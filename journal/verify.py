@@ -115,14 +115,14 @@ def _runs(connection: Connection, tell: Tell) -> Iterator[Finding]:
     for number, seal in seals.items():
         what = f"run {number}"
         tell("runs", 1, len(seals))
-        run, problem = _sealed(connection, number, seal)
+        run, wrong = _sealed(connection, number, seal)
         if run is None:
-            yield Finding(where="journal_runs", what=what, problem=problem)
+            yield Finding(where="journal_runs", what=what, problem=wrong)
             previous, broken = {}, True  # it may be the one before any project's next run, which then cannot be folded
             continue
         for missing in (missing for missing in range(last + 1, number) if missing not in seals):
-            problem = "it is not there, and runs behind it are"
-            yield Finding(where="journal_runs", what=f"run {missing}", problem=problem)
+            wrong = "it is not there, and runs behind it are"
+            yield Finding(where="journal_runs", what=f"run {missing}", problem=wrong)
             previous, broken = {}, True
         last = number
         for name, root in (("manifest", run.root), ("state", run.state)):

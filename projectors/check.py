@@ -81,7 +81,8 @@ def _check_kind(
     stage = Stage(target, rule)
     try:
         for piece in batched(changes(source, None, subtree.top), _PIECE):
-            keys, rows = zip(*(make(one.now) for one in piece if one.now is not None), strict=True)
+            keys = [one.key for one in piece]
+            rows = [make(one.key, one.now) for one in piece if one.now]
             stage.fill(rows)
             for place, number in stage.other_ids():
                 yield _finding(rule, keys[place], f"its row has id {number}, which is neither derived nor remembered")

@@ -73,7 +73,8 @@ class KindWriter:
         leftovers = Leftovers(self.connection, self.rule) if self.whole and not direct else None
         had_stale = notes.has_stale(self.connection, self._kind)
         for piece in batched(_standing(changed, gone), _PIECE):
-            keys, rows = zip(*(self._make(one.now) for one in piece if one.now), strict=True)
+            keys = [one.key for one in piece]
+            rows = [self._make(one.key, one.now) for one in piece if one.now]
             direct = direct and stage.load_directly(rows)
             if direct:
                 self.inserted += len(rows)

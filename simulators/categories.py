@@ -7,7 +7,7 @@ from functools import lru_cache
 
 _TEST_FOLDER = re.compile(r"(?:^|/)(?:__tests__|tests?|specs?|e2e|testdata|cypress)/", re.IGNORECASE)
 _TEST_NAME = re.compile(
-    r"(?:^|/)(?:test[_-][^/]*|tests?\.[^/]+|conftest\.py|[^/]*[._-](?:test|tests|spec|e2e)\.[^/]+"
+    r"(?:^|/)(?:test[_-][^/]*|tests?\.(?:[cm]?[jt]sx?|c|cc|cpp|go|php|py|rb|rs|sh)|conftest\.py|[^/]*[._-](?:test|tests|spec|e2e)\.[^/]+"
     r"|[^/]*(?-i:[a-z0-9]Tests?)\.(?:cs|java|kt|php|scala|swift))\Z",
     re.IGNORECASE,
 )

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import TypeVar
 
-from .facts import Commit, LooseCommit, Person, PullRequest, Repository, Source
+from .facts import LooseCommit, Person, PullRequest, Repository, Source
 from .people import is_bot, key_of
 from .project import Project, places
 from .signs import jira_key
 
 _PLACE_IN_KEYS = 100_000
+
+_Shared = TypeVar("_Shared", bytes, int, str)
 
 PullRequestOrder = tuple[datetime, int, Repository]
 
@@ -106,34 +109,37 @@ class Census:
         return self.window.newest is None or order(pr) >= self._thresholds[pr.repo]
 
     def is_loose(self, commit: LooseCommit) -> bool:
-        """Whether no pull request of any repository holds the commit; of several repositories the first by name has it."""
+        """Whether no pull request holds the commit; of several repositories that have it the first by name tells it."""
         sha = bytes.fromhex(commit.commit.sha)
         return sha not in self._by_commit and self._by_loose_commit[sha] == commit.repo
 
-    def _add(self, pr: PullRequest) -> None:
+    def add(self, pr: PullRequest) -> None:
+        """Take a pull request's place among those that hold the same."""
         here = len(self._orders)
         self._orders.append(order(pr))
-        for owners, names in (
-            (self._by_commit, (bytes.fromhex(commit.sha) for commit in pr.commits)),
-            (self._by_check_run, (run.id for run in pr.check_runs)),
-            (self._by_issue, (self.issue_key(pr),)),
-        ):
-            for name in names:
-                owner = owners.setdefault(name, here)  # type: ignore[attr-defined]
-                if owner != here and self._orders[here] < self._orders[owner]:
-                    owners[name] = here  # type: ignore[index]
+        for commit in pr.commits:
+            self._claim(self._by_commit, bytes.fromhex(commit.sha), here)
+        for run in pr.check_runs:
+            self._claim(self._by_check_run, run.id, here)
+        self._claim(self._by_issue, self.issue_key(pr), here)
 
-    def _see(self, person: Person | None, moment: datetime) -> Member | None:
+    def add_loose(self, loose: LooseCommit) -> None:
+        """Take a loose commit's repository, if it is the first by name."""
+        sha = bytes.fromhex(loose.commit.sha)
+        self._by_loose_commit[sha] = min(loose.repo, self._by_loose_commit.get(sha, loose.repo))
+
+    def see(self, person: Person | None, moment: datetime) -> None:
+        """Take what an activity tells of a person."""
         key = key_of(person)
         if key is None or person is None:
-            return None
+            return
         member = self.members.get(key)
         if member is None:
             member = self.members[key] = Member(key)
         member.see(person, moment)
-        return member
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Draw the conclusions, once every fact was seen."""
         most = max((member.merged for member in self.members.values()), default=0)
         if most:
             self.lead = min(member.key for member in self.members.values() if member.merged == most)
@@ -145,6 +151,11 @@ class Census:
                 by_repo.setdefault(one[2], []).append(one)
             for repo, orders in by_repo.items():
                 self._thresholds[repo] = sorted(orders)[-self.window.newest :][0]
+
+    def _claim(self, owners: dict[_Shared, int], name: _Shared, here: int) -> None:
+        owner = owners.setdefault(name, here)
+        if owner != here and self._orders[here] < self._orders[owner]:
+            owners[name] = here
 
 
 def order(pr: PullRequest) -> PullRequestOrder:
@@ -172,21 +183,20 @@ def take_census(source: Source, project: Project, window: Window) -> Census:
     census = Census(project, places(project, source.repositories), window)
     newest: datetime | None = None
     for pr in source.pull_requests():
-        census._add(pr)
+        census.add(pr)
         for person, moment in activities(pr):
-            census._see(person, moment)
+            census.see(person, moment)
             if newest is None or moment > newest:
                 newest = moment
         author = key_of(pr.author)
         if author and pr.merged_at and not is_bot(author):
             census.members[author].merged += 1
     for loose in source.loose_commits():
-        commit: Commit = loose.commit
-        sha = bytes.fromhex(commit.sha)
-        census._by_loose_commit[sha] = min(loose.repo, census._by_loose_commit.get(sha, loose.repo))
-        census._see(commit.author, commit.committed_at)
+        commit = loose.commit
+        census.add_loose(loose)
+        census.see(commit.author, commit.committed_at)
         if newest is None or commit.committed_at > newest:
             newest = commit.committed_at
     census.newest_day = newest.astimezone(UTC).date() if newest else None
-    census._close()
+    census.close()
     return census

@@ -1,5 +1,6 @@
-"""What came from GitHub: team, members, pull requests, reviews, commits, files and check runs. Nothing is drawn but the
-accounts that members have elsewhere.
+"""What came from GitHub: team, members, pull requests, reviews, commits, files and check runs.
+
+Nothing is drawn but the accounts that members have elsewhere.
 """
 
 from __future__ import annotations
@@ -86,9 +87,9 @@ def pull_request(pr: PullRequest, census: Census) -> Event:
             "commits_count": pr.commits_count,
             "head_ref": pr.head_ref,
             "base_ref": pr.base_ref,
-            "labels": sorted(set(pr.labels)),
+            "labels": [*sorted(set(pr.labels))],
             "milestone_title": pr.milestone,
-            "assignees": sorted(set(pr.assignees)),
+            "assignees": [*sorted(set(pr.assignees))],
             "linked_issues": _issues(pr),
             "jira_key": census.issue_key(pr),
             "is_revert": is_revert(pr.title),

@@ -6,7 +6,14 @@ from .facts import Person
 
 # Automation that runs under plain logins. Compared in lower case.
 _KNOWN_BOTS = frozenset(
-    ["actions-user", "allcontributors", "autofix-ci", "bors", "claude", "codecov", "codecov-commenter", "codecov-io", "copilot", "coveralls", "crowdin", "cla-assistant", "cursor-agent", "cursoragent", "dependabot", "dependabot-preview", "deepsource-autofix", "fossabot", "github-action", "github-actions", "googlebot", "gitguardian", "gitlocalize-app", "graphite-app", "greenkeeper", "imgbot", "imgbotapp", "k8s-ci-robot", "kodiakhq", "linear", "lgtm-com", "mergify", "mintlify", "netlify", "percy", "pre-commit-ci", "pre-commit-ci-lite", "pyup-bot", "renovate", "restyled-io", "sentry-io", "snyk", "sonarcloud", "stale", "sweep-ai", "transifex-integration", "vercel", "web-flow", "weblate", "whitesource-renovate"]
+    """
+    actions-user allcontributors autofix-ci bors claude codecov codecov-commenter codecov-io copilot coveralls
+    crowdin cla-assistant cursor-agent cursoragent dependabot dependabot-preview deepsource-autofix fossabot
+    github-action github-actions googlebot gitguardian gitlocalize-app graphite-app greenkeeper imgbot imgbotapp
+    k8s-ci-robot kodiakhq linear lgtm-com mergify mintlify netlify percy pre-commit-ci pre-commit-ci-lite pyup-bot
+    renovate restyled-io sentry-io snyk sonarcloud stale sweep-ai transifex-integration vercel web-flow weblate
+    whitesource-renovate
+    """.split()  # noqa: SIM905 - a table of words reads best as words
 )
 
 # Review services: login in lower case, without its bot ending where no person could bear the name, to the type that is

@@ -5,6 +5,7 @@ The rates' defaults are the seed system's.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import tomllib
@@ -173,10 +174,8 @@ def _names(name: str) -> dict[str, Any]:
 
 def _candidates(raw: str) -> list[Any]:
     found: list[Any] = []
-    try:
+    with contextlib.suppress(tomllib.TOMLDecodeError):
         found.append(tomllib.loads(f"value = {raw}")["value"])
-    except tomllib.TOMLDecodeError:
-        pass
     found.append(raw)
     if "," in raw:
         found.append([part.strip() for part in raw.split(",") if part.strip()])

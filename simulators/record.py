@@ -184,5 +184,9 @@ def _python_files(folder: Any) -> Iterator[tuple[str, bytes]]:
 
 def _json_probe() -> str:
     """A digest of what orjson makes of everything that is special in canonical bytes."""
-    special = {"b": 'é\u2028\x7f\x01"\\/\b\f\n\r\t😀', "a": [-(2**53) + 1, 0, True, None, {}], "A": {"z": "", "a": []}}
+    special: dict[str, Any] = {
+        "b": 'é\u2028\x7f\x01"\\/\b\f\n\r\t😀',
+        "a": [-(2**53) + 1, 0, True, None, {}],
+        "A": {"z": "", "a": []},
+    }
     return hashlib.sha256(orjson.dumps(special, option=orjson.OPT_SORT_KEYS)).hexdigest()

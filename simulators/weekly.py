@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from journal import Event
 
@@ -56,7 +56,7 @@ class Weeks:
 
     def take(self, event: Event) -> None:
         """Count an event in its week. A pull request comes before its survey's answers."""
-        count = _COUNTERS.get(event.kind)
+        count = self._COUNTERS.get(event.kind)
         if count is not None:
             count(self, event.key, event.data)
 
@@ -139,15 +139,14 @@ class Weeks:
             rated.quality += data["quality_rating"]
             rated.qualities += 1
 
-
-_COUNTERS: dict[str, Any] = {
-    "pull_request": Weeks._pull_request,
-    "pr_review": Weeks._review,
-    "commit": Weeks._commit,
-    "jira_issue": Weeks._issue,
-    "pr_survey": Weeks._survey,
-    "pr_survey_review": Weeks._survey_review,
-}
+    _COUNTERS: ClassVar[dict[str, Any]] = {
+        "pull_request": _pull_request,
+        "pr_review": _review,
+        "commit": _commit,
+        "jira_issue": _issue,
+        "pr_survey": _survey,
+        "pr_survey_review": _survey_review,
+    }
 
 
 def monday(day: date) -> int:

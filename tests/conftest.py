@@ -17,8 +17,10 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import update
 
 from journal import JOURNAL_HISTORY, Database, ensure, open_database
+from journal.tables import JOURNAL
 from projectors import TARGET_HISTORY
 
 MAKES = ("sqlite", "postgresql")
@@ -70,25 +72,85 @@ def pytest_report_header() -> str:
     return f"databases: SQLite {sqlite3.sqlite_version}, PostgreSQL {row[0] if row else '?'}"
 
 
-@pytest.fixture
-def make_url(tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """A function from a make of database to the URL of a new, empty one."""
-    made: list[str] = []
+def _sibling(name: str) -> str:
+    """The URL of another database of the server."""
+    head, _, query = os.environ[SERVER].partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
-    def make(kind: str) -> str:
-        name = f"t_{secrets.token_hex(6)}"
-        if kind == "sqlite":
-            return f"sqlite:///{tmp_path}/{name}.db"
-        with psycopg.connect(os.environ[SERVER], autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
-        made.append(name)
-        head, _, query = os.environ[SERVER].partition("?")
-        return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
-    yield make
+def _administer(statement: str) -> None:
     with psycopg.connect(os.environ[SERVER], autocommit=True) as connection:
-        for name in made:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+        connection.execute(statement)  # type: ignore[arg-type]
+
+
+class Urls:
+    """Makes new databases, empty ones or with empty journal and target in them, and removes them."""
+
+    def __init__(self, folder: Path, ready: Callable[[str], str]) -> None:
+        self._folder = folder
+        self._ready = ready
+        self._made: list[str] = []
+
+    def __call__(self, make: str) -> str:
+        """The URL of a new, empty database."""
+        name = f"t_{secrets.token_hex(6)}"
+        if make == "sqlite":
+            return f"sqlite:///{self._folder}/{name}.db"
+        _administer(f"CREATE DATABASE {name}")
+        self._made.append(name)
+        return _sibling(name)
+
+    def ready(self, make: str) -> str:
+        """The URL of a new database with the tables in it: a copy, which spares the migrations."""
+        name = f"t_{secrets.token_hex(6)}"
+        if make == "sqlite":
+            shutil.copy(self._ready(make), self._folder / f"{name}.db")
+            return f"sqlite:///{self._folder}/{name}.db"
+        _administer(f"CREATE DATABASE {name} TEMPLATE {self._ready(make)}")
+        self._made.append(name)
+        return _sibling(name)
+
+    def remove(self) -> None:
+        """Drop what was made."""
+        for name in self._made:
+            _administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def _ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """A function from a make to what a ready database is copied from: made once, when first asked for."""
+    made: dict[str, str] = {}
+
+    def ready(make: str) -> str:
+        if make not in made:
+            name = f"r_{secrets.token_hex(6)}"
+            if make == "sqlite":
+                made[make] = str(tmp_path_factory.mktemp("ready") / f"{name}.db")
+                _fill(f"sqlite:///{made[make]}")
+            else:
+                _administer(f"CREATE DATABASE {name}")
+                made[make] = name
+                _fill(_sibling(name))
+        return made[make]
+
+    yield ready
+    if "postgresql" in made:
+        _administer(f"DROP DATABASE {made['postgresql']} WITH (FORCE)")
+
+
+def _fill(address: str) -> None:
+    database = open_database(address, create=True)
+    ensure(database, JOURNAL_HISTORY, create=True)
+    ensure(database, TARGET_HISTORY, create=True)
+    database.engine.dispose()
+
+
+@pytest.fixture
+def make_url(tmp_path: Path, _ready: Callable[[str], str]) -> Iterator[Urls]:
+    """A function from a make of database to the URL of a new, empty one."""
+    urls = Urls(tmp_path, _ready)
+    yield urls
+    urls.remove()
 
 
 @pytest.fixture(params=MAKES)
@@ -114,7 +176,11 @@ def open_url() -> Iterator[Callable[[str], Database]]:
         database.engine.dispose()
 
 
-@pytest.fixture
-def database(url: str, open_url: Callable[[str], Database]) -> Database:
-    """A database with an empty journal and an empty target, on either make."""
-    return open_url(url)
+@pytest.fixture(params=MAKES)
+def database(request: pytest.FixtureRequest, make_url: Urls) -> Iterator[Database]:
+    """A database with an empty journal and an empty target, on either make; each journal with an id of its own."""
+    database = open_database(make_url.ready(request.param), create=True)
+    with database.write() as connection:
+        connection.execute(update(JOURNAL).values(id=secrets.token_hex(16)))
+    yield database
+    database.engine.dispose()

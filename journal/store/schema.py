@@ -93,7 +93,7 @@ def is_present(connection: Connection, history: History) -> bool:
 
 
 def run_migrations(context: Any, history: History) -> None:
-    """What a history's env.py does: migrate the connection that it is given, or the one that the configuration names."""
+    """What a history's env.py does: migrate the connection that it is given, or the one the configuration names."""
     given = context.config.attributes.get("connection")
     if given is not None:
         _configure_and_run(context, history, given)

@@ -109,4 +109,4 @@ def insert_rows(connection: Connection, table: Table, names: Sequence[str], rows
         return 0
     statement = insert(table).values({name: bindparam(name) for name in names})
     text = str(statement.compile(dialect=connection.dialect, column_keys=list(names)))
-    return connection.exec_driver_sql(text, rows).rowcount  # type: ignore[arg-type]
+    return connection.exec_driver_sql(text, rows).rowcount

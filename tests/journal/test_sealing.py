@@ -65,7 +65,7 @@ def test_a_first_run_holds_what_it_was_given(database: Database) -> None:
     assert run.inputs == {"source": "test", "seed": 7, "policies": POLICIES, "fresh": False, "window": False}
     assert run.policies == POLICIES
     assert run.sealed_at.endswith("Z")
-    assert content_of(database, run.root) == {("thing", number): {"content": ""} for number in range(300)}
+    assert content_of(database, run.root) == {("thing", number): {"content": ""} for number in range(500)}
     with database.read() as connection:
         assert newest(connection, "p") == run
         assert provenance(connection, ids_of(database)[0]) == "test/1"
@@ -251,7 +251,7 @@ def row_runs(database: Database) -> list[Run]:
 def test_long_histories_verify_on_both_databases(both: list[Database]) -> None:
     """Enough entities for trees of some height, of which random pieces come, go and change."""
     chance = random.Random(5)
-    entities = {(kind, number): "a" for kind in KINDS for number in range(300)}
+    entities = {(kind, number): "a" for kind in KINDS for number in range(500)}
     oracle = Oracle()
     for step in range(6):
         for place in chance.sample(sorted(entities), 40):

@@ -9,12 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import orjson
-from sqlalchemy import MetaData, Table, inspect, select
+from sqlalchemy import Select, inspect, literal_column, select, table, text
 
 from journal import (
     ENGINEERING,
-    Canonical,
     Database,
     Event,
     Inputs,
@@ -24,10 +22,11 @@ from journal import (
     Spool,
     Type,
     encode,
+    ensure,
     open_database,
     record,
 )
-from projectors import RULES, Choice, Projected, project
+from projectors import RULES, TARGET_HISTORY, Choice, Projected, project
 
 SLUG = "terns"
 REPO = "invented/terns"
@@ -309,7 +308,7 @@ def note(
 ) -> Run:
     """Record the events as a run of the project that is named as the team."""
     with Spool() as spool:
-        spool.add((canonical(one), "hand/1") for one in events)
+        spool.add((encode(one), "hand/1") for one in events)
         inputs = Inputs(
             project=name or slug,
             namespace=slug,
@@ -320,11 +319,6 @@ def note(
             fingerprint=hashlib.sha256(b"%d" % next(_TURN)).digest(),
         )
         return record(database, inputs, spool).run
-
-
-def canonical(one: Event) -> Canonical:
-    """An event, encoded."""
-    return encode(one)
 
 
 def show(database: Database, run: Run, target: Database | None = None, **choice: Any) -> Projected:
@@ -357,7 +351,7 @@ def rows(database: Database, *kinds: str, ids: bool = True) -> Rows:
             query = select(*(rule.table.c[name] for name in rule.columns if ids or not name.endswith("id")))
             found[rule.table.name] = sorted(
                 (
-                    {name: plain(value, fields.get(name)) for name, value in row._mapping.items()}  # noqa: SLF001
+                    {name: plain(value, fields.get(name)) for name, value in row._mapping.items()}
                     for row in connection.execute(query)
                 ),
                 key=repr,
@@ -390,15 +384,13 @@ def dump(database: Database) -> Dump:
             schemas = [name for name in inspector.get_schema_names() if name != "information_schema"]
         for schema in schemas:
             for name in inspector.get_table_names(schema=schema):
-                listed = Table(name, MetaData(), autoload_with=connection, schema=schema, resolve_fks=False)
-                found[f"{schema or ''}.{name}"] = sorted(map(tuple, connection.execute(select(listed))), key=repr)
+                everything_in: Select[Any] = select(literal_column("*")).select_from(table(name, schema=schema))
+                found[f"{schema or ''}.{name}"] = sorted(map(tuple, connection.execute(everything_in)), key=repr)
     return found
 
 
 def execute(database: Database, statement: str, **values: Any) -> list[tuple[Any, ...]]:
     """What a user does by hand; rows, where there are any."""
-    from sqlalchemy import text
-
     with database.write("target") as connection:
         result = connection.execute(text(statement), values)
         return [tuple(row) for row in result] if result.returns_rows else []
@@ -406,9 +398,6 @@ def execute(database: Database, statement: str, **values: Any) -> list[tuple[Any
 
 def cold(make_url: Callable[[str], str], source: Database, run: Run, make: str | None = None) -> Rows:
     """The rows that a projection of the run into a new database gives."""
-    from journal import ensure
-    from projectors import TARGET_HISTORY
-
     target = open_database(make_url(make or source.name), create=True)
     try:
         ensure(target, TARGET_HISTORY, create=True)
@@ -416,8 +405,3 @@ def cold(make_url: Callable[[str], str], source: Database, run: Run, make: str |
         return rows(target)
     finally:
         target.engine.dispose()
-
-
-def text_of(value: Json) -> str:
-    """JSON as text."""
-    return orjson.dumps(value).decode()

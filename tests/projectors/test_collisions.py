@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from journal import Database, Event, KeyBytes, Policy, canonical_key
 from projectors import RULES, check, ids
-
 from tests.projectors.invented import (
     ALL_EXACT,
     SLUG,

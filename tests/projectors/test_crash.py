@@ -15,7 +15,7 @@ from journal import Database, Run, open_database
 from projectors import Choice, project
 from tests.projectors.invented import ALL_EXACT, cold, dump, everything, note, rows, show, total, totals, with_changed
 
-MOMENTS = 20
+MOMENTS = 11  # of a first projection and of a later one, each
 KILLED, DONE = -signal.SIGKILL, 0
 
 

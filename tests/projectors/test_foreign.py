@@ -61,7 +61,7 @@ def add(database: Database, *kinds: str, **values: Any) -> None:
             "pr_created_at": "2020-01-01T00:00:00Z",
             **dict.fromkeys(("additions", "deletions", "changed_files", "commits_count"), 0),
             **dict.fromkeys(("is_draft", "is_revert", "is_hotfix", "is_ai_assisted"), False),
-            **dict.fromkeys(("labels", "assignees", "linked_issues", "ai_tools_detected"), []),
+            **{name: [] for name in ("labels", "assignees", "linked_issues", "ai_tools_detected")},
             "jira_key": "",
         },
     }
@@ -124,7 +124,7 @@ def test_foreign_rows_found_later_are_honoured_too(database: Database) -> None:
 
 
 @pytest.mark.parametrize("leave", [{"prune": True}, {"rebuild": True}])
-def test_foreign_rows_are_never_deleted(database: Database, leave: dict[str, bool]) -> None:
+def test_foreign_rows_are_never_deleted(database: Database, leave: dict[str, Any]) -> None:
     add(database, *FOREIGN)
     show(database, note(database, everything(), ALL_EXACT))
     done = show(database, note(database, everything(numbers=(2,)), ALL_EXACT, fresh=True), **leave)
@@ -218,6 +218,7 @@ def test_a_foreign_row_without_any_key_of_ours_is_nobodys_business(database: Dat
     add(database, "team", slug="elsewhere")
     before = of_id(database, "team", 7)
     run = note(database, everything())
-    for choice in ({}, {"prune": True}, {"rebuild": True}):
+    choices: tuple[dict[str, Any], ...] = ({}, {"prune": True}, {"rebuild": True})
+    for choice in choices:
         assert total(show(database, run, **choice), "foreign") == 0
     assert of_id(database, "team", 7) == before

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from journal import ensure, open_database
-from journal import WrongSchema
+from journal import WrongSchema, ensure, open_database
 from projectors import METADATA, TARGET_HISTORY
 from tests.projectors.invented import dump, execute
 

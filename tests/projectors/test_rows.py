@@ -14,16 +14,14 @@ from projectors import RULES
 from projectors.ids import Ids, derived_id
 from projectors.notes import Remembered
 from projectors.rows import row_maker
-
 from tests.projectors.invented import REPO, commit, everything, pull_request, review, survey_review, usage
 
 
 def row(event: Event, ids: Ids | None = None) -> dict[str, Any]:
     """The row of an event, by column."""
-    text = encode(event).event.decode()
+    made = encode(event)
     rule = RULES[event.kind]
-    key, values = row_maker(rule, ids or Ids())(Content(EventId(1), EventHash(b""), text))
-    assert key == encode(event).key
+    values = row_maker(rule, ids or Ids())(made.key, Content(EventId(1), EventHash(made.hash), made.event.decode()))
     return dict(zip(rule.columns, values, strict=True))
 
 

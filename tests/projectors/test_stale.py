@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,7 @@ def test_a_rebuild_finds_the_old_slugs_rows_too(database: Database, make_url: Ca
 @pytest.mark.parametrize("choice", [{"prune": True}, {"rebuild": True}])
 @pytest.mark.parametrize("other_first", [True, False])
 def test_an_old_slug_that_another_project_took_is_the_other_projects(
-    database: Database, choice: dict[str, bool], other_first: bool
+    database: Database, choice: dict[str, Any], other_first: bool
 ) -> None:
     show(database, note(database, everything(), name="birds"))
     run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
@@ -133,7 +134,7 @@ def shrink(database: Database) -> Run:
 
 @pytest.mark.parametrize("action", ["NO ACTION", "CASCADE", "SET NULL", "RESTRICT"])
 @pytest.mark.parametrize("choice", [{"prune": True}, {"rebuild": True}])
-def test_a_row_that_a_users_table_holds_is_retained(database: Database, action: str, choice: dict[str, bool]) -> None:
+def test_a_row_that_a_users_table_holds_is_retained(database: Database, action: str, choice: dict[str, Any]) -> None:
     run = shrink(database)
     execute(
         database,

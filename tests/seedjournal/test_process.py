@@ -57,46 +57,81 @@ def test_log_loads_no_faker(tmp_path: Path, run: Run) -> None:
     assert "faker" not in imported(tmp_path, "log")
 
 
-def begin(folder: Path, url: str, *arguments: str) -> subprocess.Popen[str]:
-    """A command that is under way."""
-    return subprocess.Popen(
-        [*PROGRAM, *arguments, "--journal", url],
+def interrupt(folder: Path, code: str, *arguments: str, after: str) -> Done:
+    """Send SIGINT to a command once it has said `after` on stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", f"{code}\nfrom seedjournal.cli import main\nmain()", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+    assert process.stderr is not None
+    while (line := process.stderr.readline()) and line != f"{after}\n":
+        pass
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    return Done(process.returncode, out, err)
 
 
-@pytest.mark.parametrize("moment", ["reading", "appending"])
+WAITING = """
+import sys, time
+from importlib import import_module
+room = import_module({module!r})
+whole = room.{name}
+def wait(*given, **named):
+    if {behind}:
+        done = whole(*given, **named)
+    print("there", file=sys.stderr, flush=True)
+    time.sleep(60)
+room.{name} = wait
+"""
+MOMENTS = {
+    "reading": ("simulators.record", "take_census", False),
+    "before appending": ("journal.sealing", "_store", False),
+    "appended, not sealed": ("journal.sealing", "_store", True),
+    "sealing": ("journal.sealing", "add", True),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_an_interrupted_recording_leaves_nothing_half_done(
     moment: str, make_url: Callable[[str], str], tmp_path: Path, run: Run, url: str
 ) -> None:
-    run("migrate", "--journal", url)
-    process = begin(tmp_path, url, *BIG)
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-        if moment == "appending" and not rows_of(url, "journal_nodes")["journal_nodes"]:
-            continue
-        if moment == "reading" and time.monotonic() < deadline - 59:
-            continue
-        os.kill(process.pid, signal.SIGINT)
-        break
-    out, err = process.communicate(timeout=60)
-    if process.returncode == 0:
-        pytest.skip("the machine was quicker than the signal")
-    assert (process.returncode, out) == (130, "")
-    assert err.splitlines()[-1:] == ["error: interrupted; nothing is half done"]
-    assert "Traceback" not in err
+    module, name, behind = MOMENTS[moment]
     place = ("--journal", url)
+    run("migrate", *place)
+    code = WAITING.format(module=module, name=name, behind=behind)
+    done = interrupt(tmp_path, code, *TWENTY, *place, after="there")
+    assert (done.status, done.out, done.err) == (130, "", "error: interrupted; nothing is half done\n")
     assert run("log", "--json", *place).json["runs"] == []
     run("verify", *place)
-    again = run(*BIG, *place, "--json").first
-    undisturbed = run(*BIG, "--journal", make_url("sqlite"), "--json").first
+    again = run(*TWENTY, *place, "--json").first
+    undisturbed = run(*TWENTY, "--journal", make_url("sqlite"), "--json").first
     assert (again["root"], again["state"]) == (undisturbed["root"], undisturbed["state"])
     run("verify", *place)
+
+
+def test_a_big_recording_is_interrupted_wherever_it_is(tmp_path: Path, run: Run) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, *BIG],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not (tmp_path / "seedjournal.db").exists():
+        time.sleep(0.05)
+    time.sleep(1)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "error: interrupted; nothing is half done"
+    assert "Traceback" not in err
+    if (tmp_path / "seedjournal.db-wal").exists() or rows_of(f"sqlite:///{tmp_path}/seedjournal.db"):
+        run("verify")
 
 
 def pipeline(folder: Path, line: str) -> subprocess.CompletedProcess[str]:

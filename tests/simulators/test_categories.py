@@ -14,10 +14,10 @@ TABLE = {
     "ScaleTest.java ScaleTests.cs tests/requirements.txt tests/README.md",
     "frontend": "web/Scale.tsx web/Scale.jsx app.vue App.svelte style.css style.scss index.html",
     "javascript": "web/scale.ts web/scale.js index.mjs index.cjs",
-    "backend": "shop/scale.py main.go lib.rs uv.c uv.h Scale.java scale.rb schema.sql deploy.sh contest.py latest.py attest.go",
+    "backend": "shop/scale.py main.go lib.rs uv.c uv.h Scale.java scale.rb schema.sql infra/test.tf deploy.sh contest.py latest.py attest.go",
     "docs": "README.md docs/guide.rst docs/en/index.mdx LICENSE CHANGELOG notes.txt contributing.md",
     "config": "requirements.txt requirements-dev.txt requirements/dev.txt pyproject.toml package.json Dockerfile Dockerfile.dev "
-    "Makefile CMakeLists.txt .gitignore .github/workflows/ci.yml .env .env.example .eslintrc vite.config.ts uv.lock go.mod",
+    "Makefile CMakeLists.txt .gitignore .github/workflows/test.yml .env .env.example .eslintrc vite.config.ts uv.lock go.mod",
     "other": "logo.png LOGO.SVG noending a/b .hidden data.bin folder.py/noending",
 }
 

@@ -14,7 +14,7 @@ from tests.simulators.acme import Facts, acme, at, events_of, file, of_kind, onl
 
 
 def code(count: int) -> Any:
-    return tuple(file(f"shop/{number}.py") for number in range(count)) + (file("README.md"), file("tests/test_x.py"))
+    return (*(file(f"shop/{number}.py") for number in range(count)), file("README.md"), file("tests/test_x.py"))
 
 
 @pytest.mark.parametrize(
