@@ -52,11 +52,9 @@ def last_different(connection: Connection, project: str) -> tuple[Run, Run] | No
 
 def _describe(kind: str, before: Event | None, now: Event | None) -> EntityChange:
     old, new = (dict(before.data) if before else {}), (dict(now.data) if now else {})
-    one = now or before
-    assert one is not None
     return EntityChange(
         kind=kind,
-        key=dict(one.key),
+        key=dict((now or before).key),  # type: ignore[union-attr] - a change has one side at least
         change="added" if before is None else "removed" if now is None else "changed",
         fields={name: (old.get(name), new.get(name)) for name in differing_fields(old, new)},
     )

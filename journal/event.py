@@ -75,9 +75,10 @@ def encode(event: Event) -> Canonical:
     """
     data, key = event.data, event.key
     for name, value in data.items():
-        if value.__class__ not in _SCALARS or name.__class__ is not str or not name.isascii():
-            _refuse(data, "data")
-            break
+        if name.__class__ is not str or not name.isascii():
+            _refuse_name(name, "data")
+        if value.__class__ not in _SCALARS:
+            _refuse(value, f"data.{name}")
     for name, part in key.items():
         _refuse_name(name, "key")
         if part.__class__ is not str and part.__class__ is not int:

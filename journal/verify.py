@@ -1,4 +1,4 @@
-"""Verification: is every hash what it says, and does everything that a run names exist?
+"""Verification: that every hash is what it says, and that everything that a run names exists.
 
 Findings are precise and verification goes on behind each of them; nothing is mended.
 """

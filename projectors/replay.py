@@ -90,7 +90,7 @@ class Projected:
     other_journal: bool = False
 
 
-class _TakenBack(Exception):  # noqa: N818 - no error: it ends a dry run's transaction
+class _TakenBack(Exception):
     pass
 
 

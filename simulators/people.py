@@ -13,7 +13,7 @@ _KNOWN_BOTS = frozenset(
     k8s-ci-robot kodiakhq linear lgtm-com mergify mintlify netlify percy pre-commit-ci pre-commit-ci-lite pyup-bot
     renovate restyled-io sentry-io snyk sonarcloud stale sweep-ai transifex-integration vercel web-flow weblate
     whitesource-renovate
-    """.split()  # noqa: SIM905 - a table of words reads best as words
+    """.split()
 )
 
 # Review services: login in lower case, without its bot ending where no person could bear the name, to the type that is

@@ -97,7 +97,7 @@ _NOT_JIRA = frozenset(
     IPV ISBN ISO ISSN ITU JEP JIS JLS JSR KOI8 LATIN LGPL LLAMA LTS MD MIME MIPS MIT MP MPL NFC NIST OWASP PEP PKCS
     POSIX PR PS PSR PYSEC RC RFC RIPEMD RS RSA RUSTSEC SHA SHA1 SHA2 SHA3 SOC SSL STD TLS UAX UCS USB USN UTC UTF
     UTS VT WCAG WIN WINDOWS WPA WTF X509 XML XXH
-    """.split()  # noqa: SIM905 - a table of words reads best as words
+    """.split()
 )
 _JIRA_KEY = re.compile(r"(?<![A-Za-z0-9])(?<![A-Z0-9][_-])([A-Z][A-Z0-9]+)-([0-9]{1,9})(?![A-Za-z0-9]|-[0-9]|\.[0-9])")
 _REVERT = re.compile(r"\s*revert(?:s|ed|ing)?\b|.*\brevert\s+[\"“']|.*\brevert(?:\([^)]*\))?!?:", re.IGNORECASE)

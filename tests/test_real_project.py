@@ -17,11 +17,11 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import select
 
 from journal import open_database
 from projectors import RULES
 from seedjournal.cli import main
-from sqlalchemy import select
 
 CACHE = Path(__file__).resolve().parents[2] / "shared" / "data" / "cache"
 LIBUV = CACHE / "libuv" / "libuv.json.gz"

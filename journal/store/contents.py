@@ -27,6 +27,7 @@ from .dialects import verbs
 
 _PROBE = 10_000
 _HASH = 32
+_SEVEN_BITS = 0x7F
 _LARGEST_ID = 2**63 - 1
 
 
@@ -163,8 +164,8 @@ def pack_ids(ids: Iterable[int]) -> bytes:
         step = number - before
         before = number
         rest = step << 1 if step >= 0 else (-step << 1) - 1
-        while rest > 0x7F:
-            packed.append(rest & 0x7F | 0x80)
+        while rest > _SEVEN_BITS:
+            packed.append(rest & _SEVEN_BITS | 0x80)
             rest >>= 7
         packed.append(rest)
     return bytes(packed)

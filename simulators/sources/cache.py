@@ -79,9 +79,9 @@ class CacheSource:
     """Pull requests from a cache file, or from every cache file below a folder.
 
     An entry that cannot be right is a BadInput that names file, entry and field. With `skip_invalid` such entries are
-    left out and listed in `skipped`; what is wrong with a whole file stays an error. `repos` names those of a folder's repositories
-    that are wanted; none means all. `largest` bounds the bytes of
-    JSON that one file may hold, decompressed.
+    left out and listed in `skipped`; what is wrong with a whole file stays an error. `repos` names those of a folder's
+    repositories that are wanted; none means all. `largest` bounds the bytes of JSON that one file may hold,
+    decompressed.
 
     A file that changes between two readings is refused: one run must not be made of two contents.
     """

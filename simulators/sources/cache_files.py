@@ -67,7 +67,8 @@ def find(path: Path, repos: Sequence[str] = ()) -> tuple[Path, ...]:
 def _of_repositories(files: Sequence[Path], path: Path, repos: Sequence[str]) -> list[Path]:
     found: list[Path] = []
     for repo in repos:
-        own = [file for file in files if f"/{file.as_posix()}".lower().endswith((f"/{repo}{PLAIN}".lower(), f"/{repo}{PACKED}".lower()))]
+        ends = (f"/{repo}{PLAIN}".lower(), f"/{repo}{PACKED}".lower())
+        own = [file for file in files if f"/{file.as_posix()}".lower().endswith(ends)]
         if not own:
             raise BadInput(
                 f"{shown(path)} holds no cache file of {repo}",

@@ -355,7 +355,7 @@ def _merges(graph: Graph, merge: int, head: int) -> bool:
     return head in graph.parents[merge][1:] or graph.brought[merge] == graph.brought[head]
 
 
-def _plan(  # noqa: PLR0913 - a plan has as many parts
+def _plan(  # noqa: PLR0913, PLR0917 - a plan has as many parts
     graph: Graph,
     number: int,
     commits: Iterable[int],

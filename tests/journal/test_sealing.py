@@ -360,7 +360,7 @@ def test_projects_are_folded_each_on_its_own(database: Database) -> None:
 # A recording that dies
 
 
-class Dies(Exception):  # noqa: N818 - no error
+class Dies(Exception):
     """What a recording died of."""
 
 

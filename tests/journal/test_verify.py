@@ -30,7 +30,7 @@ def filled(database: Database) -> Database:
     return database
 
 
-class Undone(Exception):  # noqa: N818 - no error
+class Undone(Exception):
     """Ends a transaction that is not to be kept."""
 
 

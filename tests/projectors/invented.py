@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,11 +22,10 @@ from journal import (
     Spool,
     Type,
     encode,
-    ensure,
-    open_database,
     record,
 )
-from projectors import RULES, TARGET_HISTORY, Choice, Projected, project
+from projectors import RULES, Choice, Projected, project
+from tests.projectors.kept import emptied
 
 SLUG = "terns"
 REPO = "invented/terns"
@@ -396,12 +395,8 @@ def execute(database: Database, statement: str, **values: Any) -> list[tuple[Any
         return [tuple(row) for row in result] if result.returns_rows else []
 
 
-def cold(make_url: Callable[[str], str], source: Database, run: Run, make: str | None = None) -> Rows:
-    """The rows that a projection of the run into a new database gives."""
-    target = open_database(make_url(make or source.name), create=True)
-    try:
-        ensure(target, TARGET_HISTORY, create=True)
-        show(source, run, target)
-        return rows(target)
-    finally:
-        target.engine.dispose()
+def cold(source: Database, run: Run, make: str | None = None) -> Rows:
+    """The rows that a projection of the run into an empty database gives."""
+    target = emptied(make or source.name, "cold")
+    show(source, run, target)
+    return rows(target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from tests.projectors.invented import (
     total,
     usage,
 )
+from tests.projectors.kept import emptied
 
 LOGINS = [f"tester-{letter}" for letter in "abcdefghij"]
 
@@ -164,10 +164,8 @@ def add_stranger(database: Database, number: int) -> None:
 def test_ids_are_those_that_keys_take_in_order_whatever_happened_before(
     make: str,
     data: st.DataObject,
-    make_url: Callable[[str], str],
-    open_url: Callable[[str], Database],
 ) -> None:
-    database = open_url(make_url(make))
+    database = emptied(make)
     logins: list[str] = []
     for _ in range(data.draw(st.integers(1, 4))):
         logins = data.draw(st.lists(st.sampled_from(LOGINS), unique=True, min_size=1))
@@ -179,15 +177,13 @@ def test_ids_are_those_that_keys_take_in_order_whatever_happened_before(
     assert ids_of(database) == greedy(logins)
 
 
-def test_both_makes_settle_alike_down_to_grandchildren(
-    database: Database, make_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_makes_settle_alike_down_to_grandchildren(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ids, "BITS", 6)
     events = [team(), member()]
     events += [pull_request(n) for n in range(12)] + [file(n, f"{m}.py") for n in range(12) for m in "ab"]
     run = note(database, events)
     show(database, run)
-    expected = cold(make_url, database, run, "postgresql" if database.name == "sqlite" else "sqlite")
+    expected = cold(database, run, "postgresql" if database.name == "sqlite" else "sqlite")
     assert rows(database) == expected
     assert len({row["pull_request_id"] for row in expected[RULES["pr_file"].table.name]}) == 12
 

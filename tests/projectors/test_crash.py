@@ -75,7 +75,7 @@ def statements(database: Database, run: Run, choice: Choice) -> int:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_killed_projection_changes_nothing_and_the_next_one_is_as_undisturbed(
-    database: Database, url: str, first: bool, make_url: Callable[[str], str]
+    database: Database, url: str, first: bool
 ) -> None:
     if not first:
         show(database, note(database, everything(), ALL_EXACT))
@@ -89,11 +89,11 @@ def test_a_killed_projection_changes_nothing_and_the_next_one_is_as_undisturbed(
         assert dump(database) == before, moment
     database.engine.dispose()
     assert ended(forked(projecting(url, run, choice))) == DONE
-    assert rows(database) == cold(make_url, database, run)
+    assert rows(database) == cold(database, run)
     assert totals(show(database, run, prune=True)) == (0, 0, 0)
 
 
-def test_projections_at_once_take_turns(database: Database, url: str, make_url: Callable[[str], str]) -> None:
+def test_projections_at_once_take_turns(database: Database, url: str) -> None:
     runs = [note(database, everything(numbers=numbers), ALL_EXACT) for numbers in ((1, 2), (2, 3), (1, 3, 4))]
     database.engine.dispose()
     children = [forked(projecting(url, run, Choice(prune=True))) for run in runs]
@@ -101,5 +101,5 @@ def test_projections_at_once_take_turns(database: Database, url: str, make_url: 
     with database.read() as connection:
         (number,) = set(connection.exec_driver_sql("SELECT run FROM seedjournal_positions").scalars())
     shown = next(run for run in runs if run.run == number)
-    assert rows(database) == cold(make_url, database, shown)
+    assert rows(database) == cold(database, shown)
     assert total(show(database, shown), "stale") == 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from journal import Database, Policy
@@ -85,7 +83,7 @@ def test_nothing_is_dropped(database: Database) -> None:
     execute(database, "DROP INDEX own_index")
 
 
-def test_a_rebuild_is_what_the_increments_gave(database: Database, make_url: Callable[[str], str]) -> None:
+def test_a_rebuild_is_what_the_increments_gave(database: Database) -> None:
     policies = {"pr_file": Policy.EXACT, "pull_request": Policy.UPSERT}
     for numbers, status in (((1, 2), "added"), ((2, 3), "removed"), ((1, 3), "added")):
         run = note(database, with_changed(everything(numbers=numbers), "pr_file", status=status), policies)
@@ -93,7 +91,7 @@ def test_a_rebuild_is_what_the_increments_gave(database: Database, make_url: Cal
     before = dump(database)
     assert totals(show(database, run, rebuild=True)) == (0, 0, 0)
     assert dump(database) == before
-    assert rows(database) == cold(make_url, database, run)
+    assert rows(database) == cold(database, run)
 
 
 def test_a_rebuild_of_some_kinds_leaves_the_others(database: Database) -> None:
@@ -105,8 +103,8 @@ def test_a_rebuild_of_some_kinds_leaves_the_others(database: Database) -> None:
     assert {row["message"] for row in rows(database)["commits"]} == {"edited"}
 
 
-def test_a_rebuild_back_in_time(database: Database, make_url: Callable[[str], str]) -> None:
+def test_a_rebuild_back_in_time(database: Database) -> None:
     old = note(database, everything(numbers=(1, 2)))
     show(database, note(database, with_changed(everything(), "jira_issue", status="To Do")))
     show(database, old, rebuild=True)
-    assert rows(database) == cold(make_url, database, old)
+    assert rows(database) == cold(database, old)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
@@ -37,6 +37,7 @@ from tests.projectors.invented import (
     with_changed,
     without,
 )
+from tests.projectors.kept import emptied
 
 MAKES = ("sqlite", "postgresql")
 OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
@@ -60,19 +61,17 @@ def test_a_cold_projection_fills_twelve_tables_with_what_the_events_say(database
                 assert (reference.to, row[f"{reference.name}_id"]) in by_id
 
 
-def test_decimals_are_exact_texts_in_postgresql(
-    make_url: Callable[[str], str], open_url: Callable[[str], Database]
-) -> None:
-    database = open_url(make_url("postgresql"))
+def test_decimals_are_exact_texts_in_postgresql() -> None:
+    database = emptied("postgresql")
     show(database, note(database, everything()))
     assert execute(database, "SELECT DISTINCT cycle_time_hours::text FROM pull_requests") == [("12.00",)]
     assert execute(database, "SELECT story_points::text FROM jira_issues LIMIT 1") == [("3.0",)]
 
 
-def test_both_makes_have_the_same_rows_ids_included(database: Database, make_url: Callable[[str], str]) -> None:
+def test_both_makes_have_the_same_rows_ids_included(database: Database) -> None:
     run = note(database, everything())
     show(database, run)
-    assert rows(database) == cold(make_url, database, run, OTHER[database.name])
+    assert rows(database) == cold(database, run, OTHER[database.name])
 
 
 @pytest.mark.parametrize("choice", [{}, {"prune": True}, {"rebuild": True}, {"dry_run": True}])
@@ -260,10 +259,8 @@ def test_any_path_to_a_state_gives_the_rows_of_a_cold_projection(
     runs: list[tuple[list[Event], dict[str, Policy], bool]],
     steps: list[tuple[int, dict[str, Any]]],
     end: tuple[int, dict[str, Any]],
-    make_url: Callable[[str], str],
-    open_url: Callable[[str], Database],
 ) -> None:
-    database = open_url(make_url(make))
+    database = emptied(make)
     sealed: list[Run] = []
     for at, (events, policies, fresh) in enumerate(runs):
         sealed.append(note(database, events, policies, fresh=fresh))
@@ -273,19 +270,17 @@ def test_any_path_to_a_state_gives_the_rows_of_a_cold_projection(
     run = sealed[end[0] % len(sealed)]
     done = show(database, run, **end[1])
     assert total(done, "stale") == 0
-    assert rows(database) == cold(make_url, database, run, OTHER[make])
+    assert rows(database) == cold(database, run, OTHER[make])
 
 
 @pytest.mark.parametrize("make", MAKES)
-def test_step_by_step_is_at_once_is_a_rebuild(
-    make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
-) -> None:
-    database, other = open_url(make_url(make)), open_url(make_url(make))
+def test_step_by_step_is_at_once_is_a_rebuild(make: str) -> None:
+    database, other = emptied(make), emptied(make, "other")
     for numbers in ((1,), (1, 2), (2, 3), (1, 3, 4)):
         run = note(database, everything(numbers=numbers), ALL_EXACT)
         show(database, run, prune=True)
         show(database, run, other)
-    assert rows(database) == cold(make_url, database, run)
+    assert rows(database) == cold(database, run)
     show(database, run, other, rebuild=True)
     assert rows(other) == rows(database)
 
@@ -313,11 +308,11 @@ def many(size: int, status: str) -> list[Event]:
     return [team(), member(), pull_request(), *(file(1, f"{n}.py", status=status) for n in range(size))]
 
 
-def test_statements_do_not_grow_with_rows(make_url: Callable[[str], str], open_url: Callable[[str], Database]) -> None:
+def test_statements_do_not_grow_with_rows() -> None:
     for make in MAKES:
         spent: list[list[int]] = []
         for size in (100, 2000):
-            journal, target = open_url(make_url(make)), open_url(make_url(make))
+            journal, target = emptied(make), emptied(make, "other")
             first = note(journal, many(size, "added"), ALL_EXACT)
             steps: list[tuple[Run, dict[str, Any]]] = [
                 (first, {}),
@@ -333,13 +328,11 @@ def test_statements_do_not_grow_with_rows(make_url: Callable[[str], str], open_u
         assert spent[0] == spent[1], make
 
 
-def test_statements_do_not_grow_with_foreign_rows(
-    make_url: Callable[[str], str], open_url: Callable[[str], Database]
-) -> None:
+def test_statements_do_not_grow_with_foreign_rows() -> None:
     for make, policy in zip(MAKES, (Policy.UPSERT, Policy.ONCE), strict=True):
         spent: list[int] = []
         for size in (100, 2000):
-            database = open_url(make_url(make))
+            database = emptied(make)
             run = note(database, many(size, "added"), {"pr_file": policy})
             show(database, run)
             execute(database, f"UPDATE pr_files SET id = id - {2**53}")
@@ -374,10 +367,8 @@ def test_a_shown_state_that_the_journal_lost_is_compared_as_a_whole(database: Da
     assert totals(show(database, run, prune=True)) == (0, 0, 20)
 
 
-def test_what_the_server_refuses_in_the_midst_of_loading_is_told_and_changes_nothing(
-    make_url: Callable[[str], str], open_url: Callable[[str], Database]
-) -> None:
-    database = open_url(make_url("postgresql"))
+def test_what_the_server_refuses_in_the_midst_of_loading_is_told_and_changes_nothing() -> None:
+    database = emptied("postgresql")
     show(database, note(database, [team()]))
     run = note(database, [team(), member(), pull_request(title="x" * 501)])
     before = dump(database)

@@ -27,6 +27,7 @@ from tests.projectors.invented import (
     totals,
     with_changed,
 )
+from tests.projectors.kept import emptied
 
 LEFT = 10  # rows that hang on one pull request, with its issue
 
@@ -43,9 +44,7 @@ def leave(database: Database, how: str) -> Run:
 
 
 @pytest.mark.parametrize("how", ["exact", "fresh", "older"])
-def test_what_left_the_state_stays_until_it_is_pruned(
-    database: Database, how: str, make_url: Callable[[str], str]
-) -> None:
+def test_what_left_the_state_stays_until_it_is_pruned(database: Database, how: str) -> None:
     run = leave(database, how)
     before = rows(database)
     done = show(database, run)
@@ -56,7 +55,7 @@ def test_what_left_the_state_stays_until_it_is_pruned(
         assert listed(connection)[SLUG]["pr_file"] == {"foreign": 0, "stale": 2}
     done = show(database, run, prune=True)
     assert (total(done, "stale"), totals(done)) == (0, (0, 0, LEFT))
-    assert rows(database) == cold(make_url, database, run)
+    assert rows(database) == cold(database, run)
     assert totals(show(database, run, prune=True)) == (0, 0, 0)
 
 
@@ -90,20 +89,20 @@ def test_a_kind_counts_and_prunes_its_own_stale_rows_only(database: Database) ->
     assert totals(show(database, run, prune=True)) == (0, 0, LEFT - 2)
 
 
-def test_another_slug_leaves_the_old_ones_rows_stale(database: Database, make_url: Callable[[str], str]) -> None:
+def test_another_slug_leaves_the_old_ones_rows_stale(database: Database) -> None:
     show(database, note(database, everything(), name="birds"))
     run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
     done = show(database, run)
     assert total(done, "stale") == len(everything())
     assert totals(show(database, run, prune=True)) == (0, 0, len(everything()))
-    assert rows(database) == cold(make_url, database, run)
+    assert rows(database) == cold(database, run)
 
 
-def test_a_rebuild_finds_the_old_slugs_rows_too(database: Database, make_url: Callable[[str], str]) -> None:
+def test_a_rebuild_finds_the_old_slugs_rows_too(database: Database) -> None:
     show(database, note(database, everything(), name="birds"))
     run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
     assert totals(show(database, run, rebuild=True)) == (len(everything()), 0, len(everything()))
-    assert rows(database) == cold(make_url, database, run)
+    assert rows(database) == cold(database, run)
 
 
 @pytest.mark.parametrize("choice", [{"prune": True}, {"rebuild": True}])
@@ -176,7 +175,11 @@ def test_a_reference_to_a_natural_key_holds_as_well(database: Database) -> None:
     assert total(done, "retained") == 1
 
 
-def test_a_reference_to_a_column_that_a_user_added_holds_as_well(database: Database) -> None:
+@pytest.mark.parametrize("make", ["sqlite", "postgresql"])
+def test_a_reference_to_a_column_that_a_user_added_holds_as_well(
+    make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    database = open_url(make_url(make))
     run = shrink(database)
     execute(database, "ALTER TABLE pull_requests ADD COLUMN tag TEXT")
     execute(database, "CREATE UNIQUE INDEX one_tag ON pull_requests (tag)")
@@ -187,8 +190,8 @@ def test_a_reference_to_a_column_that_a_user_added_holds_as_well(database: Datab
     assert execute(database, "SELECT tag FROM tags") == [("mine",)]
 
 
-def test_sqlite_reads_names_in_any_case(make_url: Callable[[str], str], open_url: Callable[[str], Database]) -> None:
-    database = open_url(make_url("sqlite"))
+def test_sqlite_reads_names_in_any_case() -> None:
+    database = emptied("sqlite")
     run = shrink(database)
     execute(database, "CREATE TABLE bookmarks (pr INTEGER REFERENCES Pull_Requests (ID) ON DELETE CASCADE)")
     execute(database, "CREATE TABLE others (pr INTEGER REFERENCES pull_requests ON DELETE CASCADE)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,34 +22,26 @@ from tests.projectors.invented import (
     totals,
     with_changed,
 )
+from tests.projectors.kept import emptied
 
 PAIRS = [(one, two) for one in ("sqlite", "postgresql") for two in ("sqlite", "postgresql")]
 
 
 @pytest.mark.parametrize(("make", "target_make"), PAIRS)
-def test_journal_and_target_of_any_makes(
-    make: str, target_make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
-) -> None:
-    journal = open_url(make_url(make))
-    target = open_database(make_url(target_make), create=True)
-    ensure(target, TARGET_HISTORY, create=True)
-    try:
-        show(journal, note(journal, everything()), target)
-        run = note(journal, with_changed(everything(numbers=(1, 4)), "jira_issue", status="To Do"), ALL_EXACT)
-        done = show(journal, run, target, prune=True)
-        assert totals(done) == (10, 1, 20)
-        assert rows(target) == cold(make_url, journal, run, make)
-        with journal.read() as source, target.read() as connection:
-            assert list(check(source, connection)) == []
-    finally:
-        target.engine.dispose()
+def test_journal_and_target_of_any_makes(make: str, target_make: str) -> None:
+    journal, target = emptied(make), emptied(target_make, "other")
+    show(journal, note(journal, everything()), target)
+    run = note(journal, with_changed(everything(numbers=(1, 4)), "jira_issue", status="To Do"), ALL_EXACT)
+    done = show(journal, run, target, prune=True)
+    assert totals(done) == (10, 1, 20)
+    assert rows(target) == cold(journal, run, make)
+    with journal.read() as source, target.read() as connection:
+        assert list(check(source, connection)) == []
 
 
 @pytest.mark.parametrize("make", ["sqlite", "postgresql"])
-def test_another_journals_position_means_a_full_comparison(
-    make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
-) -> None:
-    target, other = open_url(make_url(make)), open_url(make_url(make))
+def test_another_journals_position_means_a_full_comparison(make: str) -> None:
+    target, other = emptied(make), emptied(make, "other")
     first = note(target, everything())
     assert not show(target, first).other_journal
     run = note(other, with_changed(everything(numbers=(1, 2, 4)), "pr_file", status="removed"))
@@ -64,13 +55,11 @@ def test_another_journals_position_means_a_full_comparison(
     done = show(other, run, target, prune=True)
     assert not done.other_journal
     assert totals(done) == (0, 0, 10)
-    assert rows(target) == cold(make_url, other, run)
+    assert rows(target) == cold(other, run)
 
 
-def test_only_the_chosen_kinds_positions_matter(
-    make_url: Callable[[str], str], open_url: Callable[[str], Database]
-) -> None:
-    target, other = open_url(make_url("sqlite")), open_url(make_url("sqlite"))
+def test_only_the_chosen_kinds_positions_matter() -> None:
+    target, other = emptied("sqlite"), emptied("sqlite", "other")
     show(target, note(target, everything()))
     run = note(other, everything())
     assert show(other, run, target, kinds=("team", "team_member")).other_journal

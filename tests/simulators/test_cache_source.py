@@ -770,6 +770,6 @@ class TestRealFiles:
     def test_shuffled_and_written_again_they_give_the_same_facts(self, tmp_path: Path) -> None:
         real = REAL / "libuv" / "libuv.json.gz"
         content = json.loads(gzip.decompress(real.read_bytes()))
-        random.Random(1).shuffle(content["prs"])  # noqa: S311
+        random.Random(1).shuffle(content["prs"])
         again = facts(write(tmp_path / "libuv.json", content))
         assert sorted(again, key=lambda pr: pr.number) == sorted(facts(real), key=lambda pr: pr.number)

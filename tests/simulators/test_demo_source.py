@@ -120,7 +120,7 @@ def test_streams_can_be_read_again_and_side_by_side(source: DemoSource, pulls: l
 
 def test_other_processes_and_hash_seeds_give_the_same() -> None:
     outputs = {
-        subprocess.run(  # noqa: S603 - our own program
+        subprocess.run(
             [sys.executable, "-c", _PRINT_DIGESTS],
             env=os.environ | {"PYTHONHASHSEED": seed, "TZ": zone},
             check=True,

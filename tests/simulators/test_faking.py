@@ -46,8 +46,8 @@ def test_nobody_elses_random_numbers_are_touched_or_used() -> None:
     texts = Texts(1, "golden", 1)
     random.seed(7)
     Faker.seed(7)
-    expected, first = random.Random(7).random(), texts.name(1)  # noqa: S311 - nothing secret
-    assert random.random() == expected  # noqa: S311 - nothing secret
+    expected, first = random.Random(7).random(), texts.name(1)
+    assert random.random() == expected
     theirs = Faker("en_US").name()
     Faker.seed(7)
     assert texts.name(1) == first
@@ -70,7 +70,7 @@ def test_faker_is_loaded_by_the_first_text_and_not_before() -> None:
         "faking.Texts(1, 'golden', 1).name(0);"
         "assert 'faker' in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 - our own program
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_the_version_is_fakers() -> None:
