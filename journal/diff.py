@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection
 
-from .changes import changes
-from .event import Event, decode, differing_fields
+from .changes import Change, changes
+from .event import decode, differing_fields
 from .runs import Run, all_runs
 from .store.contents import read_manifest
 
@@ -34,11 +35,7 @@ def compare(connection: Connection, old: Run, new: Run, kinds: Collection[str] |
             continue
         top_before, top_now = before.get(kind), now.get(kind)
         for change in changes(connection, top_before.top if top_before else None, top_now.top if top_now else None):
-            yield _describe(
-                kind,
-                decode(change.before.text) if change.before else None,
-                decode(change.now.text) if change.now else None,
-            )
+            yield _describe(kind, change)
 
 
 def last_different(connection: Connection, project: str) -> tuple[Run, Run] | None:
@@ -50,11 +47,12 @@ def last_different(connection: Connection, project: str) -> tuple[Run, Run] | No
     return None
 
 
-def _describe(kind: str, before: Event | None, now: Event | None) -> EntityChange:
+def _describe(kind: str, change: Change) -> EntityChange:
+    before, now = (decode(one.text) if one else None for one in (change.before, change.now))
     old, new = (dict(before.data) if before else {}), (dict(now.data) if now else {})
     return EntityChange(
         kind=kind,
-        key=dict((now or before).key),  # type: ignore[union-attr] - a change has one side at least
+        key=orjson.loads(change.key),
         change="added" if before is None else "removed" if now is None else "changed",
         fields={name: (old.get(name), new.get(name)) for name in differing_fields(old, new)},
     )

@@ -36,6 +36,7 @@ class Type(StrEnum):
 class Field:
     """One attribute: its type, whether it may be null, and its bounds.
 
+    What a row that somebody made by hand need not know may be null, also where simulators always tell it.
     `size` is a text's largest length in characters; `precision` and `places` are a decimal's.
     """
 
@@ -163,7 +164,7 @@ _OF_MEMBER = Reference(name="team_member", to="team_member", shared={"team": "te
 TEAM = Kind(
     name="team",
     key=("slug",),
-    fields=(*_text("slug", "name"), *_text("description", "industry")),
+    fields=(*_text("slug", "name"), *_maybe("description", "industry")),
 )
 TEAM_MEMBER = Kind(
     name="team_member",
@@ -171,7 +172,9 @@ TEAM_MEMBER = Kind(
     fields=(
         *_text("login", "github_login"),
         *_maybe("github_id", of=Type.BIGINT),
-        *_text("display_name", "email", "role", "jira_account_id", "slack_user_id"),
+        *_maybe("display_name", "email"),
+        *_text("role"),
+        *_maybe("jira_account_id", "slack_user_id"),
         *_flags("is_bot", "is_active"),
     ),
     references=(_OF_TEAM,),

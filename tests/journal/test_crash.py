@@ -44,14 +44,15 @@ def test_killed_at_every_step(
     make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before and after statements and at commits, from the first one to that of the run itself."""
-    monkeypatch.setattr(sealing, "_EVENTS_AT_ONCE", AT_ONCE)
     context = start_context()
     url = make_url(make)
     undisturbed = open_url(make_url("sqlite"))
     with opened(url) as database:
         record_one(database, "p", later=False)
-        steps = die_while_recording(url, "p", None)
-        spread = [(moment, "") for moment in range(0, steps, steps // 24)]
+        with monkeypatch.context() as patched:
+            patched.setattr(sealing, "_EVENTS_AT_ONCE", AT_ONCE)
+            steps = die_while_recording(url, "p", None)
+        spread = [(moment, "") for moment in range(0, steps, steps // 22)]
         killed = 0
         for moment, first in [*spread, *((step, "INSERT INTO journal_runs") for step in range(3))]:
             project = f"p{moment}{first}"
