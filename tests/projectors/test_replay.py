@@ -332,12 +332,12 @@ def test_statements_do_not_grow_with_foreign_rows() -> None:
     for make, policy in zip(MAKES, (Policy.UPSERT, Policy.ONCE), strict=True):
         spent: list[int] = []
         for size in (100, 2000):
-            database = emptied(make)
-            run = note(database, many(size, "added"), {"pr_file": policy})
-            show(database, run)
-            execute(database, f"UPDATE pr_files SET id = id - {2**53}")
-            with counted(database) as seen:
-                done = show(database, run, rebuild=True)
+            journal, target = emptied(make), emptied(make, "other")
+            run = note(journal, many(size, "added"), {"pr_file": policy})
+            show(journal, run, target)
+            execute(target, f"UPDATE pr_files SET id = id - {2**53}")
+            with counted(target) as seen:
+                done = show(journal, run, target, rebuild=True)
             assert done.kinds["pr_file"].foreign == size
             spent.append(len(seen))
         assert spent[0] == spent[1], make
