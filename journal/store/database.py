@@ -103,7 +103,7 @@ class Database:
             raw = error.orig if isinstance(error, DBAPIError) else error
             if self.dialect.is_busy(raw):
                 raise Busy(
-                    f"{self.shown} is busy: another process held it for {self.wait} seconds",
+                    f"{self.shown} is busy: another process holds it, and {self.wait} s of waiting are over",
                     "wait for the other process, or give a longer --wait SECONDS",
                 ) from error
             if isinstance(error, ProgrammingError) and error.statement and not self.dialect.is_refusal(raw):

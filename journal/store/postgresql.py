@@ -36,8 +36,8 @@ def listen(engine: Engine, event: Any) -> None:
 
 
 def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:
-    """Bound every wait for a lock, and say which schema unqualified names mean."""
-    settings = {"lock_timeout": f"{wait * 1000}", "timezone": "UTC"}
+    """Bound every wait for a lock (nought would mean for ever), and say which schema unqualified names mean."""
+    settings = {"lock_timeout": f"{wait * 1000 or 1}", "timezone": "UTC"}
     if schema is not None:
         settings["search_path"] = connection.dialect.identifier_preparer.quote(schema)
     connection.execute(select(*(func.set_config(name, value, True) for name, value in settings.items())))  # noqa: FBT003 - PostgreSQL's own is_local

@@ -19,7 +19,7 @@ from journal import sealing as sealing_module
 from tests.journal.things import POLICIES, record_all, thing
 
 ROOT = Path(__file__).parents[2]
-AT_ONCE = 40  # events in a transaction, so that a small run takes several
+AT_ONCE = 20  # events in a transaction, so that a small run takes several
 LIMIT = 120  # seconds until a test gives a process up
 
 
@@ -84,9 +84,9 @@ def write_runs(url: str, writer: int, turns: int, barrier: Barrier, told: Any) -
 
 def victim_events(project: str, *, later: bool) -> list[Event]:
     """Two runs' worth: the later one changes, adds and leaves out."""
-    start, content = (40, "later") if later else (0, "")
+    start, content = (20, "later") if later else (0, "")
     return [
-        thing(number, content, kind=kind, project=project) for kind in POLICIES for number in range(start, start + 90)
+        thing(number, content, kind=kind, project=project) for kind in POLICIES for number in range(start, start + 50)
     ]
 
 
