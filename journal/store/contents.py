@@ -71,7 +71,9 @@ def events_of_key(connection: Connection, kind: str, key: KeyBytes) -> list[Cont
     tail = f',"key":{key.decode()},"kind":"{kind}","project":'
     query = select(EVENTS.c.id, EVENTS.c.hash, EVENTS.c.event).where(EVENTS.c.event.contains(tail, autoescape=True))
     return [
-        Content(EventId(number), EventHash(bytes(hashed)), text) for number, hashed, text in connection.execute(query)
+        Content(EventId(number), EventHash(bytes(hashed)), text)
+        for number, hashed, text in connection.execute(query)
+        if tail in text  # SQLite's LIKE knows no case
     ]
 
 

@@ -84,7 +84,7 @@ def test_who_waits_too_long_is_told_and_changes_nothing(url: str, open_url: Call
         with pytest.raises(Busy) as refused:
             record_all(waiting, things(9))
         assert row_counts(waiting) == before
-    assert "another process held it for 1 seconds" in refused.value.message
+    assert "another process holds it, and 1 s of waiting are over" in refused.value.message
     assert "--wait" in refused.value.hint
     record_all(waiting, things(9))
     waiting.engine.dispose()

@@ -21,9 +21,3 @@ def _closing() -> Iterator[None]:
 def database(request: pytest.FixtureRequest) -> Database:
     """A database with an empty journal and an empty target, on either make."""
     return kept.emptied(request.param)
-
-
-@pytest.fixture
-def url(database: Database) -> str:
-    """That database's URL."""
-    return database.engine.url.render_as_string(hide_password=False)

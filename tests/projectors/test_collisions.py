@@ -160,7 +160,7 @@ def add_stranger(database: Database, number: int) -> None:
 
 @pytest.mark.parametrize("make", ["sqlite", "postgresql"])
 @given(data=st.data())
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_ids_are_those_that_keys_take_in_order_whatever_happened_before(
     make: str,
     data: st.DataObject,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import event
 
-from journal import Database, Run, open_database
+from journal import Database, Run
 from projectors import Choice, project
 from tests.projectors.invented import ALL_EXACT, cold, dump, everything, note, rows, show, total, totals, with_changed
 
@@ -39,11 +39,13 @@ def ended(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def projecting(url: str, run: Run, choice: Choice, die_at: int | None = None) -> Callable[[], None]:
-    """Project in a process of its own, which may kill itself right before a statement, counted from 1."""
+def projecting(database: Database, run: Run, choice: Choice, die_at: int | None = None) -> Callable[[], None]:
+    """Project in a process of its own, which may kill itself right before a statement, counted from 1.
+
+    It makes connections of its own: its parent has closed all that there were.
+    """
 
     def work() -> None:
-        database = open_database(url, create=False)
         executed = 0
 
         def count(*_: object) -> None:
@@ -75,7 +77,7 @@ def statements(database: Database, run: Run, choice: Choice) -> int:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_killed_projection_changes_nothing_and_the_next_one_is_as_undisturbed(
-    database: Database, url: str, first: bool
+    database: Database, first: bool
 ) -> None:
     if not first:
         show(database, note(database, everything(), ALL_EXACT))
@@ -85,18 +87,18 @@ def test_a_killed_projection_changes_nothing_and_the_next_one_is_as_undisturbed(
     last = statements(database, run, choice)
     for moment in sorted({1 + (last - 1) * step // (MOMENTS - 1) for step in range(MOMENTS)}):
         database.engine.dispose()
-        assert ended(forked(projecting(url, run, choice, moment))) == KILLED, moment
+        assert ended(forked(projecting(database, run, choice, moment))) == KILLED, moment
         assert dump(database) == before, moment
     database.engine.dispose()
-    assert ended(forked(projecting(url, run, choice))) == DONE
+    assert ended(forked(projecting(database, run, choice))) == DONE
     assert rows(database) == cold(database, run)
     assert totals(show(database, run, prune=True)) == (0, 0, 0)
 
 
-def test_projections_at_once_take_turns(database: Database, url: str) -> None:
+def test_projections_at_once_take_turns(database: Database) -> None:
     runs = [note(database, everything(numbers=numbers), ALL_EXACT) for numbers in ((1, 2), (2, 3), (1, 3, 4))]
     database.engine.dispose()
-    children = [forked(projecting(url, run, Choice(prune=True))) for run in runs]
+    children = [forked(projecting(database, run, Choice(prune=True))) for run in runs]
     assert [ended(child) for child in children] == [DONE] * 3
     with database.read() as connection:
         (number,) = set(connection.exec_driver_sql("SELECT run FROM seedjournal_positions").scalars())

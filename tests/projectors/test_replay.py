@@ -253,7 +253,7 @@ def statements(draw: st.DrawFn) -> list[Event]:
     steps=STEPS,
     end=st.tuples(st.integers(0, 3), st.sampled_from(({"prune": True}, {"rebuild": True}))),
 )
-@settings(max_examples=8)
+@settings(max_examples=6)
 def test_any_path_to_a_state_gives_the_rows_of_a_cold_projection(
     make: str,
     runs: list[tuple[list[Event], dict[str, Policy], bool]],
