@@ -50,7 +50,7 @@ from .store.contents import Content, contents, journal_id, provenance, read_mani
 from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import verbs
 from .store.schema import JOURNAL as JOURNAL_HISTORY
-from .store.schema import History, ensure, is_present, migrate, run_migrations
+from .store.schema import History, ensure, is_present, is_ready, migrate, run_migrations
 from .verify import Finding, count_events, verify
 from .vocabulary import (
     ENGINEERING,
@@ -119,6 +119,7 @@ __all__ = [
     "hash_event",
     "history",
     "is_present",
+    "is_ready",
     "journal_id",
     "key_of",
     "last_different",

@@ -50,7 +50,7 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
     if run["previous"] and not any(counts[name] for name in ("added", "changed", "removed")):
         lines.append(f"  nothing changed against run {run['previous']}")
     else:
-        rows = [[kind, *(one[name] for name in _COUNTS)] for kind, one in run["kinds"].items()]
+        rows = [[kind, *(one[name] for name in _COUNTS)] for kind, one in run["kinds"].items() if any(one.values())]
         lines.append(_table(("kind", *_COUNTS), [*rows, ["all", *(counts[name] for name in _COUNTS)]], indent=2))
     for one in run["skipped_entries"]:
         lines += _wrapped(f"skipped {shown(one['file'])}: {shown(one['entry'])}: {shown(one['reason'])}")

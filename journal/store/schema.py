@@ -74,6 +74,17 @@ def ensure(database: Database, history: History, *, create: bool) -> bool:
     return True
 
 
+def is_ready(database: Database, history: History) -> bool:
+    """Whether `ensure` would find the tables (True) or make them (False); raises WrongSchema where it would refuse."""
+    with database.read() as connection:
+        found = _version(connection, history)
+        if found is None:
+            _refuse_foreign(connection, database, history)
+    if found is not None:
+        _refuse_other_version(database, history, found)
+    return found is not None
+
+
 def migrate(database: Database, history: History) -> tuple[str | None, str]:
     """Create or upgrade the tables; the revision before (None: there were none) and after."""
     with database.write("schema") as connection:

@@ -47,6 +47,9 @@ def test_record(at: str, run: Run) -> None:
     for kind in one["kinds"].values():
         whole_numbers(kind, SIX)
     assert {name: sum(kind[name] for kind in one["kinds"].values()) for name in SIX} == one["counts"]
+    without = run(*TWENTY, "--set", "check_runs=false", "--json").json["runs"][0]["kinds"]
+    assert without["pr_check_run"]["total"] == 0
+    assert len(without) == 12
 
 
 def test_project(at: str, run: Run) -> None:

@@ -123,7 +123,8 @@ def test_a_file_that_is_no_database(run: Run, tmp_path: Path) -> None:
 def test_somebody_elses_tables_are_left_alone(at: str, run: Run) -> None:
     execute(at, "CREATE TABLE teams (id integer)")
     run(*TWENTY)
-    assert "already has teams, not made by seedjournal" in run("project", status=3).err
+    for more in ((), ("--dry-run",)):
+        assert "already has teams, not made by seedjournal" in run("project", *more, status=3).err
     assert rows_of(at, "teams") == {"teams": []}
 
 

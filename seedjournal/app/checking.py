@@ -1,0 +1,65 @@
+"""`verify` and `migrate`: whether everything is as it should be, and bringing schemas up to date."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import journal as j
+import projectors
+from journal import Database
+
+from .. import settings as config
+from .documents import FORMAT, Document, Tell
+from .place import Place, is_made, opened, opened_target
+
+
+def verify(place: Place, tell: Tell) -> Document:
+    """Check the journal and, where the target has a position, its rows."""
+    settings = config.load()
+    where = config.addresses(settings, place.journal, place.target)
+    listed: Document = {}
+    checked = None
+    with opened(where.journal, place, j.JOURNAL_HISTORY, create=False) as database:
+        with database.read() as connection:
+            findings = list(j.verify(connection, tell))
+            events, runs = j.count_events(connection), len(j.stored_seals(connection))
+        with opened_target(where, place, create=False) as target:
+            if target and is_made(target):
+                checked = target.shown
+                more, listed = _check_target(database, target, tell)
+                findings += more
+    return {
+        "format": FORMAT,
+        "ok": not findings,
+        "events": events,
+        "runs": runs,
+        "target": checked,
+        "findings": [asdict(one) for one in findings],
+        "listed": listed,
+    }
+
+
+def _check_target(database: Database, target: Database, tell: Tell) -> tuple[list[j.Finding], Document]:
+    j.ensure(target, projectors.TARGET_HISTORY, create=False)
+    with target.read() as rows:
+        if database.is_same(target):
+            return list(projectors.check(rows, rows, tell)), projectors.listed(rows)
+        with database.read() as connection:
+            return list(projectors.check(connection, rows, tell)), projectors.listed(rows)
+
+
+def migrate(place: Place) -> Document:
+    """Create or upgrade the tables of journal and target."""
+    where = config.addresses(config.load(), place.journal, place.target)
+    done: list[Document] = []
+    for name, address, history, schema in (
+        ("journal", where.journal, j.JOURNAL_HISTORY, None),
+        ("target", where.target, projectors.TARGET_HISTORY, place.schema),
+    ):
+        database = j.open_database(address, create=True, wait=place.wait, schema=schema)
+        try:
+            before, after = j.migrate(database, history)
+        finally:
+            database.engine.dispose()
+        done.append({"what": name, "database": database.shown, "from": before, "to": after})
+    return {"format": FORMAT, "migrated": done}

@@ -1,0 +1,104 @@
+"""`log`, `show` and `registry`: what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import journal as j
+from journal import Misuse
+
+from .. import settings as config
+from ..registry import REGISTRY
+from .documents import FORMAT, Document, no_runs, run_document, window_of
+from .place import Place, opened_journal
+
+
+def log(place: Place, project_name: str | None) -> Document:
+    """The journal's runs, oldest first."""
+    with opened_journal(place, config.load(), create=False) as database, database.read() as connection:
+        runs = j.all_runs(connection, project_name)
+        if project_name is not None and not runs:
+            raise no_runs(connection, project_name)
+    return {"format": FORMAT, "runs": [{**run_document(run), **run.totals} for run in runs]}
+
+
+def names_run(what: Sequence[str]) -> bool:
+    """Whether `show` is asked for a run: for anything but a kind and its key."""
+    return len(what) == 1 and what[0] not in j.ENGINEERING.by_name
+
+
+def show_run(place: Place, name: str) -> Document:
+    """One run with its inputs and provenance."""
+    with opened_journal(place, config.load(), create=False) as database, database.read() as connection:
+        run = j.find_run(connection, name)
+        previous = j.before(connection, run)
+    return {
+        "format": FORMAT,
+        **run_document(run),
+        "previous": previous.run if previous else None,
+        "fingerprint": run.fingerprint.hex(),
+        "appended": run.counts["appended"],
+        "counts": run.totals,
+        "kinds": run.counts["kinds"],
+        "kept_fields": run.counts["kept_fields"],
+        "window": window_of(run),
+        "inputs": run.inputs,
+    }
+
+
+def show_entity(place: Place, kind_name: str, parts: Sequence[str]) -> Document:
+    """One entity: its content over the runs, and what made each content."""
+    kind = j.ENGINEERING[kind_name]
+    key = _key(kind, parts)
+    with opened_journal(place, config.load(), create=False) as database, database.read() as connection:
+        stated = j.history(connection, kind_name, j.canonical_key(key))
+        if not stated:
+            raise Misuse(
+                f"no run states a {kind_name} {' '.join(parts)}",
+                f"a {kind_name}'s key is {', '.join(kind.key)}; `seedjournal diff` prints keys",
+            )
+        return {
+            "format": FORMAT,
+            "kind": kind_name,
+            "key": key,
+            "contents": [
+                {
+                    "project": one.project,
+                    "runs": [run.run for run in one.runs],
+                    "in_state_of": [run.run for run in one.in_state_of],
+                    "hash": one.content.hash.hex(),
+                    "provenance": one.provenance,
+                    "seed": one.runs[0].inputs["seed"] if one.runs else None,
+                    "versions": one.runs[0].inputs["versions"] if one.runs else None,
+                    "data": dict(j.decode(one.content.text).data),
+                }
+                for one in stated
+            ],
+        }
+
+
+def _key(kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
+    if len(parts) != len(kind.key):
+        raise Misuse(
+            f"a {kind.name}'s key is {', '.join(kind.key)}; {len(parts)} given",
+            f"seedjournal show {kind.name} {_places(kind)}",
+        )
+    numbers = {"number", *(one.name for one in kind.fields if one.type in {j.Type.INTEGER, j.Type.BIGINT})}
+    key: dict[str, str | int] = {}
+    for name, part in zip(kind.key, parts, strict=True):
+        if name in numbers:
+            if not (part.isascii() and part.isdigit()):
+                raise Misuse(f"{name} is a number, not {part!r}", f"seedjournal show {kind.name} {_places(kind)}")
+            key[name] = int(part)
+        else:
+            key[name] = part
+    return key
+
+
+def _places(kind: j.Kind) -> str:
+    return " ".join(name.upper() for name in kind.key)
+
+
+def registry() -> Document:
+    """The built-in projects."""
+    return {"format": FORMAT, "projects": [{"name": name, **given} for name, given in REGISTRY.items()]}

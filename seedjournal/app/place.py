@@ -1,0 +1,63 @@
+"""Which databases a command works on, and opening them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import journal as j
+import projectors
+from journal import Database
+
+from .. import settings as config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which databases a command works on, and how long it waits for a busy one."""
+
+    journal: str | None = None
+    target: str | None = None
+    wait: int = j.DEFAULT_WAIT
+    schema: str | None = None
+
+
+@contextmanager
+def opened(
+    address: str, place: Place, history: j.History, *, create: bool, schema: str | None = None
+) -> Iterator[Database]:
+    """A database with the tables of one history in it; raises WrongSchema where they are absent and not to be made."""
+    database = j.open_database(address, create=create, wait=place.wait, schema=schema)
+    try:
+        j.ensure(database, history, create=create)
+        yield database
+    finally:
+        database.engine.dispose()
+
+
+@contextmanager
+def opened_journal(place: Place, settings: config.Settings, *, create: bool) -> Iterator[Database]:
+    """The command's journal."""
+    address = config.addresses(settings, place.journal, place.target).journal
+    with opened(address, place, j.JOURNAL_HISTORY, create=create) as database:
+        yield database
+
+
+@contextmanager
+def opened_target(where: config.Addresses, place: Place, *, create: bool) -> Iterator[Database | None]:
+    """The target; None where it is a file that is not there and not to be made."""
+    if not create and config.is_missing_file(where.target):
+        yield None
+        return
+    database = j.open_database(where.target, create=create, wait=place.wait, schema=place.schema)
+    try:
+        yield database
+    finally:
+        database.engine.dispose()
+
+
+def is_made(database: Database) -> bool:
+    """Whether the target's tables are there."""
+    with database.read() as connection:
+        return j.is_present(connection, projectors.TARGET_HISTORY)
