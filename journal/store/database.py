@@ -81,7 +81,7 @@ class Database:
     def set_up_file(self) -> None:
         """Make a new file one that is read while it is written."""
         with self._translated():
-            self.dialect.set_up_file(self.engine)
+            self.dialect.set_up_file(self.engine, self.wait)
 
     @contextmanager
     def _begin(self, lock: str | None) -> Iterator[Connection]:

@@ -49,7 +49,7 @@ def lock(connection: Connection, name: str) -> None:
     connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
-def set_up_file(engine: Engine) -> None:
+def set_up_file(engine: Engine, wait: int) -> None:
     """Nothing: there is no file."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 
 _WIDTH = 32
+_ASK_AGAIN = 0.02  # seconds
 
 
 def connect_args(address: URL, wait: int, create: bool) -> dict[str, Any]:  # noqa: FBT001, ARG001 - one signature for both makes
@@ -58,12 +60,23 @@ def lock(connection: Connection, name: str) -> None:
     """Nothing: BEGIN IMMEDIATE has taken the only write lock there is."""
 
 
-def set_up_file(engine: Engine) -> None:
-    """Make a new, empty file one that is read while it is written; a file with tables stays as its owner set it."""
-    connection = sqlite3.connect(engine.url.database or "", isolation_level=None)
+def set_up_file(engine: Engine, wait: int) -> None:
+    """Make a new, empty file one that is read while it is written; a file with tables stays as its owner set it.
+
+    SQLite does not wait for this lock by itself: of two that start at once one is refused, and asks again.
+    """
+    connection = sqlite3.connect(engine.url.database or "", timeout=wait, isolation_level=None)
+    until = time.monotonic() + wait
     try:
-        if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
-            connection.execute("PRAGMA journal_mode = WAL")
+        while connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() > until:
+                    raise
+                time.sleep(_ASK_AGAIN)
+            else:
+                return
     finally:
         connection.close()
 
