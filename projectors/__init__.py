@@ -1,6 +1,6 @@
 """Replays journal states into relational tables by natural-key rules. Knows no source and no simulator."""
 
-from .check import check, listed
+from .check import check, has_positions, listed
 from .replay import Choice, KindResult, Projected, preview, project
 from .tables import METADATA, RULES, TARGET_HISTORY
 
@@ -12,6 +12,7 @@ __all__ = [
     "KindResult",
     "Projected",
     "check",
+    "has_positions",
     "listed",
     "preview",
     "project",

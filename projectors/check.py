@@ -54,6 +54,11 @@ def check(source: Connection, target: Connection, tell: Tell = lambda *_: None) 
                 yield Finding(where="seedjournal_positions", what=f"{project} {kind}", problem=error.message)
 
 
+def has_positions(target: Connection) -> bool:
+    """Whether anything was projected into the target, as far as it tells."""
+    return bool(notes.positioned_projects(target))
+
+
 def listed(target: Connection) -> dict[str, dict[str, dict[str, int]]]:
     """The foreign and stale rows of each project, by kind: what is no failure, but good to know."""
     found: dict[str, dict[str, dict[str, int]]] = {}

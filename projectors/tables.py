@@ -21,6 +21,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
@@ -39,6 +41,9 @@ METADATA = MetaData(
 )
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
+
+# What a row made by hand holds where it says nothing; projected rows always say.
+_DEFAULTS = {Type.INTEGER: text("0"), Type.BOOLEAN: false(), Type.JSON: text("'[]'")}
 
 
 def build_tables(vocabulary: Vocabulary, metadata: MetaData) -> dict[str, Table]:
@@ -59,7 +64,15 @@ def _table(kind: Kind, vocabulary: Vocabulary, tables: dict[str, Table], metadat
         metadata,
         Column("id", _ID, primary_key=True, autoincrement=True),
         *(Column(foreign_key(one), _ID, nullable=one.nullable) for one in kind.references),
-        *(Column(field.name, _column_type(field), nullable=field.nullable) for field in kind.fields),
+        *(
+            Column(
+                field.name,
+                _column_type(field),
+                nullable=field.nullable,
+                server_default=None if field.nullable or field.name in kind.key else _DEFAULTS.get(field.type),
+            )
+            for field in kind.fields
+        ),
         UniqueConstraint(*key),
         *(
             # Deferrable, so that an id that must move can take its children with it.

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from journal import BadInput, Misuse
 from simulators import SETTINGS
@@ -22,6 +23,7 @@ JOURNAL_VARIABLE = "SEEDJOURNAL_JOURNAL"
 TARGET_VARIABLE = "SEEDJOURNAL_TARGET"
 
 _TOP = ("journal", "projects", "target")
+_RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -125,6 +127,8 @@ def _filled(address: str) -> str:
                 f"a database's address needs the environment variable {match[1]}, which is not set",
                 f"export {match[1]}=…",
             )
-        return os.environ[match[1]]
+        found = os.environ[match[1]]
+        is_user_or_password = "://" in address[: match.start()] and match.end() <= address.rfind("@")
+        return quote(found, safe="") if is_user_or_password and _RESERVED.search(found) else found
 
     return _VARIABLE.sub(value, address)

@@ -175,7 +175,7 @@ def _names(name: str) -> dict[str, Any]:
 def _candidates(raw: str) -> list[Any]:
     found: list[Any] = []
     with contextlib.suppress(tomllib.TOMLDecodeError):
-        found.append(tomllib.loads(f"value = {raw}")["value"])
+        found.append(tomllib.loads(f"value = {'0' if raw.startswith('.') else ''}{raw}")["value"])  # .5 is 0.5
     found.append(raw)
     if "," in raw:
         found.append([part.strip() for part in raw.split(",") if part.strip()])

@@ -25,8 +25,8 @@ def verify(place: Place, tell: Tell) -> Document:
             events, runs = j.count_events(connection), len(j.stored_seals(connection))
         with opened_target(where, place, create=False) as target:
             if target and is_made(target):
-                checked = target.shown
-                more, listed = _check_target(database, target, tell)
+                more, listed, projected = _check_target(database, target, tell)
+                checked = target.shown if projected else None
                 findings += more
     return {
         "format": FORMAT,
@@ -39,13 +39,16 @@ def verify(place: Place, tell: Tell) -> Document:
     }
 
 
-def _check_target(database: Database, target: Database, tell: Tell) -> tuple[list[j.Finding], Document]:
+def _check_target(database: Database, target: Database, tell: Tell) -> tuple[list[j.Finding], Document, bool]:
+    """The findings in the target's rows, what is merely listed, and whether it has any position to check against."""
     j.ensure(target, projectors.TARGET_HISTORY, create=False)
     with target.read() as rows:
         if database.is_same(target):
-            return list(projectors.check(rows, rows, tell)), projectors.listed(rows)
-        with database.read() as connection:
-            return list(projectors.check(connection, rows, tell)), projectors.listed(rows)
+            findings = list(projectors.check(rows, rows, tell))
+        else:
+            with database.read() as connection:
+                findings = list(projectors.check(connection, rows, tell))
+        return findings, projectors.listed(rows), projectors.has_positions(rows)
 
 
 def migrate(place: Place) -> Document:

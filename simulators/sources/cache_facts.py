@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from ..facts import (
@@ -31,6 +31,7 @@ _Fact = TypeVar("_Fact", bound=Hashable)
 
 _SHA = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
 _EARLIEST_YEAR = 1970
+_CLOCKS_DIFFER = timedelta(minutes=1)  # two machines' clocks may tell one moment so far apart
 _LONGEST_SHOWN = 80
 _STATES = frozenset(("open", "closed", "merged"))
 _REVIEW_STATES = frozenset(("approved", "changes_requested", "commented", "dismissed", "pending"))
@@ -108,9 +109,9 @@ def _state(entry: PullRequestEntry) -> str:
 def _end(entry: PullRequestEntry, state: str, created_at: datetime) -> tuple[datetime | None, datetime | None]:
     """When it was merged and closed.
 
-    Impossible is an end before the beginning, a merge without its time and a time without its merge, and the end of
-    what is open (GitHub clears it when a pull request is opened again). Possible is a close a second before its merge,
-    and a close whose time the source does not know.
+    Impossible is an end before the beginning, a merge without its time and a time without its merge, a merge after the
+    close, and the end of what is open (GitHub clears it when a pull request is opened again). Possible is a close a
+    second before its merge, and a close whose time the source does not know.
     """
     merged_at = _maybe_utc(entry.merged_at, "merged_at")
     closed_at = _maybe_utc(entry.closed_at, "closed_at")
@@ -123,6 +124,8 @@ def _end(entry: PullRequestEntry, state: str, created_at: datetime) -> tuple[dat
     for field, moment in (("merged_at", merged_at), ("closed_at", closed_at)):
         if moment is not None and moment < created_at:
             raise WrongField(field, f"is {moment.isoformat()}, before created_at, {created_at.isoformat()}")
+    if merged_at is not None and closed_at is not None and merged_at - closed_at > _CLOCKS_DIFFER:
+        raise WrongField("merged_at", f"is {merged_at.isoformat()}, after closed_at, {closed_at.isoformat()}")
     return merged_at, closed_at
 
 
@@ -167,13 +170,17 @@ def _file(entry: FileEntry) -> ChangedFile:
 
 
 def _check_run(entry: CheckRunEntry) -> CheckRun:
+    started_at = _maybe_utc(entry.started_at, "started_at")
+    completed_at = _maybe_utc(entry.completed_at, "completed_at")
+    if started_at is not None and completed_at is not None and started_at - completed_at > _CLOCKS_DIFFER:
+        raise WrongField("completed_at", f"is {completed_at.isoformat()}, before started_at, {started_at.isoformat()}")
     return CheckRun(
         id=entry.github_id,
         name=entry.name,
         status=entry.status,
         conclusion=entry.conclusion,
-        started_at=_maybe_utc(entry.started_at, "started_at"),
-        completed_at=_maybe_utc(entry.completed_at, "completed_at"),
+        started_at=started_at,
+        completed_at=completed_at,
     )
 
 

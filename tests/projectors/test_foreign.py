@@ -214,6 +214,18 @@ def test_a_row_of_ours_that_is_put_back_under_its_own_id_is_foreign_no_longer(da
     assert of_id(database, "team", TEAM_ID)["name"] == f"Team {SLUG}"
 
 
+def test_a_row_made_by_hand_need_not_say_everything(database: Database) -> None:
+    execute(database, f"INSERT INTO teams (id, slug, name) VALUES (7, '{SLUG}', 'By hand')")
+    execute(database, "INSERT INTO team_members (id, team_id, login) VALUES (8, 7, 'by-hand')")
+    execute(
+        database,
+        "INSERT INTO pull_requests (id, team_id, github_repo, number, title, state, pr_created_at) "
+        "VALUES (9, 7, 'acme/by-hand', 1, 'By hand', 'open', '2024-01-01T00:00:00Z')",
+    )
+    row = of_id(database, "pull_request", 9)
+    assert (row["additions"], row["is_draft"], row["labels"]) == (0, False, [])
+
+
 def test_a_foreign_row_without_any_key_of_ours_is_nobodys_business(database: Database) -> None:
     add(database, "team", slug="elsewhere")
     before = of_id(database, "team", 7)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seedjournal.settings import Settings, addresses
 from tests.seedjournal.commands import DEMO, SMALL, TWENTY, Done, entry, write_cache
 
 Run = Callable[..., Done]
@@ -68,6 +69,16 @@ def test_variables_in_addresses(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     run("migrate")
     assert Path("named.db").exists()
     assert "SEEDS_OTHER" in run("log", "--journal", "sqlite:///${SEEDS_OTHER}.db", status=2).err
+
+
+def test_a_variable_in_an_address_may_hold_anything(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEEDS_PASSWORD", "s@cr/t:wor?d")
+    address = "postgresql://me:${SEEDS_PASSWORD}@127.0.0.1:1/x"
+    assert addresses(Settings(), address, None).journal == "postgresql://me:s%40cr%2Ft%3Awor%3Fd@127.0.0.1:1/x"
+    done = run("log", "--journal", address, status=3)
+    assert not any(part in done.out + done.err for part in ("s@cr", "cr/t", "wor?d", "%40cr", "wor%3Fd"))
+    monkeypatch.setenv("SEEDS_PASSWORD", "already%40written")
+    assert "me:already%40written@" in addresses(Settings(), address, None).journal
 
 
 @pytest.mark.parametrize(

@@ -385,6 +385,8 @@ WRONG: list[tuple[Change, str, str]] = [
     (put("merged_at", None), "merged_at", "is missing, but the pull request is merged"),
     (put("merged_at", "2024-03-01T09:59:59Z"), "merged_at", "before created_at, 2024-03-01T10:00:00+00:00"),
     (put("closed_at", "2024-03-01T09:59:59Z"), "closed_at", "before created_at, 2024-03-01T10:00:00+00:00"),
+    (put("merged_at", "2025-03-02T10:00:00Z"), "merged_at", "after closed_at, 2024-03-02T10:00:00+00:00"),
+    (put("check_runs.0.completed_at", "2024-03-01T09:00:00Z"), "check_runs[0].completed_at", "before started_at"),
     (lambda pr: pr.update(state="closed", is_merged=False), "merged_at", "but the pull request is closed"),
     (
         lambda pr: pr.update(state="open", is_merged=False, merged_at=None),

@@ -50,6 +50,7 @@ def test_the_defaults_are_the_seed_systems() -> None:
         ("description=2024-01-01", "2024-01-01"),
         ('description="quoted"', "quoted"),
         ("description=", ""),
+        ("survey_response_rate=.9", 0.9),
         ("repos=acme/shop", ("acme/shop",)),
         ("repos=acme/shop, acme/site", ("acme/shop", "acme/site")),
         ('repos=["acme/shop", "acme/site"]', ("acme/shop", "acme/site")),
