@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     ForeignKeyConstraint,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
     UniqueConstraint,
     false,
     text,
@@ -43,7 +45,11 @@ METADATA = MetaData(
 _ID = BigInteger().with_variant(Integer(), "sqlite")
 
 # What a row made by hand holds where it says nothing; projected rows always say.
-_DEFAULTS = {Type.INTEGER: text("0"), Type.BOOLEAN: false(), Type.JSON: text("'[]'")}
+_DEFAULTS: dict[Type, TextClause | ColumnElement[bool]] = {
+    Type.INTEGER: text("0"),
+    Type.BOOLEAN: false(),
+    Type.JSON: text("'[]'"),
+}
 
 
 def build_tables(vocabulary: Vocabulary, metadata: MetaData) -> dict[str, Table]:
