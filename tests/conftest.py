@@ -38,6 +38,7 @@ def pytest_configure() -> None:
     """Start PostgreSQL, unless a server is given; workers are given the one that the first process started."""
     for name in [name for name in os.environ if name.startswith("SEEDJOURNAL_") and name != SERVER]:
         del os.environ[name]
+    os.environ["SEEDJOURNAL_CACHE"] = tempfile.mkdtemp(prefix="seedjournal-cache-")  # never the user's own
     if os.environ.get(SERVER):
         return
     folder = Path(tempfile.mkdtemp(prefix="seedjournal-pg-"))
@@ -58,6 +59,7 @@ def pytest_configure() -> None:
 
 def pytest_unconfigure() -> None:
     """Stop what was started."""
+    shutil.rmtree(os.environ.pop("SEEDJOURNAL_CACHE", ""), ignore_errors=True)
     while _STARTED:
         server, folder = _STARTED.pop()
         server.cleanup()
