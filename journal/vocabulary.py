@@ -10,7 +10,7 @@ null.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -343,8 +343,3 @@ ENGINEERING = Vocabulary(
         WEEKLY_METRICS,
     )
 )
-
-
-def names(kinds: Iterable[Kind]) -> list[str]:
-    """The kinds' names, in their order."""
-    return [kind.name for kind in kinds]

@@ -14,7 +14,6 @@ Faker is imported when the first text is wanted, since loading it takes longer t
 from __future__ import annotations
 
 from functools import cache
-from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 _LOCALE = "en_US"
 _PROVIDERS = ("person", "company", "lorem")
 _FIELDS = ("name", "task", "sentence")
-_PROBED = 64
 
 # One generator serves the process: between seeding it and reading it, nobody else may have it.
 _GENERATOR_IS_TAKEN = Lock()
@@ -62,19 +60,6 @@ class Texts:
 
     def _seed(self, field: str, key: tuple[str | int, ...]) -> int:
         return self._draws.of(*key).bits(field)
-
-
-def probe() -> str:
-    """A short digest of what the texts' methods give for fixed keys.
-
-    It is an input of every run: an upgrade of Faker that gives other texts is noticed before anything is reused.
-    """
-    texts = Texts(0, "probe", 1)
-    digest = sha256()
-    for key in range(_PROBED):
-        for text in (texts.name(key), texts.task(key), texts.sentence(key)):
-            digest.update(f"{text}\n".encode())
-    return digest.hexdigest()[:16]
 
 
 def faker_version() -> str:

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journal import ENGINEERING, Event, Misuse, Policy, referred_key
-from journal.vocabulary import names
 
-CHOICES = st.dictionaries(st.sampled_from(names(ENGINEERING.kinds)), st.sampled_from(Policy))
+CHOICES = st.dictionaries(st.sampled_from(list(ENGINEERING.by_name)), st.sampled_from(Policy))
 
 
 def test_parents_come_before_children_and_references_fit_their_keys() -> None:
@@ -29,7 +28,7 @@ def test_defaults_hold_where_nothing_is_chosen() -> None:
     assert policies["pull_request"] is Policy.UPSERT
     assert policies["team"] is Policy.ONCE
     assert policies["jira_issue"] is Policy.UPSERT
-    assert list(policies) == names(ENGINEERING.kinds)
+    assert list(policies) == list(ENGINEERING.by_name)
 
 
 def test_exact_is_refused_while_a_child_is_not_exact() -> None:

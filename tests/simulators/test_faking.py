@@ -6,10 +6,11 @@ import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 from faker import Faker
 
-from simulators.faking import Texts, faker_version, probe
+from simulators.faking import Texts, faker_version
 
 
 def test_the_texts_are_these_on_every_supported_faker() -> None:
@@ -25,7 +26,9 @@ def test_the_texts_are_these_on_every_supported_faker() -> None:
         "Subject room best owner popular.",
         "Identify attorney I six cold too coach outside civil baby.",
     ]
-    assert probe() == "ce17af77b7af51e0"
+    many = Texts(0, "probe", 1)
+    told = [f"{text}\n" for key in range(64) for text in (many.name(key), many.task(key), many.sentence(key))]
+    assert sha256("".join(told).encode()).hexdigest()[:16] == "ce17af77b7af51e0"
 
 
 def test_a_text_depends_on_its_key_alone() -> None:
