@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, NewType, TypeAlias
 
 import orjson
+from msgspec import Struct
 
 from .errors import NotCanonical
 
@@ -29,11 +30,12 @@ LARGEST_INTEGER = 2**53 - 1
 DEEPEST = 200  # lists and objects in one another; orjson, which writes them, stops at 254
 
 _SCALARS = frozenset((str, int, bool, type(None)))
+_KEY_PARTS = frozenset((str, int))
+_MAYBE_NUL = b"\\u0000"  # or an escaped backslash before u0000, which the search for the field to blame then clears
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """One immutable statement of an entity's content.
 
     `key` is what identifies the entity in the world, never a surrogate id; `data` is its whole content.
@@ -73,27 +75,27 @@ def encode(event: Event) -> Canonical:
 
     Content that is plain is written at once; anything else is searched for the field to blame.
     """
-    data, key = event.data, event.key
-    for name, value in data.items():
-        if name.__class__ is not str or not name.isascii():
-            _refuse_name(name, "data")
-        if value.__class__ not in _SCALARS:
-            _refuse(value, f"data.{name}")
-    for name, part in key.items():
-        _refuse_name(name, "key")
-        if part.__class__ is not str and part.__class__ is not int:
-            raise NotCanonical(f"key.{name}", f"a natural key is made of text and integers, not {part!r}")
-    for path, name in (("kind", event.kind), ("project", event.project)):
-        if name.__class__ is not str or not name:
-            raise NotCanonical(path, f"it is a name, not {name!r}")
-    key_bytes = canonical_key(key)
-    text = b'{"data":%b,"key":%b,"kind":%b,"project":%b}' % (
-        _dump(data, "data"),
-        key_bytes,
-        _dump(event.kind, "kind"),
-        _dump(event.project, "project"),
-    )
-    return Canonical(event.kind, key_bytes, hash_event(text), text)
+    kind, key, data = event.kind, event.key, event.data
+    tail = _tail(kind, event.project, tuple(key), tuple(data))
+    if not _SCALARS.issuperset(map(type, data.values())):
+        for name, value in data.items():
+            if value.__class__ not in _SCALARS:
+                _refuse(value, f"data.{name}")
+    if not _KEY_PARTS.issuperset(map(type, key.values())):
+        for name, part in key.items():
+            if part.__class__ not in _KEY_PARTS:
+                raise NotCanonical(f"key.{name}", f"a natural key is made of text and integers, not {part!r}")
+    try:
+        key_bytes = KeyBytes(orjson.dumps(key, option=_OPTIONS))
+        text = b'{"data":%b,"key":%b%b' % (orjson.dumps(data, option=_OPTIONS), key_bytes, tail)
+    except orjson.JSONEncodeError as error:
+        _refuse(data, "data")
+        _refuse(key, "key")
+        raise NotCanonical(kind, str(error)) from error
+    if _MAYBE_NUL in text:
+        _refuse(data, "data")
+        _refuse(key, "key")
+    return Canonical(kind, key_bytes, hash_event(text), text)
 
 
 def decode(text: bytes | str) -> Event:
@@ -120,13 +122,28 @@ def hash_event(text: bytes) -> EventHash:
     return EventHash(hashlib.sha256(EVENT_TAG + text).digest())
 
 
+@lru_cache(maxsize=1024)
+def _tail(kind: str, project: str, key: tuple[Any, ...], data: tuple[Any, ...]) -> bytes:
+    """The end of an event's canonical bytes, which those of a kind in a project share, as they share all names.
+
+    Raises NotCanonical for the first name that is none.
+    """
+    for path, names in (("data", data), ("key", key)):
+        for name in names:
+            _refuse_name(name, path)
+    for path, name in (("kind", kind), ("project", project)):
+        if name.__class__ is not str or not name:
+            raise NotCanonical(path, f"it is a name, not {name!r}")
+    return b',"kind":%b,"project":%b}' % (_dump(kind, "kind"), _dump(project, "project"))
+
+
 def _dump(value: Any, path: str) -> bytes:
     try:
         text = orjson.dumps(value, option=_OPTIONS)
     except orjson.JSONEncodeError as error:
         _refuse(value, path)
         raise NotCanonical(path, str(error)) from error
-    if b"\\u0000" in text:  # also matches an escaped backslash before u0000, which the search then clears
+    if _MAYBE_NUL in text:
         _refuse(value, path)
     return text
 

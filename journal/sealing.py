@@ -39,15 +39,17 @@ from .store.contents import (
     contents,
     event_ids,
     known_nodes,
+    last_event_id,
     node_reader,
     read_manifest,
 )
 from .store.database import Database
 
-_EVENTS_AT_ONCE = 40_000
+_GROUP = 20_000  # events that are looked up and appended together
+_GROUPS_AT_ONCE = 10  # groups in a transaction: a long one writes each page of the index of hashes less often
 
-Texts = Callable[[Sequence[int]], Mapping[int, tuple[bytes, str]]]
-Tell = Callable[[int], None]
+Tell = Callable[[int, int], None]
+Leaves = Sequence[tuple[Node, Sequence[Entry]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,14 @@ class Sealed:
     previous: Run | None
 
 
-def record(database: Database, inputs: Inputs, spool: Spool, tell: Tell = lambda _: None) -> Sealed:
+def record(database: Database, inputs: Inputs, spool: Spool, tell: Tell = lambda *_: None) -> Sealed:
     """Append what is new of the spooled events, and seal a run over all of them.
 
-    `tell` is called with how many events were dealt with, from time to time.
+    `tell` hears from time to time how many more events were dealt with, of how many.
     """
     with database.read() as connection:
         _check_namespace(connection, inputs)
-    root, appended = _store(database, spool.entries(), spool.texts, tell)
+    root, appended = _store(database, spool.entries, tell)
     return _seal(database, inputs, root, spool.entries, appended=appended, reused=False)
 
 
@@ -90,7 +92,7 @@ def _entries(database: Database, root: Root) -> Iterator[Entry]:
     for kind, subtree in root.kinds.items():
         with database.read() as connection:
             ids = array("q", (event for leaf in events_below(subtree.top, node_reader(connection)) for event in leaf))
-        for batch in batched(ids, _EVENTS_AT_ONCE):
+        for batch in batched(ids, _GROUP):
             with database.read() as connection:
                 rows = contents(connection, [EventId(number) for number in batch])
             for row in rows:
@@ -98,37 +100,41 @@ def _entries(database: Database, root: Root) -> Iterator[Entry]:
 
 
 def _entry(kind: str, content: Content) -> Entry:
-    return Entry(kind, key_of(content.text), content.hash, content.id)
+    return Entry(kind, key_of(content.text), content.hash)
 
 
-def _store(database: Database, entries: Iterable[Entry], texts: Texts, tell: Tell) -> tuple[Root, int]:
-    """Build a manifest from scratch and store what the journal lacks of it; the root, and how many events were new."""
-    appended = 0
+def _store(database: Database, entries: Callable[[], Iterable[Entry]], tell: Tell) -> tuple[Root, int]:
+    """Build a manifest from scratch and store what the journal lacks of it; the root, and how many events were new.
+
+    The first pass over the entries stores nothing: it finds what is wrong with them, and a root that is known.
+    """
+    root = make_root({kind: subtree for _, _, finished in _grow(entries()) for kind, subtree in finished.items()})
+    with database.read() as connection:
+        if known_nodes(connection, [root.hash]):
+            return root, 0
     upper: list[Node] = []
-    trees: dict[str, Subtree] = {}
-    leaves: list[tuple[Node, list[Entry]]] = []
+    appended = _append(database, _groups(entries(), upper), lambda more: tell(more, root.count))
+    with database.write() as connection:
+        append_upper_nodes(connection, upper, root)
+    return root, appended
+
+
+def _groups(entries: Iterable[Entry], upper: list[Node]) -> Iterator[Leaves]:
+    """The leaves with their entries, a group at a time; inner nodes are put into `upper`."""
+    group: list[tuple[Node, Sequence[Entry]]] = []
     waiting = 0
-    for nodes, rows, finished in _grow(entries):
+    for nodes, rows, _ in _grow(entries):
         for node in nodes:
             if node.level == LEAF:
-                leaves.append((node, rows))
+                group.append((node, rows))
                 waiting += len(rows)
             else:
                 upper.append(node)
-        trees.update(finished)
-        if waiting >= _EVENTS_AT_ONCE:
-            appended += _append(database, leaves, texts)
-            tell(waiting)
-            leaves, waiting = [], 0
-    appended += _append(database, leaves, texts)
-    tell(waiting)
-    root = make_root(trees)
-    with database.read() as connection:
-        known = known_nodes(connection, [root.hash])
-    if not known:
-        with database.write() as connection:
-            append_upper_nodes(connection, upper, root)
-    return root, appended
+        if waiting >= _GROUP:
+            yield group
+            group, waiting = [], 0
+    if group:
+        yield group
 
 
 def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], dict[str, Subtree]]]:
@@ -151,27 +157,57 @@ def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], d
         yield nodes, rows, {kind: subtree}
 
 
-def _append(database: Database, leaves: Sequence[tuple[Node, list[Entry]]], texts: Texts) -> int:
-    """Add the leaves that the journal lacks and their events; how many events were added."""
-    if not leaves:
-        return 0
-    with database.read() as connection:
-        known = known_nodes(connection, [leaf.hash for leaf, _ in leaves])
-    missing = [(leaf, rows) for leaf, rows in leaves if leaf.hash not in known]
-    if not missing:
-        return 0
-    with database.write() as connection:
-        known = known_nodes(connection, [leaf.hash for leaf, _ in missing])
-        missing = [(leaf, rows) for leaf, rows in missing if leaf.hash not in known]
-        ids = event_ids(connection, [row.hash for _, rows in missing for row in rows])
-        new = [row for _, rows in missing for row in rows if row.hash not in ids]
-        told = texts([row.place for row in new])
-        numbers = append_events(
-            connection, [(row.hash, told[row.place][0].decode(), told[row.place][1]) for row in new]
-        )
-        ids.update(zip((row.hash for row in new), numbers, strict=True))
-        append_leaf_nodes(connection, [leaf for leaf, _ in missing], ids)
-    return len(numbers)
+def _append(database: Database, groups: Iterator[Leaves], tell: Callable[[int], None]) -> int:
+    """Add the leaves that the journal lacks and their events; how many events were added.
+
+    The write lock is taken where something is lacking, and kept no longer than for the groups that lack something.
+    """
+    appended = 0
+    group = next(groups, ())
+    while group:
+        done = 0
+        with database.read() as connection:
+            missing = _missing(connection, group)
+        if missing:
+            with database.write() as connection:
+                for _ in range(_GROUPS_AT_ONCE):
+                    missing = _missing(connection, group)
+                    if not missing:
+                        break
+                    appended += _add(connection, missing, appended)
+                    done += _size(group)
+                    group = next(groups, ())
+        else:
+            done = _size(group)
+            group = next(groups, ())
+        tell(done)
+    return appended
+
+
+def _size(group: Leaves) -> int:
+    return sum(len(rows) for _, rows in group)
+
+
+def _missing(connection: Connection, group: Leaves) -> Leaves:
+    known = known_nodes(connection, [leaf.hash for leaf, _ in group])
+    return [(leaf, rows) for leaf, rows in group if leaf.hash not in known]
+
+
+def _add(connection: Connection, leaves: Leaves, appended: int) -> int:
+    """Add leaves and those of their events that the journal lacks; `appended` of the same run were added before."""
+    first = last_event_id(connection) + 1
+    # Ids are whole numbers from 1: where the greatest is the number of events that this run appended, all are its own.
+    ids = {} if first == appended + 1 else event_ids(connection, [row.hash for _, rows in leaves for row in rows])
+    new = [row for _, rows in leaves for row in rows if row.hash not in ids]
+    lost = sum(1 for row in new if not row.event)
+    if lost:
+        raise Damaged(f"{lost} events of the previous state are not in the journal")
+    append_events(
+        connection, [(number, row.hash, row.event.decode(), row.provenance) for number, row in enumerate(new, first)]
+    )
+    ids.update((row.hash, EventId(number)) for number, row in enumerate(new, first))
+    append_leaf_nodes(connection, [leaf for leaf, _ in leaves], ids)
+    return len(new)
 
 
 def _seal(
@@ -283,7 +319,7 @@ def _standing(
         if change.now is not None:
             count["kept"] += 1
             fields.update(differing_fields(decode(stood.text).data, decode(change.now.text).data))
-        yield Entry(kind, change.key, stood.hash, stood.id)
+        yield Entry(kind, change.key, stood.hash)
 
 
 def _fold(
@@ -300,14 +336,8 @@ def _fold(
     if previous and previous.root == root.hash and previous.policies == inputs.policies:
         with database.read() as connection:
             return read_manifest(connection, previous.state)
-    state, _ = _store(database, overlay(entries(), standing), _all_known, lambda _: None)
+    state, _ = _store(database, lambda: overlay(entries(), standing), lambda *_: None)
     return state
-
-
-def _all_known(places: Sequence[int]) -> Mapping[int, tuple[bytes, str]]:
-    if places:
-        raise Damaged(f"{len(places)} events of the previous state are not in the journal")
-    return {}
 
 
 def fold_root(connection: Connection, policies: Mapping[str, Policy], before: Root | None, run: Root) -> Root:

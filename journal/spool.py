@@ -1,42 +1,77 @@
 """A spool: the events of a run that is being recorded, sorted, outside of any journal.
 
 A whole run is made, checked and sorted here before the first row of it reaches the journal, so that bad input changes
-nothing there. It is a private database of SQLite's in a temporary file that the system removes with the process: it
-sorts in C and its memory is bounded by its page cache, whatever the run's size.
+nothing there. It is an external merge sort: pieces of bounded size are sorted in memory and written to a temporary file
+that has no name and goes with the process; reading merges them. Memory does not grow with the run.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Self
+import heapq
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Self, TypeAlias
+
+from msgspec import msgpack
 
 from .batches import batched
 from .errors import TwoEventsOneKey
 from .event import Canonical, EventHash, KeyBytes
 
-_BATCH = 10_000
+Piece: TypeAlias = Iterator[bytes]
+
+_PIECE = 16 << 20  # bytes of Python objects, about, that are sorted at a time
+_BLOCK = 64 << 10  # bytes that are read of each piece at a time
+_OVERHEAD = 300  # bytes of an entry in memory, over its event's and key's own
 
 
 class Entry(NamedTuple):
-    """An event's place in a manifest, its identity, and where its text is found (a spool's row or a journal's id)."""
+    """An event's place in a manifest, its identity, and its text with what made it.
+
+    Where the journal is known to hold the event, the text is empty.
+    """
 
     kind: str
     key: KeyBytes
     hash: EventHash
-    place: int
+    event: bytes = b""
+    provenance: str = ""
+
+
+_DECODER = msgpack.Decoder(list[Entry])
+_ENCODER = msgpack.Encoder()
+
+
+def pieces(events: Iterable[tuple[Canonical, str]]) -> Iterator[Piece]:
+    """Events, each with its provenance, as sorted pieces of encoded blocks: another process may make them for a spool.
+
+    A piece must be consumed before the next is asked for.
+    """
+    entries: list[tuple[str, KeyBytes, EventHash, bytes, str]] = []
+    size = 0
+    for one, provenance in events:
+        entries.append((*one, provenance))
+        size += len(one.event) + len(one.key) + _OVERHEAD
+        if size >= _PIECE:
+            yield _piece(entries, size)
+            entries, size = [], 0
+    if entries:
+        yield _piece(entries, size)
+
+
+def _piece(entries: list[tuple[str, KeyBytes, EventHash, bytes, str]], size: int) -> Piece:
+    entries.sort()
+    in_a_block = max(1, len(entries) * _BLOCK // size)
+    return map(_ENCODER.encode, batched(entries, in_a_block))
 
 
 class Spool:
     """Events in any order in; entries in order of (kind, key bytes) out, as often as wanted."""
 
     def __init__(self) -> None:
-        self._connection = sqlite3.connect("", isolation_level=None)
-        self._connection.executescript(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32768;"
-            "CREATE TABLE event (kind BLOB, key BLOB, hash BLOB, event BLOB, provenance TEXT)"
-        )
-        self._sorted = False
+        self._file = tempfile.TemporaryFile(prefix="seedjournal-")  # noqa: SIM115 - closed by close()
+        self._pieces: list[list[tuple[int, int]]] = []  # of each piece the blocks: where, how long
+        self._end = 0
 
     def __enter__(self) -> Self:
         """Use as a context manager, to give the disk space back early."""
@@ -44,44 +79,33 @@ class Spool:
 
     def __exit__(self, *_: object) -> None:
         """Remove the file."""
-        self._connection.close()
-
-    def __len__(self) -> int:
-        """How many events were added."""
-        return int(self._connection.execute("SELECT count(*) FROM event").fetchone()[0])
+        self._file.close()
 
     def add(self, events: Iterable[tuple[Canonical, str]]) -> None:
         """Take events, each with its provenance."""
-        self._connection.execute("BEGIN")
-        for batch in batched(events, _BATCH):
-            self._connection.executemany(
-                "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
-                [(one.kind.encode(), one.key, one.hash, one.event, provenance) for one, provenance in batch],
-            )
-        self._connection.execute("COMMIT")
+        for piece in pieces(events):
+            self.take(piece)
+
+    def take(self, piece: Iterable[bytes]) -> None:
+        """Take a sorted piece's blocks."""
+        blocks = []
+        self._file.seek(self._end)
+        for block in piece:
+            self._file.write(block)
+            blocks.append((self._end, len(block)))
+            self._end += len(block)
+        self._pieces.append(blocks)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry in manifest order; raises TwoEventsOneKey where a key occurs twice."""
-        if not self._sorted:
-            self._connection.execute("CREATE INDEX by_key ON event (kind, key, hash)")
-            self._sorted = True
-        before: tuple[bytes, bytes, bytes] = (b"", b"", b"")
-        names: dict[bytes, str] = {}
-        rows = self._connection.execute("SELECT kind, key, hash, rowid FROM event ORDER BY kind, key, hash")
-        rows.arraysize = _BATCH
-        for kind, key, hashed, row in rows:
-            if key == before[1] and kind == before[0]:
-                raise TwoEventsOneKey(kind.decode(), key, before[2], hashed)
-            before = (kind, key, hashed)
-            name = names.get(kind) or names.setdefault(kind, kind.decode())
-            yield Entry(name, KeyBytes(key), EventHash(hashed), row)
+        kind, key, hashed = "", b"", b""
+        for entry in heapq.merge(*map(self._read, self._pieces)):
+            if entry[1] == key and entry[0] == kind:
+                raise TwoEventsOneKey(kind, KeyBytes(key), EventHash(hashed), entry.hash)
+            kind, key, hashed, _, _ = entry
+            yield entry
 
-    def texts(self, places: Sequence[int]) -> dict[int, tuple[bytes, str]]:
-        """The canonical bytes and provenance of the events at these places."""
-        found: dict[int, tuple[bytes, str]] = {}
-        for batch in batched(places, 500):
-            marks = ",".join("?" * len(batch))
-            query = f"SELECT rowid, event, provenance FROM event WHERE rowid IN ({marks})"  # noqa: S608 - marks only
-            for row, event, provenance in self._connection.execute(query, batch):
-                found[row] = (event, provenance)
-        return found
+    def _read(self, blocks: Iterable[tuple[int, int]]) -> Iterator[Entry]:
+        for place, length in blocks:
+            self._file.seek(place)
+            yield from _DECODER.decode(self._file.read(length))

@@ -89,12 +89,11 @@ def record(database: Database, order: Order, tell: Tell = lambda *_: None) -> Re
     as_of = order.as_of or census.newest_day or _NOTHING_HAPPENED
     with Spool() as spool:
         spool.add(_encoded(order, census, as_of, tell))
-        total = len(spool)
         sealed = journal.record(
             database,
             replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()}),
             spool,
-            lambda count: tell("appending", count, total),
+            lambda more, total: tell("appending", more, total),
         )
     return Recorded(sealed, order.source.skipped)
 

@@ -82,15 +82,14 @@ def provenance(connection: Connection, event: EventId) -> str:
     return str(connection.execute(select(EVENTS.c.provenance).where(EVENTS.c.id == event)).scalar_one())
 
 
-def append_events(connection: Connection, rows: Sequence[tuple[bytes, str, str]]) -> list[EventId]:
-    """Add events (hash, text, provenance) that are not there yet; their ids, in the same order.
+def last_event_id(connection: Connection) -> int:
+    """The greatest id so far, 0 where there is none; who then appends needs the write lock."""
+    return int(connection.execute(select(func.coalesce(func.max(EVENTS.c.id), 0))).scalar_one())
 
-    Needs the write lock: ids are the greatest so far plus one.
-    """
-    first = int(connection.execute(select(func.coalesce(func.max(EVENTS.c.id), 0))).scalar_one()) + 1
-    numbered = [(first + offset, *row) for offset, row in enumerate(rows)]
-    verbs(connection).insert_rows(connection, EVENTS, ("id", "hash", "event", "provenance"), numbered)
-    return [EventId(row[0]) for row in numbered]
+
+def append_events(connection: Connection, rows: Iterable[tuple[int, bytes, str, str]]) -> None:
+    """Add events (id, hash, text, provenance) that are not there yet, their ids the next ones."""
+    verbs(connection).insert_rows(connection, EVENTS, ("id", "hash", "event", "provenance"), rows)
 
 
 def known_nodes(connection: Connection, hashes: Collection[bytes]) -> set[bytes]:

@@ -27,6 +27,8 @@ from sqlalchemy import (
 
 _WIDTH = 32
 _ASK_AGAIN = 0.02  # seconds
+_PAGE = 8192  # bytes; the index of hashes is written all over, and fewer and larger pages are written less often
+_CHECKPOINT = 8000  # pages of the write-ahead log before they are copied into the file
 
 
 def connect_args(address: URL, wait: int, create: bool) -> dict[str, Any]:  # noqa: FBT001, ARG001 - one signature for both makes
@@ -44,6 +46,7 @@ def listen(engine: Engine, event: Any) -> None:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA cache_size = -65536")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
         cursor.close()
 
     @event.listens_for(engine, "begin")  # type: ignore[untyped-decorator]
@@ -70,6 +73,7 @@ def set_up_file(engine: Engine, wait: int) -> None:
     try:
         while connection.execute("PRAGMA page_count").fetchone()[0] == 0:
             try:
+                connection.execute(f"PRAGMA page_size = {_PAGE}")
                 connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
                 if not is_busy(error) or time.monotonic() > until:

@@ -19,7 +19,7 @@ from journal import sealing as sealing_module
 from tests.journal.things import POLICIES, record_all, thing
 
 ROOT = Path(__file__).parents[2]
-AT_ONCE = 20  # events in a transaction, so that a small run takes several
+AT_ONCE = 10  # events in a group, and two groups in a transaction, so that a small run takes several
 LIMIT = 120  # seconds until a test gives a process up
 
 
@@ -73,7 +73,7 @@ def stated(writer: int, turn: int, project: str) -> list[Event]:
 
 def write_runs(url: str, writer: int, turns: int, barrier: Barrier, told: Any) -> None:
     """Record the same project as others do, and one's own, by turns; tell each run."""
-    sealing_module._EVENTS_AT_ONCE = AT_ONCE
+    sealing_module._GROUP, sealing_module._GROUPS_AT_ONCE = AT_ONCE, 2
     with opened(url) as database:
         barrier.wait(LIMIT)
         for turn in range(turns):
@@ -104,7 +104,7 @@ def die_while_recording(url: str, project: str, moment: int | None, first: str =
                 os.kill(os.getpid(), signal.SIGKILL)
             steps += 1
 
-    sealing_module._EVENTS_AT_ONCE = AT_ONCE
+    sealing_module._GROUP, sealing_module._GROUPS_AT_ONCE = AT_ONCE, 2
     with opened(url) as database:
         for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
             event.listen(database.engine, name, count)
@@ -114,7 +114,7 @@ def die_while_recording(url: str, project: str, moment: int | None, first: str =
 
 def record_until_killed(url: str, project: str, started: Any) -> None:
     """Record once, after telling that it begins; the test kills when it likes."""
-    sealing_module._EVENTS_AT_ONCE = AT_ONCE
+    sealing_module._GROUP, sealing_module._GROUPS_AT_ONCE = AT_ONCE, 2
     with opened(url) as database:
         started.send(None)
         record_all(database, victim_events(project, later=True), project=project, namespace=project)

@@ -50,7 +50,8 @@ def test_killed_at_every_step(
     with opened(url) as database:
         record_one(database, "p", later=False)
         with monkeypatch.context() as patched:
-            patched.setattr(sealing, "_EVENTS_AT_ONCE", AT_ONCE)
+            patched.setattr(sealing, "_GROUP", AT_ONCE)
+            patched.setattr(sealing, "_GROUPS_AT_ONCE", 2)
             steps = die_while_recording(url, "p", None)
         spread = [(moment, "") for moment in range(0, steps, steps // 22)]
         killed = 0

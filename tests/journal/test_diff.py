@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from sqlalchemy import event
 
 from journal import (
@@ -36,7 +36,7 @@ def compared(database: Database, old: Run, new: Run, kinds: set[str] | None = No
 
 def test_entities_and_fields(database: Database) -> None:
     def one(number: int, **data: str | int | bool | None) -> Event:
-        return dataclasses.replace(thing(number), data=data)
+        return structs.replace(thing(number), data=data)
 
     old = record_all(database, [one(1, a="x", b="same", c=None), one(2, a="y"), one(3, a="z")]).run
     new = record_all(database, [one(1, a="w", b="same", d=True), one(3, a="z"), one(10, a="new", b=None)]).run

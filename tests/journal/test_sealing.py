@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from sqlalchemy import select
 
 from journal import (
@@ -150,8 +151,8 @@ def test_a_run_of_nothing(database: Database) -> None:
 
 
 def test_kept_fields_are_those_that_differ(database: Database) -> None:
-    one = dataclasses.replace(thing(1, kind="fixed"), data={"a": 1, "b": None, "c": "x", "d": [1, {"e": 0}]})
-    other = dataclasses.replace(one, data={"a": True, "c": "x", "d": [1, {"e": False}]})
+    one = structs.replace(thing(1, kind="fixed"), data={"a": 1, "b": None, "c": "x", "d": [1, {"e": 0}]})
+    other = structs.replace(one, data={"a": True, "c": "x", "d": [1, {"e": False}]})
     record_all(database, [one])
     sealed = record_all(database, [other])
     assert sealed.run.counts["kept_fields"] == {"fixed": ["a", "b", "d"]}
@@ -364,36 +365,37 @@ class Dies(Exception):
     """What a recording died of."""
 
 
-def die(_: int) -> None:
-    """Be a callback that ends the recording."""
-    raise Dies
+def record_and_die(database: Database, group: int) -> None:
+    """Record 2000 things and die behind the first transaction, which has appended a group."""
 
+    def die(more: int, total: int) -> None:
+        assert group <= more < total == 2000
+        raise Dies
 
-def test_what_a_dead_recording_left_is_used(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing_module, "_EVENTS_AT_ONCE", 400)
-    events = things(2000)
-    with Spool() as spool:
-        spool.add((encode(event), "test/1") for event in events)
+    with pytest.MonkeyPatch.context() as patch, Spool() as spool:
+        patch.setattr(sealing_module, "_GROUP", group)
+        patch.setattr(sealing_module, "_GROUPS_AT_ONCE", 1)
+        spool.add((encode(event), "test/1") for event in things(2000))
         with pytest.raises(Dies):
             sealing_module.record(database, make_inputs(), spool, die)
+
+
+def test_what_a_dead_recording_left_is_used(database: Database) -> None:
+    record_and_die(database, 400)
     left = row_counts(database)
     assert 400 <= left["journal_events"] < 2000
     assert left["journal_runs"] == 0
     assert findings(database) == []
-    sealed = record_all(database, events)
+    sealed = record_all(database, things(2000))
     assert sealed.appended == sealed.run.counts["appended"] == 2000 - left["journal_events"]
     assert sealed.run.totals == {**NOTHING, "total": 2000, "added": 2000}
     assert ids_of(database) == list(range(1, 2001))
     assert findings(database) == []
 
 
-def test_what_was_left_is_not_adopted(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_left_is_not_adopted(database: Database) -> None:
     """A run holds what it was given, and none of what others left behind."""
-    monkeypatch.setattr(sealing_module, "_EVENTS_AT_ONCE", 500)
-    with Spool() as spool:
-        spool.add((encode(event), "test/1") for event in things(2000))
-        with pytest.raises(Dies):
-            sealing_module.record(database, make_inputs(), spool, die)
+    record_and_die(database, 500)
     sealed = record_all(database, things(10, n3="other"))
     assert sealed.run.totals["total"] == len(content_of(database, sealed.run.state)) == 10
 
@@ -403,7 +405,7 @@ def test_a_run_that_was_sealed_meanwhile_is_folded_on(database: Database) -> Non
     record_all(database, [thing(1, "a", kind="fixed"), thing(1)])
     inner: list[Sealed] = []
 
-    def interfere(_: int) -> None:
+    def interfere(*_: int) -> None:
         if not inner:
             inner.append(record_all(database, [thing(2, "b", kind="fixed")]))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal import Canonical, Event, Spool, TwoEventsOneKey, encode
+import journal.spool
+from journal import Event, Spool, TwoEventsOneKey, encode
+from journal.spool import pieces
 from tests.journal.things import thing
 
 KEYS = st.integers(-3, 300) | st.text(max_size=3).filter(lambda text: "\0" not in text and text.isprintable())
@@ -28,15 +31,12 @@ def test_entries_come_in_order_whatever_the_order_of_events(
     assert [(entry.kind, entry.key, entry.hash) for entry in first] == sorted(one[:3] for one in made)
 
 
-def test_texts_are_given_back_with_their_provenance() -> None:
+def test_events_are_given_back_with_their_provenance() -> None:
     made = [encode(thing(number)) for number in range(1200)]
     with Spool() as spool:
         spool.add((one, f"maker/{index}") for index, one in enumerate(made))
-        places = [entry.place for entry in spool.entries()]
-        texts = spool.texts(places)
-        assert len(spool) == len(texts) == 1200
-        assert sorted(texts.values()) == sorted((one.event, f"maker/{index}") for index, one in enumerate(made))
-        assert spool.texts([]) == {}
+        found = {tuple(entry) for entry in spool.entries()}
+    assert found == {(*one, f"maker/{index}") for index, one in enumerate(made)}
 
 
 @pytest.mark.parametrize("contents", [("one", "two"), ("same", "same")])
@@ -57,14 +57,29 @@ def test_one_key_in_two_kinds_is_two_entities() -> None:
         assert [entry.kind for entry in spool.entries()] == ["mirror", "thing"]
 
 
-def test_a_large_spool_stays_in_order() -> None:
-    def many() -> list[Canonical]:
-        return [encode(thing(number, "x" * 200)) for number in range(15_000)]
-
-    made = many()
+def test_pieces_of_other_processes_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal.spool, "_PIECE", 50_000)
+    monkeypatch.setattr(journal.spool, "_BLOCK", 3_000)
+    made = [encode(thing(number, "x" * (number % 300))) for number in range(3_000)]
     random.Random(1).shuffle(made)
     with Spool() as spool:
-        spool.add((one, "test/1") for one in made)
-        keys = [entry.key for entry in spool.entries()]
-    assert keys == sorted(one.key for one in made)
-    assert len(set(keys)) == 15_000
+        for half in (made[:1000], made[1000:]):
+            sorted_pieces = [list(piece) for piece in pieces((one, "test/1") for one in half)]
+            assert len(sorted_pieces) > 3
+            for piece in sorted_pieces:
+                spool.take(piece)
+        assert [entry.hash for entry in spool.entries()] == [one.hash for one in sorted(made)]
+
+
+def test_memory_does_not_grow_with_the_events() -> None:
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        with Spool() as spool:
+            spool.add((encode(thing(number, "x" * 3_000)), "test/1") for number in range(count))
+            for _ in spool.entries():
+                pass
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(60_000) < 1.3 * peak(20_000)
