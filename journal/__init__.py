@@ -4,7 +4,7 @@ The names below are the room's front door; everything else is its own business.
 """
 
 from .batches import batched
-from .changes import Change, changes, key_of
+from .changes import Change, changes, event_texts, key_of
 from .diff import CHANGES, EntityChange, compare, last_different
 from .errors import (
     BadInput,
@@ -115,6 +115,7 @@ __all__ = [
     "decode",
     "encode",
     "ensure",
+    "event_texts",
     "find_run",
     "hash_event",
     "history",

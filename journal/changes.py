@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from .batches import batched
 from .event import KeyBytes
-from .manifest import EventId, NodeHash, difference
-from .store.contents import Content, contents, node_reader
+from .manifest import EventId, NodeHash, difference, events_below
+from .store.contents import Content, contents, node_reader, texts
 
 _BATCH = 5_000
 
@@ -43,6 +43,13 @@ def changes(connection: Connection, before: NodeHash | None, now: NodeHash | Non
         now_of = dict(_contents_of(connection, keys, new))
         for key in keys:
             yield Change(key, before_of.get(key), now_of.get(key))
+
+
+def event_texts(connection: Connection, top: NodeHash, size: int) -> Iterator[list[str]]:
+    """The canonical texts of a tree's events, in key order, `size` at a time."""
+    ids = (event for leaf in events_below(top, node_reader(connection)) for event in leaf)
+    for batch in batched(ids, size):
+        yield texts(connection, batch)
 
 
 def key_of(text: str) -> KeyBytes:

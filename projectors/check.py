@@ -87,7 +87,7 @@ def _check_kind(
     try:
         for piece in batched(changes(source, None, subtree.top), _PIECE):
             keys = [one.key for one in piece]
-            rows = [make(one.key, one.now) for one in piece if one.now]
+            rows = [make(one.now.text) for one in piece if one.now]
             stage.fill(rows)
             for place, number in stage.other_ids():
                 yield _finding(rule, keys[place], f"its row has id {number}, which is neither derived nor remembered")

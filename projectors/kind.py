@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import orjson
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, select
 
-from journal import Change, KeyBytes, Misuse, Policy, Run, batched, verbs
+from journal import Change, KeyBytes, Misuse, NodeHash, Policy, Run, batched, changes, verbs
 
 from . import notes
+from .cold import is_empty, load_whole
 from .collisions import settle
 from .ids import Ids, derived_id
 from .leftovers import Leftovers
 from .load.stage import Stage
 from .notes import Remembered
 from .rows import Row, row_maker
-from .rules import Rule
+from .rules import Rule, natural_keys
 from .tables import RULES
 
 _PIECE = 20_000
@@ -65,22 +66,24 @@ class KindWriter:
         """Whether any row of the kind is remembered as somebody else's."""
         return any(kind == self._kind and one.is_foreign for (kind, _), one in self.noted.items())
 
-    def write(self, changed: Iterable[Change], tell: Callable[[int], None]) -> None:
-        """Carry out the changes; entities that are gone become stale."""
+    def write(
+        self, source: Connection, before: NodeHash | None, now: NodeHash | None, tell: Callable[[int], None]
+    ) -> None:
+        """Carry out the changes between two trees; entities that are gone become stale."""
+        if now is not None and before is None and self._is_clear():
+            loaded = load_whole(source, self.connection, self.rule, now, self.ids, tell)
+            if loaded is not None:
+                self.inserted += loaded
+                return
         gone: list[KeyBytes] = []
         stage = Stage(self.connection, self.rule)
-        direct = self._is_empty() and not self.has_foreign()
-        leftovers = Leftovers(self.connection, self.rule) if self.whole and not direct else None
+        leftovers = Leftovers(self.connection, self.rule) if self.whole else None
         had_stale = notes.has_stale(self.connection, self._kind)
-        for piece in batched(_standing(changed, gone), _PIECE):
+        for piece in batched(_standing(changes(source, before, now), gone), _PIECE):
             keys = [one.key for one in piece]
-            rows = [self._make(one.key, one.now) for one in piece if one.now]
-            direct = direct and stage.load_directly(rows)
-            if direct:
-                self.inserted += len(rows)
-            else:
-                shown = keys if self.whole and self.was_shown else [one.key for one in piece if one.before]
-                self._write_staged(stage, keys, rows, frozenset(shown))
+            rows = [self._make(one.now.text) for one in piece if one.now]
+            shown = keys if self.whole and self.was_shown else [one.key for one in piece if one.before]
+            self._write_staged(stage, keys, rows, frozenset(shown))
             if leftovers or had_stale:
                 numbers = [self.ids.of(self._kind, key) for key in keys]
                 if leftovers:
@@ -146,8 +149,13 @@ class KindWriter:
         one = self.noted.get((self._kind, key)) if self.noted else None
         return one is not None and one.is_foreign
 
-    def _is_empty(self) -> bool:
-        return not self.connection.execute(select(exists(select(self.rule.table.c.id)))).scalar()
+    def _is_clear(self) -> bool:
+        """Whether the target has nothing that the kind's rows could meet: no row under the project's names, no note."""
+        if self.has_foreign() or notes.has_stale(self.connection, self._kind):
+            return False
+        query, parts = natural_keys(self.rule, RULES)
+        met = query.where(parts[self.rule.kind.key[0]].in_(sorted(self.namespaces)))
+        return is_empty(self.connection, self.rule) or self.connection.execute(met.limit(1)).first() is None
 
     def _present(self, numbers: Sequence[int]) -> set[int]:
         rows = self.rule.table

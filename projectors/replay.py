@@ -165,7 +165,7 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
             writer.whole = True  # foreign rows must be looked at again, and nothing tells where in the tree they are
         before, now = None if writer.whole else _top(shown, kind), _top(state, kind)
         if writer.whole or before != now:
-            writer.write(changes(source, before, now), lambda count, kind=kind: tell(kind, count, _count(state, kind)))  # type: ignore[misc]
+            writer.write(source, before, now, lambda count, kind=kind: tell(kind, count, _count(state, kind)))  # type: ignore[misc]
         results[kind] = KindResult(inserted=writer.inserted, updated=writer.updated, kept=_kept(run, kind))
     if choice.prune or choice.rebuild:
         for kind in reversed(choice.chosen):

@@ -21,7 +21,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from journal import verbs as journal_verbs
 
@@ -57,15 +56,6 @@ class Stage:
         self._load(
             self.connection, self.table.name, ("place", *self.rule.columns), [(n, *row) for n, row in enumerate(rows)]
         )
-
-    def load_directly(self, rows: Sequence[Row]) -> bool:
-        """Put rows into the empty target table at once; False, with nothing done, where an id is taken."""
-        try:
-            with self.connection.begin_nested():
-                self._load(self.connection, self.rule.table.name, self.rule.columns, rows)
-        except IntegrityError:
-            return False
-        return True
 
     def other_ids(self) -> list[tuple[int, int]]:
         """(place, id) of the target's rows that have a staged row's key under another id."""

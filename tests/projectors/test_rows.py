@@ -7,9 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from journal import Content, Event, canonical_key, encode
-from journal.event import EventHash
-from journal.manifest import EventId
+from journal import Event, canonical_key, encode
 from projectors import RULES
 from projectors.ids import Ids, derived_id
 from projectors.notes import Remembered
@@ -21,7 +19,7 @@ def row(event: Event, ids: Ids | None = None) -> dict[str, Any]:
     """The row of an event, by column."""
     made = encode(event)
     rule = RULES[event.kind]
-    values = row_maker(rule, ids or Ids())(made.key, Content(EventId(1), EventHash(made.hash), made.event.decode()))
+    values = row_maker(rule, ids or Ids())(made.event.decode())
     return dict(zip(rule.columns, values, strict=True))
 
 
