@@ -45,7 +45,7 @@ from .runs import (
     stored_seals,
 )
 from .sealing import Sealed, record, reuse
-from .spool import Spool
+from .spool import Spool, pieces
 from .store.contents import Content, contents, journal_id, provenance, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import verbs
@@ -128,6 +128,7 @@ __all__ = [
     "newest",
     "newest_of_each",
     "open_database",
+    "pieces",
     "provenance",
     "read_manifest",
     "record",

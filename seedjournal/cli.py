@@ -27,6 +27,12 @@ _ON_A_TERMINAL = 200  # changes that diff shows there unless told otherwise
 _IN_MEMORY = 1 << 20  # bytes of a JSON document before it goes through a file
 _LARGEST = 2**53 - 1  # an integer that every JSON reader holds
 _LONGEST_WAIT = 86_400
+_MOST_JOBS = 256
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return min(_MOST_JOBS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def _exits(fine: str, different: str = "") -> str:
@@ -213,6 +219,13 @@ def cli() -> None:
 @click.option("--fresh", is_flag=True, help="Start the project's state anew from this run.")
 @click.option("--no-reuse", is_flag=True, help="Simulate even where all inputs are those of an earlier run.")
 @click.option("--skip-invalid", is_flag=True, help="Leave out entries that cannot be right, and list them.")
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1, _MOST_JOBS),
+    default=_cores,
+    help="How many processes simulate; the run is the same. [default: one for each core]",
+)
 @_common
 def record(common: _Common, *, no_reuse: bool, **choice: Any) -> int:
     """Record projects: each distinct event once, and one run that names them.

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from .facts import LooseCommit, Person, PullRequest, Repository, Source
+from .facts import Facts, LooseCommit, Person, PullRequest, Repository, Source
 from .people import is_bot, key_of
 from .project import Project, places
 from .signs import jira_key
@@ -43,6 +43,13 @@ class Member:
         if person.id and (self.id is None or (moment, person.id) > self.id):
             self.id = (moment, person.id)
 
+    def merge(self, other: Member) -> None:
+        """Take what another part of the facts shows."""
+        self.login = max(self.login, other.login, key=_known)
+        self.name = max(self.name, other.name, key=_known)
+        self.id = max(self.id, other.id, key=_known)
+        self.merged += other.merged
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
@@ -65,13 +72,13 @@ class Window:
 
 @dataclass(slots=True)
 class Census:
-    """What one pass over the facts found."""
+    """What one pass over the facts found. Censuses of parts are merged, and the whole one is closed."""
 
     project: Project
     places: dict[Repository, int]
     window: Window
     members: dict[str, Member] = field(default_factory=dict)
-    newest_day: date | None = None
+    newest: datetime | None = None
     lead: str | None = None
     _orders: list[PullRequestOrder] = field(default_factory=list)
     _by_commit: dict[bytes, int] = field(default_factory=dict)
@@ -79,6 +86,11 @@ class Census:
     _by_check_run: dict[int, int] = field(default_factory=dict)
     _by_issue: dict[str, int] = field(default_factory=dict)
     _thresholds: dict[Repository, PullRequestOrder] = field(default_factory=dict)
+
+    @property
+    def newest_day(self) -> date | None:
+        """The day of the newest activity, UTC."""
+        return self.newest.astimezone(UTC).date() if self.newest else None
 
     @property
     def pull_requests(self) -> int:
@@ -129,7 +141,9 @@ class Census:
         self._by_loose_commit[sha] = min(loose.repo, self._by_loose_commit.get(sha, loose.repo))
 
     def see(self, person: Person | None, moment: datetime) -> None:
-        """Take what an activity tells of a person."""
+        """Take what an activity tells of a person, and when it was."""
+        if self.newest is None or moment > self.newest:
+            self.newest = moment
         key = key_of(person)
         if key is None or person is None:
             return
@@ -137,6 +151,35 @@ class Census:
         if member is None:
             member = self.members[key] = Member(key)
         member.see(person, moment)
+
+    def read(self, source: Facts) -> None:
+        """Take all that a source, or a part of one, holds."""
+        for pr in source.pull_requests():
+            self.add(pr)
+            for person, moment in activities(pr):
+                self.see(person, moment)
+            author = key_of(pr.author)
+            if author and pr.merged_at and not is_bot(author):
+                self.members[author].merged += 1
+        for loose in source.loose_commits():
+            self.add_loose(loose)
+            self.see(loose.commit.author, loose.commit.committed_at)
+
+    def merge(self, other: Census) -> None:
+        """Take what the census of another part found."""
+        before = len(self._orders)
+        self._orders += other._orders
+        self._claim_all(self._by_commit, other._by_commit, before)
+        self._claim_all(self._by_check_run, other._by_check_run, before)
+        self._claim_all(self._by_issue, other._by_issue, before)
+        for sha, repo in other._by_loose_commit.items():
+            self._by_loose_commit[sha] = min(repo, self._by_loose_commit.get(sha, repo))
+        for key, member in other.members.items():
+            if key in self.members:
+                self.members[key].merge(member)
+            else:
+                self.members[key] = member
+        self.newest = max(filter(None, (self.newest, other.newest)), default=None)
 
     def close(self) -> None:
         """Draw the conclusions, once every fact was seen."""
@@ -151,6 +194,10 @@ class Census:
                 by_repo.setdefault(one[2], []).append(one)
             for repo, orders in by_repo.items():
                 self._thresholds[repo] = sorted(orders)[-self.window.newest :][0]
+
+    def _claim_all(self, owners: dict[_Shared, int], others: dict[_Shared, int], before: int) -> None:
+        for name, owner in others.items():
+            self._claim(owners, name, before + owner)
 
     def _claim(self, owners: dict[_Shared, int], name: _Shared, here: int) -> None:
         owner = owners.setdefault(name, here)
@@ -178,25 +225,10 @@ def activities(pr: PullRequest) -> Iterator[tuple[Person | None, datetime]]:
         yield commit.author, commit.committed_at
 
 
-def take_census(source: Source, project: Project, window: Window) -> Census:
-    """Read all facts once."""
-    census = Census(project, places(project, source.repositories), window)
-    newest: datetime | None = None
-    for pr in source.pull_requests():
-        census.add(pr)
-        for person, moment in activities(pr):
-            census.see(person, moment)
-            if newest is None or moment > newest:
-                newest = moment
-        author = key_of(pr.author)
-        if author and pr.merged_at and not is_bot(author):
-            census.members[author].merged += 1
-    for loose in source.loose_commits():
-        commit = loose.commit
-        census.add_loose(loose)
-        census.see(commit.author, commit.committed_at)
-        if newest is None or commit.committed_at > newest:
-            newest = commit.committed_at
-    census.newest_day = newest.astimezone(UTC).date() if newest else None
-    census.close()
-    return census
+def open_census(source: Source, project: Project, window: Window) -> Census:
+    """A census that has read nothing yet."""
+    return Census(project, places(project, source.repositories), window)
+
+
+def _known(told: tuple[datetime, Any] | None) -> tuple[bool, Any]:
+    return (told is not None, told)

@@ -7,9 +7,9 @@ them. Whatever a source does not know is None or empty, never a made-up value.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, NewType, Protocol
+from typing import Annotated, NamedTuple, NewType, Protocol
 
 from msgspec import Meta, Struct
 
@@ -122,7 +122,37 @@ class Skipped(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Source(Protocol):
+class Share(NamedTuple):
+    """Every `of`-th of a source's pull requests, from the one at `place` on."""
+
+    place: int
+    of: int
+
+    @property
+    def slice(self) -> slice:
+        """The same as a slice of their list."""
+        return slice(self.place, None, self.of)
+
+
+WHOLE = Share(0, 1)
+
+
+def shares(count: int) -> list[Share]:
+    """A source in so many shares."""
+    return [Share(place, count) for place in range(count)]
+
+
+class Facts(Protocol):
+    """Two streams of facts: a source's, or those of a part of it, which another process may read."""
+
+    def pull_requests(self) -> Iterator[PullRequest]:
+        """Every pull request, a piece at a time."""
+
+    def loose_commits(self) -> Iterator[LooseCommit]:
+        """Every commit that is in none of them."""
+
+
+class Source(Facts, Protocol):
     """Where facts come from.
 
     Both streams can be read as often as wanted and give the same facts each time, in any order; a pull request holds
@@ -149,11 +179,8 @@ class Source(Protocol):
     def digest(self) -> str:
         """A hexadecimal digest of everything that the facts are read from: equal digests, equal facts."""
 
-    def pull_requests(self) -> Iterator[PullRequest]:
-        """Every pull request, a piece at a time."""
-
-    def loose_commits(self) -> Iterator[LooseCommit]:
-        """Every commit that is in none of them."""
+    def parts(self, count: int) -> Sequence[Facts]:
+        """At most so many parts, picklable, which together hold all facts; one where dividing does not pay."""
 
 
 def repository(name: str) -> Repository:

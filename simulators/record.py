@@ -16,7 +16,6 @@ import orjson
 import journal
 from journal import (
     ENGINEERING,
-    Canonical,
     Database,
     Inputs,
     Misuse,
@@ -24,13 +23,13 @@ from journal import (
     Sealed,
     Spool,
     canonical_bytes,
-    encode,
 )
 
-from .census import Census, Window, take_census
+from .census import Window
+from .crew import Crew, Plan, WorkerFailed
 from .facts import Skipped, Source
 from .project import Project
-from .simulate import GENERATORS, simulate
+from .simulate import GENERATORS, of_people
 
 Tell = Callable[[str, int, int | None], None]
 
@@ -43,6 +42,7 @@ class Order:
     """What to record, and how.
 
     `as_of` None means the day of the newest activity in the source. `policies` are those chosen over the kinds' own.
+    `jobs` is how many processes may simulate, which changes nothing but the time that it takes.
     """
 
     project: Project
@@ -55,6 +55,7 @@ class Order:
     fresh: bool = False
     reuse: bool = True
     skip_invalid: bool = False
+    jobs: int = 1
 
     @property
     def window(self) -> Window:
@@ -84,11 +85,15 @@ def record(database: Database, order: Order, tell: Tell = lambda *_: None) -> Re
         known = journal.reuse(database, inputs)
         if known is not None:
             return Recorded(known, [])
-    tell("reading", 0, None)
-    census = take_census(order.source, order.project, order.window)
-    as_of = order.as_of or census.newest_day or _NOTHING_HAPPENED
+    try:
+        return _record(database, order, inputs, tell, order.jobs)
+    except WorkerFailed:
+        return _record(database, order, inputs, tell, jobs=1)
+
+
+def _record(database: Database, order: Order, inputs: Inputs, tell: Tell, jobs: int) -> Recorded:
     with Spool() as spool:
-        spool.add(_encoded(order, census, as_of, tell))
+        as_of = _spool(order, spool, tell, jobs)
         sealed = journal.record(
             database,
             replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()}),
@@ -98,14 +103,21 @@ def record(database: Database, order: Order, tell: Tell = lambda *_: None) -> Re
     return Recorded(sealed, order.source.skipped)
 
 
-def _encoded(order: Order, census: Census, as_of: date, tell: Tell) -> Iterator[tuple[Canonical, str]]:
-    versions = "".join(f" {name}/{version}" for name, version in sorted(order.source.versions.items()))
-    provenance = {name: f"{name}/{version}{versions}" for name, version in GENERATORS.items()}
-    total = census.pull_requests
-    for event, simulator in simulate(
-        order.source, census, seed=order.seed, as_of=as_of, tell=lambda count: tell("simulating", count, total)
-    ):
-        yield encode(event), provenance[simulator]
+def _spool(order: Order, spool: Spool, tell: Tell, jobs: int) -> date:
+    """Simulate into the spool; the simulators' today."""
+    tell("reading", 0, None)
+    with Crew(order.source, order.project, order.window, jobs) as crew:
+        census = crew.census()
+        as_of = order.as_of or census.newest_day or _NOTHING_HAPPENED
+        plan = Plan(seed=order.seed, as_of=as_of, provenance=_provenance(order.source))
+        tally = crew.spool(spool, plan, lambda count: tell("simulating", count, census.pull_requests))
+    spool.add(plan.encoded(of_people(census, tally, seed=order.seed, as_of=as_of)))
+    return as_of
+
+
+def _provenance(source: Source) -> dict[str, str]:
+    versions = "".join(f" {name}/{version}" for name, version in sorted(source.versions.items()))
+    return {name: f"{name}/{version}{versions}" for name, version in GENERATORS.items()}
 
 
 def _check_window(order: Order, policies: Mapping[str, Policy]) -> None:

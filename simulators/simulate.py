@@ -1,6 +1,7 @@
 """Facts to events: every simulator over one project's facts, as a stream.
 
-Two passes: the census, then the events. Everything outside a window still counts for what is stated (roles, weeks, who
+Two passes: the census, then the events. Either can be made of parts of the facts, one by one or side by side, whose
+censuses and tallies are merged. Everything outside a window still counts for what is stated (roles, weeks, who
 is earliest); it is simulated all the same and left out at the end.
 """
 
@@ -15,8 +16,9 @@ from journal import Event
 from . import ai_usage, github, jira, surveys, weekly
 from .census import Census, activities
 from .draws import Draws
-from .facts import Person, PullRequest, Source
+from .facts import Facts, Person, PullRequest
 from .people import key_of
+from .project import Project
 
 Made = tuple[Event, str]
 Tell = Callable[[int], None]
@@ -31,19 +33,21 @@ GENERATORS = {
 
 
 @dataclass(slots=True, kw_only=True)
-class _Seen:
-    """Who was active when, as far as the last simulators must know.
+class Tally:
+    """What the last simulators must know of the facts: the weeks' sums, and who was active when.
 
     Days near `as_of`; and, where a window leaves anything out, the members and weeks of what the run states.
     """
 
     first_day: int
     last_day: int
+    weeks: weekly.Weeks = field(default_factory=weekly.Weeks)
     days: dict[str, set[int]] = field(default_factory=dict)
-    members: set[str] = field(default_factory=set)
-    weeks: set[tuple[str, int]] = field(default_factory=set)
+    stated_members: set[str] = field(default_factory=set)
+    stated_weeks: set[tuple[str, int]] = field(default_factory=set)
 
     def see(self, person: Person | None, moment: datetime, *, stated: bool) -> None:
+        """Take an activity; `stated` says that it is to be remembered as one of what the run states."""
         key = key_of(person)
         if key is None:
             return
@@ -51,40 +55,49 @@ class _Seen:
         if self.first_day <= day <= self.last_day:
             self.days.setdefault(key, set()).add(day)
         if stated:
-            self.members.add(key)
-            self.weeks.add((key, weekly.monday(moment)))
+            self.stated_members.add(key)
+            self.stated_weeks.add((key, weekly.monday(moment)))
+
+    def merge(self, other: Tally) -> None:
+        """Add what another part of the facts gave."""
+        self.weeks.merge(other.weeks)
+        for key, days in other.days.items():
+            self.days.setdefault(key, set()).update(days)
+        self.stated_members |= other.stated_members
+        self.stated_weeks |= other.stated_weeks
 
 
-def simulate(source: Source, census: Census, *, seed: int, as_of: date, tell: Tell = lambda _: None) -> Iterator[Made]:
-    """Every event of the run, with its simulator's name; `tell` hears of each pull request that is done."""
+def open_tally(project: Project, as_of: date) -> Tally:
+    """A tally of nothing yet."""
+    last_day = as_of.toordinal()
+    return Tally(first_day=last_day - 2 * project.days_back, last_day=last_day)
+
+
+def of_facts(facts: Facts, census: Census, tally: Tally, *, seed: int, tell: Tell = lambda _: None) -> Iterator[Made]:
+    """The events of pull requests and of commits outside of them; `tell` hears of each pull request that is done."""
     project = census.project
     everything = census.window.is_open
-    weeks = weekly.Weeks()
-    last_day = as_of.toordinal()
-    seen = _Seen(first_day=last_day - 2 * project.days_back, last_day=last_day)
     issues = Draws(seed, "jira", jira.VERSION, jira.DRAWN)
     answers = surveys.survey_draws(seed)
-
-    yield github.team(project), "github"
-    for pr in source.pull_requests():
+    count = tally.weeks.take
+    for pr in facts.pull_requests():
         stated = everything or census.states(pr)
         for person, moment in activities(pr):
-            seen.see(person, moment, stated=stated and not everything)
-        for event, simulator in _of_pull_request(pr, census, issues, answers):
-            weeks.take(event)
+            tally.see(person, moment, stated=stated and not everything)
+        for made in _of_pull_request(pr, census, issues, answers):
+            count(made[0])
             if stated:
-                yield event, simulator
+                yield made
         tell(1)
-    for loose in source.loose_commits():
+    for loose in facts.loose_commits():
         if not census.is_loose(loose):
             continue
         stated = everything or census.window.holds(loose.commit.committed_at)
-        seen.see(loose.commit.author, loose.commit.committed_at, stated=stated and not everything)
+        tally.see(loose.commit.author, loose.commit.committed_at, stated=stated and not everything)
         event = github.loose_commit(project, loose)
-        weeks.take(event)
+        count(event)
         if stated:
             yield event, "github"
-    yield from _of_people(census, seen, weeks, seed, as_of)
 
 
 def _of_pull_request(pr: PullRequest, census: Census, issues: Draws, answers: surveys.SurveyDraws) -> Iterator[Made]:
@@ -99,15 +112,17 @@ def _of_pull_request(pr: PullRequest, census: Census, issues: Draws, answers: su
         yield event, "survey"
 
 
-def _of_people(census: Census, seen: _Seen, weeks: weekly.Weeks, seed: int, as_of: date) -> Iterator[Made]:
+def of_people(census: Census, tally: Tally, *, seed: int, as_of: date) -> Iterator[Made]:
+    """The events that follow from all facts together: team, members, AI usage and weeks."""
     project = census.project
     accounts = Draws(seed, "github", github.VERSION, github.DRAWN)
     habits = Draws(seed, "ai_habit", ai_usage.VERSION, ai_usage.HABIT_DRAWN)
     days = Draws(seed, "ai_usage", ai_usage.VERSION, ai_usage.DRAWN)
     everything = census.window.is_open
-    for key in sorted(census.members if everything else seen.members):
+    yield github.team(project), "github"
+    for key in sorted(census.members if everything else tally.stated_members):
         yield github.member(project, census.members[key], census.lead, accounts), "github"
-        for event in ai_usage.usage(project, key, seen.days.get(key, ()), as_of, habits, days):
+        for event in ai_usage.usage(project, key, tally.days.get(key, ()), as_of, habits, days):
             yield event, "ai_usage"
-    for event in weeks.events(project, None if everything else seen.weeks):
+    for event in tally.weeks.events(project, None if everything else tally.stated_weeks):
         yield event, "weekly"

@@ -7,7 +7,7 @@ counts where there is one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -44,6 +44,15 @@ class Week:
     right: int = 0
     guesses: int = 0
 
+    def add(self, other: Week) -> None:
+        """Add another week's sums."""
+        self.active = self.active or other.active
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_SUMS = tuple(one.name for one in fields(Week) if one.name != "active")
+
 
 class Weeks:
     """Takes a run's events one by one, and then gives the weeks' own."""
@@ -59,6 +68,13 @@ class Weeks:
         count = self._COUNTERS.get(event.kind)
         if count is not None:
             count(self, event.key, event.data)
+
+    def merge(self, other: Weeks) -> None:
+        """Add what was counted in another part of the run's events."""
+        for key, week in other._weeks.items():
+            mine = self._weeks.setdefault(key, week)
+            if mine is not week:
+                mine.add(week)
 
     def week(self, member: str, moment: str) -> Week:
         """The sums of the week that holds an instant."""

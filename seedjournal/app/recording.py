@@ -38,6 +38,7 @@ class RecordChoice:
     fresh: bool = False
     reuse: bool = True
     skip_invalid: bool = False
+    jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def _record_one(
         fresh=choice.fresh,
         reuse=choice.reuse,
         skip_invalid=choice.skip_invalid,
+        jobs=choice.jobs,
     )
     done = record_order(database, order, tell)
     run = done.sealed.run

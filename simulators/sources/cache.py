@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from copy import copy
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from msgspec import Struct
 from journal import BadInput, Unavailable
 
 from ..facts import (
+    WHOLE,
     Identifier,
     Instant,
     LooseCommit,
@@ -27,12 +29,14 @@ from ..facts import (
     Repository,
     Skipped,
     repository,
+    shares,
 )
 from .cache_entry import NUL, WrongField, read_entry, wrong_field
 from .cache_facts import in_utc, pull_request
 from .cache_files import find, read, shown
 
 LARGEST = 2**31
+_WORTH_DIVIDING = 1 << 20  # bytes as they lie there: seconds of work, where another process takes half a one to start
 
 # Every escape of JSON, so that an escaped backslash hides what follows it; a half surrogate pair is group 1.
 _ESCAPES = re.compile(
@@ -95,6 +99,7 @@ class CacheSource:
         self._identities: dict[Path, _Identity] = {}
         self._holders: dict[str, Path] = {}
         self._skipped: dict[tuple[Path, int], Skipped] = {}
+        self.share = WHOLE
 
     @property
     def name(self) -> str:
@@ -135,13 +140,25 @@ class CacheSource:
         """None: a cache file holds commits of pull requests only."""
         return iter(())
 
+    def parts(self, count: int) -> list[CacheSource]:
+        """Every so manieth entry of each file; undivided where entries may be left out, for one to list them."""
+        if self._skip_invalid or sum(file.stat().st_size for file in self._files) < _WORTH_DIVIDING:
+            return [self]
+        parts = []
+        for share in shares(count):
+            part = copy(self)
+            part.share = share
+            parts.append(part)
+        return parts
+
     def _pull_requests_of(self, file: Path) -> Iterator[PullRequest]:
         opened = self._open(file)
         numbers = [_number(entry) for entry in opened.entries]
         places: defaultdict[int | None, list[int]] = defaultdict(list)
         for index, number in enumerate(numbers):
             places[number].append(index)
-        for index, (number, entry) in enumerate(zip(numbers, opened.entries, strict=True)):
+        mine = list(enumerate(zip(numbers, opened.entries, strict=True)))[self.share.slice]
+        for index, (number, entry) in mine:
             try:
                 if number is not None:
                     _refuse_repeated(number, index, places[number])

@@ -176,6 +176,10 @@ class GitSource:
         for plan in history.plans:
             yield _pull_request(history, self._snapshot, plan)
 
+    def parts(self, count: int) -> list[GitSource]:  # noqa: ARG002 - the same for every source
+        """Itself: its facts stand in files of its own, which another process cannot read."""
+        return [self]
+
     def loose_commits(self) -> Iterator[LooseCommit]:
         """The default branch's commits that neither are in a pull request nor landed one."""
         history = self._history

@@ -88,7 +88,7 @@ def wait(*given, **named):
 room.{name} = wait
 """
 MOMENTS = {
-    "reading": ("simulators.record", "take_census", False),
+    "reading": ("simulators.record", "_spool", False),
     "before appending": ("journal.sealing", "_store", False),
     "appended, not sealed": ("journal.sealing", "_store", True),
     "sealing": ("journal.sealing", "add", True),

@@ -11,9 +11,10 @@ import msgspec
 
 from journal import Event, canonical_key, encode
 from simulators import Project, Skipped, make_project
-from simulators.census import Census, Window, take_census
+from simulators.census import Census, Window, open_census
 from simulators.facts import ChangedFile, CheckRun, Commit, LooseCommit, Person, PullRequest, Repository, Review
-from simulators.simulate import simulate
+from simulators.facts import Facts as AnyFacts
+from simulators.simulate import Made, of_facts, of_people, open_tally
 
 SHOP, SITE, TOOLS = Repository("acme/shop"), Repository("acme/Site"), Repository("acme/tools")
 MONDAY = datetime(2024, 3, 4, 9, tzinfo=UTC)
@@ -26,18 +27,28 @@ class Facts:
 
     name = "memory"
 
-    def __init__(self, *pull_requests: PullRequest, loose: Sequence[LooseCommit] = ()) -> None:
+    def __init__(
+        self,
+        *pull_requests: PullRequest,
+        loose: Sequence[LooseCommit] = (),
+        repositories: Iterable[Repository] | None = None,
+    ) -> None:
         self._pull_requests = pull_requests
         self._loose = loose
+        there = {one.repo for one in (*pull_requests, *loose)} if repositories is None else repositories
+        self.repositories = tuple(sorted(there))
         self.versions: dict[str, str] = {}
         self.skipped: list[Skipped] = []
 
-    @property
-    def repositories(self) -> tuple[Repository, ...]:
-        return tuple(sorted({one.repo for one in (*self._pull_requests, *self._loose)}))
-
     def digest(self) -> str:
         return hashlib.sha256(msgspec.json.encode([self._pull_requests, self._loose])).hexdigest()
+
+    def parts(self, count: int) -> list[Facts]:
+        """As even as can be, one in as many parts as are asked for."""
+        return [
+            Facts(*self._pull_requests[place::count], loose=self._loose[place::count], repositories=self.repositories)
+            for place in range(count)
+        ]
 
     def pull_requests(self) -> Iterator[PullRequest]:
         return iter(self._pull_requests)
@@ -83,6 +94,29 @@ def acme(**settings: Any) -> Project:
 
 def census(*pull_requests: PullRequest, window: Window = Window(), **settings: Any) -> Census:  # noqa: B008 - frozen
     return take_census(Facts(*pull_requests), acme(**settings), window)
+
+
+def take_census(source: Facts, project: Project, window: Window, parts: Sequence[AnyFacts] = ()) -> Census:
+    """The census of all facts, at once or merged from parts of them."""
+    whole = open_census(source, project, window)
+    for part in parts or (source,):
+        one = open_census(source, project, window)
+        one.read(part)
+        whole.merge(one)
+    whole.close()
+    return whole
+
+
+def simulate(
+    source: Facts, census: Census, *, seed: int, as_of: date, parts: Sequence[AnyFacts] = ()
+) -> Iterator[Made]:
+    """Every event of the run, the facts taken at once or in parts."""
+    whole = open_tally(census.project, as_of)
+    for part in parts or (source,):
+        tally = open_tally(census.project, as_of)
+        yield from of_facts(part, census, tally, seed=seed)
+        whole.merge(tally)
+    yield from of_people(census, whole, seed=seed, as_of=as_of)
 
 
 def events_of(

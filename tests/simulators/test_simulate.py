@@ -18,10 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journal import ENGINEERING, Event, canonical_key, encode
-from simulators.census import Window, activities, take_census
+from simulators.census import Window, activities
 from simulators.facts import LooseCommit, PullRequest
 from simulators.people import key_of
-from simulators.simulate import simulate
 from simulators.sources.cache import CacheSource
 from tests.simulators.acme import (
     SHOP,
@@ -37,8 +36,10 @@ from tests.simulators.acme import (
     only,
     pull_request,
     review,
+    simulate,
     stated,
     story,
+    take_census,
     who,
 )
 from tests.simulators.arbitrary import LOOSE, lists_of_pull_requests
@@ -60,6 +61,24 @@ def test_every_event_is_of_the_vocabulary_and_points_inside_its_run(
     events = events_of(Facts(*facts, loose=loose), seed=seed)
     check_conforms(events)
     assert {event.project for event in events} == {"acme"}
+
+
+@given(lists_of_pull_requests(), LOOSE, st.integers(2, 4), st.booleans())
+@settings(max_examples=40)
+def test_parts_of_the_facts_give_what_the_whole_gives(
+    facts: list[PullRequest], loose: list[LooseCommit], count: int, narrow: bool
+) -> None:
+    window = Window(since=at(1).date()) if narrow else Window()
+    source = Facts(*facts, loose=loose)
+    parts = source.parts(count)
+    whole, merged = (take_census(source, acme(), window, some) for some in ((), parts))
+    as_of = whole.newest_day or AS_OF
+    assert merged.newest_day == whole.newest_day
+    expected, found = (
+        {one.hash for one in (encode(event) for event, _ in simulate(source, each, seed=1, as_of=as_of, parts=some))}
+        for each, some in ((whole, ()), (merged, parts))
+    )
+    assert found == expected
 
 
 @given(lists_of_pull_requests(), LOOSE, st.randoms(use_true_random=False))

@@ -1,0 +1,95 @@
+"""Simulating in several processes: the same run, and the same errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from journal import BadInput, Database
+from simulators import Order, Project, make_project, record
+from simulators.facts import Facts as AnyFacts
+from simulators.facts import PullRequest
+from simulators.sources import cache, demo
+from simulators.sources.cache import CacheSource
+from simulators.sources.demo import DemoSource
+from tests.simulators.acme import Facts, acme, story
+from tests.simulators.test_cache_source import entry, write
+
+
+class Deadly(Facts):
+    """A source of whose parts one kills who reads it, if that is not the process of the test."""
+
+    def parts(self, count: int) -> list[AnyFacts]:
+        return [DeadlyPart(os.getpid()), *super().parts(count)[1:]]
+
+
+class DeadlyPart(Facts):
+    """What kills its reader."""
+
+    def __init__(self, spared: int) -> None:
+        super().__init__()
+        self.spared = spared
+
+    def pull_requests(self) -> Iterator[PullRequest]:
+        if os.getpid() != self.spared:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return iter(())
+
+
+def invented() -> tuple[Project, DemoSource]:
+    """A demo of some repositories, with loose commits and all kinds."""
+    project = make_project("acme", {"repos": ["acme/shop", "acme/site"], "members": 5, "days": 60})
+    return project, DemoSource(project="acme", seed=3, repos=project.repos, members=5, prs=90, days=60)
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_any_number_of_jobs_gives_the_same_run(
+    jobs: int, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(demo, "_WORTH_DIVIDING", 1)
+    monkeypatch.setattr(cache, "_WORTH_DIVIDING", 1)
+    project, source = invented()
+    for order in (
+        Order(project=project, source=source, seed=3, reuse=False),
+        Order(project=make_project("story", {}), source=story(), reuse=False),
+        Order(project=make_project("file", {}), source=cached(tmp_path), reuse=False),
+    ):
+        assert len(order.source.parts(jobs)) == jobs
+        alone = record(database, order)
+        together = record(database, replace(order, jobs=jobs))
+        assert together.sealed.run.root == alone.sealed.run.root
+        assert together.sealed.run.inputs == alone.sealed.run.inputs
+        assert together.sealed.appended == 0
+
+
+def cached(folder: Path, *, broken: bool = False) -> CacheSource:
+    """A cache file of a few pull requests, of which the last one may be broken."""
+    entries = [entry(number) for number in range(1, 8)]
+    if broken:
+        entries[-1]["created_at"] = "yesterday"
+    return CacheSource(write(folder / "shop.json.gz", {"repo": "acme/shop", "prs": entries}))
+
+
+def test_an_error_is_told_as_one_process_tells_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cache, "_WORTH_DIVIDING", 1)
+    told = []
+    for jobs in (1, 2):
+        with pytest.raises(BadInput) as refused:
+            record(database, Order(project=acme(), source=cached(tmp_path, broken=True), jobs=jobs))
+        told.append((refused.value.message, refused.value.hint))
+    assert told[0] == told[1]
+    assert "created_at" in told[0][0]
+
+
+def test_what_a_killed_worker_was_to_do_is_done_alone(database: Database) -> None:
+    facts = list(story().pull_requests())
+    expected = record(database, Order(project=acme(), source=Facts(*facts), reuse=False)).sealed.run
+    done = record(database, Order(project=acme(), source=Deadly(*facts), reuse=False, jobs=2)).sealed.run
+    assert done.root == expected.root
