@@ -10,8 +10,6 @@ The public API. Names are loaded when they are first used, so that importing the
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,8 +76,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
         try:
-            return _version("seedjournal")
+            return version("seedjournal")
         except PackageNotFoundError:
             return "0+checkout"
     if name in _HOME:

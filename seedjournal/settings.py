@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote
 
 from journal import BadInput, Misuse
-from simulators import SETTINGS
 
 from .registry import REGISTRY
 
@@ -62,8 +61,11 @@ def load(path: Path = FILE) -> Settings:
     projects = content.get("projects", {})
     if not isinstance(projects, dict) or not all(isinstance(one, dict) for one in projects.values()):
         raise BadInput(f"{path}: projects holds something that is no table", "write [projects.NAME] above its settings")
-    for name, settings in projects.items():
-        _check_names(path, f"projects.{name}.", settings, SETTINGS)
+    if projects:
+        from simulators import SETTINGS
+
+        for name, settings in projects.items():
+            _check_names(path, f"projects.{name}.", settings, SETTINGS)
     return Settings(journal=content.get("journal"), target=content.get("target"), projects=projects)
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.exc import (
 )
 
 from ..errors import Busy, Misuse, Unavailable
-from .dialects import DIALECTS
+from .dialects import MAKES, dialect
 
 DEFAULT_WAIT = 120
 
@@ -124,22 +124,22 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
     """
     address = _parse(url)
     make = address.get_backend_name()
-    if make not in DIALECTS:
+    if make not in MAKES:
         raise Misuse(f"{make} is not a database that seedjournal knows", "use sqlite:///FILE or postgresql://…")
     if schema is not None and make != "postgresql":
         raise Misuse("--schema needs PostgreSQL; SQLite has no schemas", "leave --schema out")
-    dialect = DIALECTS[make]
+    speaker = dialect(make)
     if make == "sqlite":
         _check_file(address, create=create)
     try:
-        engine = create_engine(address, connect_args=dialect.connect_args(address, wait, create))
+        engine = create_engine(address, connect_args=speaker.connect_args(address, wait, create))
     except (NoSuchModuleError, ImportError) as error:
         raise Unavailable(
             f"the driver for {address.drivername} is not installed: {error}",
             "pip install 'seedjournal[postgres]'",
         ) from error
-    dialect.listen(engine, event)
-    database = Database(engine=engine, dialect=dialect, wait=wait, schema=schema)
+    speaker.listen(engine, event)
+    database = Database(engine=engine, dialect=speaker, wait=wait, schema=schema)
     if create:
         database.set_up_file()
     return database

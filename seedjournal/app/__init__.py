@@ -1,15 +1,33 @@
 """The commands' use cases: plain functions from choices to result documents, the same that `--json` prints.
 
-Nothing here prints; progress goes to the `tell` that the caller gives.
+Nothing here prints; progress goes to the `tell` that the caller gives. Names are loaded when they are first used, so
+that a command costs the start-up of what it needs.
 """
 
-from .checking import migrate, verify
-from .comparing import Comparison, diff
-from .documents import FORMAT, window_of
-from .looking import log, names_run, registry, show_entity, show_run
-from .place import Place
-from .projecting import project
-from .recording import RecordChoice, record
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .checking import migrate, verify
+    from .comparing import Comparison, diff
+    from .documents import FORMAT, window_of
+    from .looking import log, names_run, registry, show_entity, show_run
+    from .place import Place
+    from .projecting import project
+    from .recording import RecordChoice, record
+
+_MODULES = {
+    "checking": ("migrate", "verify"),
+    "comparing": ("Comparison", "diff"),
+    "documents": ("FORMAT", "window_of"),
+    "looking": ("log", "names_run", "registry", "show_entity", "show_run"),
+    "place": ("Place",),
+    "projecting": ("project",),
+    "recording": ("RecordChoice", "record"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "FORMAT",
@@ -28,3 +46,9 @@ __all__ = [
     "verify",
     "window_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import journal as j
-import projectors
 from journal import Database
 
 from .. import settings as config
@@ -59,5 +58,7 @@ def opened_target(where: config.Addresses, place: Place, *, create: bool) -> Ite
 
 def is_made(database: Database) -> bool:
     """Whether the target's tables are there."""
+    import projectors
+
     with database.read() as connection:
         return j.is_present(connection, projectors.TARGET_HISTORY)
