@@ -34,8 +34,8 @@ format: $(READY) ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## record and project on both databases: events a second and peak memory
-	@$(BIN)/python benchmarks/main_job.py
+bench: $(READY)  ## every step against the floor under it, on both databases: benchmarks/README.md
+	@$(BIN)/python -m benchmarks
 
 faker-range: $(READY) ## the golden texts on the oldest Faker that is allowed
 	@rm -rf .tools/faker && $(BIN)/python -m pip install --quiet --disable-pip-version-check --target .tools/faker 'faker==40.1.0'

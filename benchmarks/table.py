@@ -1,0 +1,63 @@
+"""The figures as people read them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from .course import Course
+from .rows import Figure, Row
+
+Figures = Mapping[str, Mapping[str, Figure]]  # by make, then by row
+
+_NAME, _TARGET, _CELL = 42, 10, 27
+_LARGE, _MIDDLE = 100, 10
+
+
+def table(title: str, rows: Sequence[Row], figures: Figures) -> str:
+    """A data set's rows: target, and for each make median, spread and whether it is reached."""
+    lines = [title, "-" * len(title), f"{'':<{_NAME}}{'target':<{_TARGET}}" + _cells(figures)]
+    notes = []
+    for row in rows:
+        found = {make: figures[make].get(row.name) for make in figures}
+        if any(found.values()):
+            shown = [_shown(one, row.unit) if one else "" for one in found.values()]
+            lines.append(f"{row.name:<{_NAME}}{row.target:<{_TARGET}}{_cells(shown)}")
+            notes += [f"{row.name.strip()}, {make}: {one.note}" for make, one in found.items() if one and one.note]
+    return "\n".join(line.rstrip() for line in (*lines, *notes)) + "\n"
+
+
+def steps(course: Course) -> str:
+    """What each step took, in seconds: a machine's figures, to see where a ratio comes from."""
+    by_step = {step: taken for step, taken in course.samples.by_step.items() if any(one.seconds for one in taken)}
+    lines = [f"{course.make.name + ', medians':<{_NAME}}{'seconds':>10}{'CPU s':>10}{'peak MB':>10}{'events/s':>12}"]
+    for step, taken in by_step.items():
+        seconds = statistics.median(one.seconds for one in taken)
+        cpu = statistics.median(one.cpu for one in taken)
+        peak = f"{max(one.peak for one in taken):,.0f}" if taken[0].whole else ""
+        events = taken[0].facts.get("events")
+        rate = f"{events / seconds:,.0f}" if events else ""
+        lines.append(f"{step:<{_NAME}}{seconds:>10,.2f}{cpu:>10,.2f}{peak:>10}{rate:>12}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def number(value: float) -> str:
+    """Three digits that matter; counts as they are.
+
+    >>> number(0.5234), number(23.45), number(100), number(1234.5)
+    ('0.52', '23.4', '100', '1,234')
+    """
+    if value >= _LARGE or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= _MIDDLE else f"{value:.2f}"
+
+
+def _shown(one: Figure, unit: str) -> str:
+    low, high = number(min(one.values)), number(max(one.values))
+    spread = f" ({low} to {high})" if low != high else ""
+    verdict = {True: " yes", False: " NO", None: ""}[one.reached]
+    return f"{number(one.median)}{unit}{spread}{verdict}"
+
+
+def _cells(texts: Figures | Sequence[str]) -> str:
+    return "".join(f"{text:<{_CELL}}" for text in texts)
