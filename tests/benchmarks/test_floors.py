@@ -17,21 +17,26 @@ from benchmarks.databases import Make, PostgreSQL, SQLite, sqlite_file
 from benchmarks.processes import own, seedjournal
 from benchmarks.ready import read_events, write_events
 
+pytestmark = pytest.mark.xdist_group("benchmarks")  # its journals are made once
+
 RECORD = ("record", "--project", "bench", "--new", "--source", "demo", "--set", "prs=10", "--set", "days=10")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Either make, as the benchmarks speak to it."""
-    return SQLite(tmp_path) if request.param == "sqlite" else PostgreSQL(os.environ["SEEDJOURNAL_TEST_POSTGRES"])
+    if request.param == "sqlite":
+        return SQLite(tmp_path_factory.mktemp("databases"))
+    return PostgreSQL(os.environ["SEEDJOURNAL_TEST_POSTGRES"])
 
 
-@pytest.fixture
-def journal(make: Make, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def journal(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a journal with one small run in it, projected."""
+    folder = tmp_path_factory.mktemp("journal")
     url = make.new("journal")
-    seedjournal((*RECORD, "--journal", url, "--quiet"), tmp_path)
-    seedjournal(("project", "--journal", url, "--quiet"), tmp_path)
+    seedjournal((*RECORD, "--journal", url, "--quiet"), folder)
+    seedjournal(("project", "--journal", url, "--quiet"), folder)
     yield url
     make.drop(url)
 
@@ -83,14 +88,15 @@ def test_restoring_gives_the_projected_rows(make: Make, journal: str, tmp_path: 
 
 
 def test_sqlite_restores_without_its_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = sqlite3.connect(tmp_path / "things.db")
+    connection.executescript("CREATE TABLE thing (name TEXT); INSERT INTO thing VALUES ('\u00e9; one')")
+    connection.close()
     make = SQLite(tmp_path)
-    journal = make.new("journal")
-    seedjournal((*RECORD, "--journal", journal, "--quiet"), tmp_path)
-    make.dump(journal, tmp_path / "dump")
+    make.dump(f"sqlite:///{tmp_path}/things.db", tmp_path / "dump")
     monkeypatch.setenv("PATH", "")
     url = make.new("restored")
-    make.restore(tmp_path / "dump", url, tmp_path)
-    assert make.stored(url) == make.stored(journal)
+    assert make.restore(tmp_path / "dump", url, tmp_path).seconds > 0
+    assert rows(url, "SELECT name FROM thing") == [("\u00e9; one",)]
     assert "executescript" in make.restorer()
 
 
