@@ -25,7 +25,7 @@ from .datasets import PROJECT
 from .ready import clocked
 
 _LONGEST_TITLE = 150  # a Jira issue's summary holds all of it and the words that are added
-_JIRA_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]+-\d")
+_JIRA_KEY = re.compile(r"[A-Z][A-Z0-9]+-[0-9]")  # its issue may be shared, or another one
 
 
 class Altered:

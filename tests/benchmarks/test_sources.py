@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
+
 from benchmarks.processes import own, seedjournal
 from benchmarks.sources import Altered, choose
 from simulators.sources.demo import DemoSource
@@ -48,3 +50,15 @@ def test_reading_is_timed(tmp_path: Path) -> None:
     sample, document = own("sources", ("digest", "demo", "prs=30"), tmp_path)
     assert document["events"] == len(DEMO.digest())
     assert sample.seconds == document["seconds"] > 0
+
+
+def test_titles_that_may_change_more_or_less_are_not_chosen() -> None:
+    first = next(DEMO.pull_requests())
+
+    class Few:
+        def pull_requests(self) -> list[object]:
+            named = {"ABC-12 title": "main", "title": "ABC-12", "t" * 150: "main", "a title": "pr-12"}
+            return [msgspec.structs.replace(first, title=title, head_ref=ref) for title, ref in named.items()]
+
+    (chosen,) = choose(Few(), 4)  # type: ignore[arg-type]
+    assert chosen == (first.repo, first.number)
