@@ -44,6 +44,13 @@ class Samples:
         pairs = zip(self.by_step[step], self.by_step[other], strict=True)
         return [one.seconds / two.seconds for one, two in pairs]
 
+    def in_cpu(self) -> Samples:
+        """The same with CPU time, the server's included, in the place of wall time."""
+        told = Samples()
+        for step, samples in self.by_step.items():
+            told.by_step[step] = [replace(one, seconds=one.cpu + one.server) for one in samples]
+        return told
+
     def highest_peak(self) -> tuple[float, str]:
         """The highest peak memory of any whole command, and the step that had it."""
         return max((s.peak, step) for step, samples in self.by_step.items() for s in samples if s.whole)
@@ -65,6 +72,7 @@ class Course:
         self._name = name
         self._journal: str | None = None
         self._target: str | None = None
+        self._before = 0.0  # the server's CPU seconds when the step began
 
     def beside(self, data: DataSet, name: str, *, repeats: int) -> Course:
         """Another size of the same, in databases of its own and without floors."""
@@ -132,14 +140,14 @@ class Course:
         """Run a module of this package as a step; its document."""
         self._begin(step)
         sample, document = own(module, arguments, self.folder)
-        self.add(step, sample)
+        self.add(step, self._end(sample))
         return document
 
     def restore(self, step: str, dump: Path) -> None:
         """Restore a dump into a new database."""
-        self._begin(step)
         url = self.new("restored")
-        self.add(step, replace(self.make.restore(dump, url, self.folder), whole=False))
+        self._begin(step)
+        self.add(step, self._end(replace(self.make.restore(dump, url, self.folder), whole=False)))
         self.make.drop(url)
 
     def events_file(self) -> Path:
@@ -162,12 +170,18 @@ class Course:
         self._begin(step)
         whole = (*arguments, "--json", "--quiet")
         if chosen is None:
-            return seedjournal(whole, self.folder)
-        return own("sources", ("altered", str(chosen), *whole), self.folder)
+            sample, document = seedjournal(whole, self.folder)
+        else:
+            sample, document = own("sources", ("altered", str(chosen), *whole), self.folder)
+        return self._end(sample), document
 
     def _begin(self, step: str) -> None:
         self._tell(f"{self.make.name}: {self.data.name}: {step}")
         self.make.settle()
+        self._before = self.make.cpu()
+
+    def _end(self, sample: Sample) -> Sample:
+        return replace(sample, server=self.make.cpu() - self._before)
 
 
 def write_chosen(file: Path, chosen: Sequence[Any]) -> Path:

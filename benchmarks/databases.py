@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import psycopg
 
-from .processes import Sample, run
+from .processes import Sample, run, server_cpu
 
 # Durability stays as PostgreSQL ships it: fsync, full_page_writes and synchronous_commit are on.
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
@@ -50,6 +50,9 @@ class Make(Protocol):
 
     def settle(self) -> None:
         """Let the database finish what earlier steps left it to do."""
+
+    def cpu(self) -> float:
+        """The CPU seconds that the database's server has used so far."""
 
     def stored(self, url: str) -> Stored:
         """How many rows the journal holds."""
@@ -96,6 +99,10 @@ class SQLite:
 
     def settle(self) -> None:
         """Nothing: no process of its own works on a file."""
+
+    def cpu(self) -> float:
+        """None: there is no server."""
+        return 0.0
 
     def stored(self, url: str) -> Stored:
         """How many rows the journal holds."""
@@ -162,6 +169,11 @@ class PostgreSQL:
     def settle(self) -> None:
         """Write what is dirty now, rather than in the middle of what comes next."""
         self._do("CHECKPOINT")
+
+    def cpu(self) -> float:
+        """What all its processes used, where the server is on this machine and the system tells."""
+        with psycopg.connect(self._server) as connection:
+            return server_cpu(connection.info.backend_pid)
 
     def stored(self, url: str) -> Stored:
         """How many rows the journal holds."""

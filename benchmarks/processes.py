@@ -23,13 +23,15 @@ _LOOK_EVERY = 0.1  # seconds
 class Sample:
     """One measurement of one step.
 
-    Wall and CPU seconds, peak memory in MB. `facts` are counts that belong to it. `whole` tells that it was a whole
-    command, start-up included; otherwise the step held its own clock, and its memory says nothing.
+    Wall seconds; CPU seconds of its own, and of the database's server meanwhile; peak memory in MB. `facts` are counts
+    that belong to it. `whole` tells that it was a whole command, start-up included; otherwise the step held its own
+    clock, and its memory says nothing.
     """
 
     seconds: float
     cpu: float
     peak: float
+    server: float = 0
     whole: bool = True
     facts: Mapping[str, float] = field(default_factory=dict)
 
@@ -117,6 +119,35 @@ def _family(pid: int) -> Iterator[int]:
             continue
         for child in children:
             yield from _family(int(child))
+
+
+def server_cpu(pid: int) -> float:
+    """The CPU seconds that a server has used so far, by the id of any of its processes.
+
+    What processes that have ended used stands with the one that started them. 0 where the system does not tell, or
+    where no such server is on this machine.
+    """
+    if not (_name(pid) or "").startswith("postgres"):
+        return 0.0
+    top = _stat(pid)[1]
+    ended = sum(_stat(top)[13:15])
+    return (ended + sum(sum(_stat(one)[11:13]) for one in _family(top))) / os.sysconf("SC_CLK_TCK")
+
+
+def _name(pid: int) -> str | None:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return None
+
+
+def _stat(pid: int) -> list[int]:
+    """The numbers of /proc/PID/stat behind the name; the first, a letter, is 0."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:  # it ended meanwhile
+        return [0] * 15
+    return [0, *map(int, text.rpartition(")")[2].split()[1:])]
 
 
 def _megabytes(pid: int) -> float:

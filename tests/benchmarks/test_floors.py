@@ -122,6 +122,17 @@ def test_a_process_is_measured_with_its_workers(tmp_path: Path) -> None:
     assert together.seconds > 0.9 > together.cpu
 
 
+def test_the_servers_cpu_time_is_known(make: Make) -> None:
+    before = make.cpu()
+    if isinstance(make, SQLite) or sys.platform != "linux":
+        assert before == 0
+        return
+    with psycopg.connect(os.environ["SEEDJOURNAL_TEST_POSTGRES"]) as connection:
+        connection.execute("SELECT sum(sqrt(n)) FROM generate_series(1, 1000000) AS n")
+        busy = make.cpu()
+    assert before + 0.03 < busy <= make.cpu()
+
+
 def test_a_step_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="there is no journal at"):
         seedjournal(("log", "--journal", f"sqlite:///{tmp_path}/none.db"), tmp_path)

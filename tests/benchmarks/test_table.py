@@ -45,6 +45,14 @@ def test_the_median_of_the_repeats_is_held_against_the_target(course: Course) ->
     assert figure(row(), course).reached is None  # type: ignore[union-attr]
 
 
+def test_cpu_time_is_told_beside_where_it_differs(course: Course) -> None:
+    course.samples.by_step["floor"][:] = [Sample(seconds=1, cpu=3, server=1, peak=1)] * 3
+    found = figure(row(), course)
+    assert found
+    assert (found.median, found.by_cpu) == (4, 1)
+    assert "4 (2 to 9) [1]" in table("demo", [row()], {"SQLite": {"a row": found}})
+
+
 def test_only_whole_commands_have_a_peak(course: Course) -> None:
     course.add("floor", sample(1, peak=1000, whole=False))
     assert course.samples.highest_peak() == (90, "step")
@@ -62,7 +70,8 @@ def test_the_table_tells_target_median_spread_and_verdict(course: Course) -> Non
     assert table("demo", rows, figures).splitlines() == [
         "demo",
         "----",
-        "                                          target    SQLite                     PostgreSQL",
+        "[in brackets: by CPU seconds, the server's included]",
+        "                                          target    SQLite                           PostgreSQL",
         "a row                                     ≤ 1.5     2 (2 to 3) NO",
     ]
 
