@@ -35,10 +35,8 @@ def table(title: str, rows: Sequence[Row], figures: Figures) -> str:
 def steps(course: Course) -> str:
     """What each step took, in seconds: a machine's figures, to see where a ratio comes from."""
     by_step = {step: taken for step, taken in course.samples.by_step.items() if any(one.seconds for one in taken)}
-    lines = [
-        f"{course.make.name + ', medians':<{_NAME}}"
-        f"{'seconds':>10}{'CPU s':>10}{'server s':>10}{'peak MB':>9}{'events/s':>10}"
-    ]
+    columns = f"{'seconds':>10}{'CPU s':>10}{'server s':>10}{'peak MB':>9}{'events/s':>10}"
+    lines = [f"{course.make.name + ', medians':<{_NAME}}{columns}"]
     for step, taken in by_step.items():
         seconds = statistics.median(one.seconds for one in taken)
         cpu = statistics.median(one.cpu for one in taken)
@@ -51,11 +49,7 @@ def steps(course: Course) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that matter; counts as they are.
-
-    >>> number(0.5234), number(23.45), number(100), number(1234.5)
-    ('0.52', '23.4', '100', '1,234')
-    """
+    """Two or three digits that matter; counts as they are."""
     if value >= _LARGE or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= _MIDDLE else f"{value:.2f}"

@@ -16,7 +16,7 @@ from benchmarks.options import Options, read_options
 from benchmarks.processes import Sample
 from benchmarks.rows import ROWS, Row, figure
 from benchmarks.stages import STAGES
-from benchmarks.table import table
+from benchmarks.table import number, table
 
 
 def sample(seconds: float, peak: float = 1, *, whole: bool = True) -> Sample:
@@ -134,3 +134,7 @@ def test_a_demo_is_of_about_so_many_events() -> None:
     assert third
     assert third.name == "demo of 1,000 events"
     assert datasets.real(Path()).at(3) is None
+
+
+def test_numbers_have_the_digits_that_matter() -> None:
+    assert [number(one) for one in (0.5234, 23.46, 100, 1234.6, 0)] == ["0.52", "23.5", "100", "1,235", "0"]
