@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from . import datasets
 from .course import Course
@@ -94,8 +96,11 @@ def _matching(names: Sequence[str], words: Sequence[str]) -> list[str]:
     return [name for name in names if any(word in name.lower() for word in words)] or list(names)
 
 
+def _stop(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    for stopping in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stopping, _stop)  # so that no server and no database is left behind
+    sys.exit(main())

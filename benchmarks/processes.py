@@ -63,8 +63,12 @@ def run(command: Sequence[str | Path], folder: Path, *, stdin: Path | None = Non
             command, cwd=folder, stdin=given, stdout=subprocess.PIPE, stderr=said, env=_environment()
         )
         watch = _Watch(process.pid)
-        text = process.stdout.read() if process.stdout else b""
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            text = process.stdout.read() if process.stdout else b""
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # whoever stops the benchmarks stops the step
+            process.kill()
+            raise
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.stdout:

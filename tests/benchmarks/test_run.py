@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,3 +39,24 @@ def test_a_tiny_run_fills_the_chosen_rows_and_keeps_its_samples(tmp_path: Path) 
     for taken in make["steps"].values():
         assert all(one["seconds"] > 0 and one["cpu"] > 0 for one in taken)
     assert not [left for left in tmp_path.iterdir() if left.name != "results"]
+
+
+def test_nothing_is_left_of_a_run_that_is_stopped(tmp_path: Path) -> None:
+    """Started with a server of its own, as people do."""
+    environment = {name: value for name, value in os.environ.items() if name != "SEEDJOURNAL_TEST_POSTGRES"}
+    environment |= {"BENCH_ONLY": "postgresql,demo,cold", "BENCH_CACHE": "", "TMPDIR": str(tmp_path)}
+    environment |= {"BENCH_EVENTS": "100000", "BENCH_RESULTS": str(tmp_path / "results")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks"],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    assert process.stderr
+    while (line := process.stderr.readline()) and b"record, cold" not in line:
+        pass
+    process.terminate()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    assert not [left for left in tmp_path.iterdir() if left.name.startswith("seedjournal-bench-")]
