@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +20,10 @@ from .processes import Sample, run, server_cpu
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
 
 _SIZE = "sum(pg_total_relation_size(c::regclass))"
+_OTHERS = (
+    "SELECT pid FROM pg_stat_activity WHERE datname LIKE 'bench#_%' ESCAPE '#' AND backend_type = 'client backend'"
+)
+_ENDING, _A_MOMENT = 100, 0.02
 _JOURNAL = ("journal_events", "journal_nodes", "journal_runs")
 
 
@@ -172,7 +177,11 @@ class PostgreSQL:
 
     def cpu(self) -> float:
         """What all its processes used, where the server is on this machine and the system tells."""
-        with psycopg.connect(self._server) as connection:
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            for _ in range(_ENDING):
+                if not connection.execute(_OTHERS).fetchall():
+                    break
+                time.sleep(_A_MOMENT)  # a process that served the step is about to end
             return server_cpu(connection.info.backend_pid)
 
     def stored(self, url: str) -> Stored:

@@ -134,8 +134,11 @@ def server_cpu(pid: int) -> float:
     if not (_name(pid) or "").startswith("postgres"):
         return 0.0
     top = _stat(pid)[1]
-    ended = sum(_stat(top)[13:15])
-    return (ended + sum(sum(_stat(one)[11:13]) for one in _family(top))) / os.sysconf("SC_CLK_TCK")
+    while True:
+        ended = _stat(top)[13:15]
+        living = sum(sum(_stat(one)[11:13]) for one in _family(top))
+        if _stat(top)[13:15] == ended:  # none ended while they were looked at
+            return (sum(ended) + living) / os.sysconf("SC_CLK_TCK")
 
 
 def _name(pid: int) -> str | None:
