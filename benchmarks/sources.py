@@ -7,59 +7,21 @@ python -m benchmarks.sources altered CHOSEN COMMAND…           a seedjournal c
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from seedjournal.app import recording
-from seedjournal.sources import open_source
-from simulators import Source, make_project, parse_setting
-
+from .altered import Altered, Chosen
 from .datasets import PROJECT
 from .ready import clocked
 
+if TYPE_CHECKING:  # a worker of an altered recording imports this module again
+    from simulators import Source
+
 _LONGEST_TITLE = 150  # a Jira issue's summary holds all of it and the words that are added
 _JIRA_KEY = re.compile(r"[A-Z][A-Z0-9]+-[0-9]")  # its issue may be shared, or another one
-
-
-class Altered:
-    """A source in which the titles of some pull requests differ.
-
-    A title shows in two entities: the pull request, which keeps its first content, and its Jira issue, which follows.
-    """
-
-    def __init__(self, source: Source, chosen: Sequence[tuple[str, int]]) -> None:
-        self._source = source
-        self._chosen = frozenset(chosen)
-        self.name = source.name
-        self.repositories = source.repositories
-        self.versions = source.versions
-
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else the source has, such as its own as-of."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._source, name)
-
-    def digest(self) -> str:
-        """Another digest than the source's own."""
-        return hashlib.sha256(f"{self._source.digest()} {sorted(self._chosen)}".encode()).hexdigest()
-
-    def pull_requests(self) -> Iterator[Any]:
-        """Every pull request, the chosen ones with a longer title."""
-        for one in self._source.pull_requests():
-            is_chosen = (one.repo, one.number) in self._chosen
-            yield msgspec.structs.replace(one, title=f"{one.title} (altered)") if is_chosen else one
-
-    def loose_commits(self) -> Iterator[Any]:
-        """The source's own."""
-        return self._source.loose_commits()
 
 
 def choose(source: Source, count: int) -> list[tuple[str, int]]:
@@ -76,7 +38,7 @@ def main() -> None:
     """Run what the command line says."""
     verb, first, *rest = sys.argv[1:]
     if verb == "altered":
-        _alter([(repo, number) for repo, number in json.loads(Path(first).read_text())])
+        _alter(frozenset((repo, number) for repo, number in json.loads(Path(first).read_text())))
         from seedjournal.cli import main as seedjournal
 
         seedjournal(rest)
@@ -87,12 +49,21 @@ def main() -> None:
         clocked(lambda: len(source.digest()))
 
 
-def _alter(chosen: Sequence[tuple[str, int]]) -> None:
+def _alter(chosen: Chosen) -> None:
     """Let `record` open altered sources, and be the same in everything else."""
-    recording.open_source = lambda *given, **named: Altered(open_source(*given, **named), chosen)  # type: ignore[attr-defined]
+    from seedjournal.app import recording
+    from seedjournal.sources import open_source
+
+    def opened(*given: Any, **named: Any) -> Source:
+        return Altered(open_source(*given, **named), chosen)
+
+    recording.open_source = opened  # type: ignore[attr-defined]
 
 
 def _opened(text: str, *settings: str) -> Source:
+    from seedjournal.sources import open_source
+    from simulators import make_project, parse_setting
+
     project = make_project(PROJECT, dict(map(parse_setting, settings)))
     return open_source(text, project, named=True, seed=42, as_of=None, skip_invalid=False)
 
