@@ -2,15 +2,16 @@
 
 Who the members are, which pull request owns a shared commit or check run, which one makes an issue whose key several
 name, and what a window lets through. It is one pass over the facts and keeps no fact: its memory grows with the number
-of people, commits and check runs, by little each.
+of people and pull requests, and by a few bytes for each commit and check run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from itertools import pairwise
+from typing import Any
 
 from .facts import Facts, LooseCommit, Person, PullRequest, Repository, Source
 from .people import is_bot, key_of
@@ -19,7 +20,9 @@ from .signs import jira_key
 
 _PLACE_IN_KEYS = 100_000
 
-_Shared = TypeVar("_Shared", bytes, int, str)
+_SHA, _ID, _PLACE = 20, 8, 4  # bytes of a commit's name, of an id, and of a pull request's place
+_LOOSE = 2**32 - 1  # claims a commit for no pull request
+_BUCKETS = 256
 
 PullRequestOrder = tuple[datetime, int, Repository]
 
@@ -49,6 +52,60 @@ class Member:
         self.name = max(self.name, other.name, key=_known)
         self.id = max(self.id, other.id, key=_known)
         self.merged += other.merged
+
+
+class Claims:
+    """Which pull request owns a thing that several may hold: the earliest.
+
+    A claim is a record of a few bytes until the census is closed; then only what is claimed more than once is kept,
+    which is little. `width` is the length of a thing's name in bytes.
+    """
+
+    __slots__ = ("_held", "_owners", "_records", "_width")
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._records = [bytearray() for _ in range(_BUCKETS)]  # by the name's last byte: name, pull request
+        self._owners: dict[bytes, int] = {}
+        self._held: set[bytes] = set()
+
+    def add(self, name: bytes, claimant: int) -> None:
+        """Take a claim: a pull request's place in the census, or _LOOSE."""
+        self._records[name[-1]] += name + claimant.to_bytes(_PLACE, "big")
+
+    def merge(self, other: Claims, before: int) -> None:
+        """Take another census's claims; so many pull requests are counted here already."""
+        for records in other._records:
+            for name, claimant in other._split(records):
+                self.add(name, claimant if claimant == _LOOSE else before + claimant)
+
+    def close(self, orders: Sequence[PullRequestOrder]) -> None:
+        """Settle what is claimed more than once."""
+        for records in self._records:
+            claims = sorted(self._split(records))
+            for (name, first), (again, second) in pairwise(claims):
+                if name != again or first == _LOOSE:  # which sorts last
+                    continue
+                if second == _LOOSE:
+                    self._held.add(name)
+                else:
+                    owner = self._owners.get(name, first)
+                    self._owners[name] = second if orders[second] < orders[owner] else owner
+            records.clear()
+
+    def owner(self, name: bytes) -> int | None:
+        """The earliest of several that claim it; None where there are no several."""
+        return self._owners.get(name)
+
+    def is_held(self, name: bytes) -> bool:
+        """Whether a pull request claims what is also claimed as loose."""
+        return name in self._held
+
+    def _split(self, records: bytearray) -> Iterator[tuple[bytes, int]]:
+        step = self._width + _PLACE
+        for start in range(0, len(records), step):
+            end = start + self._width
+            yield bytes(records[start:end]), int.from_bytes(records[end : start + step], "big")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +138,9 @@ class Census:
     newest: datetime | None = None
     lead: str | None = None
     _orders: list[PullRequestOrder] = field(default_factory=list)
-    _by_commit: dict[bytes, int] = field(default_factory=dict)
+    _commits: Claims = field(default_factory=lambda: Claims(_SHA))
+    _check_runs: Claims = field(default_factory=lambda: Claims(_ID))
     _by_loose_commit: dict[bytes, Repository] = field(default_factory=dict)
-    _by_check_run: dict[int, int] = field(default_factory=dict)
     _by_issue: dict[str, int] = field(default_factory=dict)
     _thresholds: dict[Repository, PullRequestOrder] = field(default_factory=dict)
 
@@ -99,11 +156,11 @@ class Census:
 
     def owns_commit(self, pr: PullRequest, sha: str) -> bool:
         """Whether the pull request is the earliest that holds the commit."""
-        return self._orders[self._by_commit[bytes.fromhex(sha)]] == order(pr)
+        return self._is_owner(pr, self._commits.owner(bytes.fromhex(sha)))
 
     def owns_check_run(self, pr: PullRequest, number: int) -> bool:
         """Whether the pull request is the earliest that holds the check run."""
-        return self._orders[self._by_check_run[number]] == order(pr)
+        return self._is_owner(pr, self._check_runs.owner(number.to_bytes(_ID, "big")))
 
     def makes_issue(self, pr: PullRequest, key: str) -> bool:
         """Whether the pull request is the earliest that names the issue."""
@@ -123,22 +180,23 @@ class Census:
     def is_loose(self, commit: LooseCommit) -> bool:
         """Whether no pull request holds the commit; of several repositories that have it the first by name tells it."""
         sha = bytes.fromhex(commit.commit.sha)
-        return sha not in self._by_commit and self._by_loose_commit[sha] == commit.repo
+        return not self._commits.is_held(sha) and self._by_loose_commit[sha] == commit.repo
 
     def add(self, pr: PullRequest) -> None:
         """Take a pull request's place among those that hold the same."""
         here = len(self._orders)
         self._orders.append(order(pr))
         for commit in pr.commits:
-            self._claim(self._by_commit, bytes.fromhex(commit.sha), here)
+            self._commits.add(bytes.fromhex(commit.sha), here)
         for run in pr.check_runs:
-            self._claim(self._by_check_run, run.id, here)
-        self._claim(self._by_issue, self.issue_key(pr), here)
+            self._check_runs.add(run.id.to_bytes(_ID, "big"), here)
+        self._claim_issue(self.issue_key(pr), here)
 
     def add_loose(self, loose: LooseCommit) -> None:
         """Take a loose commit's repository, if it is the first by name."""
         sha = bytes.fromhex(loose.commit.sha)
         self._by_loose_commit[sha] = min(loose.repo, self._by_loose_commit.get(sha, loose.repo))
+        self._commits.add(sha, _LOOSE)
 
     def see(self, person: Person | None, moment: datetime) -> None:
         """Take what an activity tells of a person, and when it was."""
@@ -169,9 +227,10 @@ class Census:
         """Take what the census of another part found."""
         before = len(self._orders)
         self._orders += other._orders
-        self._claim_all(self._by_commit, other._by_commit, before)
-        self._claim_all(self._by_check_run, other._by_check_run, before)
-        self._claim_all(self._by_issue, other._by_issue, before)
+        self._commits.merge(other._commits, before)
+        self._check_runs.merge(other._check_runs, before)
+        for key, owner in other._by_issue.items():
+            self._claim_issue(key, before + owner)
         for sha, repo in other._by_loose_commit.items():
             self._by_loose_commit[sha] = min(repo, self._by_loose_commit.get(sha, repo))
         for key, member in other.members.items():
@@ -183,6 +242,8 @@ class Census:
 
     def close(self) -> None:
         """Draw the conclusions, once every fact was seen."""
+        self._commits.close(self._orders)
+        self._check_runs.close(self._orders)
         most = max((member.merged for member in self.members.values()), default=0)
         if most:
             self.lead = min(member.key for member in self.members.values() if member.merged == most)
@@ -195,14 +256,13 @@ class Census:
             for repo, orders in by_repo.items():
                 self._thresholds[repo] = sorted(orders)[-self.window.newest :][0]
 
-    def _claim_all(self, owners: dict[_Shared, int], others: dict[_Shared, int], before: int) -> None:
-        for name, owner in others.items():
-            self._claim(owners, name, before + owner)
+    def _is_owner(self, pr: PullRequest, owner: int | None) -> bool:
+        return owner is None or self._orders[owner] == order(pr)
 
-    def _claim(self, owners: dict[_Shared, int], name: _Shared, here: int) -> None:
-        owner = owners.setdefault(name, here)
+    def _claim_issue(self, key: str, here: int) -> None:
+        owner = self._by_issue.setdefault(key, here)
         if owner != here and self._orders[here] < self._orders[owner]:
-            owners[name] = here
+            self._by_issue[key] = here
 
 
 def order(pr: PullRequest) -> PullRequestOrder:
