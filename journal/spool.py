@@ -20,8 +20,8 @@ from .event import Canonical, EventHash, KeyBytes
 
 Piece: TypeAlias = Iterator[bytes]
 
-_PIECE = 16 << 20  # bytes of Python objects, about, that are sorted at a time
-_BLOCK = 64 << 10  # bytes that are read of each piece at a time
+_PIECE = 8 << 20  # bytes of Python objects, about, that are sorted at a time
+_BLOCK = 32 << 10  # bytes that are read of each piece at a time
 _OVERHEAD = 300  # bytes of an entry in memory, over its event's and key's own
 
 

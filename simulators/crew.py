@@ -84,12 +84,15 @@ class Crew:
         for worker in self._workers:
             worker.send((self._census, plan))
         waiting = {worker.connection: worker for worker in self._workers}
+        blocks: dict[object, list[bytes]] = {connection: [] for connection in waiting}
         while waiting:
             for connection in wait(list(waiting)):
-                message = waiting[connection].receive(list, int, Tally)  # type: ignore[index]
-                if isinstance(message, list):
-                    spool.take(message)
+                message = waiting[connection].receive(bytes, int, Tally)  # type: ignore[index]
+                if isinstance(message, bytes):
+                    blocks[connection].append(message)
                 elif isinstance(message, int):
+                    spool.take(blocks[connection])
+                    blocks[connection] = []
                     tell(message)
                 else:
                     tally.merge(message)
@@ -161,7 +164,8 @@ def _work(connection: Connection, part: Facts, census: Census) -> None:
             connection.send(repr(error))
 
 
-def _messages(part: Facts, census: Census, plan: Plan) -> Iterator[list[bytes] | int | Tally]:
+def _messages(part: Facts, census: Census, plan: Plan) -> Iterator[bytes | int | Tally]:
+    """Blocks of a piece, then how many pull requests are done, and so on; the tally last."""
     tally = open_tally(census.project, plan.as_of)
     done = 0
 
@@ -170,7 +174,7 @@ def _messages(part: Facts, census: Census, plan: Plan) -> Iterator[list[bytes] |
         done += more
 
     for piece in pieces(plan.encoded(of_facts(part, census, tally, seed=plan.seed, tell=count))):
-        yield list(piece)
+        yield from piece
         yield done
         done = 0
     yield done
