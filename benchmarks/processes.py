@@ -84,7 +84,8 @@ def run(command: Sequence[str | Path], folder: Path, *, stdin: Path | None = Non
 
 def _environment() -> dict[str, str]:
     """The user's, without settings that would change what is measured."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SEEDJOURNAL_")}
+    changing = ("SEEDJOURNAL_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(changing)}
     return {**kept, "PYTHONPATH": str(ROOT)}
 
 

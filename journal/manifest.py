@@ -113,6 +113,14 @@ class Tree:
         self._cut(LEAF, done)
         return done
 
+    def add_leaf(self, events: Iterable[EventHash]) -> list[Node]:
+        """Take a whole leaf's events, as many as `add` would make one of; the nodes that it completed."""
+        self._pending[LEAF].extend(events)
+        self.count += len(self._pending[LEAF])
+        done: list[Node] = []
+        self._cut(LEAF, done)
+        return done
+
     def close(self) -> tuple[list[Node], Subtree]:
         """The nodes that were still open, and the finished tree."""
         done: list[Node] = []

@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import Connection
 
@@ -19,7 +21,7 @@ from .changes import changes, key_of
 from .errors import Damaged, Misuse
 from .event import decode, differing_fields
 from .fold import Policy, overlay, stands
-from .manifest import LEAF, EventId, Node, Root, Subtree, Tree, events_below, make_root
+from .manifest import CUT_MASK, LARGEST_NODE, LEAF, EventId, Node, Root, Subtree, Tree, events_below, make_root
 from .runs import (
     COUNTS,
     Inputs,
@@ -139,22 +141,18 @@ def _groups(entries: Iterable[Entry], upper: list[Node]) -> Iterator[Leaves]:
 
 def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], dict[str, Subtree]]]:
     """The manifest's nodes as they are completed: with a leaf its entries, with a kind's last nodes its subtree."""
-    kind = ""
-    tree = Tree()
-    rows: list[Entry] = []
-    for entry in entries:
-        if entry.kind != kind:
-            if kind:
-                nodes, subtree = tree.close()
-                yield nodes, rows, {kind: subtree}
-            kind, tree, rows = entry.kind, Tree(), []
-        rows.append(entry)
-        if done := tree.add(entry.hash):
-            yield done, rows, {}
+    for kind, listed in groupby(entries, itemgetter(0)):
+        tree = Tree()
+        rows: list[Entry] = []
+        for entry in listed:
+            rows.append(entry)
+            if entry[2][-1] & CUT_MASK and len(rows) < LARGEST_NODE:
+                continue
+            yield tree.add_leaf(row.hash for row in rows), rows, {}
             rows = []
-    if kind:
-        nodes, subtree = tree.close()
-        yield nodes, rows, {kind: subtree}
+        done = tree.add_leaf(row.hash for row in rows) if rows else []
+        last, subtree = tree.close()
+        yield [*done, *last], rows, {kind: subtree}
 
 
 def _append(database: Database, groups: Iterator[Leaves], tell: Callable[[int], None]) -> int:
