@@ -78,8 +78,13 @@ class Database:
         with self._begin(lock) as connection:
             yield connection
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether it is a file that is not there: to read it would make an empty one."""
+        return self.name == "sqlite" and not Path(self.engine.url.database or "").exists()
+
     def set_up_file(self) -> None:
-        """Make a new file one that is read while it is written."""
+        """Make the file where there is none, for its owner alone; a server's database is there."""
         with self._translated():
             self.dialect.set_up_file(self.engine, self.wait)
 
@@ -120,7 +125,8 @@ class Database:
 def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: str | None = None) -> Database:
     """Open the database at a URL of SQLAlchemy's; plain `postgresql://` and `postgres://` mean psycopg.
 
-    Raises Misuse for a URL that cannot be understood and Unavailable where `create` is false and there is no file.
+    Nothing is made: with `create` the file may be absent, and the first who makes tables makes it. Raises Misuse for a
+    URL that cannot be understood and Unavailable where `create` is false and there is no file.
     """
     address = _parse(url)
     make = address.get_backend_name()
@@ -139,10 +145,7 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
             "pip install 'seedjournal[postgres]'",
         ) from error
     speaker.listen(engine, event)
-    database = Database(engine=engine, dialect=speaker, wait=wait, schema=schema)
-    if create:
-        database.set_up_file()
-    return database
+    return Database(engine=engine, dialect=speaker, wait=wait, schema=schema)
 
 
 def _parse(url: str) -> URL:
