@@ -226,6 +226,11 @@ def cli() -> None:
     default=_cores,
     help="How many processes simulate; the run is the same. [default: one for each core]",
 )
+@click.option(
+    "--accept-upgrade",
+    is_flag=True,
+    help="Record what other versions of tools make otherwise of an input that was recorded before.",
+)
 @_common
 def record(common: _Common, *, no_reuse: bool, **choice: Any) -> int:
     """Record projects: each distinct event once, and one run that names them.

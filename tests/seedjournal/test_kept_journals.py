@@ -23,7 +23,7 @@ from tests.seedjournal.keep_journal import CACHE, KEPT
 Run = Callable[..., Done]
 
 NAMES = sorted(file.stem for file in KEPT.glob("*.json"))
-ON_TOP = ("record", "--project", "rocket", "--source", f"cache:{CACHE}", "--set", "days_back=5", "--json")
+ON_TOP = ("record", "--project", "rocket", "--source", f"cache:{CACHE}", "--set", "days_back=5")
 
 
 def restore(name: str, make: str, url: str) -> None:
@@ -88,7 +88,7 @@ def test_a_kept_journal_is_read_verified_and_gone_on_with(kept: tuple[str, str],
     again = run("project", "--json").json["projects"]
     assert all(kind["inserted"] == kind["updated"] == 0 for one in again.values() for kind in one["kinds"].values())
 
-    top = run(*ON_TOP).first
+    top = run(*ON_TOP, "--accept-upgrade", "--json").first
     assert (top["run"], top["previous"], top["counts"]["added"], top["counts"]["removed"]) == (4, 2, 0, 0)
     run("project")
     run("project", "--run", "1", "--prune", "--yes")
