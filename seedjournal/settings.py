@@ -45,12 +45,18 @@ class Addresses:
 
 def load(path: Path = FILE) -> Settings:
     """The settings file of the working folder; raises Misuse for an unknown key, naming the nearest."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise BadInput(f"{path} is not a regular file", "write the settings into a file of that name")
     try:
         with path.open("rb") as file:
             content = tomllib.load(file)
     except FileNotFoundError:
         return Settings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise BadInput(
+            f"{path}: it is nested too deeply", "mend the file; docs/settings.md shows what it may hold"
+        ) from None
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise BadInput(f"{path}: {error}", "mend the file; docs/settings.md shows what it may hold") from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from None

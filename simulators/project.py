@@ -44,7 +44,7 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     industry: str = ""
     policy: dict[str, Policy] = {}
 
-    max_prs: Annotated[int, Meta(ge=1)] | None = None
+    max_prs: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
     max_files_per_pr: Whole = 100
     check_runs: bool = True
     days_back: Annotated[int, Meta(ge=1, le=3650)] = 180
@@ -174,7 +174,7 @@ def _names(name: str) -> dict[str, Any]:
 
 def _candidates(raw: str) -> list[Any]:
     found: list[Any] = []
-    with contextlib.suppress(tomllib.TOMLDecodeError):
+    with contextlib.suppress(ValueError, RecursionError):  # TOMLDecodeError, and numbers of thousands of digits
         found.append(tomllib.loads(f"value = {'0' if raw.startswith('.') else ''}{raw}")["value"])  # .5 is 0.5
     found.append(raw)
     if "," in raw:

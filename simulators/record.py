@@ -40,6 +40,7 @@ Tell = Callable[[str, int, int | None], None]
 
 DEFAULT_SEED = 42
 _SHORT = 12  # digits of a digest that people see
+_EARLIEST_YEAR = 1970
 _NOTHING_HAPPENED = date(2024, 1, 1)  # the as-of of an empty source
 
 
@@ -146,6 +147,8 @@ def _provenance(source: Source) -> dict[str, str]:
 def _check_window(order: Order, policies: Mapping[str, Policy]) -> None:
     if order.since and order.until and order.since >= order.until:
         raise Misuse("--since is not before --until", "the window is [since, until)")
+    if order.as_of and order.as_of.year < _EARLIEST_YEAR:
+        raise Misuse(f"--as-of {order.as_of} is before {_EARLIEST_YEAR}", "no source tells of anything earlier")
     if order.window.is_open:
         return
     exact = [kind for kind, policy in policies.items() if policy is Policy.EXACT]

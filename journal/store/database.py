@@ -92,13 +92,19 @@ class Database:
     def _begin(self, lock: str | None) -> Iterator[Connection]:
         with (
             self._translated(),
-            self.engine.connect().execution_options(seedjournal_writes=lock is not None) as connection,
+            self._connect().execution_options(seedjournal_writes=lock is not None) as connection,
             connection.begin(),
         ):
             self.dialect.prepare(connection, schema=self.schema, wait=self.wait)
             if lock is not None:
                 self.dialect.lock(connection, lock)
             yield connection
+
+    def _connect(self) -> Connection:
+        try:
+            return self.engine.connect()
+        except (TypeError, ValueError):  # what drivers make of hosts, ports and options that cannot be
+            raise _not_understood() from None  # their words may hold the password
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -152,15 +158,21 @@ def _parse(url: str) -> URL:
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):
-        raise Misuse(
-            "the database's URL cannot be understood",
-            "it looks like sqlite:///seedjournal.db or postgresql://USER@HOST/NAME",
-        ) from None
+        raise _not_understood() from None
+    if "\0" in url:
+        raise _not_understood()
     if "@" in (address.host or ""):
         raise Misuse("the database's URL has an @ too many", "write an @ in a password as %40")
     if address.drivername in {"postgres", "postgresql"}:
         address = address.set(drivername="postgresql+psycopg")
     return address
+
+
+def _not_understood() -> Misuse:
+    return Misuse(
+        "the database's URL cannot be understood",
+        "it looks like sqlite:///seedjournal.db or postgresql://USER@HOST/NAME",
+    )
 
 
 def _check_file(address: URL, *, create: bool) -> None:

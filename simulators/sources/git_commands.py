@@ -139,7 +139,7 @@ def address(location: str) -> Address | None:
 
 def scrubbed(text: str) -> str:
     """The same text without what may be secret in addresses: user names, passwords, queries."""
-    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s'\"]*@)?([^\s'\"?#]*)(?:[?#][^\s'\"]*)?", r"\1\2", text)
+    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)(?:[^/\s'\"]*@)?([^\s'\"?#]*)(?:[?#][^\s'\"]*)?", r"\1\2", text)
 
 
 def mirror(remote: Address, cache: Path) -> Path:
