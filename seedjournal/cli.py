@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -109,7 +110,7 @@ class _Common:
         if self.as_json:
             _print_json(document)
         else:
-            click.echo(render(document), nl=False)
+            _print_text(render(document))
 
 
 def _common(command: Callable[..., int]) -> Callable[..., int]:
@@ -369,7 +370,7 @@ def diff(
             _print_whole(render.diff_json(comparison, stat=stat))
         else:
             for piece in render.diff_text(comparison, stat=stat):
-                click.echo(piece, nl=False)
+                _print_text(piece)
     return DIFFERENT if exit_code and comparison.shown else FINE
 
 
@@ -459,6 +460,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if "_SEEDJOURNAL_COMPLETE" in os.environ:  # a shell asks for completions, which click gives
         cli.main(prog_name="seedjournal")
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # for what the terminal's encoding does not know
     try:
         with cli.make_context("seedjournal", given[:]) as context:
             code = cli.invoke(context) or FINE
@@ -515,6 +519,13 @@ def _echo_if_read(text: str) -> None:
         click.echo(text)
     except BrokenPipeError:
         _silence(sys.stdout)
+
+
+def _print_text(text: str) -> None:
+    """Print what people read; whatever a database or a source says in it, nothing of it turns on the terminal."""
+    from .render import shown
+
+    click.echo("\n".join(shown(line) for line in text.split("\n")), nl=False)
 
 
 def _print_json(document: Any) -> None:

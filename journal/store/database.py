@@ -161,7 +161,7 @@ def _parse(url: str) -> URL:
         raise _not_understood() from None
     if "\0" in url:
         raise _not_understood()
-    if "@" in (address.host or ""):
+    if address.get_backend_name() != "sqlite" and url.count("@") > 1:  # a piece of a password would pass for a host
         raise Misuse("the database's URL has an @ too many", "write an @ in a password as %40")
     if address.drivername in {"postgres", "postgresql"}:
         address = address.set(drivername="postgresql+psycopg")
