@@ -20,6 +20,7 @@ import click
 
 if TYPE_CHECKING:
     from .app import Place
+    from .failures import Failure
 
 FINE, DIFFERENT = 0, 1  # what else there is stands in failures.py
 
@@ -248,7 +249,7 @@ def record(common: _Common, *, no_reuse: bool, **choice: Any) -> int:
     for error, failure in outcome.failures:
         if common.debug:
             _trace(error)
-        click.echo(failure.text, err=True)
+        _complain(failure)
     return max((failure.status for _, failure in outcome.failures), default=FINE)
 
 
@@ -481,7 +482,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             if "--json" in given:
                 _print_json(failure.document)
             else:
-                click.echo(failure.text, err=True)
+                _complain(failure)
     _leave(code)
 
 
@@ -499,6 +500,13 @@ def _leave(code: int) -> NoReturn:
 def _silence(stream: Any) -> None:
     """Let what is still to be printed go nowhere, so that no flush fails any more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _complain(failure: Failure) -> None:
+    """Say on stderr what failed, over as many lines as a terminal needs."""
+    from .render import folded
+
+    click.echo(folded(failure.text) if _is_terminal(sys.stderr) else failure.text, err=True)
 
 
 def _trace(error: BaseException) -> None:
