@@ -9,6 +9,7 @@ from .diff import CHANGES, EntityChange, compare, last_different
 from .errors import (
     BadInput,
     Busy,
+    ChangedByUpgrade,
     Damaged,
     Misuse,
     NotCanonical,
@@ -44,7 +45,7 @@ from .runs import (
     newest_of_each,
     stored_seals,
 )
-from .sealing import Sealed, record, reuse
+from .sealing import Sealed, last_run, record, reuse, would_change
 from .spool import Spool, pieces
 from .store.contents import Content, contents, journal_id, provenance, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
@@ -71,6 +72,7 @@ __all__ = [
     "Busy",
     "Canonical",
     "Change",
+    "ChangedByUpgrade",
     "Content",
     "Damaged",
     "Data",
@@ -124,6 +126,7 @@ __all__ = [
     "journal_id",
     "key_of",
     "last_different",
+    "last_run",
     "migrate",
     "newest",
     "newest_of_each",
@@ -138,4 +141,5 @@ __all__ = [
     "stored_seals",
     "verbs",
     "verify",
+    "would_change",
 ]

@@ -5,6 +5,7 @@ One base class and a handful of kinds. Which exit code a kind ends in is decided
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -58,6 +59,26 @@ class TwoEventsOneKey(BadInput):
             f"{kind} {key.decode()} was stated twice in one run: {first.hex()[:12]} and {second.hex()[:12]}",
             "a run holds one event for each entity; look for the entity twice in the source",
         )
+
+
+class ChangedByUpgrade(SeedJournalError):
+    """Other versions of tools make other events of the same input; nothing was recorded.
+
+    `tools` says what differs, such as "Faker 40.54 → 41.0"; `events` counts by kind what would be added, changed or
+    gone against `run`.
+    """
+
+    kind = "upgrade"
+
+    def __init__(self, project: str, run: int, tools: Sequence[str], events: Mapping[str, int]) -> None:
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in events.items())
+        super().__init__(
+            f"{', '.join(tools)} would change {sum(events.values()):,} events of project {project!r}, whose input is "
+            f"that of run {run} ({kinds}); nothing was recorded",
+            f"--accept-upgrade records them; `seedjournal show {run}` tells the versions that change nothing",
+        )
+        self.tools = tuple(tools)
+        self.events = dict(events)
 
 
 class Unavailable(SeedJournalError):

@@ -8,9 +8,11 @@ The run itself is one row in one transaction, and exists from its commit on.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
@@ -19,7 +21,7 @@ from sqlalchemy import Connection
 from .batches import batched
 from .changes import changes, key_of
 from .errors import Damaged, Misuse
-from .event import decode, differing_fields
+from .event import KeyBytes, decode, differing_fields
 from .fold import Policy, overlay, stands
 from .manifest import CUT_MASK, LARGEST_NODE, LEAF, EventId, Node, Root, Subtree, Tree, events_below, make_root
 from .runs import (
@@ -46,6 +48,7 @@ from .store.contents import (
     read_manifest,
 )
 from .store.database import Database
+from .store.schema import JOURNAL, ensure, is_ready
 
 _GROUP = 20_000  # events that are looked up and appended together
 _GROUPS_AT_ONCE = 10  # groups in a transaction: a long one writes each page of the index of hashes less often
@@ -65,18 +68,22 @@ class Sealed:
 
 
 def record(database: Database, inputs: Inputs, spool: Spool, tell: Tell = lambda *_: None) -> Sealed:
-    """Append what is new of the spooled events, and seal a run over all of them.
+    """Append what is new of the spooled events, and seal a run over all of them; the first to do so makes the journal.
 
     `tell` hears from time to time how many more events were dealt with, of how many.
     """
+    root = _root_of(spool.entries())
+    ensure(database, JOURNAL, create=True)
     with database.read() as connection:
         _check_namespace(connection, inputs)
-    root, appended = _store(database, spool.entries, tell)
+    appended = _store(database, root, spool.entries, tell)
     return _seal(database, inputs, root, spool.entries, appended=appended, reused=False)
 
 
 def reuse(database: Database, inputs: Inputs) -> Sealed | None:
     """Seal a run over what the same inputs gave before, without simulating; None where they never were recorded."""
+    if not is_ready(database, JOURNAL):
+        return None
     with database.read() as connection:
         _check_namespace(connection, inputs)
         earlier = with_fingerprint(connection, inputs.project, inputs.fingerprint)
@@ -87,6 +94,35 @@ def reuse(database: Database, inputs: Inputs) -> Sealed | None:
     return _seal(
         database, replace(inputs, values=values), root, lambda: _entries(database, root), appended=0, reused=True
     )
+
+
+def last_run(database: Database, project: str) -> Run | None:
+    """The project's newest run; None where it has none, or where there is no journal yet."""
+    if not is_ready(database, JOURNAL):
+        return None
+    with database.read() as connection:
+        return newest(connection, project)
+
+
+def would_change(database: Database, run: Run, spool: Spool) -> dict[str, int]:
+    """How many events of a run would be added, changed or gone if the spooled ones were recorded, by kind.
+
+    Nothing is stored. Where nothing would change that costs hashing alone; else both sides are read, in order.
+    """
+    if _root_of(spool.entries()).hash == run.root:
+        return {}
+    with database.read() as connection:
+        root = read_manifest(connection, run.root)
+    counts: Counter[str] = Counter()
+    both = merge(_entries(database, root), spool.entries(), key=_place_in_a_manifest)
+    for (kind, _), stated in groupby(both, key=_place_in_a_manifest):
+        hashes = [entry.hash for entry in stated]
+        counts[kind] += len(hashes) == 1 or hashes[0] != hashes[1]
+    return {kind: count for kind, count in counts.most_common() if count}
+
+
+def _place_in_a_manifest(entry: Entry) -> tuple[str, KeyBytes]:
+    return entry.kind, entry.key
 
 
 def _entries(database: Database, root: Root) -> Iterator[Entry]:
@@ -105,20 +141,21 @@ def _entry(kind: str, content: Content) -> Entry:
     return Entry(kind, key_of(content.text), content.hash)
 
 
-def _store(database: Database, entries: Callable[[], Iterable[Entry]], tell: Tell) -> tuple[Root, int]:
-    """Build a manifest from scratch and store what the journal lacks of it; the root, and how many events were new.
+def _root_of(entries: Iterable[Entry]) -> Root:
+    """The manifest of entries, built from scratch; nothing is stored, and what is wrong with them is found."""
+    return make_root({kind: subtree for _, _, finished in _grow(entries) for kind, subtree in finished.items()})
 
-    The first pass over the entries stores nothing: it finds what is wrong with them, and a root that is known.
-    """
-    root = make_root({kind: subtree for _, _, finished in _grow(entries()) for kind, subtree in finished.items()})
+
+def _store(database: Database, root: Root, entries: Callable[[], Iterable[Entry]], tell: Tell) -> int:
+    """Store what the journal lacks of the entries' manifest; how many events were new."""
     with database.read() as connection:
         if known_nodes(connection, [root.hash]):
-            return root, 0
+            return 0
     upper: list[Node] = []
     appended = _append(database, _groups(entries(), upper), lambda more: tell(more, root.count))
     with database.write() as connection:
         append_upper_nodes(connection, upper, root)
-    return root, appended
+    return appended
 
 
 def _groups(entries: Iterable[Entry], upper: list[Node]) -> Iterator[Leaves]:
@@ -334,7 +371,8 @@ def _fold(
     if previous and previous.root == root.hash and previous.policies == inputs.policies:
         with database.read() as connection:
             return read_manifest(connection, previous.state)
-    state, _ = _store(database, lambda: overlay(entries(), standing), lambda *_: None)
+    state = _root_of(overlay(entries(), standing))
+    _store(database, state, lambda: overlay(entries(), standing), lambda *_: None)
     return state
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,7 @@ import click
 
 if TYPE_CHECKING:
     from .app import Place
+    from .failures import Failure
 
 FINE, DIFFERENT = 0, 1  # what else there is stands in failures.py
 
@@ -109,7 +111,7 @@ class _Common:
         if self.as_json:
             _print_json(document)
         else:
-            click.echo(render(document), nl=False)
+            _print_text(render(document))
 
 
 def _common(command: Callable[..., int]) -> Callable[..., int]:
@@ -226,6 +228,11 @@ def cli() -> None:
     default=_cores,
     help="How many processes simulate; the run is the same. [default: one for each core]",
 )
+@click.option(
+    "--accept-upgrade",
+    is_flag=True,
+    help="Record what other versions of tools make otherwise of an input that was recorded before.",
+)
 @_common
 def record(common: _Common, *, no_reuse: bool, **choice: Any) -> int:
     """Record projects: each distinct event once, and one run that names them.
@@ -242,7 +249,7 @@ def record(common: _Common, *, no_reuse: bool, **choice: Any) -> int:
     for error, failure in outcome.failures:
         if common.debug:
             _trace(error)
-        click.echo(failure.text, err=True)
+        _complain(failure)
     return max((failure.status for _, failure in outcome.failures), default=FINE)
 
 
@@ -364,7 +371,7 @@ def diff(
             _print_whole(render.diff_json(comparison, stat=stat))
         else:
             for piece in render.diff_text(comparison, stat=stat):
-                click.echo(piece, nl=False)
+                _print_text(piece)
     return DIFFERENT if exit_code and comparison.shown else FINE
 
 
@@ -454,6 +461,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if "_SEEDJOURNAL_COMPLETE" in os.environ:  # a shell asks for completions, which click gives
         cli.main(prog_name="seedjournal")
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # for what the terminal's encoding does not know
     try:
         with cli.make_context("seedjournal", given[:]) as context:
             code = cli.invoke(context) or FINE
@@ -472,7 +482,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             if "--json" in given:
                 _print_json(failure.document)
             else:
-                click.echo(failure.text, err=True)
+                _complain(failure)
     _leave(code)
 
 
@@ -490,6 +500,13 @@ def _leave(code: int) -> NoReturn:
 def _silence(stream: Any) -> None:
     """Let what is still to be printed go nowhere, so that no flush fails any more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _complain(failure: Failure) -> None:
+    """Say on stderr what failed, over as many lines as a terminal needs."""
+    from .render import folded
+
+    click.echo(folded(failure.text) if _is_terminal(sys.stderr) else failure.text, err=True)
 
 
 def _trace(error: BaseException) -> None:
@@ -510,6 +527,13 @@ def _echo_if_read(text: str) -> None:
         click.echo(text)
     except BrokenPipeError:
         _silence(sys.stdout)
+
+
+def _print_text(text: str) -> None:
+    """Print what people read; whatever a database or a source says in it, nothing of it turns on the terminal."""
+    from .render import shown
+
+    click.echo("\n".join(shown(line) for line in text.split("\n")), nl=False)
 
 
 def _print_json(document: Any) -> None:

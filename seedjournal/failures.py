@@ -18,7 +18,8 @@ WRONG_USE, NOT_DONE, OUR_BUG, INTERRUPTED = 2, 3, 4, 130
 
 _PASSWORD = re.compile(r"(://[^\s/@:]*):\S*@")
 _TOKEN = re.compile(r"(\bhttps?://)[^\s/@:]+@")
-_PARAMETER = re.compile(r"(\w*(?:password|token)\w*=)[^&\s'\"]+", re.IGNORECASE)
+_PARAMETER = re.compile(r"((?:password|token)\w{0,30}=)[^&\s'\"]+", re.IGNORECASE)
+_LONGEST_LINE = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +56,19 @@ def without_secrets(text: str) -> str:
     """
     from .render import shown
 
-    for secret, instead in ((_PASSWORD, r"\1:***@"), (_TOKEN, r"\1***@"), (_PARAMETER, r"\1***")):
-        text = secret.sub(instead, text)
-    return "\n".join(shown(line) for line in text.split("\n"))
+    lines = []
+    for line in map(_cut, text.split("\n")):
+        for secret, instead in ((_PASSWORD, r"\1:***@"), (_TOKEN, r"\1***@"), (_PARAMETER, r"\1***")):
+            line = secret.sub(instead, line)  # noqa: PLW2901 - piece by piece
+        lines.append(shown(line))
+    return "\n".join(lines)
+
+
+def _cut(line: str) -> str:
+    """A line that people can read; what is cut off begins with a word, so that no address loses only its end."""
+    if len(line) <= _LONGEST_LINE:
+        return line
+    return f"{line[:_LONGEST_LINE].rpartition(' ')[0]} … (+{len(line) - _LONGEST_LINE:,} characters)"
 
 
 def _told(error: BaseException) -> tuple[str, str, str, int]:

@@ -46,7 +46,7 @@ class Progress:
             from rich.progress import Progress as Bars
 
             self._bars = Bars(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=None),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
@@ -98,4 +98,6 @@ class _Stages:
 
     @property
     def _title(self) -> str:
-        return f"{self._name}: {self._stage}" if self._name else self._stage
+        from .render import shown
+
+        return f"{shown(self._name)}: {self._stage}" if self._name else self._stage

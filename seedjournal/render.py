@@ -253,6 +253,13 @@ def shown(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
+def folded(text: str) -> str:
+    """A message's lines, each over as many as the terminal needs; no word is broken."""
+    width = shutil.get_terminal_size().columns
+    fold = textwrap.TextWrapper(width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False).fill
+    return "\n".join(map(fold, text.split("\n")))
+
+
 def _in_order(kind: str, key: Mapping[str, Any]) -> list[Any]:
     """A key's parts in the order in which `show` takes them."""
     from journal import ENGINEERING

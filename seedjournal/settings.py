@@ -45,15 +45,7 @@ class Addresses:
 
 def load(path: Path = FILE) -> Settings:
     """The settings file of the working folder; raises Misuse for an unknown key, naming the nearest."""
-    try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
-    except FileNotFoundError:
-        return Settings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: {error}", "mend the file; docs/settings.md shows what it may hold") from None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from None
+    content = _read(path)
     _check_names(path, "", content, _TOP)
     for name in ("journal", "target"):
         if not isinstance(content.get(name, ""), str):
@@ -67,6 +59,24 @@ def load(path: Path = FILE) -> Settings:
         for name, settings in projects.items():
             _check_names(path, f"projects.{name}.", settings, SETTINGS)
     return Settings(journal=content.get("journal"), target=content.get("target"), projects=projects)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What the file holds, nothing where there is none."""
+    mend = "mend the file; docs/settings.md shows what it may hold"
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise BadInput(f"{path} is not a regular file", "write the settings into a file of that name")
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except RecursionError:
+        raise BadInput(f"{path}: it is nested too deeply", mend) from None
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
+        raise BadInput(f"{path}: {error}", mend) from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from None
 
 
 def addresses(settings: Settings, journal: str | None, target: str | None) -> Addresses:

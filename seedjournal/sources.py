@@ -32,7 +32,12 @@ def open_source(
         case "cache":
             from simulators.sources.cache import CacheSource
 
-            return CacheSource(Path(rest), repos=() if named else project.repos, skip_invalid=skip_invalid)
+            return CacheSource(
+                Path(rest),
+                repos=() if named else project.repos,
+                skip_invalid=skip_invalid,
+                largest=project.max_cache_mb << 20,
+            )
         case "git":
             from simulators.sources.git import GitSource
 

@@ -16,6 +16,7 @@ from .categories import file_category
 from .census import Census, Member
 from .draws import Draws
 from .facts import Commit, LooseCommit, PullRequest, Repository, Review, instant
+from .keys import key_text
 from .people import ai_reviewer, is_bot, key_of
 from .project import Project
 from .signs import ai_co_authors, ai_tools, is_hotfix, is_revert
@@ -198,7 +199,7 @@ def _files(project: Project, pr: PullRequest) -> Iterator[Event]:
         yield Event(
             project=project.name,
             kind="pr_file",
-            key={**_key(project, pr), "filename": one.filename},
+            key={**_key(project, pr), "filename": key_text(one.filename)},
             data={
                 "status": one.status,
                 "additions": one.additions,

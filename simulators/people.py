@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .facts import Person
+from .keys import key_text
 
 # Automation that runs under plain logins. Compared in lower case.
 _KNOWN_BOTS = frozenset(
@@ -49,8 +50,8 @@ def key_of(person: Person | None) -> str | None:
     if person is None:
         return None
     if person.login:
-        return person.login.lower()
-    return f"name:{person.name.strip().lower()}" if person.name and person.name.strip() else None
+        return key_text(person.login.lower())
+    return key_text(f"name:{person.name.strip().lower()}") if person.name and person.name.strip() else None
 
 
 def is_bot(key: str) -> bool:

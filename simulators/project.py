@@ -44,8 +44,9 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     industry: str = ""
     policy: dict[str, Policy] = {}
 
-    max_prs: Annotated[int, Meta(ge=1)] | None = None
+    max_prs: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
     max_files_per_pr: Whole = 100
+    max_cache_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 1024
     check_runs: bool = True
     days_back: Annotated[int, Meta(ge=1, le=3650)] = 180
     ai_base_adoption_rate: Rate = 0.35
@@ -83,9 +84,9 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     days: Annotated[int, Meta(ge=1, le=3650)] = 180
 
     def recorded(self) -> dict[str, Any]:
-        """The settings as a run records them: JSON without floats, and without the address of a source."""
+        """The settings as a run records them: JSON without floats, and without where and how far a source is read."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
-        del plain["source"]
+        del plain["source"], plain["max_cache_mb"]
         return {name: _without_floats(value) for name, value in plain.items()}
 
 
@@ -174,7 +175,7 @@ def _names(name: str) -> dict[str, Any]:
 
 def _candidates(raw: str) -> list[Any]:
     found: list[Any] = []
-    with contextlib.suppress(tomllib.TOMLDecodeError):
+    with contextlib.suppress(ValueError, RecursionError):  # TOMLDecodeError, and numbers of thousands of digits
         found.append(tomllib.loads(f"value = {'0' if raw.startswith('.') else ''}{raw}")["value"])  # .5 is 0.5
     found.append(raw)
     if "," in raw:

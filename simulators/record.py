@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from importlib import resources
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import orjson
@@ -16,10 +18,12 @@ import orjson
 import journal
 from journal import (
     ENGINEERING,
+    ChangedByUpgrade,
     Database,
     Inputs,
     Misuse,
     Policy,
+    Run,
     Sealed,
     Spool,
     canonical_bytes,
@@ -30,10 +34,13 @@ from .crew import Crew, Plan, WorkerFailed
 from .facts import Skipped, Source
 from .project import Project
 from .simulate import GENERATORS, of_people
+from .upgrade import differing_tools, is_same_input
 
 Tell = Callable[[str, int, int | None], None]
 
 DEFAULT_SEED = 42
+_SHORT = 12  # digits of a digest that people see
+_EARLIEST_YEAR = 1970
 _NOTHING_HAPPENED = date(2024, 1, 1)  # the as-of of an empty source
 
 
@@ -43,6 +50,7 @@ class Order:
 
     `as_of` None means the day of the newest activity in the source. `policies` are those chosen over the kinds' own.
     `jobs` is how many processes may simulate, which changes nothing but the time that it takes.
+    `accept_upgrade` lets other versions of tools make other events of an input that was recorded before.
     """
 
     project: Project
@@ -56,6 +64,7 @@ class Order:
     reuse: bool = True
     skip_invalid: bool = False
     jobs: int = 1
+    accept_upgrade: bool = False
 
     @property
     def window(self) -> Window:
@@ -75,32 +84,47 @@ def record(database: Database, order: Order, tell: Tell = lambda *_: None) -> Re
     """Record one project: the same inputs give the same run root, whatever the journal held before.
 
     `tell` hears (stage, how many more, of how many). Raises BadInput, with the journal as it was, for a source that
-    cannot be right; Misuse where window and policies do not go together.
+    cannot be right; Misuse where window and policies do not go together; ChangedByUpgrade where the input is that of
+    the newest run and only other versions of tools make other events of it, unless they are accepted.
     """
     policies = ENGINEERING.policies({**order.project.policy, **order.policies})
     _check_window(order, policies)
     inputs = _inputs(order, policies)
-    if order.reuse and not order.skip_invalid:  # what was skipped must be told, so the source must be read
+    previous = journal.last_run(database, order.project.name)
+    is_upgraded = previous is not None and bool(differing_tools(previous.inputs, inputs.values))
+    # What was skipped must be told, and what other tools make be compared: so the source must be read.
+    if order.reuse and not order.skip_invalid and not is_upgraded:
         tell("comparing inputs", 0, None)
         known = journal.reuse(database, inputs)
         if known is not None:
             return Recorded(known, [])
     try:
-        return _record(database, order, inputs, tell, order.jobs)
+        return _record(database, order, inputs, previous, tell, order.jobs)
     except WorkerFailed:
-        return _record(database, order, inputs, tell, jobs=1)
+        return _record(database, order, inputs, previous, tell, jobs=1)
 
 
-def _record(database: Database, order: Order, inputs: Inputs, tell: Tell, jobs: int) -> Recorded:
+def _record(database: Database, order: Order, inputs: Inputs, previous: Run | None, tell: Tell, jobs: int) -> Recorded:
     with Spool() as spool:
         as_of = _spool(order, spool, tell, jobs)
+        inputs = replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()})
+        if previous and not order.accept_upgrade:
+            _refuse_changes_by_tools(database, previous, inputs, spool)
         sealed = journal.record(
             database,
-            replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()}),
+            inputs,
             spool,
             lambda more, total: tell("appending", more, total),
         )
     return Recorded(sealed, order.source.skipped)
+
+
+def _refuse_changes_by_tools(database: Database, previous: Run, inputs: Inputs, spool: Spool) -> None:
+    tools = differing_tools(previous.inputs, inputs.values)
+    if tools and is_same_input(previous.inputs, inputs.values):
+        changed = journal.would_change(database, previous, spool)
+        if changed:
+            raise ChangedByUpgrade(previous.project, previous.run, tools, changed)
 
 
 def _spool(order: Order, spool: Spool, tell: Tell, jobs: int) -> date:
@@ -123,6 +147,8 @@ def _provenance(source: Source) -> dict[str, str]:
 def _check_window(order: Order, policies: Mapping[str, Policy]) -> None:
     if order.since and order.until and order.since >= order.until:
         raise Misuse("--since is not before --until", "the window is [since, until)")
+    if order.as_of and order.as_of.year < _EARLIEST_YEAR:
+        raise Misuse(f"--as-of {order.as_of} is before {_EARLIEST_YEAR}", "no source tells of anything earlier")
     if order.window.is_open:
         return
     exact = [kind for kind, policy in policies.items() if policy is Policy.EXACT]
@@ -148,14 +174,13 @@ def _inputs(order: Order, policies: Mapping[str, Policy]) -> Inputs:
         "skip_invalid": order.skip_invalid,
         "settings": order.project.recorded(),
         "generators": GENERATORS,
-        "versions": {**order.source.versions, "unicode": unicodedata.unidata_version},
+        "versions": {**order.source.versions, **_versions()},
     }
     fingerprint = hashlib.sha256(
         canonical_bytes(
             {
                 **values,
                 "policies": {kind: str(policy) for kind, policy in policies.items()},
-                "code": _code_digest(),
                 "json": _json_probe(),
             }
         )
@@ -169,6 +194,20 @@ def _inputs(order: Order, policies: Mapping[str, Policy]) -> Inputs:
         values=values,
         fingerprint=fingerprint,
     )
+
+
+def _versions() -> dict[str, str]:
+    """What events depend on besides the source: seedjournal itself, by version and code, and what it rests on."""
+    try:
+        own = version("seedjournal")
+    except PackageNotFoundError:
+        own = "0"
+    return {
+        "orjson": orjson.__version__,
+        "python": platform.python_version(),
+        "seedjournal": f"{own}+{_code_digest()[:_SHORT]}",
+        "unicode": unicodedata.unidata_version,
+    }
 
 
 @cache

@@ -1,6 +1,7 @@
 """Signs in text: AI tools, Jira keys, reverts and hotfixes.
 
-One pattern table each, all of them case-insensitive but for Jira keys, whose shape is upper case.
+One pattern table each, all of them case-insensitive but for Jira keys, whose shape is upper case. Texts are anybody's:
+what repeats is bounded wherever it could be divided in many ways, so that no text takes for ever.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _TOOLS: dict[str, str] = {
     "aider": r"aider",
     "amp": r"amp\s?code|sourcegraph\s+amp",
     "chatgpt": r"chat\s?gpt|gpt-?[345][\w.-]*",
-    "claude": r"claude(?:[ -]?(?:code|opus|sonnet|haiku|ai)|(?:[ -]\w+)?[ -]?\d[\d.]*)+|claude" + _NO_FAMILY_NAME,
+    "claude": r"claude(?:[ -]?(?:code|opus|sonnet|haiku|ai)|(?:[ -]\w{1,30})?[ -]?\d[\d.]{0,9}){1,4}|claude"
+    + _NO_FAMILY_NAME,
     "codeium": r"codeium",
     "codex": r"(?:openai\s+)?codex(?:[ -](?:agent|cli))?",
     "cody": r"sourcegraph\s+cody|cody" + _NO_FAMILY_NAME,
@@ -40,8 +42,8 @@ _CO_AUTHORS: dict[str, str] = {
     "aider": r"aider(?:\s*\(.*\))?",
     "amp": r"amp",
     "chatgpt": r"chat\s?gpt.*",
-    "claude": r"claude(?:[ -](?:code|opus|sonnet|haiku|ai|agent|bot|\(.*\))|(?:[ -]\w+)?[ -]\d[\d.]*)+(?:\[bot\])?"
-    r"|claude\[bot\]",
+    "claude": r"claude(?:[ -](?:code|opus|sonnet|haiku|ai|agent|bot|\(.*\))|(?:[ -]\w{1,30})?[ -]\d[\d.]{0,9}){1,4}"
+    r"(?:\[bot\])?|claude\[bot\]",
     "codex": r"(?:openai\s+)?codex(?:[ -](?:agent|cli|bot))?(?:\[bot\])?",
     "coderabbit": r"coderabbit(?:ai)?(?:\[bot\])?",
     "cody": r"sourcegraph\s+cody|cody[ -]ai",
@@ -78,9 +80,11 @@ _PHRASES = {
     )
     for tool, name in _TOOLS.items()
 }
+_LONGEST_TRAILER = 400  # a name and an address
 _TRAILER = re.compile(r"^[ \t]*co-authored-by:(.+)$", re.IGNORECASE | re.MULTILINE)
 _CO_AUTHOR_NAMES = {tool: re.compile(name, re.IGNORECASE) for tool, name in _CO_AUTHORS.items()}
 _CO_AUTHOR_TRAILERS = {tool: re.compile(trailer, re.IGNORECASE) for tool, trailer in _WHOLE_CO_AUTHORS.items()}
+_LONGEST_TEXT = 70_000  # GitHub's own texts end at 65,536
 _SENTENCE = re.compile(r"[.!?](?=\s)|\n+")
 _NEGATION = re.compile(  # a box of a form that nobody ticked is one too
     r"\b(?:no|not|never|without|neither|nor|none|zero|non|cannot|rather than|instead of|didnt|wasnt|isnt)\b"
@@ -99,8 +103,10 @@ _NOT_JIRA = frozenset(
     UTS VT WCAG WIN WINDOWS WPA WTF X509 XML XXH
     """.split()
 )
-_JIRA_KEY = re.compile(r"(?<![A-Za-z0-9])(?<![A-Z0-9][_-])([A-Z][A-Z0-9]+)-([0-9]{1,9})(?![A-Za-z0-9]|-[0-9]|\.[0-9])")
-_REVERT = re.compile(r"\s*revert(?:s|ed|ing)?\b|.*\brevert\s+[\"“']|.*\brevert(?:\([^)]*\))?!?:", re.IGNORECASE)
+_JIRA_KEY = re.compile(
+    r"(?<![A-Za-z0-9])(?<![A-Z0-9][_-])([A-Z][A-Z0-9]{1,99})-([0-9]{1,9})(?![A-Za-z0-9]|-[0-9]|\.[0-9])"
+)
+_REVERT = re.compile(r"\s*revert(?:s|ed|ing)?\b|.*\brevert\s+[\"“']|.*\brevert(?:\([^)]{0,100}\))?!?:", re.IGNORECASE)
 _HOTFIX = re.compile(r"(?<![a-z0-9])hotfix(?![a-z0-9])", re.IGNORECASE)
 
 
@@ -112,7 +118,7 @@ def ai_co_authors(message: str) -> list[str]:
     """
     found: set[str] = set()
     for trailer in _TRAILER.findall(message):
-        found.update(_tools_of(trailer.strip()))
+        found.update(_tools_of(trailer.strip()[:_LONGEST_TRAILER]))
     return sorted(found)
 
 
@@ -131,6 +137,7 @@ def ai_tools(text: str) -> list[str]:
     >>> ai_tools("Written with Copilot"), ai_tools("Not written with Copilot")
     (['copilot'], [])
     """
+    text = text[:_LONGEST_TEXT]
     if not _ANY_TOOL.search(text):
         return []
     found: set[str] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from journal import Event
 
@@ -33,6 +33,7 @@ _SOURCES = (("slack", 0.6), ("web", 0.3), ("github", 0.1))
 _EFFORTS = (("none", 0.2), ("minor", 0.4), ("moderate", 0.3), ("major", 0.1))
 _CODE = frozenset(("frontend", "backend", "javascript"))
 _MOST_STARS = 5
+_END = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,4 +121,5 @@ def reviewers(pr: PullRequest) -> list[str]:
 
 
 def _after(moment: datetime, seconds: int) -> str:
-    return instant(moment + timedelta(seconds=seconds))
+    """So much later, or when time ends: with the year 9999."""
+    return instant(moment + min(timedelta(seconds=seconds), _END - moment))

@@ -78,8 +78,13 @@ class Database:
         with self._begin(lock) as connection:
             yield connection
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether it is a file that is not there: to read it would make an empty one."""
+        return self.name == "sqlite" and not Path(self.engine.url.database or "").exists()
+
     def set_up_file(self) -> None:
-        """Make a new file one that is read while it is written."""
+        """Make the file where there is none, for its owner alone; a server's database is there."""
         with self._translated():
             self.dialect.set_up_file(self.engine, self.wait)
 
@@ -87,13 +92,19 @@ class Database:
     def _begin(self, lock: str | None) -> Iterator[Connection]:
         with (
             self._translated(),
-            self.engine.connect().execution_options(seedjournal_writes=lock is not None) as connection,
+            self._connect().execution_options(seedjournal_writes=lock is not None) as connection,
             connection.begin(),
         ):
             self.dialect.prepare(connection, schema=self.schema, wait=self.wait)
             if lock is not None:
                 self.dialect.lock(connection, lock)
             yield connection
+
+    def _connect(self) -> Connection:
+        try:
+            return self.engine.connect()
+        except (TypeError, ValueError):  # what drivers make of hosts, ports and options that cannot be
+            raise _not_understood() from None  # their words may hold the password
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -120,7 +131,8 @@ class Database:
 def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: str | None = None) -> Database:
     """Open the database at a URL of SQLAlchemy's; plain `postgresql://` and `postgres://` mean psycopg.
 
-    Raises Misuse for a URL that cannot be understood and Unavailable where `create` is false and there is no file.
+    Nothing is made: with `create` the file may be absent, and the first who makes tables makes it. Raises Misuse for a
+    URL that cannot be understood and Unavailable where `create` is false and there is no file.
     """
     address = _parse(url)
     make = address.get_backend_name()
@@ -139,25 +151,28 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
             "pip install 'seedjournal[postgres]'",
         ) from error
     speaker.listen(engine, event)
-    database = Database(engine=engine, dialect=speaker, wait=wait, schema=schema)
-    if create:
-        database.set_up_file()
-    return database
+    return Database(engine=engine, dialect=speaker, wait=wait, schema=schema)
 
 
 def _parse(url: str) -> URL:
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):
-        raise Misuse(
-            "the database's URL cannot be understood",
-            "it looks like sqlite:///seedjournal.db or postgresql://USER@HOST/NAME",
-        ) from None
-    if "@" in (address.host or ""):
+        raise _not_understood() from None
+    if "\0" in url:
+        raise _not_understood()
+    if address.get_backend_name() != "sqlite" and url.count("@") > 1:  # a piece of a password would pass for a host
         raise Misuse("the database's URL has an @ too many", "write an @ in a password as %40")
     if address.drivername in {"postgres", "postgresql"}:
         address = address.set(drivername="postgresql+psycopg")
     return address
+
+
+def _not_understood() -> Misuse:
+    return Misuse(
+        "the database's URL cannot be understood",
+        "it looks like sqlite:///seedjournal.db or postgresql://USER@HOST/NAME",
+    )
 
 
 def _check_file(address: URL, *, create: bool) -> None:

@@ -57,8 +57,7 @@ def ensure(database: Database, history: History, *, create: bool) -> bool:
     Absent tables are made if `create`, by one of several processes that start at once. Raises WrongSchema where they
     are older, newer, absent or somebody else's.
     """
-    with database.read() as connection:
-        found = _version(connection, history)
+    found = _found(database, history)
     if found is not None:
         _refuse_other_version(database, history, found)
         return False
@@ -67,6 +66,7 @@ def ensure(database: Database, history: History, *, create: bool) -> bool:
             f"{database.shown} holds no seedjournal {history.name}",
             "check the address; `seedjournal record` makes a journal, `seedjournal project` fills a target",
         )
+    database.set_up_file()
     with database.write("schema") as connection:
         if _version(connection, history) is None:
             _refuse_foreign(connection, database, history)
@@ -76,17 +76,18 @@ def ensure(database: Database, history: History, *, create: bool) -> bool:
 
 def is_ready(database: Database, history: History) -> bool:
     """Whether `ensure` would find the tables (True) or make them (False); raises WrongSchema where it would refuse."""
-    with database.read() as connection:
-        found = _version(connection, history)
-        if found is None:
-            _refuse_foreign(connection, database, history)
+    found = _found(database, history)
     if found is not None:
         _refuse_other_version(database, history, found)
+    elif not database.is_absent:
+        with database.read() as connection:
+            _refuse_foreign(connection, database, history)
     return found is not None
 
 
 def migrate(database: Database, history: History) -> tuple[str | None, str]:
     """Create or upgrade the tables; the revision before (None: there were none) and after."""
+    database.set_up_file()
     with database.write("schema") as connection:
         found = _version(connection, history)
         if found is None:
@@ -112,6 +113,7 @@ def run_migrations(context: Any, history: History) -> None:
     from .database import open_database
 
     database = open_database(context.config.get_main_option("sqlalchemy.url"), create=True)
+    database.set_up_file()
     with database.write("schema") as connection:
         _configure_and_run(context, history, connection)
 
@@ -126,6 +128,13 @@ def _configure_and_run(context: Any, history: History, connection: Connection) -
         render_as_batch=connection.dialect.name == "sqlite",
     )
     context.run_migrations()
+
+
+def _found(database: Database, history: History) -> str | None:
+    if database.is_absent:
+        return None
+    with database.read() as connection:
+        return _version(connection, history)
 
 
 def _version(connection: Connection, history: History) -> str | None:

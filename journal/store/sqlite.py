@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -64,10 +66,13 @@ def lock(connection: Connection, name: str) -> None:
 
 
 def set_up_file(engine: Engine, wait: int) -> None:
-    """Make a new, empty file one that is read while it is written; a file with tables stays as its owner set it.
+    """Make a file for its owner alone, and one that is read while it is written; an existing one stays as it was set.
 
-    SQLite does not wait for this lock by itself: of two that start at once one is refused, and asks again.
+    What SQLite puts beside it has its mode. SQLite does not wait for this lock by itself: of two that start at once
+    one is refused, and asks again.
     """
+    with suppress(OSError):  # it is there, or SQLite says what is wrong
+        os.close(os.open(Path(engine.url.database or "").resolve(), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     connection = sqlite3.connect(engine.url.database or "", timeout=wait, isolation_level=None)
     until = time.monotonic() + wait
     try:

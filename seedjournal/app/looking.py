@@ -12,6 +12,8 @@ from ..registry import REGISTRY
 from .documents import FORMAT, Document, no_runs, run_document, window_of
 from .place import Place, opened_journal
 
+_LONGEST_NUMBER = 15  # digits that a key holds whatever they are
+
 
 def log(place: Place, project_name: str | None) -> Document:
     """The journal's runs, oldest first."""
@@ -87,7 +89,7 @@ def _key(kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
     key: dict[str, str | int] = {}
     for name, part in zip(kind.key, parts, strict=True):
         if name in numbers:
-            if not (part.isascii() and part.isdigit()):
+            if not (part.isascii() and part.isdigit() and len(part) <= _LONGEST_NUMBER):
                 raise Misuse(f"{name} is a number, not {part!r}", f"seedjournal show {kind.name} {_places(kind)}")
             key[name] = int(part)
         else:

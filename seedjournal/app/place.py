@@ -26,10 +26,16 @@ class Place:
 def opened(
     address: str, place: Place, history: j.History, *, create: bool, schema: str | None = None
 ) -> Iterator[Database]:
-    """A database with the tables of one history in it; raises WrongSchema where they are absent and not to be made."""
+    """A database with the tables of one history in it; raises WrongSchema where they are absent.
+
+    With `create` absent ones are for the first who writes to make: what fails before leaves nothing behind.
+    """
     database = j.open_database(address, create=create, wait=place.wait, schema=schema)
     try:
-        j.ensure(database, history, create=create)
+        if create:
+            j.is_ready(database, history)  # what cannot be written to is told before the work
+        else:
+            j.ensure(database, history, create=False)
         yield database
     finally:
         database.engine.dispose()

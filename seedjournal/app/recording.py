@@ -39,6 +39,7 @@ class RecordChoice:
     reuse: bool = True
     skip_invalid: bool = False
     jobs: int = 1
+    accept_upgrade: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def _record_one(
         reuse=choice.reuse,
         skip_invalid=choice.skip_invalid,
         jobs=choice.jobs,
+        accept_upgrade=choice.accept_upgrade,
     )
     done = record_order(database, order, tell)
     run = done.sealed.run

@@ -35,7 +35,7 @@ from .cache_entry import NUL, WrongField, read_entry, wrong_field
 from .cache_facts import in_utc, pull_request
 from .cache_files import find, read, shown
 
-LARGEST = 2**31
+LARGEST = 1 << 30
 _WORTH_DIVIDING = 1 << 20  # bytes as they lie there: seconds of work, where another process takes half a one to start
 
 # Every escape of JSON, so that an escaped backslash hides what follows it; a half surrogate pair is group 1.

@@ -114,8 +114,8 @@ def _read(stream: BinaryIO | gzip.GzipFile, file: Path, largest: int) -> Content
         chunk = stream.read(_CHUNK)
         if len(text) + len(chunk) > largest:
             raise BadInput(
-                f"{shown(file)} holds more than {largest:,} bytes of JSON",
-                "no cache of one repository is that large; look where the file comes from",
+                f"{shown(file)} holds more than {_size(largest)} of JSON",
+                "look where the file comes from; the setting max_cache_mb lets it be larger",
             )
         pending = len(decoder.getstate()[0])
         try:
@@ -125,6 +125,10 @@ def _read(stream: BinaryIO | gzip.GzipFile, file: Path, largest: int) -> Content
         sha256.update(chunk)
         text += chunk
     return Content(text, sha256.hexdigest())
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20:,} MB" if count >= 1 << 20 else f"{count:,} bytes"
 
 
 def _not_utf8(file: Path, text: bytearray, place: int, error: UnicodeDecodeError) -> NoReturn:

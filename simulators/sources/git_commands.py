@@ -12,11 +12,12 @@ import fcntl
 import hashlib
 import os
 import re
+import resource
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -71,6 +72,8 @@ _REFSPECS = tuple(f"+{refs}:{refs}" for refs in ("refs/heads/*", "refs/pull/*/he
 _HELPER = (
     '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$SEEDJOURNAL_USER" "$SEEDJOURNAL_SECRET"; }; f'
 )
+_SILENCE = 120  # seconds after which who says nothing is given up: a clone that is asked, a server that is fetched from
+_MEMORY = 2 << 30  # bytes that one git may hold: trees can be written that unfold without end
 _INCOMPLETE = "is the clone complete? `git fsck` tells; `git fetch --refetch` completes a partial clone"
 
 
@@ -126,6 +129,8 @@ def address(location: str) -> Address | None:
         user, secret, host = parts.username, parts.password, parts.netloc.rpartition("@")[2]
     except ValueError as problem:
         raise BadInput(f"{shown!r} is not an address", hint) from problem
+    if parts.query or parts.fragment:  # it may be a token, and git's arguments are for all to see
+        raise BadInput(f"{shown} has something behind ? or #", "a user name and a password stand before the host")
     if parts.scheme == "ssh":
         return Address(parts._replace(netloc=f"{user}@{host}" if user else host).geturl(), shown)
     bare = parts._replace(netloc=host).geturl()
@@ -139,7 +144,7 @@ def address(location: str) -> Address | None:
 
 def scrubbed(text: str) -> str:
     """The same text without what may be secret in addresses: user names, passwords, queries."""
-    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s'\"]*@)?([^\s'\"?#]*)(?:[?#][^\s'\"]*)?", r"\1\2", text)
+    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)(?:[^/\s'\"]*@)?([^\s'\"?#]*)(?:[?#][^\s'\"]*)?", r"\1\2", text)
 
 
 def mirror(remote: Address, cache: Path) -> Path:
@@ -181,7 +186,7 @@ def opened(folder: Path, shown: str) -> Clone:
         return _run(["-C", str(place), *_SAFE, *arguments], environment, f"{shown} cannot be read as a git repository")
 
     def maybe(*arguments: str) -> str | None:
-        done = _completed(["-C", str(place), *_SAFE, *arguments], environment)
+        done = _completed(["-C", str(place), *_SAFE, *arguments], environment, _SILENCE)
         return os.fsdecode(done.stdout).removesuffix("\n") if done.returncode == 0 else None
 
     described = ask(
@@ -193,12 +198,13 @@ def opened(folder: Path, shown: str) -> Clone:
             "--show-object-format",
             "--is-shallow-repository",
         )
-    ).splitlines()
+    ).split("\n")[:-1]
     if described[-1] == "true":
         raise BadInput(f"{shown} is a shallow clone: its history is cut off", "complete it: `git fetch --unshallow`")
     listed = "--format=%(objecttype) %(objectname) %(refname) %(symref)"
     refs = {}
-    for line in ask("for-each-ref", listed, "refs/heads", "refs/remotes/origin", "refs/pull").splitlines():
+    answer = ask("for-each-ref", listed, "refs/heads", "refs/remotes/origin", "refs/pull")
+    for line in answer.split("\n")[:-1]:  # names may hold what else ends a line
         kind, commit, name, target = line.split(" ")
         if kind == "commit":
             refs[name] = Ref(commit, target)
@@ -270,7 +276,8 @@ def _fetch(remote: Address, folder: Path) -> None:
     kept = {name: os.environ[name] for name in _KEPT_FOR_REMOTES if name in os.environ}
     environment = _environment(kept | {"GIT_ALLOW_PROTOCOL": ":".join(_TRANSPORTS)})
     if not {"GIT_SSH", "GIT_SSH_COMMAND"} & environment.keys():
-        environment["GIT_SSH_COMMAND"] = "ssh -oBatchMode=yes"
+        patience = f"-oConnectTimeout={_SILENCE} -oServerAliveInterval={_SILENCE}"
+        environment["GIT_SSH_COMMAND"] = f"ssh -oBatchMode=yes {patience}"
     if remote.user is not None:
         # Asked for when the server wants it, by this server alone: never an argument of any process.
         host = urlsplit(remote.url)
@@ -282,6 +289,7 @@ def _fetch(remote: Address, folder: Path) -> None:
             "SEEDJOURNAL_SECRET": remote.secret or "",
         }
     here = [f"--git-dir={folder}", *_SAFE, "-c", "gc.autoDetach=false", "-c", "maintenance.autoDetach=false"]
+    here += ["-c", "http.lowSpeedLimit=1", "-c", f"http.lowSpeedTime={_SILENCE}"]
     failing = f"{remote.shown} cannot be fetched"
     fetch = ("fetch", "--quiet", "--prune", "--force", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
     _run([*here, *fetch, "--", remote.url, *_REFSPECS], environment, failing, remote)
@@ -300,19 +308,30 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     command = ["git", "--no-pager", *arguments]
     try:
-        return subprocess.Popen(  # noqa: S603 - no shell, and every argument is ours or comes after `--`
+        process = subprocess.Popen(  # noqa: S603 - no shell, and every argument is ours or comes after `--`
             command, env=environment, stdin=fed, stdout=subprocess.PIPE, stderr=complaints
         )
     except FileNotFoundError as problem:
         raise Unavailable("git is not installed", "install git, or use another source") from problem
     except OSError as problem:
         raise Unavailable(f"git cannot be run: {problem.strerror}", "is it installed as it should be?") from problem
+    if hasattr(resource, "prlimit"):  # Linux has it
+        with suppress(OSError, ValueError):  # it has ended already, or may hold less as it is
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+    return process
 
 
-def _completed(arguments: Iterable[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+def _completed(
+    arguments: Iterable[str], environment: Mapping[str, str], patience: float | None = None
+) -> subprocess.CompletedProcess[bytes]:
     with _started(arguments, environment, subprocess.DEVNULL, subprocess.PIPE) as process:
         try:
-            out, err = process.communicate()
+            out, err = process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired as problem:
+            process.kill()
+            raise BadInput(
+                f"git says nothing for {patience} s", "is everything in the clone a regular file?"
+            ) from problem
         except BaseException:
             process.kill()
             raise
@@ -323,7 +342,7 @@ def _run(
     arguments: Iterable[str], environment: Mapping[str, str], failing: str = "git failed", remote: Address | None = None
 ) -> str:
     """What git prints; where it fails, BadInput for a clone that is here and Unavailable for a remote one."""
-    done = _completed(arguments, environment)
+    done = _completed(arguments, environment, None if remote else _SILENCE)
     if done.returncode == 0:
         return os.fsdecode(done.stdout)
     complaint = _complaint(done.stderr)

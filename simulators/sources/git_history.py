@@ -20,17 +20,17 @@ from ..facts import Person
 
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that a datetime can tell
 _MONTH = 30 * 86_400
-_IDENTITY = re.compile(rb"(.*?) *<(.*)> *(?:(-?\d+) +([+-]\d+))?", re.DOTALL)
+_TIME = re.compile(rb" *(?:(-?\d+) +[+-]\d+)?")
 _NO_REPLY = re.compile(
     r"(?:(\d{1,15})\+)?([A-Za-z0-9][A-Za-z0-9_-]*(?:\[bot\])?)@users\.noreply\.github\.com", re.IGNORECASE
 )
 _CHARSET = re.compile(r"ascii|big5|cp\d|euc_|gb|iso8859|iso2022|johab|koi8|shift_jis|utf-(?:8|16|32)")
 _MERGED = re.compile(r"Merge pull request #([1-9][0-9]{0,14})\b(?: from [^\s/]+/(\S+))?")
-_SQUASHED = re.compile(r"(.*?)\s*\(#([1-9][0-9]{0,14})\)\s*\Z")
+_SQUASHED = re.compile(r"\(#([1-9][0-9]{0,14})\)\Z")
 _URL = re.compile(
     r"^PR-URL:[ \t]*https?://[^/\s]+/([^/\s]+/[^/\s]+)/pull/([1-9][0-9]{0,14})\b", re.IGNORECASE | re.MULTILINE
 )
-_REVIEWED = re.compile(r"^Reviewed-by:[ \t]*([^<\n]*?)[ \t]*(?:<([^>\n]*)>.*)?$", re.IGNORECASE | re.MULTILINE)
+_REVIEWED = re.compile(r"^Reviewed-by:([^<\n]*)(?:<([^>\n]*)>.*)?$", re.IGNORECASE | re.MULTILINE)
 
 
 class Read(NamedTuple):
@@ -81,17 +81,25 @@ def read(raw: bytes) -> Read:
     problems = []
     times = []
     for role in (b"author", b"committer"):
-        found = _IDENTITY.fullmatch(named.get(role, b""))
-        second = int(found[3]) if found and found[3] and len(found[3]) <= len(str(_LAST_SECOND)) else -1
+        *_, time = _identity(named.get(role, b"")) or [b""]
+        second = int(time) if time and len(time) <= len(str(_LAST_SECOND)) else -1
         if not 0 <= second <= _LAST_SECOND:
             written = named.get(role, b"").rpartition(b">")[2].strip().decode(errors="replace")[:60]
             problems.append(f"{role.decode()} time {written!r} is not a time from 1970 to 9999")
             second = 0
         times.append(second)
-    identity = _IDENTITY.fullmatch(named.get(b"author", b""))
-    author = person(_text(identity[1], charset), _text(identity[2], charset)) if identity else None
+    identity = _identity(named.get(b"author", b""))
+    author = person(_text(identity[0], charset), _text(identity[1], charset)) if identity else None
     message = _text(body, charset).strip("\n")
     return Read(named.get(b"tree", b""), parents, times[0], times[1], author, message, "; ".join(problems))
+
+
+def _identity(line: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """Name, address and second of `NAME <ADDRESS> SECOND ZONE`; the second may be missing, and is empty then."""
+    who, closed, when = line.rpartition(b">")
+    name, opened, email = who.partition(b"<")
+    time = _TIME.fullmatch(when)
+    return (name.rstrip(b" "), email, time[1] or b"") if opened and closed and time else None
 
 
 def person(name: str, email: str) -> Person | None:
@@ -110,7 +118,8 @@ def reviewers(messages: Iterable[str]) -> list[Person]:
     """
     found: dict[tuple[bool, str], Person] = {}
     for message in messages:
-        for name, email in _REVIEWED.findall(message):
+        for written, email in _REVIEWED.findall(message):
+            name = written.strip(" \t")
             if not email and "@" in name[1:]:
                 name, email = "", name.strip()  # noqa: PLW2901 - an address without brackets
             if re.fullmatch(r"@[A-Za-z0-9][A-Za-z0-9-]*", name):
@@ -134,11 +143,11 @@ def landings(message: str, place: int, parents: int) -> list[Landing]:
     if merge:
         title = message.partition("\n")[2].strip().partition("\n")[0].strip()
         return [Landing(int(merge[1]), place, parents > 1, title, merge[2])]
-    squash = _SQUASHED.match(first)
-    squashed = [Landing(int(squash[2]), place, is_merge=False, title=squash[1])] if squash else []
+    squash = _SQUASHED.search(first)
+    title = first[: squash.start()].rstrip() if squash else first
+    squashed = [Landing(int(squash[1]), place, is_merge=False, title=title)] if squash else []
     if "pr-url:" not in message.lower():
         return squashed
-    title = squash[1] if squash else first
     urls = sorted({(repo.lower(), int(number)) for repo, number in _URL.findall(message)})
     return [Landing(number, place, is_merge=False, title=title, told=repo) for repo, number in urls] + squashed
 

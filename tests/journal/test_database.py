@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     folder = Path("/proc/self") if Path("/proc/self").is_dir() else tmp_path
     folder.chmod(0o500) if folder == tmp_path else None
     with pytest.raises(Unavailable) as refused:
-        open_database(f"sqlite:///{folder}/j.db", create=True)
+        ensure(open_database(f"sqlite:///{folder}/j.db", create=True), JOURNAL_HISTORY, create=True)
     assert refused.value.hint
 
 
@@ -139,6 +139,23 @@ def test_a_new_file_is_read_while_it_is_written_and_an_old_one_stays_as_it_is(tm
         record_all(database, things(3))
         database.engine.dispose()
         assert mode(file) == expected
+
+
+def test_a_new_file_is_its_owners_alone_and_an_old_one_keeps_its_mode(tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    old.touch(mode=0o644)
+    old.chmod(0o644)
+    (tmp_path / "link.db").symlink_to(tmp_path / "linked.db")
+    for name, mode in (("new.db", 0o600), ("linked.db", 0o600), ("old.db", 0o644)):
+        database = open_database(f"sqlite:///{tmp_path}/{name.replace('linked', 'link')}", create=True)
+        assert (tmp_path / name).exists() == (name == "old.db")  # opening makes nothing
+        ensure(database, JOURNAL_HISTORY, create=True)
+        record_all(database, things(3))
+        with database.read() as connection:
+            connection.execute(text("SELECT count(*) FROM journal_events"))
+            found = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob(f"{name}*")}
+        assert found == dict.fromkeys((name, f"{name}-wal", f"{name}-shm"), mode)
+        database.engine.dispose()
 
 
 def test_sqlite_needs_no_driver_of_postgresql(tmp_path: Path) -> None:

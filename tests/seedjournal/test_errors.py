@@ -300,3 +300,14 @@ def test_a_git_address_with_a_token(at: str, run: Run) -> None:
 def test_arguments_that_are_no_text(run: Run) -> None:
     assert "udcff" in run("record", "--project", "\udcff", "--source", "demo", "--json", status=2).error["message"]
     run("show", "\udcff", "--json", status=3)
+
+
+def test_a_first_record_that_fails_makes_no_journal(url: str, run: Run, tmp_path: Path) -> None:
+    _wrong_field(write_cache(tmp_path / "cache", entry(1)))
+    before = sorted(Path().rglob("*"))
+    assert "additions" in run(*CACHE, "--journal", url, status=3).err
+    assert sorted(Path().rglob("*")) == before
+    if url.startswith("postgresql"):
+        assert rows_of(url) == {}
+    write_cache(tmp_path / "cache", entry(1))
+    assert run(*CACHE, "--journal", url, "--json").first["run"] == 1

@@ -217,6 +217,10 @@ def test_eighty_columns_are_enough(run: Run, tmp_path: Path) -> None:
         assert status == 0
         for line in plain(screen):
             assert len(line) <= 80, (arguments, line)
+    for arguments in (("show", "nobody@latest"), ("show", "pull_request", "demo"), ("record", "--project", "polr")):
+        status, screen = on_terminal(tmp_path, *arguments)
+        assert status == 2
+        assert max(map(len, plain(screen))) <= 80, screen
     narrow = on_terminal(tmp_path, "log", columns=30)[1]
     assert run("log", "--json").json["runs"][0]["root"][:8] in narrow  # nothing is cut off
 

@@ -1,0 +1,51 @@
+"""Other versions of tools over the same input: what a newer Python, Faker or seedjournal would make of it.
+
+A run records what it was made from and what it was made with. Where only the latter differs from the newest run, every
+changed event is the tools' doing, and can be told before it is recorded. Where both differ, nobody can tell which of
+them changed an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .project import make_project
+
+_TOOLS = ("generators", "versions")
+_NAMES = {"faker": "Faker", "python": "Python", "unicode": "Unicode"}
+# What is invented follows from settings, seed and as-of; its digest covers what tools write of it as well.
+_INVENTED = "demo"
+
+
+def differing_tools(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The tools whose versions differ between two runs' inputs, as people read them.
+
+    >>> differing_tools({"versions": {"faker": "40.54"}}, {"versions": {"faker": "41.0"}, "generators": {"jira": 2}})
+    ['Faker 40.54 → 41.0', 'the jira generator none → 2']
+    """
+    return [
+        f"{_shown(sort, name)} {old.get(name, 'none')} → {new.get(name, 'none')}"
+        for sort in reversed(_TOOLS)
+        for old, new in ((before.get(sort, {}), now.get(sort, {})),)
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+
+
+def is_same_input(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether two runs state the same source under the same settings, whatever the tools.
+
+    Policies do not count: they decide what stands, not what is stated. A setting that one version did not have yet
+    counts as its default.
+    """
+    left_out = {*_TOOLS, "settings", *(("source_digest",) if now["source"] == _INVENTED else ())}
+    if any(before.get(name) != value for name, value in now.items() if name not in left_out):
+        return False
+    defaults = make_project("default", {}).recorded()
+    settings = {**defaults, **before["settings"]}
+    return all(settings.get(name) == value for name, value in now["settings"].items())
+
+
+def _shown(sort: str, name: str) -> str:
+    return _NAMES.get(name, name) if sort == "versions" else f"the {name} generator"
