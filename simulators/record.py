@@ -27,7 +27,7 @@ from journal import (
 
 from .census import Window
 from .crew import Crew, Plan, WorkerFailed
-from .facts import Skipped, Source
+from .facts import Fetched, Skipped, Source
 from .project import Project
 from .simulate import GENERATORS, of_people
 
@@ -150,6 +150,8 @@ def _inputs(order: Order, policies: Mapping[str, Policy]) -> Inputs:
         "generators": GENERATORS,
         "versions": {**order.source.versions, "unicode": unicodedata.unidata_version},
     }
+    if isinstance(order.source, Fetched):
+        values["completeness"] = order.source.completeness()
     fingerprint = hashlib.sha256(
         canonical_bytes(
             {
