@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-_TICK = timedelta(microseconds=1)  # of two pull requests of one moment, a page may hold only the first
+TICK = timedelta(microseconds=1)  # of two pull requests of one moment, a page may hold only the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +90,9 @@ def grown_upward(interval: Interval, seen: Seen) -> Interval:
     settled = [edge for edge in seen.edges if edge[0] < seen.start]
     if settled:
         moment, cursor = settled[-1]
-        interval = replace(interval, high=max(interval.high, moment - _TICK), high_cursor=cursor)
+        interval = replace(interval, high=max(interval.high, moment - TICK), high_cursor=cursor)
     if seen.is_last:
-        interval = replace(interval, high=max(interval.high, seen.start - _TICK), ended_at=seen.start)
+        interval = replace(interval, high=max(interval.high, seen.start - TICK), ended_at=seen.start)
     return interval
 
 
@@ -104,7 +104,7 @@ def grown_downward(interval: Interval, seen: Seen, since: datetime) -> Interval:
     kept = [edge for edge in seen.edges if edge[0] >= since]
     low: datetime | None = since
     if len(kept) == len(seen.edges):
-        low = None if seen.is_first else kept[0][0] + _TICK
+        low = None if seen.is_first else kept[0][0] + TICK
     return replace(interval, low=low, low_cursor=kept[0][1] if kept else interval.low_cursor)
 
 
@@ -113,4 +113,4 @@ def begun_at_end(interval: Interval, seen: Seen) -> Interval | None:
     settled = [cursor for moment, cursor in seen.edges if moment < seen.start]
     if not settled and not seen.is_first:
         return None
-    return replace(interval, high=seen.start - _TICK, high_cursor=settled[-1] if settled else None)
+    return replace(interval, high=seen.start - TICK, high_cursor=settled[-1] if settled else None)

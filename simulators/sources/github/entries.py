@@ -68,7 +68,7 @@ def entry(whole: Node, repo: Repository) -> PullRequestEntry:
 
 def pull_request(whole: Node, repo: Repository) -> PullRequest:
     """The fact; raises WrongField for the first thing in it that cannot be right."""
-    fact = cached_pull_request(entry(whole, repo), repo)
+    fact = cached_pull_request(entry(whole, repo), repo, times_may_lack=True)
     reviewers = {int(one["fullDatabaseId"]): _actor(one["author"]) for one in whole["reviews"] if one["fullDatabaseId"]}
     authors = {one["commit"]["oid"].lower(): _git_actor(one["commit"]["author"]) for one in whole["commits"]}
     return msgspec.structs.replace(

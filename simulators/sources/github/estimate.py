@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from journal import Unavailable
 
 from ...facts import Repository
-from .api import Api
+from .api import Api, TooMuch
 from .queries import ESTIMATE
 from .store import Store
 
@@ -53,7 +53,10 @@ def estimate(
     owner, _, name = repo.partition("/")
     moment = (since or datetime.min.replace(tzinfo=UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     search = f"repo:{repo} is:pr" + (f" updated:>={moment}" if since else "")
-    answer = api.ask(ESTIMATE, {"owner": owner, "name": name, "search": search})
+    try:
+        answer = api.ask(ESTIMATE, {"owner": owner, "name": name, "search": search})
+    except TooMuch as much:
+        raise Unavailable(f"{repo}: GitHub cannot say how much there is: {much}", "try later") from None
     found, search_found = answer.data.get("repository"), answer.data.get("search") or {}
     if not found:
         reason = next((str(error.get("message", "")) for error in answer.errors), "it does not say why")

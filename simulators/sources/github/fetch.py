@@ -86,9 +86,13 @@ def fetch(
             walk.use(page)
         try:
             walk.cover(since)
-        except StaleCursor:  # documented nowhere, but cursors are not promised to last either
-            store.forget_coverage()
-            walk.cover(since)
+        except StaleCursor:  # nobody promises that cursors last
+            with store.writing():
+                store.forget_coverage()
+            try:
+                walk.cover(since)
+            except StaleCursor:
+                raise Unavailable(f"{repo}: GitHub refuses cursors that it has just given", "try later") from None
 
 
 def settled_versions(store: Store, page: Page) -> list[Version]:
@@ -138,6 +142,7 @@ class _Walk:
     def cover(self, since: datetime | None) -> None:
         """Walk until everything from `since` on is covered, up to now."""
         while True:
+            since = self._not_too_late(since)
             found = coverage.stretches(self.store.intervals(check_runs=self.check_runs))
             held = coverage.holding(found, since)
             if held is None and since is not None:
@@ -237,11 +242,18 @@ class _Walk:
                     ) from None
                 whole = size > 1
                 size = max(1, size // 2)
-                self.store.set(page_size=size, streak=0)
-        self._grow(size)
+                with self.store.writing():
+                    self.store.set(page_size=size, streak=0)
         if self.start is None:
             self.start = answer.served_at - _OVERLAP
-        return self.store.add_page(query, variables, answer.content, answer.served_at, replace(step, start=self.start))
+        step = replace(step, start=self.start, since=self._not_too_late(step.since))
+        with self.store.writing():
+            self._grow(size)
+            return self.store.add_page(query, variables, answer.content, answer.served_at, step)
+
+    def _not_too_late(self, since: datetime | None) -> datetime | None:
+        """The moment, or the last that can be covered, where it lies behind that."""
+        return since if since is None or self.start is None else min(since, self.start - coverage.TICK)
 
     def _grow(self, size: int) -> None:
         """Remember the size that worked, and ask for more after a while."""
@@ -264,7 +276,8 @@ class _Walk:
             )
         known = self.store.get("id")
         if known is None:
-            self.store.set(id=found["id"], repo=self.repo)
+            with self.store.writing():
+                self.store.set(id=found["id"], repo=self.repo)
         elif known != found["id"]:
             raise Unavailable(
                 f"{self.repo} is now another repository than the one that was fetched",
@@ -282,13 +295,9 @@ class _Walk:
             if asked is None:
                 return
             variables, answer = asked
-            self.store.add_part(
-                connection.query,
-                variables,
-                answer.content,
-                answer.served_at,
-                (page.id, node["number"], connection.name),
-            )
+            of = (page.id, node["number"], connection.name)
+            with self.store.writing():
+                self.store.add_part(connection.query, variables, answer.content, answer.served_at, of)
             more = more_part(answer.data, connection)
             if more is None or next_cursor(more) == after:
                 return

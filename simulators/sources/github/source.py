@@ -181,6 +181,8 @@ class GitHubSource:
 def covered(repo: Repository, store: Store, *, since: datetime | None, check_runs: bool) -> datetime | None:
     """From when on everything is there, None being the beginning; raises Unavailable where that is after `since`."""
     found = coverage.stretches(store.intervals(check_runs=check_runs))
+    if since is not None and found and found[-1].ended_at is not None:
+        since = min(since, found[-1].top.high)  # nothing later is there
     held = coverage.holding(found, since)
     if held is not None and held is found[-1] and held.ended_at is not None:
         return held.bottom.low

@@ -31,6 +31,7 @@ from .queries import Connection
 from .server import Server
 
 FORMAT = "1"
+DURABILITY = "FULL"  # a page is on the disk, whatever happens to the machine then
 
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -128,7 +129,7 @@ class Store:
                 f"file:{_quoted(path)}?mode=rw", uri=True, isolation_level=None, timeout=60, check_same_thread=False
             )
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute(f"PRAGMA synchronous = {DURABILITY}")
             self._prepare(create=create)
         except (OSError, sqlite3.Error) as error:
             raise Unavailable(f"{path} cannot hold what is fetched: {error}", _HINT) from error
@@ -188,7 +189,7 @@ class Store:
     # Pages.
 
     def add_page(self, query: str, variables: Mapping[str, Any], response: bytes, at: datetime, step: Step) -> Page:
-        """Keep a page of pull requests."""
+        """Keep a page of pull requests; like everything that changes the store, within `writing`."""
         row = self._add(query, variables, response, at, step=msgspec.json.encode(step).decode())
         return Page(id=row, data=_data(response), step=step)
 
@@ -208,14 +209,13 @@ class Store:
         step: str | None = None,
         of: tuple[int, int, str] | tuple[None, None, None] = (None, None, None),
     ) -> int:
-        with self.writing():
-            self._connection.execute("INSERT OR IGNORE INTO queries (text) VALUES (?)", (query,))
-            (kept,) = self._connection.execute("SELECT id FROM queries WHERE text = ?", (query,)).fetchone()
-            cursor = self._connection.execute(
-                "INSERT INTO pages (query, variables, fetched_at, response, step, parent, number, connection)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (kept, msgspec.json.encode(variables).decode(), at.isoformat(), zlib.compress(response), step, *of),
-            )
+        self._connection.execute("INSERT OR IGNORE INTO queries (text) VALUES (?)", (query,))
+        (kept,) = self._connection.execute("SELECT id FROM queries WHERE text = ?", (query,)).fetchone()
+        cursor = self._connection.execute(
+            "INSERT INTO pages (query, variables, fetched_at, response, step, parent, number, connection)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (kept, msgspec.json.encode(variables).decode(), at.isoformat(), zlib.compress(response), step, *of),
+        )
         return int(cursor.lastrowid or 0)
 
     def pending(self) -> Page | None:
@@ -249,7 +249,7 @@ class Store:
     # What pages say: which version of a pull request is the newest, and what is covered.
 
     def settle(self, page: Page, versions: list[Version]) -> None:
-        """Take a page's pull requests, where none is newer; to be called within `writing`."""
+        """Take a page's pull requests, where none is newer."""
         self._connection.execute("UPDATE pages SET settled = 1 WHERE id = ?", (page.id,))
         self._connection.executemany(
             "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (number, check_runs) DO UPDATE SET"
@@ -330,8 +330,7 @@ class Store:
 
     def forget_coverage(self) -> None:
         """Forget what is covered, as after a server forgot its cursors. Pages and pull requests stay."""
-        with self.writing():
-            self._connection.execute("DELETE FROM intervals")
+        self._connection.execute("DELETE FROM intervals")
 
     def sizes(self) -> tuple[int, int]:
         """How many pages there are, and how many bytes the file has."""

@@ -182,7 +182,6 @@ class Hub:
         self.faults: list[Fault] = []
         self.resolved: Callable[[str, Node], None] = lambda _name, _node: None
         self.most_files = 3000
-        self.errors: list[Node] = []
         self._order: list[tuple[str, str]] | None = None
         self._lock = threading.Lock()
 
@@ -194,12 +193,14 @@ class Hub:
     def answer(self, asked: Asked, query: str) -> Node:
         """What GraphQL says."""
         with self._lock:
+            if self.now >= self.reset_at:
+                self.used.clear()
+                self.reset_at = self.now + timedelta(hours=1)
             points = cost(document(query), asked.variables)
             if self.limited and self.used.get(asked.token, 0) + points > self.limit:
                 return {"errors": [{"type": "RATE_LIMITED", "message": "API rate limit already exceeded"}]}
             self.used[asked.token] = self.used.get(asked.token, 0) + points
             self._cost = (points, self.limit - self.used[asked.token])
-            self.errors = []
             done = execute_sync(schema(), document(query), root_value=_Root(self), variable_values=asked.variables)
             errors = [
                 {"message": one.message, "path": one.path, "type": (one.extensions or {}).get("type")}
@@ -267,6 +268,8 @@ class _Pull:
         self._node = node
 
     def __getattr__(self, name: str) -> Any:
+        if name.endswith("__typename"):
+            return self._node["__typename"]
         if name not in self._node:
             raise AttributeError(name)
         return self._node[name]
