@@ -182,6 +182,7 @@ class Hub:
         self.faults: list[Fault] = []
         self.resolved: Callable[[str, Node], None] = lambda _name, _node: None
         self.most_files = 3000
+        self.headers: dict[str, str] = {}
         self._order: list[tuple[str, str]] | None = None
         self._lock = threading.Lock()
 
@@ -435,7 +436,7 @@ class Serving:
         for fault in hub.faults:
             reply = reply or fault(asked)
         if reply is None:
-            reply = Reply(body=hub.answer(asked, body["query"]))
+            reply = Reply(body=hub.answer(asked, body["query"]), headers=hub.headers)
         if reply.seconds:
             time.sleep(reply.seconds)
         raw = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
