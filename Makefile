@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format bench faker-range clean
+.PHONY: help demo test soak check format bench faker-range github-schema live clean
 .DEFAULT_GOAL := help
 
 help:            ## what there is
@@ -22,7 +22,10 @@ demo: $(READY)   ## the main job on an invented project, told step by step
 	@$(BIN)/python -m seedjournal.demo
 
 test: $(READY)   ## every test, on SQLite and on a PostgreSQL that is started for it
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak"
+
+soak: $(READY)   ## the long tests, which take minutes each
+	@$(BIN)/python -m pytest -n 0 -m soak
 
 check: $(READY)  ## formatting, lint, types, and the arrows between the rooms
 	@$(BIN)/ruff format --check .

@@ -109,7 +109,7 @@ def pull(fact: PullRequest, hour: int = 0) -> Node:
                 "state": review.state.upper(),
                 "submittedAt": stamp(review.submitted_at),
                 "body": review.body or "",
-                "author": actor(review.reviewer) or (review.reviewer and actor(Person(login=review.reviewer.name))),
+                "author": actor(review.reviewer),
             }
             for place, review in enumerate(fact.reviews, 1)
         ],

@@ -66,6 +66,7 @@ def test_what_was_updated_since_comes_again_and_its_newest_version_counts(fetchi
 def test_updates_around_the_start_of_a_fetch_are_seen_by_the_next(fetching: Fetching) -> None:
     """A replica may show an update only after the walk has passed its moment."""
     hub = hub_of(30)
+    hub.touch(30, hub.now - timedelta(seconds=30))
     client = fetching(hub)
     client.fetch()
     hub.touch(3, hub.now - timedelta(minutes=1), title="Late")
