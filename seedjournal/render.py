@@ -392,8 +392,8 @@ def _complete(completeness: Mapping[str, Any]) -> list[str]:
     lines = ["  completeness"] if completeness else []
     for repo, one in completeness.items():
         pulls = one["pull_requests"]
-        of = f" of {pulls['counted']:,}" if pulls["counted"] is not None else f" updated since {pulls['since'][:10]}"
-        lines.append(f"    {shown(repo)}: {pulls['stored']:,}{of} pull requests")
+        of = f"of {pulls['counted']:,}" if pulls["counted"] is not None else f"updated since {pulls['since'][:10]}"
+        lines.append(f"    {shown(repo)}: {_number(pulls['stored'], 'pull request')} {of}")
         for connection, counts in one["connections"].items():
             told = ", ".join(f"{counts[state]:,} {state}" for state in ("complete", "partial", "failed"))
             lines.append(f"      {connection}: {told}")

@@ -41,7 +41,7 @@ def clone_of(folder: Path, count: int) -> Path:
 
     tip = commit("refs/heads/main", 0, 0, "Begin\n", (), {"README.md": "begin\n"})
     for number in range(1, count + 1):
-        who, hour, head = number % 7 + 1, 10 * number, f"refs/pull/{number}/head"
+        who, hour, head = number % 7 + 1, 2 * number, f"refs/pull/{number}/head"
         step = tip
         files: dict[str, str] = {}
         for place in range(60 if number % 97 == 0 else 1 + number % 3):

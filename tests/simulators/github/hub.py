@@ -172,7 +172,8 @@ class Hub:
         self.repo_id = "R_1"
         self.names = {repo.lower()}
         self.pulls = {one["number"]: one for one in pulls}
-        self.now = datetime(2025, 7, 1, tzinfo=UTC)
+        newest = max((one["updatedAt"] for one in self.pulls.values()), default="")
+        self.now = max(datetime(2025, 7, 1, tzinfo=UTC), datetime.fromisoformat(newest or "2024-01-01T00:00:00Z"))
         self.limited = True
         self.limit = 5000
         self.used: dict[str, int] = {}
