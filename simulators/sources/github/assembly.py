@@ -18,6 +18,7 @@ Node = dict[str, Any]
 
 COMPLETE, PARTIAL, FAILED = "complete", "partial", "failed"
 
+_ERROR = "error instead"  # no field's name
 _NOTHING: Node = {"nodes": [], "totalCount": 0, "pageInfo": {"hasNextPage": False, "endCursor": None}}
 
 
@@ -37,6 +38,34 @@ class Part:
         if self.total is None:
             return FAILED
         return COMPLETE if len(self.nodes) >= self.total else PARTIAL
+
+
+def told(document: Mapping[str, Any]) -> Node:
+    """The data of an answer; where an error stands for a connection, its type does instead of null.
+
+    Null alone would say that there is nothing: no checks at a commit, say, where only nobody may read them.
+    """
+    data: Node = document["data"]
+    for error in document.get("errors") or ():
+        path = error.get("path") or []
+        if not path or path[-1] not in _CONNECTION_FIELDS:
+            continue
+        place: Any = data
+        for step in path[:-1]:
+            if isinstance(place, dict) or (isinstance(place, list) and isinstance(step, int)):
+                place = place[step]
+        if isinstance(place, dict) and place.get(path[-1], 0) is None:
+            place[path[-1]] = {_ERROR: str(error.get("type"))}
+    return data
+
+
+def is_forbidden(node: Node, connection: Connection) -> bool:
+    """Whether the token may not read a connection, so that asking for it by itself is of no use."""
+    value: Any = node.get(connection.field)
+    if connection is CHECK_RUNS:
+        commits = (node.get("head") or {}).get("nodes") or []
+        value = ((commits[0] or {}).get("commit") or {}).get("statusCheckRollup") if commits else None
+    return isinstance(value, dict) and value.get(_ERROR) == "FORBIDDEN"
 
 
 def first_part(node: Node, connection: Connection) -> Node | None:
@@ -123,7 +152,7 @@ def edges(data: Mapping[str, Any]) -> Iterator[tuple[str, Node]]:
             yield edge["cursor"], edge["node"]
 
 
-_CONNECTION_FIELDS = {connection.field for connection in CONNECTIONS} | {"head"}
+_CONNECTION_FIELDS = {connection.field for connection in CONNECTIONS} | {"head", "statusCheckRollup"}
 
 
 def _connection(value: Any) -> Node | None:

@@ -18,7 +18,19 @@ from journal import Unavailable
 from ...facts import Repository
 from . import coverage
 from .api import RESOURCE, Answer, Api, StaleCursor, TooMuch
-from .assembly import COMPLETE, Node, assembled, digest, edges, joined, more_part, next_cursor, wanted
+from .assembly import (
+    COMPLETE,
+    Node,
+    assembled,
+    digest,
+    edges,
+    is_forbidden,
+    joined,
+    more_part,
+    next_cursor,
+    told,
+    wanted,
+)
 from .clock import Clock
 from .coverage import Interval, Seen, Stretch
 from .entries import moment
@@ -290,6 +302,8 @@ class _Walk:
         """Fetch what is still missing of a connection; where the server does not give it, it stays incomplete."""
         parts = list(self.store.parts(page.id, node, connection))
         after = next_cursor(parts[-1]) if parts else None
+        if not parts and is_forbidden(node, connection):
+            return
         while not parts or after is not None:
             asked = self._part(node, connection, after)
             if asked is None:
@@ -298,7 +312,7 @@ class _Walk:
             of = (page.id, node["number"], connection.name)
             with self.store.writing():
                 self.store.add_part(connection.query, variables, answer.content, answer.served_at, of)
-            more = more_part(answer.data, connection)
+            more = more_part(told({"data": answer.data, "errors": answer.errors}), connection)
             if more is None or next_cursor(more) == after:
                 return
             parts.append(more)

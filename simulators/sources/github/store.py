@@ -25,7 +25,7 @@ import platformdirs
 from journal import Unavailable
 
 from ...facts import Repository, repository
-from .assembly import Node, first_part, more_part
+from .assembly import Node, first_part, more_part, told
 from .coverage import Interval, Stretch, stretches
 from .queries import Connection
 from .server import Server
@@ -394,8 +394,7 @@ def _take(lock: IO[bytes], waits: Any) -> None:
 
 
 def _data(response: bytes) -> Node:
-    data: Node = msgspec.json.decode(response)["data"]
-    return data
+    return told(msgspec.json.decode(response))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -184,6 +184,7 @@ class Hub:
         self.resolved: Callable[[str, Node], None] = lambda _name, _node: None
         self.most_files = 3000
         self.headers: dict[str, str] = {}
+        self.forbids_checks = False
         self._order: list[tuple[str, str]] | None = None
         self._lock = threading.Lock()
 
@@ -315,9 +316,12 @@ class _Pull:
         return self._part("commits", first, after)
 
     def _hub_commit(self, commit: Node) -> Node:
-        return {**commit, "statusCheckRollup": self._hub_rollup()}
+        return {**commit, "statusCheckRollup": lambda _info: self._hub_rollup()}
 
     def _hub_rollup(self) -> Any:
+        if self._hub.forbids_checks:
+            words = "Resource not accessible by personal access token"
+            raise GraphQLError(words, extensions={"type": "FORBIDDEN"})
         return _Rollup(self._hub, self._node) if self._node["checks"] != [] else None
 
 
@@ -351,8 +355,7 @@ class _Repository:
     def object(self, _info: Any, oid: str) -> Any:
         for node in self._hub.pulls.values():
             if node["headRefOid"] == oid:
-                pull_ = _Pull(self._hub, node)
-                return {"__typename": "Commit", "oid": oid, "statusCheckRollup": pull_._hub_rollup()}
+                return {"__typename": "Commit", **_Pull(self._hub, node)._hub_commit({"oid": oid})}
         return None
 
 

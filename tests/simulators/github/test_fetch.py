@@ -163,6 +163,16 @@ def test_checks_are_those_of_the_head_even_where_the_last_commit_is_another(fetc
     assert "MoreChecks" in {asked.name for asked in hub.asked}
 
 
+def test_checks_that_the_token_may_not_read_are_failed_and_not_asked_for_again(fetching: Fetching) -> None:
+    hub = hub_of(15)
+    hub.forbids_checks = True
+    client = fetching(hub)
+    assert client.fetch() == 1
+    told = client.source().completeness()[REPO]
+    assert told["connections"]["check_runs"] == {"partial": 0, "failed": 15, "complete": 0}
+    assert told["connections"]["commits"]["complete"] == 15
+
+
 def test_a_head_that_is_gone_leaves_check_runs_failed(fetching: Fetching) -> None:
     hub = hub_of(1)
     hub.pulls[1]["headRefOid"] = "f" * 40
