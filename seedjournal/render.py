@@ -224,7 +224,10 @@ def fetched(document: Mapping[str, Any]) -> str:
     """What was fetched of repositories, and what was done with it."""
     lines = []
     for one in document.get("fetched", document.get("deleted", document.get("exported", ()))):
-        did = f" → {shown(one['file'])}" if "file" in one else " deleted" if "deleted" in document else ""
+        did = f" → {shown(one['file'])}" if "file" in one else ""
+        if "deleted" in document:
+            lines.append(f"{shown(one['repo'])} ({shown(one['server'])}): deleted")
+            continue
         lines.append(
             f"{shown(one['repo'])} ({shown(one['server'])}): {_number(one['pull_requests'], 'pull request')}{did}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from .documents import FORMAT, Document
 from .recording import RecordChoice, chosen_projects, refuse_unknown
 
 if TYPE_CHECKING:
-    from simulators.sources.github import Store
-
     from .place import Place
 
 
@@ -43,14 +42,7 @@ def estimate(place: Place, choice: RecordChoice) -> Document:
         try:
             for repo in github_repositories(project):
                 path = github.place(server, repo)
-                store = github.Store(path) if path.exists() else None
-                try:
-                    one = github.estimate(
-                        api, repo, store, since=day_began(choice.since), check_runs=project.check_runs
-                    )
-                finally:
-                    if store is not None:
-                        store.close()
+                one = github.estimate(api, repo, path, since=day_began(choice.since), check_runs=project.check_runs)
                 found.append(
                     {
                         "project": name,
@@ -71,28 +63,20 @@ def estimate(place: Place, choice: RecordChoice) -> Document:
 
 def list_fetched(names: Sequence[str]) -> Document:
     """What was fetched of each repository, or of these."""
-    found: list[Document] = []
-    for server, store in _opened(names):
-        try:
-            found.append(_described(server, store))
-        finally:
-            store.close()
-    return {"format": FORMAT, "fetched": found}
+    return {"format": FORMAT, "fetched": [_described(server, path) for server, path in _found(names)]}
 
 
 def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Document:
-    """Remove what was fetched of these repositories, once it is confirmed."""
+    """Remove what was fetched of these repositories, once it is confirmed; what cannot be read, too."""
     from simulators.sources import github
 
     if not names:
         raise Misuse("--delete needs to know of which repository", "seedjournal fetched --delete OWNER/REPO")
     deleted: list[Document] = []
-    for server, store in _opened(names):
-        one = _described(server, store)
-        store.close()
-        confirm(f"{one['pull_requests']:,} pull requests of {one['repo']}")
-        github.delete(store.path)
-        deleted.append(one)
+    for server, path in _found(names):
+        confirm(f"what was fetched of {_name(path)} ({server})")
+        github.delete(path)
+        deleted.append({"repo": _name(path), "server": server})
     return {"format": FORMAT, "deleted": deleted}
 
 
@@ -101,54 +85,58 @@ def export_fetched(names: Sequence[str], folder: Path) -> Document:
     from simulators.sources import github
 
     exported: list[Document] = []
-    for server, store in _opened(names):
-        try:
-            one = _described(server, store)
+    for server, path in _found(names):
+        with closing(github.Store(path)) as store:
             file, count = github.export(store, folder)
-        finally:
-            store.close()
-        exported.append({**one, "file": str(file), "pull_requests": count})
+        exported.append({**_described(server, path), "file": str(file), "pull_requests": count})
     if not exported:
         raise BadInput("nothing was fetched yet, so there is nothing to export", "`seedjournal record` fetches")
     return {"format": FORMAT, "exported": exported}
 
 
-def _opened(names: Sequence[str]) -> list[tuple[str, Store]]:
+def _found(names: Sequence[str]) -> list[tuple[str, Path]]:
+    """The stores of these repositories, or of all: each with its server's name."""
     from simulators.sources import github
 
     wanted = {repository(name).lower() for name in names}
-    found = [
-        (server, path) for server, path in github.stores() if not wanted or f"{path.parent.name}/{path.stem}" in wanted
-    ]
-    if missing := sorted(wanted - {f"{path.parent.name}/{path.stem}" for _, path in found}):
+    found = [(server, path) for server, path in github.stores() if not wanted or _name(path) in wanted]
+    if missing := sorted(wanted - {_name(path) for _, path in found}):
         raise Unavailable(f"nothing was fetched of {missing[0]}", "`seedjournal fetched` lists what was")
-    return [(server, github.Store(path)) for server, path in found]
+    return found
 
 
-def _described(server: str, store: Store) -> Document:
+def _name(path: Path) -> str:
+    """A repository's name in lower case, as its store's place tells it."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+def _described(server: str, path: Path) -> Document:
+    from simulators.sources import github
+
     gaps: Counter[str] = Counter()
     count = 0
-    for version in store.versions(low=None, check_runs=False):
-        count += 1
-        gaps.update(gap.connection for gap in version.missing)
-    pages, size = store.sizes()
-    return {
-        "repo": store.get("repo") or f"{store.path.parent.name}/{store.path.stem}",
-        "server": server,
-        "pull_requests": count,
-        "counted": int(store.get("counted") or 0),
-        "covers": [
-            {
-                "since": one.bottom.low.isoformat() if one.bottom.low else None,
-                "until": one.top.high.isoformat(),
-                "check_runs": check_runs,
-                "to_the_end": one.ended_at is not None,
-            }
-            for check_runs in (True, False)
-            for one in store.covered(check_runs=check_runs)
-        ],
-        "incomplete": dict(sorted(gaps.items())),
-        "fetched_at": store.last_fetched(),
-        "pages": pages,
-        "bytes": size,
-    }
+    with closing(github.Store(path)) as store:
+        for version in store.versions(low=None, check_runs=False):
+            count += 1
+            gaps.update(gap.connection for gap in version.missing)
+        pages, size = store.sizes()
+        return {
+            "repo": store.get("repo") or _name(path),
+            "server": server,
+            "pull_requests": count,
+            "counted": int(store.get("counted") or 0),
+            "covers": [
+                {
+                    "since": one.bottom.low.isoformat() if one.bottom.low else None,
+                    "until": one.top.high.isoformat(),
+                    "check_runs": check_runs,
+                    "to_the_end": one.ended_at is not None,
+                }
+                for check_runs in (True, False)
+                for one in store.covered(check_runs=check_runs)
+            ],
+            "incomplete": dict(sorted(gaps.items())),
+            "fetched_at": store.last_fetched(),
+            "pages": pages,
+            "bytes": size,
+        }

@@ -238,3 +238,19 @@ def test_new_pull_requests_are_added(hub: Hub, run: Run) -> None:
     run(*RECORD)
     changes = run("diff", "--kind", "pull_request", "--json").json["changes"]
     assert [(one["change"], one["key"]["number"]) for one in changes] == [("added", 46)]
+
+
+def test_a_damaged_store_is_named_and_can_be_deleted(hub: Hub, run: Run, tmp_path: Path) -> None:
+    run(*RECORD)
+    (file,) = (tmp_path / "cache").rglob("thing.db")
+    file.write_bytes(b"not a database, but something else" * 100)
+    done = run(*RECORD, status=3)
+    assert f"error: {file} cannot hold what is fetched" in done.err
+    assert "seedjournal fetched --delete" in done.err
+    assert run("fetched", "example/thing", "--delete", "--yes").out.endswith("): deleted\n")
+    run(*RECORD)
+
+
+def test_a_cache_that_cannot_be_written_is_named(hub: Hub, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    assert "SEEDJOURNAL_CACHE" in run(*RECORD, status=3).err

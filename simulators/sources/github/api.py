@@ -124,7 +124,7 @@ class Api:
             except _UsedUpError:
                 self._use_up(token, reply)
             except _LimitedError:
-                self._wait("its secondary limit", self._secondary_pause(reply, limits))
+                self._wait("secondary limit, again", self._secondary_pause(reply, limits))
                 limits += 1
             except _AgainError as failure:
                 self._pause_or_give_up(failures, str(failure))
@@ -206,13 +206,13 @@ class Api:
             if token is not None:
                 return token
             reset = self.pool.next_reset(RESOURCE)
-            self._wait("its limit's reset", max(1.0, (reset - self._clock.now()).total_seconds() + 1))
+            self._wait("limit resets", max(1.0, (reset - self._clock.now()).total_seconds() + 1))
 
     def _wait(self, what: str, seconds: float) -> None:
         """Wait, a second at a time, and say so."""
         left = seconds
         while left > 0:
-            self.say(f"waiting for {what}", left)
+            self.say(what, left)
             self._clock.sleep(min(1.0, left))
             left -= 1.0
 

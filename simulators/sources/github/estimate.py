@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from journal import Unavailable
 
@@ -47,9 +49,9 @@ def page_points(size: int, *, check_runs: bool) -> int:
 
 
 def estimate(
-    api: Api, repo: Repository, store: Store | None, *, since: datetime | None = None, check_runs: bool = True
+    api: Api, repo: Repository, path: Path, *, since: datetime | None = None, check_runs: bool = True
 ) -> Estimate:
-    """Ask how many pull requests were updated at `since` or later, and reckon."""
+    """Ask how many pull requests were updated at `since` or later, and reckon; `path` is where its store is, if any."""
     owner, _, name = repo.partition("/")
     moment = (since or datetime.min.replace(tzinfo=UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     search = f"repo:{repo} is:pr" + (f" updated:>={moment}" if since else "")
@@ -62,8 +64,11 @@ def estimate(
         reason = next((str(error.get("message", "")) for error in answer.errors), "it does not say why")
         raise Unavailable(f"{repo}: {reason}", "is the name right, and may the token read the repository?")
     count = int(search_found.get("issueCount") or 0) if since else int(found["pullRequests"]["totalCount"])
-    stored = sum(1 for _ in store.versions(low=since, check_runs=check_runs)) if store else 0
-    size = int((store and store.get("page_size")) or _FIRST_SIZE)
+    stored, size = 0, _FIRST_SIZE
+    if path.exists():
+        with closing(Store(path)) as store:
+            stored = sum(1 for _ in store.versions(low=since, check_runs=check_runs))
+            size = int(store.get("page_size") or size)
     requests = math.ceil(max(0, count - stored) / size) + 1
     points = requests * page_points(size, check_runs=check_runs)
     limit = answer.data.get("rateLimit") or {}

@@ -8,6 +8,7 @@ does the walk stand behind it. A fetch that ends anywhere goes on from there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -148,8 +149,8 @@ class _Walk:
 
     def wait(self, what: str, seconds: float) -> None:
         """Tell what is waited for, and how long yet."""
-        left = f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"  # noqa: PLR2004 - what reads best
-        self._tell(0, f"{what}: {left}")
+        left = f"{seconds / 60:.0f} min" if seconds > 90 else f"{math.ceil(seconds)} s"  # noqa: PLR2004 - reads best
+        self._tell(0, f"{what} in {left}")
 
     def cover(self, since: datetime | None) -> None:
         """Walk until everything from `since` on is covered, up to now."""
@@ -346,7 +347,7 @@ class _Walk:
         if left is None:
             return ""
         minutes = max(0, round((self.api.pool.next_reset(RESOURCE) - now).total_seconds() / 60))
-        return f"{left:,} points left, more in {minutes} min"
+        return f"{left:,} points, more in {minutes} min"
 
 
 _NEVER = moment("0001-01-01T00:00:00Z")

@@ -49,9 +49,8 @@ def test_a_used_up_token_waits_for_its_reset_and_says_so(fetching: Fetching) -> 
     client.fetch()
     assert client.facts() == all_facts(60)
     assert 3600 <= sum(client.clock.slept) <= 3700
-    waits = [note for *_, note in client.told if "waiting for its limit's reset" in note]
-    assert waits[0].endswith(": 60 min")
-    assert waits[-1].endswith(": 1 s")
+    waits = [note for *_, note in client.told if "limit resets" in note]
+    assert (waits[0], waits[-1]) == ("limit resets in 60 min", "limit resets in 1 s")
 
 
 def test_another_token_takes_over_where_one_is_used_up(fetching: Fetching) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 
 from journal import Unavailable
 from simulators.facts import Person
+from simulators.sources.github import Store
 from tests.simulators.github.hub import Asked, Hub, Reply, check, pull
 from tests.simulators.github.world import REPO, START, Client, client_of, fact, hub_of, large
 
@@ -475,4 +478,35 @@ def test_progress_tells_counts_and_points(fetching: Fetching) -> None:
     assert stages == {"fetching example/thing"}
     assert sum(more for _, more, _, _ in client.told) == 60
     assert {total for _, _, total, _ in client.told} == {60}
-    assert client.told[-1][3] == "4,994 points left, more in 60 min"
+    assert client.told[-1][3] == "4,994 points, more in 60 min"
+
+
+def test_who_reads_sees_one_moment(fetching: Fetching) -> None:
+    hub = hub_of(30)
+    client = fetching(hub)
+    client.fetch()
+    source = client.source()
+    digest = source.digest()
+    hub.now += timedelta(days=1)
+    hub.touch(3, hub.now, title="Later")
+    client.fetch()
+    assert source.digest() == digest
+    assert "Later" not in {one.title for one in source.pull_requests()}
+    assert "Later" in {one.title for one in client.source().pull_requests()}
+
+
+def test_two_fetches_at_once_take_turns(fetching: Fetching) -> None:
+    hub = hub_of(30)
+    client = fetching(hub)
+    other = Store(client.store.path)
+    with ThreadPoolExecutor(1) as pool, ExitStack() as held:
+        held.enter_context(other.fetching())
+        second = pool.submit(client.fetch)
+        while not client.told:
+            assert not second.done()
+            sleep(0.005)
+        assert client.told[0][0] == "waiting for another fetch of example/thing"
+        assert hub.asked == []
+        held.close()
+        assert second.result(timeout=30) == 2
+    other.close()
