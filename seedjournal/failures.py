@@ -18,7 +18,9 @@ WRONG_USE, NOT_DONE, OUR_BUG, INTERRUPTED = 2, 3, 4, 130
 
 _PASSWORD = re.compile(r"(://[^\s/@:]*):\S*@")
 _TOKEN = re.compile(r"(\bhttps?://)[^\s/@:]+@")
+_GITHUB_TOKEN = re.compile(r"\b(?:gh[pousr]|github_pat)_\w+")
 _PARAMETER = re.compile(r"(\w*(?:password|token)\w*=)[^&\s'\"]+", re.IGNORECASE)
+_SECRETS = ((_PASSWORD, r"\1:***@"), (_TOKEN, r"\1***@"), (_PARAMETER, r"\1***"), (_GITHUB_TOKEN, "***"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ def without_secrets(text: str) -> str:
     """
     from .render import shown
 
-    for secret, instead in ((_PASSWORD, r"\1:***@"), (_TOKEN, r"\1***@"), (_PARAMETER, r"\1***")):
+    for secret, instead in _SECRETS:
         text = secret.sub(instead, text)
     return "\n".join(shown(line) for line in text.split("\n"))
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from journal import Misuse, Unavailable
 from simulators import Project, Repository, Source, repository
 
-from .app.documents import Tell
-
 if TYPE_CHECKING:
     from simulators.sources.github import Api, Server
 
+    from .app.documents import Tell
     from .app.recording import RecordChoice
 
 NAMES = ("cache", "git", "github", "demo")

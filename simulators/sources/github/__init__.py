@@ -8,9 +8,10 @@ from .api import Api
 from .estimate import Estimate, estimate
 from .export import export
 from .fetch import fetch, fetched
+from .places import delete, place, stores
 from .server import VARIABLE, Server
 from .source import GitHubSource
-from .store import Store, delete, place, stores
+from .store import Store
 from .tokens import Pool, Token, ask_gh, find_tokens
 
 __all__ = [

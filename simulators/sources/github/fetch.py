@@ -20,30 +20,22 @@ from ...facts import Repository
 from . import coverage
 from .api import RESOURCE, Answer, Api, StaleCursor, TooMuch
 from .assembly import (
-    COMPLETE,
     Node,
-    assembled,
-    digest,
     edges,
-    is_forbidden,
-    joined,
-    more_part,
-    next_cursor,
-    told,
-    wanted,
 )
 from .clock import Clock
 from .coverage import Interval, Seen, Stretch
 from .entries import moment
-from .queries import BACKWARD, CHECK_RUNS, FORWARD, Connection
+from .parts import follow, settled_versions
+from .places import delete, place
+from .queries import BACKWARD, FORWARD
 from .server import Server
-from .store import Missing, Page, Step, Store, Version, delete, place
+from .store import Page, Step, Store
 
 _OVERLAP = timedelta(minutes=5)  # servers' clocks differ, and a replica answers later
 _FIRST_SIZE = 20
 _LARGEST_SIZE = 50
 _GROWS_AFTER = 8  # pages in a row that came at the first try
-_PART_SIZE = 100
 
 
 class Tell(Protocol):
@@ -108,32 +100,6 @@ def fetch(
                 raise Unavailable(f"{repo}: GitHub refuses cursors that it has just given", "try later") from None
 
 
-def settled_versions(store: Store, page: Page) -> list[Version]:
-    """What a page and the stored pages of its connections say of its pull requests."""
-    name = page.data["repository"]["nameWithOwner"]
-    found = []
-    for _, node in edges(page.data):
-        parts = {
-            one.name: joined(node, one, store.parts(page.id, node, one))
-            for one in wanted(check_runs=page.step.check_runs)
-        }
-        missing = tuple(
-            Missing(connection=name, state=part.state, got=len(part.nodes), total=part.total)
-            for name, part in parts.items()
-            if part.state != COMPLETE
-        )
-        found.append(
-            Version(
-                number=node["number"],
-                updated_at=moment(node["updatedAt"]),
-                page=page.id,
-                digest=digest(assembled(node, parts, name)),
-                missing=missing,
-            )
-        )
-    return found
-
-
 @dataclass(slots=True)
 class _Walk:
     """One fetch of one repository; `start` is the server's time at its first answer, less the overlap."""
@@ -165,9 +131,7 @@ class _Walk:
 
     def use(self, page: Page) -> None:
         """Follow the connections of a page to their ends, and settle it."""
-        for _, node in edges(page.data):
-            for connection in wanted(check_runs=page.step.check_runs):
-                self._follow(page, node, connection)
+        follow(self.api, self.store, page)
         versions = settled_versions(self.store, page)
         pulls = page.data["repository"]["pullRequests"]
         interval = self._grown(page)
@@ -298,39 +262,6 @@ class _Walk:
             )
         if size > 1 and not all(edge and edge.get("node") for edge in _pulls(answer.data)["edges"]):
             raise TooMuch("a pull request came out empty")
-
-    def _follow(self, page: Page, node: Node, connection: Connection) -> None:
-        """Fetch what is still missing of a connection; where the server does not give it, it stays incomplete."""
-        parts = list(self.store.parts(page.id, node, connection))
-        after = next_cursor(parts[-1]) if parts else None
-        if not parts and is_forbidden(node, connection):
-            return
-        while not parts or after is not None:
-            asked = self._part(node, connection, after)
-            if asked is None:
-                return
-            variables, answer = asked
-            of = (page.id, node["number"], connection.name)
-            with self.store.writing():
-                self.store.add_part(connection.query, variables, answer.content, answer.served_at, of)
-            more = more_part(told({"data": answer.data, "errors": answer.errors}), connection)
-            if more is None or next_cursor(more) == after:
-                return
-            parts.append(more)
-            after = next_cursor(more)
-
-    def _part(self, node: Node, connection: Connection, after: str | None) -> tuple[Mapping[str, Any], Answer] | None:
-        size = _PART_SIZE
-        whose = {**self._names, "oid": node["headRefOid"]} if connection is CHECK_RUNS else {"id": node["id"]}
-        while size:
-            variables = {**whose, "first": size} | ({} if after is None else {"after": after})
-            try:
-                return variables, self.api.ask(connection.query, variables)
-            except TooMuch:
-                size //= 2
-            except StaleCursor:
-                return None
-        return None
 
     def _tell(self, more: int, note: str) -> None:
         self.tell(f"fetching {self.repo}", more, self.counted, note)

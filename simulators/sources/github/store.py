@@ -12,15 +12,14 @@ import os
 import re
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-import platformdirs
 
 from journal import Unavailable
 
@@ -28,7 +27,6 @@ from ...facts import Repository, repository
 from .assembly import Node, first_part, more_part, told
 from .coverage import Interval, Stretch, stretches
 from .queries import Connection
-from .server import Server
 
 FORMAT = "1"
 DURABILITY = "FULL"  # a page is on the disk, whatever happens to the machine then
@@ -156,7 +154,7 @@ class Store:
             raise
 
     @contextmanager
-    def fetching(self, waits: Any = None) -> Iterator[None]:
+    def fetching(self, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Hold the repository for one fetch; who comes second waits."""
         with self.path.with_suffix(".lock").open("wb") as lock:
             _take(lock, waits)
@@ -249,12 +247,13 @@ class Store:
     # What pages say: which version of a pull request is the newest, and what is covered.
 
     def settle(self, page: Page, versions: list[Version]) -> None:
-        """Take a page's pull requests, where none is newer."""
+        """Take a page's pull requests, where none is newer; of one version, never one with gaps for one without."""
         self._connection.execute("UPDATE pages SET settled = 1 WHERE id = ?", (page.id,))
         self._connection.executemany(
             "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (number, check_runs) DO UPDATE SET"
             " updated_at = excluded.updated_at, page = excluded.page, digest = excluded.digest,"
-            " missing = excluded.missing WHERE (excluded.updated_at, excluded.page) >= (updated_at, page)",
+            " missing = excluded.missing WHERE excluded.updated_at > updated_at"
+            " OR (excluded.updated_at = updated_at AND (excluded.missing IS NULL OR missing IS NOT NULL))",
             [
                 (
                     one.number,
@@ -355,41 +354,11 @@ class Store:
             raise Unavailable(f"{self.path} was written by another version of seedjournal", _HINT)
 
 
-def folder() -> Path:
-    """Where stores lie: below the platform's cache folder, or the one that SEEDJOURNAL_CACHE names."""
-    return Path(os.environ.get("SEEDJOURNAL_CACHE") or platformdirs.user_cache_dir("seedjournal")) / "github"
-
-
-def place(server: Server, repo: Repository) -> Path:
-    """The file of a repository's store. GitHub takes names that differ in case only for one."""
-    return folder() / server.folder / f"{repo.lower()}.db"
-
-
-def stores() -> Iterator[tuple[str, Path]]:
-    """Every store there is, of any server: the server's folder and the file."""
-    found = sorted(folder().glob("*/*/*.db"))
-    for path in found:
-        yield path.parent.parent.name, path
-
-
-def delete(path: Path) -> None:
-    """Remove a store and what belongs to it; raises Unavailable where it cannot be."""
-    try:
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        path.with_suffix(".lock").unlink(missing_ok=True)
-        with suppress(OSError):  # another store lies there
-            path.parent.rmdir()
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be removed: {error.strerror}", "check its permissions") from error
-
-
-def _take(lock: IO[bytes], waits: Any) -> None:
+def _take(lock: IO[bytes], waits: Callable[[], None]) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        if waits is not None:
-            waits()
+        waits()
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 

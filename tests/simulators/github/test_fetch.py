@@ -510,3 +510,15 @@ def test_two_fetches_at_once_take_turns(fetching: Fetching) -> None:
         held.close()
         assert second.result(timeout=30) == 2
     other.close()
+
+
+def test_what_once_came_whole_stays_whole(fetching: Fetching) -> None:
+    """The overlap asks again for what is there; that the server has trouble then takes nothing away."""
+    hub = Hub([large(1, files=150)])
+    hub.touch(1, hub.now)
+    client = fetching(hub)
+    client.fetch()
+    hub.faults.append(lambda asked: timed_out(asked) if asked.name == "More" else None)
+    client.fetch()
+    assert len(client.facts()[1].files) == 150
+    assert client.source().completeness()[REPO]["incomplete"] == []
