@@ -58,7 +58,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(steps, max_size=8), moments, st.booleans())
 def test_what_is_covered_is_there_after_any_history(
     history: list[tuple[Any, ...]], since: datetime | None, check_runs: bool
@@ -115,7 +115,7 @@ def compare(hub: Hub, store: Store, since: datetime | None, *, check_runs: bool)
     assert found.items() <= there.items()
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.lists(st.integers(0, 6), max_size=6), st.sampled_from([None, at(20)]))
 def test_broken_off_anywhere_it_ends_as_if_it_never_was(kills: list[int], since: datetime | None) -> None:
     digests = set()
