@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format bench faker-range clean
+.PHONY: help demo test soak check format bench faker-range github-schema live clean
 .DEFAULT_GOAL := help
 
 help:            ## what there is
@@ -22,7 +22,10 @@ demo: $(READY)   ## the main job on an invented project, told step by step
 	@$(BIN)/python -m seedjournal.demo
 
 test: $(READY)   ## every test, on SQLite and on a PostgreSQL that is started for it
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak and not live"
+
+soak: $(READY)   ## the long tests, which take minutes each
+	@$(BIN)/python -m pytest -n 0 -m soak
 
 check: $(READY)  ## formatting, lint, types, and the arrows between the rooms
 	@$(BIN)/ruff format --check .
@@ -40,6 +43,14 @@ bench: $(READY)  ## every step against the floor under it, on both databases: be
 faker-range: $(READY) ## the golden texts on the oldest Faker that is allowed
 	@rm -rf .tools/faker && $(BIN)/python -m pip install --quiet --disable-pip-version-check --target .tools/faker 'faker==40.1.0'
 	@PYTHONPATH=.tools/faker $(BIN)/python -m pytest -q tests/simulators/test_faking.py tests/simulators/test_demo_source.py
+
+github-schema: $(READY) ## the queries to GitHub against its published schema; needs npm
+	@npm install --silent --no-audit --no-fund --no-save --prefix .tools/github @octokit/graphql-schema@15
+	@GITHUB_SCHEMA=.tools/github/node_modules/@octokit/graphql-schema/schema.graphql \
+		$(BIN)/python -m pytest -q -n 0 tests/simulators/github/test_queries.py
+
+live: $(READY)   ## fetch a small repository from GitHub itself; needs GITHUB_TOKEN, or gh
+	@$(BIN)/python -m pytest -q -n 0 -m live
 
 clean:           ## remove what was made here
 	@rm -rf $(VENV) .tools dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

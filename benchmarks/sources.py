@@ -61,11 +61,12 @@ def _alter(chosen: Chosen) -> None:
 
 
 def _opened(text: str, *settings: str) -> Source:
+    from seedjournal.app import RecordChoice
     from seedjournal.sources import open_source
     from simulators import make_project, parse_setting
 
     project = make_project(PROJECT, dict(map(parse_setting, settings)))
-    return open_source(text, project, named=True, seed=42, as_of=None, skip_invalid=False)
+    return open_source(project, RecordChoice(source=text), lambda *_: None)
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ def cli() -> None:
     "  demo              an invented project; needs no network\n"
     "  cache:PATH        a file OWNER/REPO.json or .json.gz, or a folder of them\n"
     "  git:PATH-or-URL   a git repository; a URL is cloned first\n"
-    "  github            GitHub's API; this version says what to use instead\n\n"
+    "  github            GitHub's API; needs a token, see docs/github.md\n\n"
     "\b\nPolicies, for each kind:\n"
     "  once     the first content stands, and what is gone stays\n"
     "  upsert   the newest content stands, and what is gone stays\n"
@@ -233,8 +233,10 @@ def cli() -> None:
     is_flag=True,
     help="Record what other versions of tools make otherwise of an input that was recorded before.",
 )
+@click.option("--offline", is_flag=True, help="Ask no server: record what was fetched before.")
+@click.option("--estimate", is_flag=True, help="Say what fetching from GitHub would take, and record nothing.")
 @_common
-def record(common: _Common, *, no_reuse: bool, **choice: Any) -> int:
+def record(common: _Common, *, no_reuse: bool, estimate: bool, **choice: Any) -> int:
     """Record projects: each distinct event once, and one run that names them.
 
     Says what the run adds to the journal, what it changes against the project's previous run, and which inputs differ
@@ -243,8 +245,12 @@ def record(common: _Common, *, no_reuse: bool, **choice: Any) -> int:
     from . import app, render
     from .progress import Progress
 
+    chosen = app.RecordChoice(reuse=not no_reuse, **choice)
+    if estimate:
+        common.give(app.estimate(common.place(), chosen), render.estimated)
+        return FINE
     with Progress(quiet=common.quiet) as progress:
-        outcome = app.record(common.place(), app.RecordChoice(reuse=not no_reuse, **choice), progress.stage)
+        outcome = app.record(common.place(), chosen, progress.stage)
     common.give(outcome.document, render.recorded)
     for error, failure in outcome.failures:
         if common.debug:
@@ -426,6 +432,48 @@ def verify(common: _Common, *, schema: str | None) -> int:
         document = app.verify(common.place(schema), progress.stage(""))
     common.give(document, render.verified)
     return FINE if document["ok"] else DIFFERENT
+
+
+@cli.command(
+    short_help="List, delete or export what was fetched from GitHub.",
+    epilog="What was fetched lies in the platform's cache folder, or where SEEDJOURNAL_CACHE says.\n\n"
+    + _exits("listed, deleted or exported"),
+)
+@click.argument("repos", metavar="[OWNER/REPO…]", nargs=-1)
+@click.option("--delete", is_flag=True, help="Remove it; the next record fetches anew.")
+@click.option(
+    "--export",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write FOLDER/OWNER/REPO.json.gz, which --source cache:FOLDER reads.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before --delete.")
+@_common
+def fetched(common: _Common, *, repos: tuple[str, ...], delete: bool, export: str | None, yes: bool) -> int:
+    """List what was fetched from GitHub: of each repository, or of these; or delete or export it.
+
+    Fetching keeps every page that came, and record --offline records from them alone.
+    """
+    from pathlib import Path
+
+    from . import app, render
+
+    if delete and export:
+        raise click.UsageError("--delete and --export exclude each other")
+    if delete and not yes and not _is_terminal(sys.stdin):
+        raise click.UsageError("--yes is needed to delete without a terminal")
+
+    def confirm(what: str) -> None:
+        if not yes:
+            click.confirm(f"Delete {render.shown(what)}?", abort=True, err=True)
+
+    if delete:
+        common.give(app.delete_fetched(repos, confirm), render.fetched)
+    elif export:
+        common.give(app.export_fetched(repos, Path(export)), render.fetched)
+    else:
+        common.give(app.list_fetched(repos), render.fetched)
+    return FINE
 
 
 @cli.command(short_help="List the built-in projects.", epilog=_exits("listed"))

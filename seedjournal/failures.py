@@ -19,7 +19,9 @@ WRONG_USE, NOT_DONE, OUR_BUG, INTERRUPTED = 2, 3, 4, 130
 _PASSWORD = re.compile(r"(://[^\s/@:]*):\S*@")
 _TOKEN = re.compile(r"(\bhttps?://)[^\s/@:]+@")
 _PARAMETER = re.compile(r"((?:password|token)\w{0,30}=)[^&\s'\"]+", re.IGNORECASE)
+_GITHUB_TOKEN = re.compile(r"\b(?:gh[pousr]|github_pat)_\w+")
 _LONGEST_LINE = 4_000
+_SECRETS = ((_PASSWORD, r"\1:***@"), (_TOKEN, r"\1***@"), (_PARAMETER, r"\1***"), (_GITHUB_TOKEN, "***"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ def without_secrets(text: str) -> str:
 
     lines = []
     for line in map(_cut, text.split("\n")):
-        for secret, instead in ((_PASSWORD, r"\1:***@"), (_TOKEN, r"\1***@"), (_PARAMETER, r"\1***")):
+        for secret, instead in _SECRETS:
             line = secret.sub(instead, line)  # noqa: PLW2901 - piece by piece
         lines.append(shown(line))
     return "\n".join(lines)

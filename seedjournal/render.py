@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -46,12 +46,15 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
     if run["window"]:
         lines += _wrapped(_window(run["window"]))
     for name, one in run["inputs_changed"].items():
+        if name.startswith("completeness."):  # what is not complete is told below
+            continue
         lines += _changed(f"  input {name}", one["old"], one["new"])
     if run["previous"] and not any(counts[name] for name in ("added", "changed", "removed")):
         lines.append(f"  nothing changed against run {run['previous']}")
     else:
         rows = [[kind, *(one[name] for name in _COUNTS)] for kind, one in run["kinds"].items() if any(one.values())]
         lines.append(_table(("kind", *_COUNTS), [*rows, ["all", *(counts[name] for name in _COUNTS)]], indent=2))
+    lines += _lacking(run["completeness"])
     for one in run["skipped_entries"]:
         lines += _wrapped(f"skipped {shown(one['file'])}: {shown(one['entry'])}: {shown(one['reason'])}")
     return "\n".join(lines) + "\n"
@@ -188,9 +191,53 @@ def shown_run(document: Mapping[str, Any]) -> str:
         lines += _wrapped(_window(document["window"]))
     rows = [[kind, *(one[name] for name in _COUNTS)] for kind, one in document["kinds"].items()]
     lines.append(_table(("kind", *_COUNTS), rows, indent=2))
+    inputs = dict(document["inputs"])
+    completeness = inputs.pop("completeness", {})
+    lines += _complete(completeness)
+    lines += _lacking(completeness)
     lines.append("  inputs")
-    lines += [f"    {name}: {_value(value)}" for name, value in _flat(document["inputs"])]
+    lines += [f"    {name}: {_value(value)}" for name, value in _flat(inputs)]
     return "\n".join(lines) + "\n"
+
+
+def estimated(document: Mapping[str, Any]) -> str:
+    """What fetching would take, a line a repository."""
+    heads = ("project", "repository", "PRs", "stored", "requests", "points", "of", "about")
+    rows = [
+        [
+            one["project"],
+            one["repo"],
+            one["pull_requests"],
+            one["stored"],
+            one["requests"],
+            one["points"],
+            "no limit" if one["remaining"] is None else f"{one['remaining']:,}",
+            _duration(one["seconds"]),
+        ]
+        for one in document["estimate"]
+    ]
+    text = _table(heads, rows, folds="repository") + "\n"
+    return text + "large pull requests take further requests; nothing was fetched\n"
+
+
+def fetched(document: Mapping[str, Any]) -> str:
+    """What was fetched of repositories, and what was done with it."""
+    lines = []
+    for one in document.get("fetched", document.get("deleted", document.get("exported", ()))):
+        did = f" → {shown(one['file'])}" if "file" in one else ""
+        if "deleted" in document:
+            lines.append(f"{shown(one['repo'])} ({shown(one['server'])}): deleted")
+            continue
+        lines.append(
+            f"{shown(one['repo'])} ({shown(one['server'])}): {_number(one['pull_requests'], 'pull request')}{did}"
+        )
+        lines.append(f"  {_number(one['pages'], 'page')}, {one['bytes'] / 1e6:,.1f} MB, last {one['fetched_at']}")
+        for stretch in one["covers"]:
+            until = "up to its last fetch" if stretch["to_the_end"] else f"until {stretch['until'][:16]}, unfinished"
+            since = f"updated since {stretch['since'][:10]}" if stretch["since"] else "from the beginning"
+            lines += _wrapped(f"covers {since} {until}" + ("" if stretch["check_runs"] else ", without check runs"))
+        lines += _wrapped_all(f"{count:,} without all {name}" for name, count in one["incomplete"].items())
+    return "\n".join(lines or ["nothing was fetched yet"]) + "\n"
 
 
 def shown_entity(document: Mapping[str, Any]) -> str:
@@ -201,6 +248,7 @@ def shown_entity(document: Mapping[str, Any]) -> str:
         lines.append(f"  stated by {_runs(one['runs'])}; stands after {_runs(one['in_state_of'])}")
         lines.append(f"  made by {one['provenance']}, seed {one['seed']}; event {one['hash'][:_SHORT]}")
         lines += [f"    {name}: {_value(value)}" for name, value in one["data"].items()]
+    lines += [f"  not complete: {_gap(one)}" for one in document["incomplete"]]
     return "\n".join(lines) + "\n"
 
 
@@ -347,6 +395,64 @@ def _cut(text: str, start: int) -> str:
 def _window(window: Mapping[str, Any]) -> str:
     parts = [f"{name.replace('_', ' ')} {value}" for name, value in window.items() if value is not None]
     return f"window: {', '.join(parts)}; this run says nothing of what lies outside"
+
+
+def _complete(completeness: Mapping[str, Any]) -> list[str]:
+    """How much of each repository was there, connection by connection."""
+    lines = ["  completeness"] if completeness else []
+    for repo, one in completeness.items():
+        pulls = one["pull_requests"]
+        of = f"of {pulls['counted']:,}" if pulls["counted"] is not None else f"updated since {pulls['since'][:10]}"
+        lines.append(f"    {shown(repo)}: {_number(pulls['stored'], 'pull request')} {of}")
+        for connection, counts in one["connections"].items():
+            told = ", ".join(f"{counts[state]:,} {state}" for state in ("complete", "partial", "failed"))
+            lines.append(f"      {connection}: {told}")
+        lines += [f"      pull request {gap['pull_request']}: {_gap(gap)}" for gap in one["incomplete"]]
+    return lines
+
+
+def _lacking(completeness: Mapping[str, Any]) -> list[str]:
+    """What is not complete, a line each; nothing where all is."""
+    lines: list[str] = []
+    for repo, one in completeness.items():
+        pulls = one["pull_requests"]
+        if one["renamed_to"]:
+            lines += _wrapped(f"{shown(repo)} is {shown(one['renamed_to'])} on GitHub now; its name here stays")
+        if pulls["counted"] is not None and pulls["stored"] != pulls["counted"]:
+            more = pulls["stored"] > pulls["counted"]
+            why = "the others were deleted there, and are kept" if more else "the others did not come"
+            lines += _wrapped(
+                f"{shown(repo)}: {pulls['stored']:,} pull requests, GitHub counts {pulls['counted']:,}; {why}"
+            )
+        for connection, counts in one["connections"].items():
+            for state in ("partial", "failed"):
+                if counts[state]:
+                    lines += _wrapped(
+                        f"{state}: {connection} of {_number(counts[state], 'pull request')} of {shown(repo)}; "
+                        "`seedjournal show RUN` names them"
+                    )
+    return lines
+
+
+def _gap(gap: Mapping[str, Any]) -> str:
+    of = "an unknown number" if gap["total"] is None else f"{gap['total']:,}"
+    return f"{gap['connection']} {gap['state']}, {gap['got']:,} of {of}"
+
+
+def _duration(seconds: int) -> str:
+    """A duration as people say it.
+
+    >>> _duration(40), _duration(400), _duration(9000)
+    ('40 s', '7 min', '2 h 30 min')
+    """
+    minutes = -(-seconds // 60)
+    if seconds < 90:  # noqa: PLR2004 - what reads best
+        return f"{seconds} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
+
+
+def _wrapped_all(texts: Iterable[str]) -> list[str]:
+    return [line for text in texts for line in _wrapped(text)]
 
 
 def _runs(numbers: Sequence[int]) -> str:

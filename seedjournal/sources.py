@@ -1,24 +1,32 @@
-"""From `cache:PATH`, `git:PATH-or-URL` or `demo` to a source."""
+"""From `cache:PATH`, `git:PATH-or-URL`, `github` or `demo` to a source."""
 
 from __future__ import annotations
 
-from datetime import date
+import os
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from journal import Misuse, Unavailable
-from simulators import Project, Source
+from simulators import Project, Repository, Source, repository
+
+if TYPE_CHECKING:
+    from simulators.sources.github import Api, Server
+
+    from .app.documents import Tell
+    from .app.recording import RecordChoice
 
 NAMES = ("cache", "git", "github", "demo")
 
 
-def open_source(
-    text: str, project: Project, *, named: bool, seed: int, as_of: date | None, skip_invalid: bool
-) -> Source:
-    """The source that `text` names.
+def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
+    """The source that the choice names, else the project's; `github` is fetched first, unless `offline`.
 
-    `named` says that the command line named it: it then tells itself which repositories it holds. From a project's
-    settings it gives the project's repositories.
+    One that the command line names tells itself which repositories it holds. From a project's settings it gives the
+    project's repositories.
     """
+    named = choice.source is not None
+    text = choice.source or project.source or "github"
     name, _, rest = text.partition(":")
     if name not in NAMES:
         raise Misuse(
@@ -35,29 +43,92 @@ def open_source(
             return CacheSource(
                 Path(rest),
                 repos=() if named else project.repos,
-                skip_invalid=skip_invalid,
+                skip_invalid=choice.skip_invalid,
                 largest=project.max_cache_mb << 20,
             )
         case "git":
             from simulators.sources.git import GitSource
+            from simulators.sources.git_commands import address
 
+            if choice.offline and address(rest) is not None:
+                raise Misuse(
+                    "--offline, and a repository that is elsewhere", "--source git:PATH reads a clone's folder"
+                )
             repo = project.repos[0] if not named and len(project.repos) == 1 else None
-            return GitSource(rest, repo=repo, skip_invalid=skip_invalid)
+            return GitSource(rest, repo=repo, skip_invalid=choice.skip_invalid)
         case "demo":
             from simulators.sources.demo import DEFAULT_AS_OF, DemoSource
 
             return DemoSource(
                 project=project.name,
-                seed=seed,
+                seed=choice.seed,
                 repos=project.repos,
                 members=project.members,
                 prs=project.prs,
                 days=project.days,
-                as_of=as_of or DEFAULT_AS_OF,
+                as_of=choice.as_of or DEFAULT_AS_OF,
             )
-    repo = project.repos[0] if project.repos else "OWNER/REPO"
-    raise Unavailable(
-        f"project {project.name!r}: this version cannot fetch from GitHub's API",
-        f"--source git:https://github.com/{repo}.git clones it; --source cache:PATH reads fetched files; "
-        "--source demo invents a project",
-    )
+    return _github(project, choice, tell)
+
+
+def _github(project: Project, choice: RecordChoice, tell: Tell) -> Source:
+    """What is stored of a project's repositories, fetched before unless that is not wanted."""
+    from simulators.sources import github
+
+    server = github_server()
+    moment = day_began(choice.since)
+    held = []
+    api = None if choice.offline else github_api(server, project)
+    try:
+        for repo in github_repositories(project):
+            if api is None:
+                path = github.place(server, repo)
+                if not path.exists():
+                    raise Unavailable(f"{repo}: nothing was fetched of it yet", "leave out --offline to fetch it")
+                held.append((repo, github.Store(path)))
+            else:
+                store = github.fetched(api, server, repo, since=moment, check_runs=project.check_runs, tell=tell)
+                held.append((repo, store))
+        return github.GitHubSource(held, since=moment, check_runs=project.check_runs, skip_invalid=choice.skip_invalid)
+    except BaseException:
+        for _, store in held:
+            store.close()
+        raise
+    finally:
+        if api is not None:
+            api.close()
+
+
+def github_server() -> Server:
+    """The server that the environment names."""
+    from simulators.sources import github
+
+    return github.Server.at(os.environ.get(github.VARIABLE, ""))
+
+
+def github_api(server: Server, project: Project) -> Api:
+    """The server's API with the user's tokens; raises Unavailable where there is none."""
+    from simulators.sources import github
+
+    tokens = github.find_tokens(os.environ, lambda: github.ask_gh(server.host))
+    if not tokens:
+        raise Unavailable(
+            f"project {project.name!r}: GitHub's API needs a token, and there is none",
+            "set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: "
+            f"--source git:https://{server.host}/{github_repositories(project)[0]}.git",
+        )
+    return github.Api(server, github.Pool(tokens))
+
+
+def github_repositories(project: Project) -> list[Repository]:
+    """A project's repositories, each once; GitHub takes names that differ in case only for one."""
+    if not project.repos:
+        raise Misuse(
+            f"project {project.name!r} names no repository", "--set repos=OWNER/NAME, or repos in seedjournal.toml"
+        )
+    return list({repo.lower(): repository(repo) for repo in project.repos}.values())
+
+
+def day_began(day: date | None) -> datetime | None:
+    """The day's first moment, UTC."""
+    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """Turns sources of facts into seed events. Knows the journal and no target."""
 
-from .facts import Skipped, Source
+from .facts import Repository, Skipped, Source, repository
 from .project import SETTINGS, Project, make_project, parse_setting, slug
 from .record import DEFAULT_SEED, Order, Recorded, record
 
@@ -10,10 +10,12 @@ __all__ = [
     "Order",
     "Project",
     "Recorded",
+    "Repository",
     "Skipped",
     "Source",
     "make_project",
     "parse_setting",
     "record",
+    "repository",
     "slug",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, NamedTuple, NewType, Protocol
+from typing import Annotated, Any, NamedTuple, NewType, Protocol, runtime_checkable
 
 from msgspec import Meta, Struct
 
@@ -181,6 +181,14 @@ class Source(Facts, Protocol):
 
     def parts(self, count: int) -> Sequence[Facts]:
         """At most so many parts, picklable, which together hold all facts; one where dividing does not pay."""
+
+
+@runtime_checkable
+class Fetched(Protocol):
+    """A source of what was fetched, which knows what it lacks of what there is."""
+
+    def completeness(self) -> dict[str, Any]:
+        """By repository: how many pull requests there are of how many, and how many connections are not complete."""
 
 
 def repository(name: str) -> Repository:

@@ -31,7 +31,7 @@ from journal import (
 
 from .census import Window
 from .crew import Crew, Plan, WorkerFailed
-from .facts import Skipped, Source
+from .facts import Fetched, Skipped, Source
 from .project import Project
 from .simulate import GENERATORS, of_people
 from .upgrade import differing_tools, is_same_input
@@ -176,6 +176,8 @@ def _inputs(order: Order, policies: Mapping[str, Policy]) -> Inputs:
         "generators": GENERATORS,
         "versions": {**order.source.versions, **_versions()},
     }
+    if isinstance(order.source, Fetched):
+        values["completeness"] = order.source.completeness()
     fingerprint = hashlib.sha256(
         canonical_bytes(
             {

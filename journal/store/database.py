@@ -144,7 +144,11 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
     if make == "sqlite":
         _check_file(address, create=create)
     try:
-        engine = create_engine(address, connect_args=speaker.connect_args(address, wait, create))
+        engine = create_engine(
+            address,
+            connect_args=speaker.connect_args(address, wait, create),
+            pool_pre_ping=make != "sqlite",  # fetching may take hours between two uses
+        )
     except (NoSuchModuleError, ImportError) as error:
         raise Unavailable(
             f"the driver for {address.drivername} is not installed: {error}",

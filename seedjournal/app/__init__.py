@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .checking import migrate, verify
     from .comparing import Comparison, diff
-    from .documents import FORMAT, window_of
+    from .documents import FORMAT, Tell, window_of
+    from .fetching import delete_fetched, estimate, export_fetched, list_fetched
     from .looking import log, names_run, registry, show_entity, show_run
     from .place import Place
     from .projecting import project
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 _MODULES = {
     "checking": ("migrate", "verify"),
     "comparing": ("Comparison", "diff"),
-    "documents": ("FORMAT", "window_of"),
+    "documents": ("FORMAT", "Tell", "window_of"),
+    "fetching": ("delete_fetched", "estimate", "export_fetched", "list_fetched"),
     "looking": ("log", "names_run", "registry", "show_entity", "show_run"),
     "place": ("Place",),
     "projecting": ("project",),
@@ -34,7 +36,12 @@ __all__ = [
     "Comparison",
     "Place",
     "RecordChoice",
+    "Tell",
+    "delete_fetched",
     "diff",
+    "estimate",
+    "export_fetched",
+    "list_fetched",
     "log",
     "migrate",
     "names_run",

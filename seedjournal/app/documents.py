@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import journal as j
 from journal import Misuse, Run
 
-Tell = Callable[[str, int, int | None], None]
 Document = dict[str, Any]
 
 FORMAT = 1
+
+
+class Tell(Protocol):
+    """Hears of progress: the stage, how many more, of how many, and what else is worth knowing."""
+
+    def __call__(self, stage: str, more: int, total: int | None, note: str = "", /) -> None:
+        """Take it."""
 
 
 def run_document(run: Run) -> Document:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import journal as j
 from journal import Misuse
@@ -76,7 +77,14 @@ def show_entity(place: Place, kind_name: str, parts: Sequence[str]) -> Document:
                 }
                 for one in stated
             ],
+            "incomplete": _incomplete(key, stated[-1].runs) if kind_name == "pull_request" else [],
         }
+
+
+def _incomplete(key: Mapping[str, Any], runs: Sequence[j.Run]) -> list[Document]:
+    """What the newest run that states a pull request was not given of it."""
+    fetched = runs[-1].inputs.get("completeness", {}).get(key["github_repo"], {}) if runs else {}
+    return [gap for gap in fetched.get("incomplete", ()) if gap["pull_request"] == key["number"]]
 
 
 def _key(kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:

@@ -40,6 +40,7 @@ class RecordChoice:
     skip_invalid: bool = False
     jobs: int = 1
     accept_upgrade: bool = False
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,11 @@ class Outcome:
 def record(place: Place, choice: RecordChoice, tell: Callable[[str], Tell]) -> Outcome:
     """Record the chosen projects, each by itself; `tell` gives a project's progress."""
     settings = config.load()
-    names = _chosen_projects(settings, choice)
+    names = chosen_projects(settings, choice)
     policies = _policies(choice.policies)
     sets = dict(parse_setting(text) for text in choice.sets)
     if not choice.new:
-        _refuse_unknown(place, settings, names)
+        refuse_unknown(place, settings, names)
     runs: list[Document] = []
     errors: list[Document] = []
     outcome = Outcome({"format": FORMAT, "runs": runs})
@@ -77,7 +78,7 @@ def record(place: Place, choice: RecordChoice, tell: Callable[[str], Tell]) -> O
     return outcome
 
 
-def _refuse_unknown(place: Place, settings: config.Settings, names: Sequence[str]) -> None:
+def refuse_unknown(place: Place, settings: config.Settings, names: Sequence[str]) -> None:
     """Raise Misuse for a name that nobody knows, before there is a journal that a mistyped name would leave behind."""
     unknown = [name for name in names if not config.is_known(settings, name)]
     if not unknown:
@@ -102,14 +103,7 @@ def _record_one(
 ) -> Document:
     started = time.monotonic()
     project = make_project(name, given, f"project {name}")
-    source = open_source(
-        choice.source or project.source or "github",
-        project,
-        named=choice.source is not None,
-        seed=choice.seed,
-        as_of=choice.as_of,
-        skip_invalid=choice.skip_invalid,
-    )
+    source = open_source(project, choice, tell)
     order = Order(
         project=project,
         source=source,
@@ -141,13 +135,15 @@ def _record_one(
         "previous": previous.run if previous else None,
         "inputs_changed": {name: {"old": old, "new": new} for name, (old, new) in changed.items()},
         "window": window_of(run),
+        "completeness": run.inputs.get("completeness", {}),
         "skipped": len(done.skipped),
         "skipped_entries": [{"file": one.file, "entry": one.entry, "reason": one.reason} for one in done.skipped],
         "seconds": round(time.monotonic() - started, 3),
     }
 
 
-def _chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[str]:
+def chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[str]:
+    """The names of the projects to work on, each once; raises Misuse where none is chosen."""
     if choice.every and choice.projects:
         raise Misuse("--all and --project exclude each other", "use one of them")
     if choice.every:

@@ -60,8 +60,11 @@ def in_utc(moment: datetime, field: str) -> datetime:
     return moment
 
 
-def pull_request(entry: PullRequestEntry, repo: Repository) -> PullRequest:
-    """The fact; raises WrongField for the first thing in the entry that cannot be right."""
+def pull_request(entry: PullRequestEntry, repo: Repository, *, times_may_lack: bool = False) -> PullRequest:
+    """The fact; raises WrongField for the first thing in the entry that cannot be right.
+
+    `times_may_lack` accepts a review without its time, which a cache file never has.
+    """
     if entry.github_pr_id is not None and entry.github_pr_id != entry.number:
         raise WrongField("github_pr_id", f"is {_shown(entry.github_pr_id)}, but number is {entry.number}")
     if entry.github_repo is not None and entry.github_repo != repo:
@@ -92,7 +95,12 @@ def pull_request(entry: PullRequestEntry, repo: Repository) -> PullRequest:
         assignees=entry.assignees,
         linked_issues=entry.linked_issues,
         commits=_parts("commits", entry.commits, _commit, lambda commit: commit.sha),
-        reviews=_parts("reviews", entry.reviews, lambda review: _review(review, created_at), lambda review: review.id),
+        reviews=_parts(
+            "reviews",
+            entry.reviews,
+            lambda review: _review(review, created_at, may_lack_time=times_may_lack),
+            lambda review: review.id,
+        ),
         files=_parts("files", entry.files, _file, lambda file: file.filename),
         check_runs=_parts("check_runs", entry.check_runs, _check_run, lambda check_run: check_run.id),
     )
@@ -142,12 +150,12 @@ def _commit(entry: CommitEntry) -> Commit:
     )
 
 
-def _review(entry: ReviewEntry, created_at: datetime) -> Review:
+def _review(entry: ReviewEntry, created_at: datetime, *, may_lack_time: bool) -> Review:
     state = entry.state.lower()
     if state not in _REVIEW_STATES:
         raise WrongField("state", f"is {_shown(entry.state)}, not one of {', '.join(sorted(_REVIEW_STATES))}")
     submitted_at = _maybe_utc(entry.submitted_at, "submitted_at")
-    if submitted_at is None and state != "pending":
+    if submitted_at is None and state != "pending" and not may_lack_time:
         raise WrongField("submitted_at", f"is null, but the review is {state}; only a pending one has no time")
     if submitted_at is not None and submitted_at < created_at:
         raise WrongField("submitted_at", f"is {submitted_at.isoformat()}, before created_at, {created_at.isoformat()}")

@@ -26,6 +26,7 @@ HEAVY = (
     "alembic",
     "rich",
     "msgspec",
+    "httpx2",
     "orjson",
     "psycopg",
     "journal",

@@ -12,6 +12,8 @@ import pytest
 
 from seedjournal import settings
 from tests.seedjournal.commands import Done, entry, write_cache
+from tests.simulators.github.hub import Serving
+from tests.simulators.github.world import SECRET, hub_of
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -25,7 +27,15 @@ def commands() -> list[list[str]]:
     return [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
 
 
-def test_every_command_that_needs_no_network_runs(run: Callable[..., Done], tmp_path: Path) -> None:
+def test_every_command_that_needs_no_network_runs(
+    run: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    hub = hub_of(5)
+    hub.names = {"fastapi/fastapi"}
+    serving = Serving(hub)
+    request.addfinalizer(serving.close)
+    monkeypatch.setenv("SEEDJOURNAL_GITHUB_API", serving.address)
+    monkeypatch.setenv("GITHUB_TOKEN", SECRET)
     write_cache(tmp_path / ".seeding_cache", entry(1), entry(2), repo="libuv/libuv")
     ran = 0
     for program, *arguments in commands():
@@ -36,7 +46,8 @@ def test_every_command_that_needs_no_network_runs(run: Callable[..., Done], tmp_
             continue
         run(*arguments)
         ran += 1
-    assert ran >= 6
+    assert ran >= 8
+    assert hub.asked
 
 
 def test_what_is_promised_of_twenty_more(run: Callable[..., Done]) -> None:
