@@ -31,6 +31,8 @@ from .event import (
     hash_event,
 )
 from .fold import Policy
+from .forget import Forgettable, forget, measure, runs_before_newest
+from .forgotten import Forgetting, forgettings, forgotten_runs
 from .history import Stated, history
 from .manifest import NodeHash, Root, Subtree
 from .runs import (
@@ -79,6 +81,8 @@ __all__ = [
     "Event",
     "Field",
     "Finding",
+    "Forgettable",
+    "Forgetting",
     "History",
     "Inputs",
     "Json",
@@ -117,6 +121,9 @@ __all__ = [
     "ensure",
     "event_texts",
     "find_run",
+    "forget",
+    "forgettings",
+    "forgotten_runs",
     "hash_event",
     "history",
     "is_present",
@@ -124,6 +131,7 @@ __all__ = [
     "journal_id",
     "key_of",
     "last_different",
+    "measure",
     "migrate",
     "newest",
     "newest_of_each",
@@ -135,6 +143,7 @@ __all__ = [
     "referred_key",
     "reuse",
     "run_migrations",
+    "runs_before_newest",
     "stored_seals",
     "verbs",
     "verify",

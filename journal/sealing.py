@@ -3,6 +3,9 @@
 Events and nodes are appended in short transactions under the write lock, children before parents: whoever finds a node
 may rely on all below it, and a recording that dies leaves at most unreferenced rows, which the next one finds and uses.
 The run itself is one row in one transaction, and exists from its commit on.
+
+What a recording found it may rely on until somebody forgets runs: whoever stores nodes above others, or seals, looks
+under the write lock whether the journal's epoch is still the one in which it began, and else begins again.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -19,6 +23,7 @@ from .changes import changes, key_of
 from .errors import Damaged, Misuse
 from .event import decode, differing_fields
 from .fold import Policy, overlay, stands
+from .forgotten import epoch
 from .manifest import LEAF, EventId, Node, Root, Subtree, Tree, events_below, make_root
 from .runs import (
     COUNTS,
@@ -49,6 +54,7 @@ from .who import user_at_host
 _GROUP = 20_000  # events that are looked up and appended together
 _GROUPS_AT_ONCE = 10  # groups in a transaction: a long one writes each page of the index of hashes less often
 
+Result = TypeVar("Result")
 Tell = Callable[[int, int], None]
 Leaves = Sequence[tuple[Node, Sequence[Entry]]]
 
@@ -68,24 +74,50 @@ def record(database: Database, inputs: Inputs, spool: Spool, tell: Tell = lambda
 
     `tell` hears from time to time how many more events were dealt with, of how many.
     """
-    with database.read() as connection:
-        _check_namespace(connection, inputs)
-    root, appended = _store(database, spool.entries, tell)
-    return _seal(database, inputs, root, spool.entries, appended=appended, reused=False)
+
+    def attempt(began: int) -> Sealed:
+        with database.read() as connection:
+            _check_namespace(connection, inputs)
+        root, appended = _store(database, spool.entries, tell, began)
+        return _seal(database, inputs, root, spool.entries, began, appended=appended, reused=False)
+
+    return _in_one_epoch(database, attempt)
 
 
 def reuse(database: Database, inputs: Inputs) -> Sealed | None:
     """Seal a run over what the same inputs gave before, without simulating; None where they never were recorded."""
-    with database.read() as connection:
-        _check_namespace(connection, inputs)
-        earlier = with_fingerprint(connection, inputs.project, inputs.fingerprint)
-        if earlier is None:
-            return None
-        root = read_manifest(connection, earlier.root)
-    values = {name: earlier.inputs.get(name) for name in inputs.values}  # with what was then found in the source
-    return _seal(
-        database, replace(inputs, values=values), root, lambda: _entries(database, root), appended=0, reused=True
-    )
+
+    def attempt(began: int) -> Sealed | None:
+        with database.read() as connection:
+            _check_namespace(connection, inputs)
+            earlier = with_fingerprint(connection, inputs.project, inputs.fingerprint)
+            if earlier is None:
+                return None
+            root = read_manifest(connection, earlier.root)
+        values = {name: earlier.inputs.get(name) for name in inputs.values}  # with what was then found in the source
+        now = replace(inputs, values=values)
+        return _seal(database, now, root, lambda: _entries(database, root), began, appended=0, reused=True)
+
+    return _in_one_epoch(database, attempt)
+
+
+def _in_one_epoch(database: Database, attempt: Callable[[int], Result]) -> Result:
+    """What the attempt gives, begun anew where runs were forgotten meanwhile: what it found before may be gone."""
+    while True:
+        with database.read() as connection:
+            began = epoch(connection)
+        try:
+            return attempt(began)
+        except Damaged:
+            with database.read() as connection:
+                if epoch(connection) == began:
+                    raise
+
+
+def _check_epoch(connection: Connection, began: int) -> None:
+    """Raise Damaged where runs were forgotten since; under the write lock nobody forgets."""
+    if epoch(connection) != began:
+        raise Damaged("runs were forgotten while this one was recorded")
 
 
 def _entries(database: Database, root: Root) -> Iterator[Entry]:
@@ -104,7 +136,7 @@ def _entry(kind: str, content: Content) -> Entry:
     return Entry(kind, key_of(content.text), content.hash)
 
 
-def _store(database: Database, entries: Callable[[], Iterable[Entry]], tell: Tell) -> tuple[Root, int]:
+def _store(database: Database, entries: Callable[[], Iterable[Entry]], tell: Tell, began: int) -> tuple[Root, int]:
     """Build a manifest from scratch and store what the journal lacks of it; the root, and how many events were new.
 
     The first pass over the entries stores nothing: it finds what is wrong with them, and a root that is known.
@@ -116,6 +148,7 @@ def _store(database: Database, entries: Callable[[], Iterable[Entry]], tell: Tel
     upper: list[Node] = []
     appended = _append(database, _groups(entries(), upper), lambda more: tell(more, root.count))
     with database.write() as connection:
+        _check_epoch(connection, began)
         append_upper_nodes(connection, upper, root)
     return root, appended
 
@@ -216,6 +249,7 @@ def _seal(
     inputs: Inputs,
     root: Root,
     entries: Callable[[], Iterable[Entry]],
+    began: int,
     *,
     appended: int,
     reused: bool,
@@ -225,8 +259,9 @@ def _seal(
         with database.read() as connection:
             previous = newest(connection, inputs.project)
             counts, standing = _compare(connection, inputs, previous, root)
-        state = _fold(database, inputs, previous, root, entries, standing)
+        state = _fold(database, inputs, previous, root, entries, standing, began)
         with database.write() as connection:
+            _check_epoch(connection, began)
             now = newest(connection, inputs.project)
             if (now.run if now else None) != (previous.run if previous else None):
                 continue
@@ -335,6 +370,7 @@ def _fold(
     root: Root,
     entries: Callable[[], Iterable[Entry]],
     standing: list[Entry],
+    began: int,
 ) -> Root:
     """The state's manifest, stored: the run's where nothing else stands."""
     if not standing:
@@ -342,7 +378,7 @@ def _fold(
     if previous and previous.root == root.hash and previous.policies == inputs.policies:
         with database.read() as connection:
             return read_manifest(connection, previous.state)
-    state, _ = _store(database, lambda: overlay(entries(), standing), lambda *_: None)
+    state, _ = _store(database, lambda: overlay(entries(), standing), lambda *_: None, began)
     return state
 
 
