@@ -38,12 +38,14 @@ from .manifest import NodeHash, Root, Subtree
 from .runs import (
     Inputs,
     Run,
+    RunNumber,
     all_runs,
     before,
     changed_inputs,
     find_run,
     newest,
     newest_of_each,
+    numbered,
     stored_seals,
 )
 from .sealing import Sealed, record, reuse
@@ -96,6 +98,7 @@ __all__ = [
     "Reference",
     "Root",
     "Run",
+    "RunNumber",
     "Sealed",
     "SeedJournalError",
     "Spool",
@@ -135,6 +138,7 @@ __all__ = [
     "migrate",
     "newest",
     "newest_of_each",
+    "numbered",
     "open_database",
     "pieces",
     "provenance",
