@@ -22,7 +22,7 @@ demo: $(READY)   ## the main job on an invented project, told step by step
 	@$(BIN)/python -m seedjournal.demo
 
 test: $(READY)   ## every test, on SQLite and on a PostgreSQL that is started for it
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak and not live"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 soak: $(READY)   ## the long tests, which take minutes each
 	@$(BIN)/python -m pytest -n 0 -m soak

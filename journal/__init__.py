@@ -32,17 +32,21 @@ from .event import (
     hash_event,
 )
 from .fold import Policy
+from .forget import Forgettable, forget, measure, runs_before_newest
+from .forgotten import Forgetting, forgettings, forgotten_runs
 from .history import Stated, history
 from .manifest import NodeHash, Root, Subtree
 from .runs import (
     Inputs,
     Run,
+    RunNumber,
     all_runs,
     before,
     changed_inputs,
     find_run,
     newest,
     newest_of_each,
+    numbered,
     stored_seals,
 )
 from .sealing import Sealed, last_run, record, reuse, would_change
@@ -81,6 +85,8 @@ __all__ = [
     "Event",
     "Field",
     "Finding",
+    "Forgettable",
+    "Forgetting",
     "History",
     "Inputs",
     "Json",
@@ -94,6 +100,7 @@ __all__ = [
     "Reference",
     "Root",
     "Run",
+    "RunNumber",
     "Sealed",
     "SeedJournalError",
     "Spool",
@@ -119,6 +126,9 @@ __all__ = [
     "ensure",
     "event_texts",
     "find_run",
+    "forget",
+    "forgettings",
+    "forgotten_runs",
     "hash_event",
     "history",
     "is_present",
@@ -127,9 +137,11 @@ __all__ = [
     "key_of",
     "last_different",
     "last_run",
+    "measure",
     "migrate",
     "newest",
     "newest_of_each",
+    "numbered",
     "open_database",
     "pieces",
     "provenance",
@@ -138,6 +150,7 @@ __all__ = [
     "referred_key",
     "reuse",
     "run_migrations",
+    "runs_before_newest",
     "stored_seals",
     "verbs",
     "verify",

@@ -3,6 +3,9 @@
 Events and nodes are appended in short transactions under the write lock, children before parents: whoever finds a node
 may rely on all below it, and a recording that dies leaves at most unreferenced rows, which the next one finds and uses.
 The run itself is one row in one transaction, and exists from its commit on.
+
+What a recording found it may rely on until somebody forgets runs: whenever it has taken the write lock it looks whether
+the journal's epoch is still the one in which it began, and else begins again.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from datetime import UTC, datetime
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -23,6 +27,7 @@ from .changes import changes, key_of
 from .errors import Damaged, Misuse
 from .event import KeyBytes, decode, differing_fields
 from .fold import Policy, overlay, stands
+from .forgotten import epoch
 from .manifest import CUT_MASK, LARGEST_NODE, LEAF, EventId, Node, Root, Subtree, Tree, events_below, make_root
 from .runs import (
     COUNTS,
@@ -49,10 +54,12 @@ from .store.contents import (
 )
 from .store.database import Database
 from .store.schema import JOURNAL, ensure, is_ready
+from .who import user_at_host
 
 _GROUP = 20_000  # events that are looked up and appended together
 _GROUPS_AT_ONCE = 10  # groups in a transaction: a long one writes each page of the index of hashes less often
 
+Result = TypeVar("Result")
 Tell = Callable[[int, int], None]
 Leaves = Sequence[tuple[Node, Sequence[Entry]]]
 
@@ -74,26 +81,52 @@ def record(database: Database, inputs: Inputs, spool: Spool, tell: Tell = lambda
     """
     root = _root_of(spool.entries())
     ensure(database, JOURNAL, create=True)
-    with database.read() as connection:
-        _check_namespace(connection, inputs)
-    appended = _store(database, root, spool.entries, tell)
-    return _seal(database, inputs, root, spool.entries, appended=appended, reused=False)
+
+    def attempt(began: int) -> Sealed:
+        with database.read() as connection:
+            _check_namespace(connection, inputs)
+        appended = _store(database, root, spool.entries, tell, began)
+        return _seal(database, inputs, root, spool.entries, began, appended=appended, reused=False)
+
+    return _in_one_epoch(database, attempt)
 
 
 def reuse(database: Database, inputs: Inputs) -> Sealed | None:
     """Seal a run over what the same inputs gave before, without simulating; None where they never were recorded."""
     if not is_ready(database, JOURNAL):
         return None
-    with database.read() as connection:
-        _check_namespace(connection, inputs)
-        earlier = with_fingerprint(connection, inputs.project, inputs.fingerprint)
-        if earlier is None:
-            return None
-        root = read_manifest(connection, earlier.root)
-    values = {name: earlier.inputs.get(name) for name in inputs.values}  # with what was then found in the source
-    return _seal(
-        database, replace(inputs, values=values), root, lambda: _entries(database, root), appended=0, reused=True
-    )
+
+    def attempt(began: int) -> Sealed | None:
+        with database.read() as connection:
+            _check_namespace(connection, inputs)
+            earlier = with_fingerprint(connection, inputs.project, inputs.fingerprint)
+            if earlier is None:
+                return None
+            root = read_manifest(connection, earlier.root)
+        values = {name: earlier.inputs.get(name) for name in inputs.values}  # with what was then found in the source
+        now = replace(inputs, values=values)
+        return _seal(database, now, root, lambda: _entries(database, root), began, appended=0, reused=True)
+
+    return _in_one_epoch(database, attempt)
+
+
+def _in_one_epoch(database: Database, attempt: Callable[[int], Result]) -> Result:
+    """What the attempt gives, begun anew where runs were forgotten meanwhile: what it found before may be gone."""
+    while True:
+        with database.read() as connection:
+            began = epoch(connection)
+        try:
+            return attempt(began)
+        except Damaged:
+            with database.read() as connection:
+                if epoch(connection) == began:
+                    raise
+
+
+def _check_epoch(connection: Connection, began: int) -> None:
+    """Raise Damaged where runs were forgotten since; under the write lock nobody forgets."""
+    if epoch(connection) != began:
+        raise Damaged("runs were forgotten while this one was recorded")
 
 
 def last_run(database: Database, project: str) -> Run | None:
@@ -146,14 +179,15 @@ def _root_of(entries: Iterable[Entry]) -> Root:
     return make_root({kind: subtree for _, _, finished in _grow(entries) for kind, subtree in finished.items()})
 
 
-def _store(database: Database, root: Root, entries: Callable[[], Iterable[Entry]], tell: Tell) -> int:
+def _store(database: Database, root: Root, entries: Callable[[], Iterable[Entry]], tell: Tell, began: int) -> int:
     """Store what the journal lacks of the entries' manifest; how many events were new."""
     with database.read() as connection:
         if known_nodes(connection, [root.hash]):
             return 0
     upper: list[Node] = []
-    appended = _append(database, _groups(entries(), upper), lambda more: tell(more, root.count))
+    appended = _append(database, _groups(entries(), upper), lambda more: tell(more, root.count), began)
     with database.write() as connection:
+        _check_epoch(connection, began)
         append_upper_nodes(connection, upper, root)
     return appended
 
@@ -192,7 +226,7 @@ def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], d
         yield [*done, *last], rows, {kind: subtree}
 
 
-def _append(database: Database, groups: Iterator[Leaves], tell: Callable[[int], None]) -> int:
+def _append(database: Database, groups: Iterator[Leaves], tell: Callable[[int], None], began: int) -> int:
     """Add the leaves that the journal lacks and their events; how many events were added.
 
     The write lock is taken where something is lacking, and kept no longer than for the groups that lack something.
@@ -205,6 +239,7 @@ def _append(database: Database, groups: Iterator[Leaves], tell: Callable[[int], 
             missing = _missing(connection, group)
         if missing:
             with database.write() as connection:
+                _check_epoch(connection, began)
                 for _ in range(_GROUPS_AT_ONCE):
                     missing = _missing(connection, group)
                     if not missing:
@@ -250,6 +285,7 @@ def _seal(
     inputs: Inputs,
     root: Root,
     entries: Callable[[], Iterable[Entry]],
+    began: int,
     *,
     appended: int,
     reused: bool,
@@ -259,8 +295,9 @@ def _seal(
         with database.read() as connection:
             previous = newest(connection, inputs.project)
             counts, standing = _compare(connection, inputs, previous, root)
-        state = _fold(database, inputs, previous, root, entries, standing)
+        state = _fold(database, inputs, previous, root, entries, standing, began)
         with database.write() as connection:
+            _check_epoch(connection, began)
             now = newest(connection, inputs.project)
             if (now.run if now else None) != (previous.run if previous else None):
                 continue
@@ -280,6 +317,7 @@ def _seal(
                 },
                 counts={**counts, "appended": appended},
                 sealed_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                recorded_by=user_at_host(),
             )
             add(connection, run)
         return Sealed(run=run, appended=appended, reused=reused, previous=previous)
@@ -342,9 +380,12 @@ def _standing(
     before: Subtree | None,
     now: Subtree | None,
     count: dict[str, int],
-    fields: set[str],
+    fields: set[str] | None,
 ) -> Iterator[Entry]:
-    """The entries of the state that the policy lets stand, counting what is kept against the run, and its fields."""
+    """The entries of the state that the policy lets stand, counting what is kept against the run, and its fields.
+
+    Without `fields` no event is decoded.
+    """
     if before is None or policy is Policy.EXACT:
         return
     for change in changes(connection, before.top, now.top if now else None):
@@ -353,7 +394,8 @@ def _standing(
             continue
         if change.now is not None:
             count["kept"] += 1
-            fields.update(differing_fields(decode(stood.text).data, decode(change.now.text).data))
+            if fields is not None:
+                fields.update(differing_fields(decode(stood.text).data, decode(change.now.text).data))
         yield Entry(kind, change.key, stood.hash)
 
 
@@ -364,6 +406,7 @@ def _fold(
     root: Root,
     entries: Callable[[], Iterable[Entry]],
     standing: list[Entry],
+    began: int,
 ) -> Root:
     """The state's manifest, stored: the run's where nothing else stands."""
     if not standing:
@@ -372,7 +415,7 @@ def _fold(
         with database.read() as connection:
             return read_manifest(connection, previous.state)
     state = _root_of(overlay(entries(), standing))
-    _store(database, state, lambda: overlay(entries(), standing), lambda *_: None)
+    _store(database, state, lambda: overlay(entries(), standing), lambda *_: None, began)
     return state
 
 
@@ -383,7 +426,7 @@ def fold_root(connection: Connection, policies: Mapping[str, Policy], before: Ro
     for kind in sorted(run.kinds.keys() | (before.kinds.keys() if before else set())):
         old, now = (before.kinds.get(kind) if before else None), run.kinds.get(kind)
         policy = policies.get(kind, Policy.UPSERT)
-        standing = list(_standing(connection, kind, policy, old, now, dict.fromkeys(COUNTS, 0), set()))
+        standing = list(_standing(connection, kind, policy, old, now, dict.fromkeys(COUNTS, 0), None))
         if not standing:
             if now:
                 trees[kind] = now

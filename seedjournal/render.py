@@ -19,9 +19,11 @@ _COUNTS = ("total", "added", "changed", "removed", "unchanged", "kept")
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 _SHORT = 12
+_WITHDRAWN = ("deleted", "retained", "foreign")
 _IN_LISTS = 8  # of a root: enough to name it
 _LONGEST_VALUE = 60
 _LONGEST_WORD = 30  # in a column that may fold
+_LONGEST_NAME = 12  # of who recorded, before it folds
 _DIGEST = re.compile(r"[0-9a-f]{40,}")
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _WIDE = 10_000  # in a pipe nothing is folded
@@ -73,6 +75,8 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
     )
     if one["other_journal"]:
         yield "  the target showed another journal's state: all rows were compared"
+    if one["forgotten"]:
+        yield "  the state that the target showed was forgotten: all rows were compared"
     if one["window"]:
         yield from _wrapped(_window(one["window"]))
     if any(sums[column] for column in _ROWS if column not in {"unchanged", "kept"}):
@@ -159,29 +163,41 @@ def diff_json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
 def logged(document: Mapping[str, Any]) -> str:
     """The runs, one a line."""
     if not document["runs"]:
-        return "no runs yet\n"
+        return "no runs\n" + _forgettings(document)
     rows = [
         [
             one["run"],
             one["project"],
             one["sealed_at"][:16].replace("T", " "),
-            one["as_of"],
             one["total"],
             one["added"],
             one["changed"],
             one["removed"],
             one["root"][:_IN_LISTS],
+            one["recorded_by"] or "",
         ]
         for one in document["runs"]
     ]
-    heads = ("run", "project", "sealed (UTC)", "as of", "events", "added", "changed", "removed", "root")
-    return _table(heads, rows, folds="project") + "\n"
+    heads = ("run", "project", "sealed (UTC)", "events", "added", "changed", "removed", "root", "by")
+    table = _table(heads, rows, folds={"project": _LONGEST_WORD, "by": _LONGEST_NAME}) + "\n"
+    return table + _forgettings(document)
+
+
+def _forgettings(document: Mapping[str, Any]) -> str:
+    """What is not there any more, and who saw to that."""
+    lines = [
+        f"forgotten {one['forgotten_at'][:16].replace('T', ' ')} by {shown(one['forgotten_by'])}: "
+        f"{runs_of(one['runs'])}"
+        for one in document["forgotten"]
+    ]
+    return "".join(f"{line}\n" for text in lines for line in _wrapped(text, indent=""))
 
 
 def shown_run(document: Mapping[str, Any]) -> str:
     """One run with its inputs."""
     lines = [
-        f"run {document['run']} of {shown(document['project'])}, sealed {document['sealed_at']}",
+        f"run {document['run']} of {shown(document['project'])}, sealed {document['sealed_at']}"
+        + (f" by {shown(document['recorded_by'])}" if document["recorded_by"] else ""),
         f"  root   {document['root']}",
         f"  state  {document['state']}",
         f"  {_number(document['total'], 'event')}, {document['appended']:,} appended",
@@ -255,6 +271,7 @@ def shown_entity(document: Mapping[str, Any]) -> str:
 def verified(document: Mapping[str, Any]) -> str:
     """What `verify` found."""
     lines = [f"{shown(one['where'])}: {shown(one['what'])}: {shown(one['problem'])}" for one in document["findings"]]
+    lines += [f"{shown(one['what'])}: not checked: {shown(one['problem'])}" for one in document["unchecked"]]
     for project, kinds in document["listed"].items():
         for kind, counts in kinds.items():
             told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
@@ -262,6 +279,34 @@ def verified(document: Mapping[str, Any]) -> str:
     found = "ok" if document["ok"] else _number(len(document["findings"]), "finding")
     rows = f"rows in {shown(document['target'])}" if document["target"] else "no rows: none were projected yet"
     lines.append(f"{found}: {_number(document['events'], 'event')}, {_number(document['runs'], 'run')}, {rows}")
+    return "\n".join(lines) + "\n"
+
+
+def runs_of(runs: Mapping[str, Sequence[int]]) -> str:
+    """Runs by project, in one line: `runs 1, 2 of demo and run 3 of libuv`."""
+    return " and ".join(f"{_runs(numbers)} of {shown(project)}" for project, numbers in runs.items())
+
+
+def forgotten(document: Mapping[str, Any]) -> str:
+    """What `forget` took away."""
+    runs: dict[str, list[int]] = {}
+    for one in document["runs"]:
+        runs.setdefault(one["project"], []).append(one["run"])
+    lines = [f"{shown(project)}: {_runs(numbers)}" for project, numbers in runs.items()]
+    for project, kinds in document["rows"].items():
+        rows = [[kind, *(one[name] for name in _WITHDRAWN)] for kind, one in kinds.items()]
+        sums = [sum(row[place] for row in rows) for place in range(1, len(_WITHDRAWN) + 1)]
+        lines.append(f"{shown(project)}: {_number(sums[0], 'row')} of {shown(document['target'])}")
+        if any(sums):
+            lines.append(_table(("rows of", *_WITHDRAWN), [row for row in rows if any(row[1:])], indent=2))
+    if not document["runs"] and not document["rows"]:
+        return "nothing to forget: no project has more runs\n"
+    told = "would be forgotten (dry run: nothing was done)" if document["dry_run"] else "forgotten"
+    found = [_number(len(document["runs"]), "run"), _number(document["events"], "event")]
+    found += [_number(document["nodes"], "node"), f"{document['bytes']:,} bytes"]
+    lines.append(f"{told}: {', '.join(found)}; {document['seconds']:.1f} s")
+    if document["bytes"] and not document["dry_run"] and document["journal"].startswith("sqlite"):
+        lines += _wrapped("later records use the space that is free now; VACUUM gives it back to the disk")
     return "\n".join(lines) + "\n"
 
 
@@ -278,7 +323,10 @@ def registered(document: Mapping[str, Any]) -> str:
         ]
         for one in document["projects"]
     ]
-    return _table(("name", "team", "jira", "ai", "survey", "repositories"), rows, folds="repositories") + "\n"
+    return (
+        _table(("name", "team", "jira", "ai", "survey", "repositories"), rows, folds={"repositories": _LONGEST_WORD})
+        + "\n"
+    )
 
 
 def migrated(document: Mapping[str, Any]) -> str:
@@ -316,8 +364,14 @@ def _in_order(kind: str, key: Mapping[str, Any]) -> list[Any]:
     return [key[name] for name in names]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0, folds: str = "") -> str:
-    """Columns that fit the terminal, numbers to the right; only the column that `folds` may take several lines."""
+def _table(
+    heads: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0, folds: Mapping[str, int] | None = None
+) -> str:
+    """Columns that fit the terminal, numbers to the right.
+
+    Only the columns in `folds` may take several lines; it says how wide a word in them stays whole.
+    """
+    folds = folds or {}
     from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
@@ -328,12 +382,12 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int =
         table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="", show_edge=False)
         for place, head in enumerate(heads):
             column = [head, *(row[place] for row in texts)]
-            least = max(map(cell_len, column if head != folds else " ".join(column).split()))
+            least = max(map(cell_len, column if head not in folds else " ".join(column).split()))
             table.add_column(
                 head,
                 justify="right" if rows and all(isinstance(row[place], int) for row in rows) else "left",
                 overflow="fold",
-                min_width=least if head != folds else min(least, _LONGEST_WORD),
+                min_width=min(least, folds.get(head, least)),
             )
         for row in texts:
             table.add_row(*row)
@@ -352,10 +406,10 @@ def _width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else _WIDE
 
 
-def _wrapped(text: str) -> list[str]:
-    """An indented message, over as many lines as the terminal needs."""
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    """A message, indented or not, over as many lines as the terminal needs."""
     return textwrap.wrap(
-        text, _width(), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+        text, _width(), initial_indent=indent, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
     )
 
 

@@ -20,11 +20,13 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     bindparam,
+    cast,
     column,
     func,
     insert,
     literal,
     select,
+    table,
 )
 
 _WIDTH = 32
@@ -55,6 +57,11 @@ def listen(engine: Engine, event: Any) -> None:
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("seedjournal_writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def transaction_options(*, writes: bool) -> dict[str, Any]:
+    """What a connection is told of the transaction that it begins; a transaction that reads sees one state."""
+    return {"seedjournal_writes": writes}
 
 
 def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:
@@ -109,6 +116,26 @@ def reading_leniently(connection: Connection) -> Iterator[None]:
         yield
     finally:
         driver.text_factory = str
+
+
+@contextmanager
+def changeable(connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
+    """Lift the triggers that refuse changes of these tables, within the caller's transaction."""
+    triggers = table("sqlite_master", column("type"), column("name"), column("tbl_name"), column("sql"))
+    query = select(triggers.c.name, triggers.c.sql).where(
+        triggers.c.type == "trigger", triggers.c.tbl_name.in_([one.name for one in tables])
+    )
+    lifted = connection.execute(query).all()
+    for name, _ in lifted:
+        connection.exec_driver_sql(f"DROP TRIGGER {connection.dialect.identifier_preparer.quote(name)}")
+    yield
+    for _, statement in lifted:
+        connection.exec_driver_sql(statement)
+
+
+def octets(text: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many bytes a text or a blob has."""
+    return func.length(cast(text, LargeBinary))
 
 
 def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:

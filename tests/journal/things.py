@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from journal import (
     Data,
     Database,
     Event,
     Finding,
+    Forgettable,
     Inputs,
     Policy,
     Run,
@@ -21,8 +23,11 @@ from journal import (
     contents,
     decode,
     encode,
+    forget,
     read_manifest,
     record,
+    runs_before_newest,
+    verbs,
     verify,
 )
 from journal.manifest import events_below
@@ -72,6 +77,18 @@ def row_counts(database: Database) -> dict[str, int]:
             name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for name, table in METADATA.tables.items()
         }
+
+
+def tampering(connection: Connection) -> AbstractContextManager[None]:
+    """The journal's triggers are lifted, as its owner can: what a disk, a program or a person may do to its rows."""
+    lifted: AbstractContextManager[None] = verbs(connection).changeable(connection, list(METADATA.tables.values()))
+    return lifted
+
+
+def forget_all_but(database: Database, keep: int, projects: Collection[str] | None = None) -> Forgettable:
+    """Forget every run but the newest of each project, or of some."""
+    with database.write() as connection:
+        return forget(connection, runs_before_newest(connection, keep, projects))
 
 
 def content_of(database: Database, root: bytes) -> Content:
