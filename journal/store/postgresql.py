@@ -32,7 +32,16 @@ def connect_args(address: URL, wait: int, create: bool) -> dict[str, Any]:  # no
 
 
 def listen(engine: Engine, event: Any) -> None:
-    """Nothing: PostgreSQL's transactions are as they should be."""
+    """Let each statement see what is committed, whatever the server's default.
+
+    Who waited for the write lock has to see what was written meanwhile.
+    """
+
+    @event.listens_for(engine, "connect")  # type: ignore[untyped-decorator]
+    def _connect(connection: Any, _: object) -> None:
+        from psycopg import IsolationLevel
+
+        connection.isolation_level = IsolationLevel.READ_COMMITTED
 
 
 def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:
