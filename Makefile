@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format bench faker-range clean
+.PHONY: help demo test soak check format bench faker-range clean
 .DEFAULT_GOAL := help
 
 help:            ## what there is
@@ -23,6 +23,9 @@ demo: $(READY)   ## the main job on an invented project, told step by step
 
 test: $(READY)   ## every test, on SQLite and on a PostgreSQL that is started for it
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+soak: $(READY)   ## the long tests for SOAK_MINUTES (30), with a table of what was tried
+	@$(BIN)/python -m tests.soak
 
 check: $(READY)  ## formatting, lint, types, and the arrows between the rooms
 	@$(BIN)/ruff format --check .

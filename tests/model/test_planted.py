@@ -1,0 +1,215 @@
+"""Bugs that are planted into the product for a moment: histories find each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from journal import Policy, SeedJournalError, Spool
+from journal.fold import stands
+from journal.store import postgresql as journal_postgresql
+from projectors.ids import Ids
+from projectors.kind import KindWriter
+from projectors.load.stage import Stage
+from tests.model.histories import Histories
+
+ENOUGH = 40  # histories
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+_changes = import_module("journal.changes")
+_kind = import_module("projectors.kind")
+_leftovers = import_module("projectors.leftovers")
+_notes = import_module("projectors.notes")
+_replay = import_module("projectors.replay")
+_sealing = import_module("journal.sealing")
+
+
+class OnSqlite(Histories):
+    """Histories on one make, which is enough against what both share."""
+
+    makes = ("sqlite",)
+
+
+def drop_an_event(patch: pytest.MonkeyPatch) -> None:
+    whole = Spool.entries
+    patch.setattr(Spool, "entries", lambda self: (one for n, one in enumerate(whole(self)) if n != 5))
+
+
+def state_an_event_twice(patch: pytest.MonkeyPatch) -> None:
+    def twice(run: Any, standing: Any) -> Iterator[Any]:
+        for entry in whole(run, standing):
+            yield entry
+            if entry.kind == "pr_file":
+                yield entry
+
+    whole = _sealing.overlay
+    patch.setattr(_sealing, "overlay", twice)
+
+
+def skip_a_piece(module: Any) -> Plant:
+    def skipping(items: Any, size: int) -> Iterator[list[Any]]:
+        for number, piece in enumerate(whole(items, size)):
+            if number != 1:
+                yield piece
+
+    whole = module.batched
+    return lambda patch: patch.setattr(module, "batched", skipping)
+
+
+def ignore_what_is_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        _sealing,
+        "stands",
+        lambda policy, *, before, now: stands(
+            Policy.UPSERT if policy is Policy.ONCE else policy, before=before, now=now
+        ),
+    )
+
+
+def do_not_count_what_is_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_replay, "_kept", lambda run, kind: 0)
+
+
+def break_ties_by_insertion_order(patch: pytest.MonkeyPatch) -> None:
+    def newest_row(policy: Policy, *, before: Any, now: Any) -> Any:
+        stood = stands(policy, before=before, now=now)
+        if policy is Policy.UPSERT and before is not None and now is not None:
+            return max(before, now, key=lambda content: content.id)
+        return stood
+
+    patch.setattr(_sealing, "stands", newest_row)
+
+
+def treat_exact_as_upsert(patch: pytest.MonkeyPatch) -> None:
+    def standing(connection: Any, kind: str, policy: Policy, *rest: Any) -> Any:
+        return whole(connection, kind, Policy.UPSERT if policy is Policy.EXACT else policy, *rest)
+
+    whole = _sealing._standing
+    patch.setattr(_sealing, "_standing", standing)
+
+
+def reuse_the_state_with_the_root(patch: pytest.MonkeyPatch) -> None:
+    def fold(database: Any, inputs: Any, previous: Any, root: Any, *rest: Any) -> Any:
+        with database.read() as connection:
+            earlier = _sealing.with_fingerprint(connection, inputs.project, inputs.fingerprint)
+            if earlier is not None:
+                return _sealing.read_manifest(connection, earlier.state)
+        return whole(database, inputs, previous, root, *rest)
+
+    whole = _sealing._fold
+    patch.setattr(_sealing, "_fold", fold)
+
+
+def advance_the_position_early(patch: pytest.MonkeyPatch) -> None:
+    def early(journal: Any, target: Any, run: Any, choice: Any, *rest: Any) -> Any:
+        if not choice.dry_run:
+            with journal.read() as source:
+                name = _replay.journal_id(source)
+            with target.write("target") as connection:
+                _notes.move(connection, run, name, choice.chosen)
+        return whole(journal, target, run, choice, *rest)
+
+    whole = import_module("tests.model.sides").project
+    patch.setattr(import_module("tests.model.sides"), "project", early)
+
+
+def believe_the_position_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
+    class Believing(KindWriter):
+        def __init__(self, **given: Any) -> None:
+            super().__init__(**{**given, "whole": not given["was_shown"]})
+
+    patch.setattr(_replay, "KindWriter", Believing)
+
+
+def leave_what_came_back_stale(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_notes, "drop_stale", lambda *_: None)
+
+
+def do_not_notice_what_left(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(KindWriter, "_leave", lambda self, gone: [])
+
+
+def take_foreign_rows_for_ours(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(KindWriter, "_is_foreign", lambda self, key: False)
+
+
+def point_to_derived_ids(patch: pytest.MonkeyPatch) -> None:
+    from projectors.ids import derived_id
+
+    patch.setattr(Ids, "of", lambda self, kind, key: derived_id(kind, key))
+
+
+def forget_a_column(patch: pytest.MonkeyPatch) -> None:
+    whole = Stage.differs
+    patch.setattr(Stage, "differs", lambda self, names: whole(self, [name for name in names if name != "title"]))
+
+
+def delete_what_is_held(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_leftovers, "pointers_to", lambda *_: [])
+
+
+def look_only_at_shared_nodes_of_one_level(patch: pytest.MonkeyPatch) -> None:
+    def hasty(old: Any, new: Any, read: Any) -> Any:
+        removed, added = whole(old, new, read)
+        return list(removed), list(added)[:1]
+
+    whole = _changes.difference
+    patch.setattr(_changes, "difference", hasty)
+
+
+def lose_a_hash_on_postgresql(patch: pytest.MonkeyPatch) -> None:
+    whole = journal_postgresql.among
+    patch.setattr(journal_postgresql, "among", lambda tested, values: whole(tested, list(values)[:3]))
+
+
+PLANTED: dict[str, tuple[Plant, type[Histories]]] = {
+    **{
+        plant.__name__: (plant, OnSqlite)
+        for plant in (
+            drop_an_event,
+            state_an_event_twice,
+            ignore_what_is_kept,
+            do_not_count_what_is_kept,
+            break_ties_by_insertion_order,
+            treat_exact_as_upsert,
+            reuse_the_state_with_the_root,
+            advance_the_position_early,
+            believe_the_position_in_a_rebuild,
+            leave_what_came_back_stale,
+            do_not_notice_what_left,
+            take_foreign_rows_for_ours,
+            point_to_derived_ids,
+            forget_a_column,
+            delete_what_is_held,
+            look_only_at_shared_nodes_of_one_level,
+        )
+    },
+    "skip_a_piece_of_changes": (skip_a_piece(_changes), OnSqlite),
+    "skip_a_piece_of_rows": (skip_a_piece(_kind), OnSqlite),
+    "skip_a_piece_of_stale_rows": (skip_a_piece(_leftovers), OnSqlite),
+    "lose_a_hash_on_postgresql": (lose_a_hash_on_postgresql, Histories),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_every_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disagreement, or a refusal by product or database that the history did not ask for."""
+    plant, histories = PLANTED[name]
+    plant(monkeypatch)
+    run = settings(
+        max_examples=ENOUGH,
+        stateful_step_count=10,
+        phases=[Phase.generate],
+        derandomize=True,
+        database=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    with pytest.raises((AssertionError, SeedJournalError)):
+        run_state_machine_as_test(histories, settings=run)
