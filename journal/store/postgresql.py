@@ -32,16 +32,18 @@ def connect_args(address: URL, wait: int, create: bool) -> dict[str, Any]:  # no
 
 
 def listen(engine: Engine, event: Any) -> None:
-    """Let each statement see what is committed, whatever the server's default.
+    """Let who reads see one moment throughout, and who writes all that was written while waiting for the lock.
 
-    Who waited for the write lock has to see what was written meanwhile.
+    Whatever the server's default is.
     """
 
-    @event.listens_for(engine, "connect")  # type: ignore[untyped-decorator]
-    def _connect(connection: Any, _: object) -> None:
+    @event.listens_for(engine, "begin")  # type: ignore[untyped-decorator]
+    def _begin(connection: Connection) -> None:
         from psycopg import IsolationLevel
 
-        connection.isolation_level = IsolationLevel.READ_COMMITTED
+        driver: Any = connection.connection.driver_connection
+        writes = connection.get_execution_options().get("seedjournal_writes")
+        driver.isolation_level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
 
 
 def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:

@@ -25,7 +25,7 @@ _NEEDED = (
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",
 )
-LIMIT = 120  # seconds until a command is given up
+LIMIT = 300  # seconds until a command is given up
 
 SMALL = ("--source", "demo", "--set", "members=4", "--set", "days=40", "--set", "days_back=20")
 RECORD = ("record", "--project", "demo", "--new", *SMALL)

@@ -61,7 +61,7 @@ def test_a_crowd(base: Base) -> None:
     for turn in range(scale.times(1, 6)):
         if scale.is_over():
             break
-        commands = [Command(base.folder, (*one, "--wait", "100", "--journal", url)) for one in work(turn)]
+        commands = [Command(base.folder, (*one, "--wait", "250", "--journal", url)) for one in work(turn)]
         until = time.monotonic() + LIMIT
         while any(one.is_running() for one in commands) and time.monotonic() < until:
             tail.read()
