@@ -73,10 +73,35 @@ class Projection:
     gives_up: bool = False
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A recording and, mostly, a projection."""
+
+    recording: Recording
+    projection: Projection | None
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A user adds rows of their own under our keys, edits a row, or deletes one that no other needs."""
+
+    project: str
+    name: tuple[Any, ...]
+    what: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """Verify, or compare the two runs that are so many turns back."""
+
+    project: str
+    turns: tuple[int, int] | None
+
+
 _RECORDINGS = st.builds(
     Recording,
     project=_PROJECTS,
-    edits=st.lists(_EDITS, max_size=3),
+    edits=st.lists(_EDITS, min_size=1, max_size=3),
     policies=st.sampled_from((None, None, *_POLICIES)),
     how=st.sampled_from(("", "", "", "", "fresh", "window")),
     may_reuse=st.booleans(),
@@ -93,6 +118,17 @@ _PROJECTIONS = st.builds(
     dry_run=_RARELY,
     cut=_sometimes(150),
     gives_up=st.booleans(),
+)
+
+
+_TURNS = st.builds(Turn, _RECORDINGS, st.one_of(st.none(), _PROJECTIONS, _PROJECTIONS, _PROJECTIONS))
+_STEPS = st.one_of(
+    _TURNS,
+    _TURNS,
+    _TURNS,
+    _PROJECTIONS,
+    st.builds(ByHand, _PROJECTS, st.sampled_from((*NAMES, *STRANGE)), st.sampled_from(("add", "edit", "delete"))),
+    st.builds(Look, _PROJECTS, st.none() | st.tuples(st.integers(0, 4), st.integers(0, 4))),
 )
 
 
@@ -127,14 +163,23 @@ class Histories(RuleBasedStateMachine):
             self.sides.append(Side(journal, target, _EDITED))
         for name in own:
             self.by_hand(PROJECTS[0], name, "add")
-        self.turn(Recording(PROJECTS[0], policies=policies), Projection(PROJECTS[0]))
+        self.record(Recording(PROJECTS[0], policies=policies))
+        self.project(Projection(PROJECTS[0]))
 
-    @rule(recording=_RECORDINGS, projection=st.none() | _PROJECTIONS)
-    def turn(self, recording: Recording, projection: Projection | None) -> None:
-        """Record, and mostly project."""
-        self.record(recording)
-        if projection:
-            self.project(projection)
+    @rule(step=_STEPS)  # one rule, as Hypothesis leaves out some rules of each history, and all of these matter
+    def step(self, step: Turn | Projection | ByHand | Look) -> None:
+        """Do one of all these things."""
+        match step:
+            case Turn(recording, projection):
+                self.record(recording)
+                if projection:
+                    self.project(projection)
+            case Projection():
+                self.project(step)
+            case ByHand(project, name, what):
+                self.by_hand(project, name, what)
+            case Look(project, turns):
+                self.look(project, turns)
 
     # -- recording -------------------------------------------------------------------------------------------------
 
@@ -222,7 +267,6 @@ class Histories(RuleBasedStateMachine):
 
     # -- projecting ------------------------------------------------------------------------------------------------
 
-    @rule(how=_PROJECTIONS)
     def project(self, how: Projection) -> None:
         """Project on all sides."""
         runs = self.journal.of_project(how.project) or self.journal.runs
@@ -265,7 +309,6 @@ class Histories(RuleBasedStateMachine):
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
-    @rule(project=_PROJECTS, turns=st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9)))
     def look(self, project: str, turns: tuple[int, int] | None) -> None:
         """Verify, or compare any two runs of a project."""
         runs = self.journal.of_project(project) or self.journal.runs
@@ -280,9 +323,8 @@ class Histories(RuleBasedStateMachine):
 
     # -- what users do to the target -------------------------------------------------------------------------------
 
-    @rule(project=_PROJECTS, name=st.sampled_from((*NAMES, *STRANGE)), what=st.sampled_from(("add", "edit", "delete")))
     def by_hand(self, project: str, name: tuple[Any, ...], what: str) -> None:
-        """A user adds rows of their own under our keys, edits a row, or deletes one that no other needs."""
+        """Do what users do."""
         event = event_of(project, name, MORE)
         place = place_of(event.kind, event.key)
         if what == "add":
