@@ -6,7 +6,7 @@ After each step all sides agree with what is meant, and therefore with each othe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -32,6 +32,7 @@ _PROJECTS = st.sampled_from(PROJECTS[:1] * 4 + PROJECTS[1:])
 _RARELY = st.integers(0, 7).map(lambda one: one == 7)
 _EDITS = st.one_of(
     st.tuples(st.just("put"), st.sampled_from(NAMES), st.sampled_from(VERSIONS)),
+    st.tuples(st.just("put"), st.sampled_from(NAMES), st.sampled_from(VERSIONS[1:])),
     st.tuples(st.just("drop"), st.sampled_from(NAMES)),
     st.tuples(st.just("drop all"), st.sampled_from(("pull_request", "jira_issue"))),
     st.tuples(st.just("set"), st.integers(0, 2)),
@@ -75,7 +76,7 @@ class Projection:
 
 @dataclass(frozen=True)
 class Turn:
-    """A recording and, mostly, a projection."""
+    """A recording and, mostly, a projection of the same project."""
 
     recording: Recording
     projection: Projection | None
@@ -111,7 +112,7 @@ _RECORDINGS = st.builds(
 _PROJECTIONS = st.builds(
     Projection,
     project=_PROJECTS,
-    back=st.sampled_from((0, 0, 0, 1, 2)),
+    back=st.sampled_from((0, 0, 0, 0, 1, 2)),
     kinds=st.sampled_from((None, None, None, ("pr_file",), ("jira_issue", "team", "pr_file"))),
     prune=st.booleans(),
     rebuild=_RARELY,
@@ -173,7 +174,7 @@ class Histories(RuleBasedStateMachine):
             case Turn(recording, projection):
                 self.record(recording)
                 if projection:
-                    self.project(projection)
+                    self.project(replace(projection, project=recording.project))
             case Projection():
                 self.project(step)
             case ByHand(project, name, what):

@@ -204,7 +204,7 @@ def test_every_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) 
     plant(monkeypatch)
     run = settings(
         max_examples=ENOUGH,
-        stateful_step_count=6,
+        stateful_step_count=10,
         phases=[Phase.generate],
         derandomize=True,
         database=None,
