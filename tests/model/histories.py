@@ -36,7 +36,8 @@ _EDITS = st.one_of(
     st.tuples(st.just("drop"), st.sampled_from(NAMES)),
     st.tuples(st.just("drop all"), st.sampled_from(("pull_request", "jira_issue"))),
     st.tuples(st.just("set"), st.integers(0, 2)),
-    st.tuples(st.just("back"), st.integers(1, 3)),
+    st.tuples(st.just("back"), st.integers(1, 2)),
+    st.tuples(st.just("back"), st.just(1)),
 )
 
 
@@ -103,7 +104,7 @@ _RECORDINGS = st.builds(
     Recording,
     project=_PROJECTS,
     edits=st.lists(_EDITS, min_size=1, max_size=3),
-    policies=st.sampled_from((None, None, *_POLICIES)),
+    policies=st.sampled_from((*[None] * 6, *_POLICIES)),
     how=st.sampled_from(("", "", "", "", "fresh", "window")),
     may_reuse=st.booleans(),
     cut=_sometimes(40),
