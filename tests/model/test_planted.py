@@ -34,6 +34,14 @@ STORIES: dict[str, tuple[str, tuple[Turn | Projection | ByHand | Look, ...]]] = 
             Turn(Recording(_HERE, [("back", 1)]), _SHOWN),
         ),
     ),
+    "gone, changed and gone again": (
+        "upsert",
+        (
+            Turn(Recording(_HERE, [("drop", ("pr_file", 1, "a.py"))]), _SHOWN),
+            Turn(Recording(_HERE, [("put", ("pr_file", 1, "a.py"), "b")]), _SHOWN),
+            Turn(Recording(_HERE, [("back", 1)]), _SHOWN),
+        ),
+    ),
     "gone and come again": (
         "exact",
         (
