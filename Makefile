@@ -24,8 +24,8 @@ demo: $(READY)   ## the main job on an invented project, told step by step
 test: $(READY)   ## every test, on SQLite and on a PostgreSQL that is started for it
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-soak: $(READY)   ## the long tests, which take minutes each
-	@$(BIN)/python -m pytest -n 0 -m soak
+soak: $(READY)   ## the long tests for SOAK_MINUTES (30), with a table of what was tried
+	@$(BIN)/python -m tests.soak
 
 check: $(READY)  ## formatting, lint, types, and the arrows between the rooms
 	@$(BIN)/ruff format --check .

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import sqlite3
@@ -23,6 +24,9 @@ from journal import JOURNAL_HISTORY, Database, ensure, open_database, verbs
 from journal.store.contents import journal_seal
 from journal.tables import JOURNAL
 from projectors import TARGET_HISTORY
+from tests import scale, tally
+
+pytest.register_assert_rewrite("tests.faults", "tests.model")  # what asserts there is in no test module
 
 MAKES = ("sqlite", "postgresql")
 SERVER = "SEEDJOURNAL_TEST_POSTGRES"
@@ -30,7 +34,8 @@ SERVER = "SEEDJOURNAL_TEST_POSTGRES"
 settings.register_profile(
     "seedjournal", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
-settings.load_profile("seedjournal")
+settings.register_profile("soak", settings.get_profile("seedjournal"), max_examples=300, print_blob=True)
+settings.load_profile("soak" if scale.is_soak() else "seedjournal")
 
 _STARTED: list[Any] = []
 
@@ -66,6 +71,13 @@ def pytest_unconfigure() -> None:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
         os.environ.pop(SERVER, None)
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Count what Hypothesis tried, where somebody asks for it."""
+    told: str = getattr(item, "hypothesis_statistics", "")
+    if call.when == "call" and told:
+        tally.count("inputs tried by Hypothesis", times=sum(map(int, re.findall(r"(\d+) passing", told))))
 
 
 def pytest_report_header() -> str:

@@ -36,7 +36,18 @@ def connect_args(address: URL, wait: int, create: bool) -> dict[str, Any]:  # no
 
 
 def listen(engine: Engine, event: Any) -> None:
-    """Nothing: PostgreSQL's transactions are as they should be."""
+    """Let who reads see one moment throughout, and who writes all that was written while waiting for the lock.
+
+    Whatever the server's default is.
+    """
+
+    @event.listens_for(engine, "begin")  # type: ignore[untyped-decorator]
+    def _begin(connection: Connection) -> None:
+        from psycopg import IsolationLevel
+
+        driver: Any = connection.connection.driver_connection
+        writes = connection.get_execution_options().get("seedjournal_writes")
+        driver.isolation_level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
 
 
 def transaction_options(*, writes: bool) -> dict[str, Any]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from threading import Thread
 
 import pytest
 from sqlalchemy import func, select
 
 from journal import JOURNAL_HISTORY, Busy, Database, all_runs, encode, ensure, open_database
+from journal.store.contents import append_events
 from journal.tables import EVENTS
 from tests.conftest import MAKES
 from tests.journal.processes import ended, opened, start_context, start_journal, stated, write_runs
-from tests.journal.things import content_of, findings, record_all, row_counts, things
+from tests.journal.things import content_of, findings, record_all, row_counts, thing, things
 
 WRITERS, TURNS = 4, 3
 
@@ -89,6 +92,36 @@ def test_who_waits_too_long_is_told_and_changes_nothing(url: str, open_url: Call
     record_all(waiting, things(9))
     waiting.engine.dispose()
     assert row_counts(holder)["journal_runs"] == 2
+
+
+@pytest.mark.parametrize("level", ["read committed", "repeatable read", "serializable"])
+def test_who_waited_sees_what_was_written_meanwhile(
+    level: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    """Whatever isolation the server gives by default."""
+    url = make_url("postgresql")
+    asking = open_url(url)
+    with asking.write("schema") as connection:
+        name = connection.execute(func.current_database().select()).scalar_one()
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+    first, second = (open_database(url, create=False, wait=60) for _ in range(2))
+    waiting = Thread(target=record_all, args=(second, things(3)))
+    with first.write() as connection:
+        waiting.start()
+        while not _is_waited_for(asking):
+            time.sleep(0.01)
+        event = encode(thing(9))
+        append_events(connection, [(event.hash, event.event.decode(), "test/1")])
+    waiting.join()
+    assert row_counts(asking) == {"journal": 1, "journal_events": 4, "journal_nodes": 2, "journal_runs": 1}
+    for database in (first, second):
+        database.engine.dispose()
+
+
+def _is_waited_for(database: Database) -> bool:
+    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with database.read() as connection:
+        return bool(connection.exec_driver_sql(query).scalar_one())
 
 
 def test_who_reads_is_not_kept_waiting(url: str, open_url: Callable[[str], Database]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from journal import Database, Finding
 from projectors import check, listed
-from tests.projectors.invented import ALL_EXACT, SLUG, everything, execute, note, rows, show
+from tests.projectors.invented import ALL_EXACT, SLUG, everything, execute, note, rows, show, with_changed
 
 EDITS = {
     "title": ("pull_requests", "pull_request", "title = title || 'x'"),
@@ -37,6 +37,23 @@ def test_a_projected_target_is_clean(database: Database) -> None:
     with database.read() as connection:
         assert list(check(connection, connection, lambda *step: told.append(step))) == []
     assert sum(rows for _, rows, _ in told) == len(everything())
+
+
+def test_a_projection_meanwhile_makes_no_difference(database: Database) -> None:
+    """A check sees the target at one moment."""
+    show(database, note(database, everything(), ALL_EXACT))
+    run = note(database, with_changed(everything(numbers=(1,)), "jira_issue", status="New"), ALL_EXACT)
+    told: list[str] = []
+
+    def meanwhile(kind: str, *_: object) -> None:
+        if not told:
+            show(database, run, prune=True)
+        told.append(kind)
+
+    with database.read() as connection:
+        assert list(check(connection, connection, meanwhile)) == []
+    assert findings(database) == []
+    assert "jira_issue" in told[1:]
 
 
 @pytest.mark.parametrize("column", EDITS)

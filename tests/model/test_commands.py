@@ -1,0 +1,139 @@
+"""Histories of the commands' use cases on the real simulators, on both makes side by side, against the same oracle.
+
+What a run states is read by plain SQL from a journal that has no other run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from journal import Database, Misuse
+from projectors import Choice
+from seedjournal import app
+from tests import scale, tally
+from tests.conftest import MAKES
+from tests.model.oracle import PROJECTED, RECORDED, Journal, Target, text_of
+from tests.model.shapes import KINDS, POLICIES, Data, Place, place_of
+from tests.model.sides import Side
+from tests.projectors.kept import emptied
+
+pytestmark = [pytest.mark.scales, pytest.mark.xdist_group("model")]
+
+_TINY = ("members=2", "days=14", "days_back=3")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A recording and a projection of the demo project, as options say them."""
+
+    prs: int
+    seed: int
+    until: date | None
+    policies: tuple[str, ...]
+    fresh: bool
+    prune: bool
+
+    @property
+    def choice(self) -> app.RecordChoice:
+        """What to record."""
+        return app.RecordChoice(
+            projects=("demo",),
+            new=True,
+            source="demo",
+            seed=self.seed,
+            until=self.until,
+            sets=(*_TINY, f"prs={self.prs}"),
+            policies=self.policies,
+            fresh=self.fresh,
+        )
+
+    @property
+    def meant(self) -> dict[str, str]:
+        """Every kind's policy."""
+        return {**POLICIES, **dict(one.split("=") for one in self.policies)}
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a window says too little for what else is asked."""
+        return self.until is not None and (self.fresh or "exact" in self.meant.values())
+
+
+STEPS = st.builds(
+    Step,
+    prs=st.sampled_from((3, 4, 6)),
+    seed=st.sampled_from((1, 1, 2)),
+    until=st.sampled_from((None, None, None, date(2025, 6, 24))),
+    policies=st.sampled_from(
+        ((), (), ("pull_request=upsert",), ("pr_file=exact",), tuple(f"{kind}=exact" for kind in KINDS))
+    ),
+    fresh=st.sampled_from((False, False, False, True)),
+    prune=st.booleans(),
+)
+
+
+def address(database: Database) -> str:
+    """A database's URL, as users give it."""
+    return database.engine.url.render_as_string(hide_password=False)
+
+
+def quiet(*_: object) -> Callable[..., None]:
+    """Progress that nobody sees."""
+    return lambda *_: None
+
+
+@cache
+def stated(choice: app.RecordChoice) -> dict[Place, Data]:
+    """What a run of this choice states."""
+    alone = emptied("sqlite", "alone")
+    app.record(app.Place(journal=address(alone)), choice, quiet)
+    found: dict[Place, Data] = {}
+    with alone.engine.connect() as connection:
+        for (told,) in connection.exec_driver_sql("SELECT event FROM journal_events"):
+            one = json.loads(told)
+            found[place_of(one["kind"], one["key"])] = one["data"]
+    return found
+
+
+@settings(max_examples=scale.times(3, 40))
+@given(history=st.lists(STEPS, min_size=2, max_size=5))
+def test_histories_of_commands(history: list[Step]) -> None:
+    sides = [Side(database := emptied(make), database) for make in MAKES]
+    journal, target = Journal(), Target()
+    for step in history:
+        tally.count("steps of real commands")
+        if step.is_refused:
+            for side in sides:
+                with pytest.raises(Misuse):
+                    app.record(app.Place(journal=address(side.journal)), step.choice, quiet)
+            continue
+        statement = stated(replace(step.choice, policies=(), fresh=False))
+        run = journal.next_run("demo", statement, step.meant, fresh=step.fresh, window=step.until is not None)
+        new = {text_of("demo", place, data) for place, data in statement.items()} - journal.events
+        target, projected = target.projected(run, prune=step.prune)
+        recorded: list[dict[str, Any]] = []
+        for side in sides:
+            place = app.Place(journal=address(side.journal))
+            (document,) = app.record(place, step.choice, quiet).document["runs"]
+            nothing = dict.fromkeys(RECORDED, 0)
+            assert document["kinds"] == {kind: run.counts.get(kind, nothing) for kind in KINDS}
+            assert (document["appended"], document["run"]) == (len(new), run.number)
+            recorded.append({name: document[name] for name in ("root", "state", "reused", "kept_fields", "window")})
+            shown = app.project(place, (), None, Choice(prune=step.prune), quiet, quiet)
+            kinds = {
+                kind: {name: one[name] for name in PROJECTED}
+                for kind, one in shown["projects"]["demo"]["kinds"].items()
+            }
+            assert kinds == projected
+            assert side.shown().rows == {at: (row.id, row.data) for at, row in target.rows.items()}
+            assert app.verify(place, quiet())["ok"]
+        assert recorded[0] == recorded[1]
+        journal.seal(run)

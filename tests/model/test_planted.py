@@ -1,0 +1,285 @@
+"""Bugs that are planted into the product for a moment: histories find each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from journal import Policy, SeedJournalError, Spool
+from journal.fold import stands
+from journal.store import postgresql as journal_postgresql
+from projectors.ids import Ids
+from projectors.kind import KindWriter
+from projectors.load.stage import Stage
+from tests.model.histories import ByHand, Histories, Look, Projection, Recording, Turn
+from tests.model.worlds import PROJECTS
+
+pytestmark = pytest.mark.xdist_group("model")
+
+ENOUGH = 40  # histories
+
+_HERE = PROJECTS[0]
+_SHOWN = Projection(_HERE)
+STORIES: dict[str, tuple[str, tuple[Turn | Projection | ByHand | Look, ...]]] = {
+    "there and back": (
+        "upsert",
+        (
+            Turn(Recording(_HERE, [("put", ("pull_request", 2), "b")]), _SHOWN),
+            Turn(Recording(_HERE, [("back", 1)]), _SHOWN),
+        ),
+    ),
+    "gone, changed and gone again": (
+        "upsert",
+        (
+            Turn(Recording(_HERE, [("drop", ("pr_file", 1, "a.py"))]), _SHOWN),
+            Turn(Recording(_HERE, [("put", ("pr_file", 1, "a.py"), "b")]), _SHOWN),
+            Turn(Recording(_HERE, [("back", 1)]), _SHOWN),
+        ),
+    ),
+    "gone and come again": (
+        "exact",
+        (
+            Turn(Recording(_HERE, [("drop all", "pull_request")]), _SHOWN),
+            Turn(Recording(_HERE, [("back", 1)]), _SHOWN),
+        ),
+    ),
+    "gone, but for what somebody holds": (
+        "exact",
+        (
+            ByHand(_HERE, ("pr_file", 1, "own.py"), "add"),
+            Turn(Recording(_HERE, [("drop all", "pull_request")]), replace(_SHOWN, prune=True)),
+        ),
+    ),
+    "kept": (
+        "once",
+        (
+            Turn(Recording(_HERE, [("put", ("pull_request", 2), "b")]), _SHOWN),
+            ByHand(_HERE, ("pull_request", 3), "edit"),
+            replace(_SHOWN, cut=60),
+            replace(_SHOWN, rebuild=True),
+            Look(_HERE, None),
+        ),
+    ),
+}
+
+
+def tell(story: str, histories: type[Histories]) -> None:
+    """Go through a story in which users have rows of their own before."""
+    policies, steps = STORIES[story]
+    machine = histories()
+    machine.begin("together", [("jira_issue", 1)], policies)
+    for step in steps:
+        machine.step(step)
+
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+_changes = import_module("journal.changes")
+_kind = import_module("projectors.kind")
+_leftovers = import_module("projectors.leftovers")
+_notes = import_module("projectors.notes")
+_replay = import_module("projectors.replay")
+_sealing = import_module("journal.sealing")
+
+
+class OnSqlite(Histories):
+    """Histories on one make, which is enough against what both share."""
+
+    makes = ("sqlite",)
+
+
+def drop_an_event(patch: pytest.MonkeyPatch) -> None:
+    whole = Spool.entries
+    patch.setattr(Spool, "entries", lambda self: (one for n, one in enumerate(whole(self)) if n != 5))
+
+
+def state_an_event_twice(patch: pytest.MonkeyPatch) -> None:
+    def twice(run: Any, standing: Any) -> Iterator[Any]:
+        for entry in whole(run, standing):
+            yield entry
+            if entry.kind == "pr_file":
+                yield entry
+
+    whole = _sealing.overlay
+    patch.setattr(_sealing, "overlay", twice)
+
+
+def skip_a_piece(module: Any) -> Plant:
+    def skipping(items: Any, size: int) -> Iterator[list[Any]]:
+        for number, piece in enumerate(whole(items, size)):
+            if number != 1:
+                yield piece
+
+    whole = module.batched
+    return lambda patch: patch.setattr(module, "batched", skipping)
+
+
+def ignore_what_is_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        _sealing,
+        "stands",
+        lambda policy, *, before, now: stands(
+            Policy.UPSERT if policy is Policy.ONCE else policy, before=before, now=now
+        ),
+    )
+
+
+def do_not_count_what_is_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_replay, "_kept", lambda run, kind: 0)
+
+
+def break_ties_by_insertion_order(patch: pytest.MonkeyPatch) -> None:
+    def newest_row(policy: Policy, *, before: Any, now: Any) -> Any:
+        stood = stands(policy, before=before, now=now)
+        if policy is Policy.UPSERT and before is not None and now is not None:
+            return max(before, now, key=lambda content: content.id)
+        return stood
+
+    patch.setattr(_sealing, "stands", newest_row)
+
+
+def treat_exact_as_upsert(patch: pytest.MonkeyPatch) -> None:
+    def standing(connection: Any, kind: str, policy: Policy, *rest: Any) -> Any:
+        return whole(connection, kind, Policy.UPSERT if policy is Policy.EXACT else policy, *rest)
+
+    whole = _sealing._standing
+    patch.setattr(_sealing, "_standing", standing)
+
+
+def reuse_the_state_with_the_root(patch: pytest.MonkeyPatch) -> None:
+    def fold(database: Any, inputs: Any, previous: Any, root: Any, *rest: Any) -> Any:
+        with database.read() as connection:
+            earlier = _sealing.with_fingerprint(connection, inputs.project, inputs.fingerprint)
+            if earlier is not None:
+                return _sealing.read_manifest(connection, earlier.state)
+        return whole(database, inputs, previous, root, *rest)
+
+    whole = _sealing._fold
+    patch.setattr(_sealing, "_fold", fold)
+
+
+def advance_the_position_early(patch: pytest.MonkeyPatch) -> None:
+    def early(journal: Any, target: Any, run: Any, choice: Any, *rest: Any) -> Any:
+        if not choice.dry_run:
+            with journal.read() as source:
+                name = _replay.journal_id(source)
+            with target.write("target") as connection:
+                _notes.move(connection, run, name, choice.chosen)
+        return whole(journal, target, run, choice, *rest)
+
+    whole = import_module("tests.model.sides").project
+    patch.setattr(import_module("tests.model.sides"), "project", early)
+
+
+def believe_the_position_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
+    class Believing(KindWriter):
+        def __init__(self, **given: Any) -> None:
+            super().__init__(**{**given, "whole": not given["was_shown"]})
+
+    patch.setattr(_replay, "KindWriter", Believing)
+
+
+def leave_what_came_back_stale(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_notes, "drop_stale", lambda *_: None)
+
+
+def do_not_notice_what_left(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(KindWriter, "_leave", lambda self, gone: [])
+
+
+def take_foreign_rows_for_ours(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(KindWriter, "_is_foreign", lambda self, key: False)
+
+
+def point_to_derived_ids(patch: pytest.MonkeyPatch) -> None:
+    from projectors.ids import derived_id
+
+    patch.setattr(Ids, "of", lambda self, kind, key: derived_id(kind, key))
+
+
+def forget_a_column(patch: pytest.MonkeyPatch) -> None:
+    whole = Stage.differs
+    patch.setattr(Stage, "differs", lambda self, names: whole(self, [name for name in names if name != "title"]))
+
+
+def delete_what_is_held(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_leftovers, "pointers_to", lambda *_: [])
+
+
+def look_only_at_shared_nodes_of_one_level(patch: pytest.MonkeyPatch) -> None:
+    def hasty(old: Any, new: Any, read: Any) -> Any:
+        removed, added = whole(old, new, read)
+        return list(removed), list(added)[:1]
+
+    whole = _changes.difference
+    patch.setattr(_changes, "difference", hasty)
+
+
+def lose_a_hash_on_postgresql(patch: pytest.MonkeyPatch) -> None:
+    whole = journal_postgresql.among
+    patch.setattr(journal_postgresql, "among", lambda tested, values: whole(tested, list(values)[:3]))
+
+
+PLANTED: dict[str, tuple[Plant, type[Histories]]] = {
+    **{
+        plant.__name__: (plant, OnSqlite)
+        for plant in (
+            drop_an_event,
+            state_an_event_twice,
+            ignore_what_is_kept,
+            do_not_count_what_is_kept,
+            break_ties_by_insertion_order,
+            treat_exact_as_upsert,
+            reuse_the_state_with_the_root,
+            advance_the_position_early,
+            believe_the_position_in_a_rebuild,
+            leave_what_came_back_stale,
+            do_not_notice_what_left,
+            take_foreign_rows_for_ours,
+            point_to_derived_ids,
+            forget_a_column,
+            delete_what_is_held,
+            look_only_at_shared_nodes_of_one_level,
+        )
+    },
+    "skip_a_piece_of_changes": (skip_a_piece(_changes), OnSqlite),
+    "skip_a_piece_of_rows": (skip_a_piece(_kind), OnSqlite),
+    "skip_a_piece_of_stale_rows": (skip_a_piece(_leftovers), OnSqlite),
+    "lose_a_hash_on_postgresql": (lose_a_hash_on_postgresql, Histories),
+}
+
+
+def hunt(histories: type[Histories], run: settings) -> None:
+    """Go through the stories, and then search."""
+    for story in STORIES:
+        tell(story, histories)
+    run_state_machine_as_test(histories, settings=run)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_every_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a disagreement, or a refusal that the history did not ask for; in a few short stories, or a search."""
+    plant, histories = PLANTED[name]
+    plant(monkeypatch)
+    run = settings(
+        max_examples=ENOUGH,
+        stateful_step_count=10,
+        phases=[Phase.generate],
+        derandomize=True,
+        database=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    with pytest.raises((AssertionError, SeedJournalError)):
+        hunt(histories, run)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_without_bugs_the_stories_end_well(story: str) -> None:
+    tell(story, Histories)
