@@ -11,6 +11,7 @@ from typing import Any, NewType
 import orjson
 from sqlalchemy import Connection, Row, func, insert, select
 
+from . import forgotten
 from .errors import Damaged, Misuse
 from .fold import Policy
 from .manifest import NodeHash
@@ -46,7 +47,7 @@ class Run:
     """One sealed record of one project.
 
     `counts` holds, by kind, the six counts that people are shown, `appended`, and under `kept_fields` the fields in
-    which kept content differs from the run's.
+    which kept content differs from the run's. `recorded_by` is user@host, None where an older version recorded.
     """
 
     run: RunNumber
@@ -58,6 +59,7 @@ class Run:
     inputs: Mapping[str, Any]
     counts: Mapping[str, Any]
     sealed_at: str
+    recorded_by: str | None
 
     @property
     def policies(self) -> dict[str, Policy]:
@@ -122,6 +124,11 @@ def find_run(connection: Connection, name: str) -> Run:
         run = numbered(connection, RunNumber(int(name))) if len(name) <= _LONGEST_NUMBER else None
         if run:
             return run
+        if gone := forgotten.forgotten_runs(connection).get(int(name)):
+            raise Misuse(
+                f"run {int(name)} was forgotten at {gone.forgotten_at} by {gone.forgotten_by}",
+                "`seedjournal log` lists the runs",
+            )
         if len(name) < _SHORTEST_ROOT:  # a longer one may be a root that begins with digits
             raise Misuse(f"there is no run {name}", "`seedjournal log` lists the runs")
     if "@" in name:
@@ -169,8 +176,9 @@ def _flat(value: Mapping[str, Any], head: str = "") -> dict[str, Any]:
 
 
 def next_number(connection: Connection) -> RunNumber:
-    """The number for the run about to be sealed; needs the write lock."""
-    return RunNumber(int(connection.execute(select(func.coalesce(func.max(RUNS.c.run), 0))).scalar_one()) + 1)
+    """The number for the run about to be sealed, never one that a forgotten run had; needs the write lock."""
+    last = int(connection.execute(select(func.coalesce(func.max(RUNS.c.run), 0))).scalar_one())
+    return RunNumber(max(last, forgotten.last_run(connection)) + 1)
 
 
 def add(connection: Connection, run: Run) -> None:
@@ -179,8 +187,10 @@ def add(connection: Connection, run: Run) -> None:
 
 
 def seal_of(run: Run) -> bytes:
-    """SHA-256 over all that a run's row says."""
-    text = orjson.dumps([_columns(run)[field.name] for field in fields(Run)], default=bytes.hex)
+    """SHA-256 over all that a run's row says; who recorded is left out where the row does not say."""
+    columns = _columns(run)
+    said = [field.name for field in fields(Run) if field.name != "recorded_by" or run.recorded_by is not None]
+    text = orjson.dumps([columns[name] for name in said], default=bytes.hex)
     return hashlib.sha256(_SEAL_TAG + text).digest()
 
 
@@ -211,6 +221,7 @@ def _run(row: Row[Any]) -> Run:
             inputs=orjson.loads(row.inputs),
             counts=orjson.loads(row.counts),
             sealed_at=row.sealed_at,
+            recorded_by=row.recorded_by,
         )
     except (ValueError, TypeError) as error:
         raise Damaged(f"the row of run {row.run} cannot be read: {error}") from None

@@ -49,6 +49,7 @@ from .store.contents import (
 )
 from .store.database import Database
 from .store.schema import JOURNAL, ensure, is_ready
+from .who import user_at_host
 
 _GROUP = 20_000  # events that are looked up and appended together
 _GROUPS_AT_ONCE = 10  # groups in a transaction: a long one writes each page of the index of hashes less often
@@ -280,6 +281,7 @@ def _seal(
                 },
                 counts={**counts, "appended": appended},
                 sealed_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                recorded_by=user_at_host(),
             )
             add(connection, run)
         return Sealed(run=run, appended=appended, reused=reused, previous=previous)
@@ -342,9 +344,12 @@ def _standing(
     before: Subtree | None,
     now: Subtree | None,
     count: dict[str, int],
-    fields: set[str],
+    fields: set[str] | None,
 ) -> Iterator[Entry]:
-    """The entries of the state that the policy lets stand, counting what is kept against the run, and its fields."""
+    """The entries of the state that the policy lets stand, counting what is kept against the run, and its fields.
+
+    Without `fields` no event is decoded.
+    """
     if before is None or policy is Policy.EXACT:
         return
     for change in changes(connection, before.top, now.top if now else None):
@@ -353,7 +358,8 @@ def _standing(
             continue
         if change.now is not None:
             count["kept"] += 1
-            fields.update(differing_fields(decode(stood.text).data, decode(change.now.text).data))
+            if fields is not None:
+                fields.update(differing_fields(decode(stood.text).data, decode(change.now.text).data))
         yield Entry(kind, change.key, stood.hash)
 
 
@@ -383,7 +389,7 @@ def fold_root(connection: Connection, policies: Mapping[str, Policy], before: Ro
     for kind in sorted(run.kinds.keys() | (before.kinds.keys() if before else set())):
         old, now = (before.kinds.get(kind) if before else None), run.kinds.get(kind)
         policy = policies.get(kind, Policy.UPSERT)
-        standing = list(_standing(connection, kind, policy, old, now, dict.fromkeys(COUNTS, 0), set()))
+        standing = list(_standing(connection, kind, policy, old, now, dict.fromkeys(COUNTS, 0), None))
         if not standing:
             if now:
                 trees[kind] = now

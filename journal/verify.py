@@ -5,7 +5,7 @@ Findings are precise and verification goes on behind each of them; nothing is me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from .changes import key_of
 from .errors import Damaged
 from .event import hash_event
+from .forgotten import forgettings, unsound
 from .manifest import (
     LEAF,
     ROOT,
@@ -27,9 +28,9 @@ from .manifest import (
 )
 from .runs import Run, RunNumber, numbered, seal_of, stored_seals
 from .sealing import fold_root
-from .store.contents import contents, node_reader, read_manifest, unpack_ids
+from .store.contents import check_of, contents, journal_seal, node_reader, read_manifest, unpack_ids
 from .store.dialects import verbs
-from .tables import EVENTS, NODES
+from .tables import EVENTS, JOURNAL, NODES
 
 Tell = Callable[[str, int, int | None], None]
 
@@ -49,6 +50,8 @@ class Finding:
 def verify(connection: Connection, tell: Tell = lambda *_: None) -> Iterator[Finding]:
     """Everything wrong with the journal: events, nodes, runs, manifests and states."""
     with verbs(connection).reading_leniently(connection):
+        yield from _journal(connection)
+        yield from _forgotten(connection)
         yield from _events(connection, tell)
         yield from _nodes(connection, tell)
         yield from _runs(connection, tell)
@@ -63,17 +66,33 @@ def _events(connection: Connection, tell: Tell) -> Iterator[Finding]:
     total = count_events(connection)
     last = None
     while True:
-        query = select(EVENTS.c.id, EVENTS.c.hash, EVENTS.c.event).order_by(EVENTS.c.id).limit(_PIECE)
+        query = select(EVENTS).order_by(EVENTS.c.id).limit(_PIECE)
         rows = connection.execute(query if last is None else query.where(EVENTS.c.id > last)).all()
         if not rows:
             return
-        for number, hashed, text in rows:
+        for number, hashed, text, provenance, check in rows:
+            what = f"event {number}"
             if hash_event(text.encode()) != bytes(hashed):
-                yield Finding(
-                    where="journal_events", what=f"event {number}", problem="its content does not have its hash"
-                )
+                yield Finding(where="journal_events", what=what, problem="its content does not have its hash")
+            elif check is not None and check != check_of(bytes(hashed), provenance):
+                yield Finding(where="journal_events", what=what, problem="its provenance is not what was appended")
         last = rows[-1].id
         tell("events", len(rows), total)
+
+
+def _journal(connection: Connection) -> Iterator[Finding]:
+    """The journal's own row: there is one, and it has its seal."""
+    rows = connection.execute(select(JOURNAL.c.id, JOURNAL.c.created_at, JOURNAL.c.seal)).all()
+    if len(rows) != 1:
+        yield Finding(where="journal", what="its row", problem=f"there should be one, not {len(rows)}")
+    for name, created_at, seal in rows:
+        if journal_seal(str(name), str(created_at)) != seal:
+            yield Finding(where="journal", what=f"journal {name}", problem="its row does not have its seal")
+
+
+def _forgotten(connection: Connection) -> Iterator[Finding]:
+    for number in unsound(connection):
+        yield Finding(where="journal_forgotten", what=f"row {number}", problem="it does not have its seal")
 
 
 def _nodes(connection: Connection, tell: Tell) -> Iterator[Finding]:
@@ -107,36 +126,89 @@ def _node_problem(connection: Connection, hashed: bytes, level: int, payload: by
 
 
 def _runs(connection: Connection, tell: Tell) -> Iterator[Finding]:
-    """Each run's number, seal, manifest and state; the state is folded anew from the state before it."""
+    """Each run's number, seal, manifest and state."""
     seals = stored_seals(connection)
-    sound: dict[NodeHash, bool] = {}
-    previous: dict[str, Run] = {}
-    last, broken = 0, False
-    for number, seal in seals.items():
+    gone, end = _account(connection)
+    gaps = _gaps(seals.keys() | gone.keys(), end)
+    line = _Line(connection)
+    for number in sorted({*seals, *gone, *gaps}):
+        if number in seals:
+            tell("runs", 1, len(seals))
+            yield from line.follow(number, seals[number])
+        elif number in gone:
+            line.previous[gone[number]] = None
+        else:
+            yield Finding(
+                where="journal_runs", what=_named(gaps[number]), problem="it is not there, and was not forgotten"
+            )
+            line.lose()
+
+
+class _Line:
+    """Runs in the order of their numbers, each state folded anew from the one before it.
+
+    One whose predecessor is gone, forgotten or lost, cannot be; what it holds is checked all the same.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.previous: dict[str, Run | None] = {}  # by project; None: there was one, and it was forgotten
+        self._connection = connection
+        self._sound: dict[NodeHash, bool] = {}
+        self._lost = False
+
+    def lose(self) -> None:
+        """Take note of a run that is not there, or not itself: it may be the one before any project's next."""
+        self.previous = {}
+        self._lost = True
+
+    def follow(self, number: RunNumber, seal: bytes) -> Iterator[Finding]:
+        """Everything wrong with the next run."""
         what = f"run {number}"
-        tell("runs", 1, len(seals))
-        run, wrong = _sealed(connection, number, seal)
+        run, wrong = _sealed(self._connection, number, seal)
         if run is None:
+            self.lose()
             yield Finding(where="journal_runs", what=what, problem=wrong)
-            previous, broken = {}, True  # it may be the one before any project's next run, which then cannot be folded
-            continue
-        for missing in (missing for missing in range(last + 1, number) if missing not in seals):
-            wrong = "it is not there, and runs behind it are"
-            yield Finding(where="journal_runs", what=f"run {missing}", problem=wrong)
-            previous, broken = {}, True
-        last = number
+            return
         for name, root in (("manifest", run.root), ("state", run.state)):
-            if root not in sound:
-                problem = _manifest_problem(connection, run.project, root)
-                sound[root] = problem is None
+            if root not in self._sound:
+                problem = _manifest_problem(self._connection, run.project, root)
+                self._sound[root] = problem is None
                 if problem:
                     yield Finding(where="journal_runs", what=what, problem=f"its {name} {root.hex()[:12]}: {problem}")
-        before = previous.get(run.project)
-        previous[run.project] = run
-        if sound[run.root] and sound[run.state] and (sound[before.state] if before else not broken):
-            problem = _fold_problem(connection, run, before)
+        before = self.previous.get(run.project)
+        starts = run.inputs["fresh"] or (run.project not in self.previous and not self._lost)
+        self.previous[run.project] = run
+        if not (self._sound[run.root] and self._sound[run.state]):
+            return
+        if starts or (before is not None and self._sound[before.state]):
+            problem = _fold_problem(self._connection, run, None if starts else before)
             if problem:
                 yield Finding(where="journal_runs", what=what, problem=problem)
+
+
+def _gaps(known: Collection[RunNumber], end: RunNumber) -> dict[RunNumber, range]:
+    """The numbers up to the last that were given out and are not known, by the first of each gap."""
+    gaps: dict[RunNumber, range] = {}
+    last = 0
+    for number in sorted({*known, RunNumber(end + 1)} if end >= max(known, default=0) else known):
+        if number > last + 1:
+            gaps[RunNumber(last + 1)] = range(last + 1, number)
+        last = number
+    return gaps
+
+
+def _account(connection: Connection) -> tuple[dict[RunNumber, str], RunNumber]:
+    """The project of each run that was forgotten, by number, and the last number that was given out until then."""
+    try:
+        account = forgettings(connection)
+    except Damaged:  # a finding by itself
+        return {}, RunNumber(0)
+    gone = {RunNumber(n): project for one in account for project, numbers in one.runs.items() for n in numbers}
+    return gone, RunNumber(max((one.last_run for one in account), default=0))
+
+
+def _named(numbers: range) -> str:
+    return f"run {numbers[0]}" if len(numbers) == 1 else f"runs {numbers[0]} to {numbers[-1]}"
 
 
 def _sealed(connection: Connection, number: RunNumber, seal: bytes) -> tuple[Run | None, str]:
@@ -181,7 +253,7 @@ def _walk_problem(connection: Connection, project: str, listed: Root, root: Node
 
 
 def _fold_problem(connection: Connection, run: Run, before: Run | None) -> str | None:
-    state = read_manifest(connection, before.state) if before and not run.inputs["fresh"] else None
+    state = read_manifest(connection, before.state) if before else None
     folded = fold_root(connection, run.policies, state, read_manifest(connection, run.root))
     return (
         None

@@ -22,6 +22,7 @@ _SHORT = 12
 _IN_LISTS = 8  # of a root: enough to name it
 _LONGEST_VALUE = 60
 _LONGEST_WORD = 30  # in a column that may fold
+_LONGEST_NAME = 12  # of who recorded, before it folds
 _DIGEST = re.compile(r"[0-9a-f]{40,}")
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _WIDE = 10_000  # in a pipe nothing is folded
@@ -165,23 +166,24 @@ def logged(document: Mapping[str, Any]) -> str:
             one["run"],
             one["project"],
             one["sealed_at"][:16].replace("T", " "),
-            one["as_of"],
             one["total"],
             one["added"],
             one["changed"],
             one["removed"],
             one["root"][:_IN_LISTS],
+            one["recorded_by"] or "",
         ]
         for one in document["runs"]
     ]
-    heads = ("run", "project", "sealed (UTC)", "as of", "events", "added", "changed", "removed", "root")
-    return _table(heads, rows, folds="project") + "\n"
+    heads = ("run", "project", "sealed (UTC)", "events", "added", "changed", "removed", "root", "by")
+    return _table(heads, rows, folds={"project": _LONGEST_WORD, "by": _LONGEST_NAME}) + "\n"
 
 
 def shown_run(document: Mapping[str, Any]) -> str:
     """One run with its inputs."""
     lines = [
-        f"run {document['run']} of {shown(document['project'])}, sealed {document['sealed_at']}",
+        f"run {document['run']} of {shown(document['project'])}, sealed {document['sealed_at']}"
+        + (f" by {shown(document['recorded_by'])}" if document["recorded_by"] else ""),
         f"  root   {document['root']}",
         f"  state  {document['state']}",
         f"  {_number(document['total'], 'event')}, {document['appended']:,} appended",
@@ -278,7 +280,10 @@ def registered(document: Mapping[str, Any]) -> str:
         ]
         for one in document["projects"]
     ]
-    return _table(("name", "team", "jira", "ai", "survey", "repositories"), rows, folds="repositories") + "\n"
+    return (
+        _table(("name", "team", "jira", "ai", "survey", "repositories"), rows, folds={"repositories": _LONGEST_WORD})
+        + "\n"
+    )
 
 
 def migrated(document: Mapping[str, Any]) -> str:
@@ -316,8 +321,14 @@ def _in_order(kind: str, key: Mapping[str, Any]) -> list[Any]:
     return [key[name] for name in names]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0, folds: str = "") -> str:
-    """Columns that fit the terminal, numbers to the right; only the column that `folds` may take several lines."""
+def _table(
+    heads: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0, folds: Mapping[str, int] | None = None
+) -> str:
+    """Columns that fit the terminal, numbers to the right.
+
+    Only the columns in `folds` may take several lines; it says how wide a word in them stays whole.
+    """
+    folds = folds or {}
     from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
@@ -328,12 +339,12 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int =
         table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="", show_edge=False)
         for place, head in enumerate(heads):
             column = [head, *(row[place] for row in texts)]
-            least = max(map(cell_len, column if head != folds else " ".join(column).split()))
+            least = max(map(cell_len, column if head not in folds else " ".join(column).split()))
             table.add_column(
                 head,
                 justify="right" if rows and all(isinstance(row[place], int) for row in rows) else "left",
                 overflow="fold",
-                min_width=least if head != folds else min(least, _LONGEST_WORD),
+                min_width=min(least, folds.get(head, least)),
             )
         for row in texts:
             table.add_row(*row)

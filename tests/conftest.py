@@ -17,9 +17,10 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from journal import JOURNAL_HISTORY, Database, ensure, open_database
+from journal import JOURNAL_HISTORY, Database, ensure, open_database, verbs
+from journal.store.contents import journal_seal
 from journal.tables import JOURNAL
 from projectors import TARGET_HISTORY
 
@@ -182,7 +183,9 @@ def open_url() -> Iterator[Callable[[str], Database]]:
 def database(request: pytest.FixtureRequest, make_url: Urls) -> Iterator[Database]:
     """A database with an empty journal and an empty target, on either make; each journal with an id of its own."""
     database = open_database(make_url.ready(request.param), create=True)
-    with database.write() as connection:
-        connection.execute(update(JOURNAL).values(id=secrets.token_hex(16)))
+    name = secrets.token_hex(16)
+    with database.write() as connection, verbs(connection).changeable(connection, [JOURNAL]):
+        values = {"id": name, "seal": journal_seal(name, connection.execute(select(JOURNAL.c.created_at)).scalar_one())}
+        connection.execute(update(JOURNAL).values(values))
     yield database
     database.engine.dispose()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from .. import forgotten
 from ..batches import batched
 from ..errors import Damaged
 from ..event import EventHash, KeyBytes
@@ -45,6 +48,11 @@ class Content(NamedTuple):
 def journal_id(connection: Connection) -> str:
     """The random id that this journal was given when it was made."""
     return str(connection.execute(select(JOURNAL.c.id)).scalar_one())
+
+
+def journal_seal(name: str, created_at: str) -> bytes:
+    """SHA-256 over what a journal's own row says; its migration writes the same."""
+    return hashlib.sha256(f"seedjournal:journal:1\n{name}\n{created_at}".encode(errors="replace")).digest()
 
 
 def event_ids(connection: Connection, hashes: Collection[bytes]) -> dict[bytes, EventId]:
@@ -108,13 +116,21 @@ def provenance(connection: Connection, event: EventId) -> str:
 
 
 def last_event_id(connection: Connection) -> int:
-    """The greatest id so far, 0 where there is none; who then appends needs the write lock."""
-    return int(connection.execute(select(func.coalesce(func.max(EVENTS.c.id), 0))).scalar_one())
+    """The greatest id given out so far, to events that were forgotten too; who then appends needs the write lock."""
+    last = int(connection.execute(select(func.coalesce(func.max(EVENTS.c.id), 0))).scalar_one())
+    return max(last, forgotten.last_event(connection))
 
 
 def append_events(connection: Connection, rows: Iterable[tuple[int, bytes, str, str]]) -> None:
     """Add events (id, hash, text, provenance) that are not there yet, their ids the next ones."""
-    verbs(connection).insert_rows(connection, EVENTS, ("id", "hash", "event", "provenance"), rows)
+    names = ("id", "hash", "event", "provenance", "provenance_check")
+    checked = ((*row, check_of(row[1], row[3])) for row in rows)
+    verbs(connection).insert_rows(connection, EVENTS, names, checked)
+
+
+def check_of(hashed: bytes, provenance: str) -> int:
+    """CRC-32 over an event's hash and its provenance."""
+    return zlib.crc32(hashed + provenance.encode(errors="replace"))
 
 
 def known_nodes(connection: Connection, hashes: Collection[bytes]) -> set[bytes]:

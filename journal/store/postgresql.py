@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import (
@@ -21,9 +21,13 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import ProgrammingError
+
+from ..errors import Unavailable
 
 _BUSY = {"55P03", "40P01", "40001"}
-_REFUSALS = {"42501", "3F000", "42P01"}
+_NOT_ALLOWED = "42501"
+_REFUSALS = {_NOT_ALLOWED, "3F000", "42P01"}
 
 
 def connect_args(address: URL, wait: int, create: bool) -> dict[str, Any]:  # noqa: FBT001, ARG001 - one signature for both makes
@@ -66,6 +70,32 @@ def is_refusal(error: object) -> bool:
 def reading_leniently(connection: Connection) -> AbstractContextManager[None]:  # noqa: ARG001 - one signature for both makes
     """Nothing: PostgreSQL's texts are always UTF-8."""
     return nullcontext()
+
+
+@contextmanager
+def changeable(connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
+    """Lift the triggers that refuse changes of these tables, within the caller's transaction.
+
+    Raises Unavailable for who does not own the tables.
+    """
+    try:
+        for one in tables:
+            connection.exec_driver_sql(f"ALTER TABLE {one.name} DISABLE TRIGGER {one.name}_stays")
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED:
+            raise
+        raise Unavailable(
+            "only the owner of the journal's tables may take rows out of them, and this user is not",
+            "connect as the user that ran `seedjournal migrate`, or made the journal",
+        ) from error
+    yield
+    for one in tables:
+        connection.exec_driver_sql(f"ALTER TABLE {one.name} ENABLE TRIGGER {one.name}_stays")
+
+
+def octets(text: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many bytes a text or a blob has."""
+    return func.octet_length(text)
 
 
 def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:

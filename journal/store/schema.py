@@ -48,7 +48,9 @@ class History:
         return {table.name for table in self.metadata.tables.values()}
 
 
-JOURNAL = History(name="journal", version_table="seedjournal_journal_version", head="0001", older=(), metadata=METADATA)
+JOURNAL = History(
+    name="journal", version_table="seedjournal_journal_version", head="0002", older=("0001",), metadata=METADATA
+)
 
 
 def ensure(database: Database, history: History, *, create: bool) -> bool:

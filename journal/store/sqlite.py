@@ -20,11 +20,13 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     bindparam,
+    cast,
     column,
     func,
     insert,
     literal,
     select,
+    table,
 )
 
 _WIDTH = 32
@@ -109,6 +111,26 @@ def reading_leniently(connection: Connection) -> Iterator[None]:
         yield
     finally:
         driver.text_factory = str
+
+
+@contextmanager
+def changeable(connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
+    """Lift the triggers that refuse changes of these tables, within the caller's transaction."""
+    triggers = table("sqlite_master", column("type"), column("name"), column("tbl_name"), column("sql"))
+    query = select(triggers.c.name, triggers.c.sql).where(
+        triggers.c.type == "trigger", triggers.c.tbl_name.in_([one.name for one in tables])
+    )
+    lifted = connection.execute(query).all()
+    for name, _ in lifted:
+        connection.exec_driver_sql(f"DROP TRIGGER {connection.dialect.identifier_preparer.quote(name)}")
+    yield
+    for _, statement in lifted:
+        connection.exec_driver_sql(statement)
+
+
+def octets(text: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many bytes a text or a blob has."""
+    return func.length(cast(text, LargeBinary))
 
 
 def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:

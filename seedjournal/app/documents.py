@@ -30,6 +30,7 @@ def run_document(run: Run) -> Document:
         "as_of": run.inputs["as_of"],
         "total": run.totals["total"],
         "sealed_at": run.sealed_at,
+        "recorded_by": run.recorded_by,
     }
 
 

@@ -23,6 +23,7 @@ from journal import (
 )
 from journal.runs import RunNumber, add, seal_of, with_fingerprint
 from journal.tables import RUNS
+from tests.journal.things import tampering
 
 A, B = NodeHash(bytes.fromhex("abcdef0" * 9 + "1")), NodeHash(bytes.fromhex("abcdef0" * 9 + "2"))
 DIGITS = NodeHash(bytes.fromhex("1234567" * 9 + "f"))
@@ -40,6 +41,7 @@ def make_run(number: int, project: str = "p", root: NodeHash = A, **inputs: Any)
         inputs={"policies": {}, "fresh": False, "window": None, **inputs},
         counts={"kinds": {}, "kept_fields": {}, "appended": 0},
         sealed_at="2024-01-01T00:00:00Z",
+        recorded_by="dev-1@desk",
     )
 
 
@@ -151,11 +153,14 @@ def test_a_seal_covers_every_field(field: dataclasses.Field[Any]) -> None:
 
 
 def test_the_format_of_seals_stays_as_it_is() -> None:
-    assert seal_of(make_run(1)).hex() == "6f268644eaf76ca279cdfc59a7d8bda631390ec00058e7e1392652a444ea8ee3"
+    """Also that of a row in which an older version did not say who recorded."""
+    unsaid = dataclasses.replace(make_run(1), recorded_by=None)
+    assert seal_of(unsaid).hex() == "6f268644eaf76ca279cdfc59a7d8bda631390ec00058e7e1392652a444ea8ee3"
+    assert seal_of(make_run(1)).hex() == "17f2e2443d83de59bbfcf89ab85aedb92d80082922e0b8d19b710502cff62198"
 
 
 def test_a_row_that_cannot_be_read_is_named(filled: Database) -> None:
-    with filled.write() as connection:
+    with filled.write() as connection, tampering(connection):
         connection.execute(update(RUNS).where(RUNS.c.run == 3).values(inputs='{"a":'))
     with filled.read() as connection, pytest.raises(Damaged, match="the row of run 3 cannot be read") as refused:
         all_runs(connection)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from journal import (
     Data,
@@ -23,6 +24,7 @@ from journal import (
     encode,
     read_manifest,
     record,
+    verbs,
     verify,
 )
 from journal.manifest import events_below
@@ -72,6 +74,12 @@ def row_counts(database: Database) -> dict[str, int]:
             name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for name, table in METADATA.tables.items()
         }
+
+
+def tampering(connection: Connection) -> AbstractContextManager[None]:
+    """The journal's triggers are lifted, as its owner can: what a disk, a program or a person may do to its rows."""
+    lifted: AbstractContextManager[None] = verbs(connection).changeable(connection, list(METADATA.tables.values()))
+    return lifted
 
 
 def content_of(database: Database, root: bytes) -> Content:
