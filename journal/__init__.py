@@ -32,6 +32,8 @@ from .event import (
     hash_event,
 )
 from .fold import Policy
+from .forget import Forgettable, forget, measure, runs_before_newest
+from .forgotten import Forgetting, forgettings, forgotten_runs
 from .history import Stated, history
 from .manifest import NodeHash, Root, Subtree
 from .runs import (
@@ -81,6 +83,8 @@ __all__ = [
     "Event",
     "Field",
     "Finding",
+    "Forgettable",
+    "Forgetting",
     "History",
     "Inputs",
     "Json",
@@ -119,6 +123,9 @@ __all__ = [
     "ensure",
     "event_texts",
     "find_run",
+    "forget",
+    "forgettings",
+    "forgotten_runs",
     "hash_event",
     "history",
     "is_present",
@@ -127,6 +134,7 @@ __all__ = [
     "key_of",
     "last_different",
     "last_run",
+    "measure",
     "migrate",
     "newest",
     "newest_of_each",
@@ -138,6 +146,7 @@ __all__ = [
     "referred_key",
     "reuse",
     "run_migrations",
+    "runs_before_newest",
     "stored_seals",
     "verbs",
     "verify",

@@ -17,6 +17,7 @@ from .errors import Damaged
 from .tables import FORGOTTEN
 
 _SEAL_TAG = b"seedjournal:forgotten:1\n"
+_SEALED = ("id", "forgotten_at", "forgotten_by", "runs", "events", "nodes", "last_run", "last_event")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +70,13 @@ def add(connection: Connection, one: Forgetting) -> None:
 def unsound(connection: Connection) -> Iterator[int]:
     """The ids of the rows that are not what was sealed."""
     for row in connection.execute(select(FORGOTTEN).order_by(FORGOTTEN.c.id)):
-        columns = dict(row._mapping)  # noqa: SLF001 - a row's public mapping
-        if bytes(columns.pop("seal")) != _seal(columns):
+        if bytes(row.seal) != _seal({name: getattr(row, name) for name in _SEALED}):
             yield row.id
 
 
 def _seal(columns: Mapping[str, Any]) -> bytes:
     """SHA-256 over the other columns."""
-    text = orjson.dumps(columns, default=repr, option=orjson.OPT_SORT_KEYS)
+    text = orjson.dumps([columns[name] for name in _SEALED], default=repr)
     return hashlib.sha256(_SEAL_TAG + text).digest()
 
 

@@ -3,6 +3,9 @@
 Events and nodes are appended in short transactions under the write lock, children before parents: whoever finds a node
 may rely on all below it, and a recording that dies leaves at most unreferenced rows, which the next one finds and uses.
 The run itself is one row in one transaction, and exists from its commit on.
+
+What a recording found it may rely on until somebody forgets runs: whoever stores nodes above others, or seals, looks
+under the write lock whether the journal's epoch is still the one in which it began, and else begins again.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from datetime import UTC, datetime
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -23,6 +27,7 @@ from .changes import changes, key_of
 from .errors import Damaged, Misuse
 from .event import KeyBytes, decode, differing_fields
 from .fold import Policy, overlay, stands
+from .forgotten import epoch
 from .manifest import CUT_MASK, LARGEST_NODE, LEAF, EventId, Node, Root, Subtree, Tree, events_below, make_root
 from .runs import (
     COUNTS,
@@ -54,6 +59,7 @@ from .who import user_at_host
 _GROUP = 20_000  # events that are looked up and appended together
 _GROUPS_AT_ONCE = 10  # groups in a transaction: a long one writes each page of the index of hashes less often
 
+Result = TypeVar("Result")
 Tell = Callable[[int, int], None]
 Leaves = Sequence[tuple[Node, Sequence[Entry]]]
 
@@ -75,26 +81,52 @@ def record(database: Database, inputs: Inputs, spool: Spool, tell: Tell = lambda
     """
     root = _root_of(spool.entries())
     ensure(database, JOURNAL, create=True)
-    with database.read() as connection:
-        _check_namespace(connection, inputs)
-    appended = _store(database, root, spool.entries, tell)
-    return _seal(database, inputs, root, spool.entries, appended=appended, reused=False)
+
+    def attempt(began: int) -> Sealed:
+        with database.read() as connection:
+            _check_namespace(connection, inputs)
+        appended = _store(database, root, spool.entries, tell, began)
+        return _seal(database, inputs, root, spool.entries, began, appended=appended, reused=False)
+
+    return _in_one_epoch(database, attempt)
 
 
 def reuse(database: Database, inputs: Inputs) -> Sealed | None:
     """Seal a run over what the same inputs gave before, without simulating; None where they never were recorded."""
     if not is_ready(database, JOURNAL):
         return None
-    with database.read() as connection:
-        _check_namespace(connection, inputs)
-        earlier = with_fingerprint(connection, inputs.project, inputs.fingerprint)
-        if earlier is None:
-            return None
-        root = read_manifest(connection, earlier.root)
-    values = {name: earlier.inputs.get(name) for name in inputs.values}  # with what was then found in the source
-    return _seal(
-        database, replace(inputs, values=values), root, lambda: _entries(database, root), appended=0, reused=True
-    )
+
+    def attempt(began: int) -> Sealed | None:
+        with database.read() as connection:
+            _check_namespace(connection, inputs)
+            earlier = with_fingerprint(connection, inputs.project, inputs.fingerprint)
+            if earlier is None:
+                return None
+            root = read_manifest(connection, earlier.root)
+        values = {name: earlier.inputs.get(name) for name in inputs.values}  # with what was then found in the source
+        now = replace(inputs, values=values)
+        return _seal(database, now, root, lambda: _entries(database, root), began, appended=0, reused=True)
+
+    return _in_one_epoch(database, attempt)
+
+
+def _in_one_epoch(database: Database, attempt: Callable[[int], Result]) -> Result:
+    """What the attempt gives, begun anew where runs were forgotten meanwhile: what it found before may be gone."""
+    while True:
+        with database.read() as connection:
+            began = epoch(connection)
+        try:
+            return attempt(began)
+        except Damaged:
+            with database.read() as connection:
+                if epoch(connection) == began:
+                    raise
+
+
+def _check_epoch(connection: Connection, began: int) -> None:
+    """Raise Damaged where runs were forgotten since; under the write lock nobody forgets."""
+    if epoch(connection) != began:
+        raise Damaged("runs were forgotten while this one was recorded")
 
 
 def last_run(database: Database, project: str) -> Run | None:
@@ -147,7 +179,7 @@ def _root_of(entries: Iterable[Entry]) -> Root:
     return make_root({kind: subtree for _, _, finished in _grow(entries) for kind, subtree in finished.items()})
 
 
-def _store(database: Database, root: Root, entries: Callable[[], Iterable[Entry]], tell: Tell) -> int:
+def _store(database: Database, root: Root, entries: Callable[[], Iterable[Entry]], tell: Tell, began: int) -> int:
     """Store what the journal lacks of the entries' manifest; how many events were new."""
     with database.read() as connection:
         if known_nodes(connection, [root.hash]):
@@ -155,6 +187,7 @@ def _store(database: Database, root: Root, entries: Callable[[], Iterable[Entry]
     upper: list[Node] = []
     appended = _append(database, _groups(entries(), upper), lambda more: tell(more, root.count))
     with database.write() as connection:
+        _check_epoch(connection, began)
         append_upper_nodes(connection, upper, root)
     return appended
 
@@ -251,6 +284,7 @@ def _seal(
     inputs: Inputs,
     root: Root,
     entries: Callable[[], Iterable[Entry]],
+    began: int,
     *,
     appended: int,
     reused: bool,
@@ -260,8 +294,9 @@ def _seal(
         with database.read() as connection:
             previous = newest(connection, inputs.project)
             counts, standing = _compare(connection, inputs, previous, root)
-        state = _fold(database, inputs, previous, root, entries, standing)
+        state = _fold(database, inputs, previous, root, entries, standing, began)
         with database.write() as connection:
+            _check_epoch(connection, began)
             now = newest(connection, inputs.project)
             if (now.run if now else None) != (previous.run if previous else None):
                 continue
@@ -370,6 +405,7 @@ def _fold(
     root: Root,
     entries: Callable[[], Iterable[Entry]],
     standing: list[Entry],
+    began: int,
 ) -> Root:
     """The state's manifest, stored: the run's where nothing else stands."""
     if not standing:
@@ -378,7 +414,7 @@ def _fold(
         with database.read() as connection:
             return read_manifest(connection, previous.state)
     state = _root_of(overlay(entries(), standing))
-    _store(database, state, lambda: overlay(entries(), standing), lambda *_: None)
+    _store(database, state, lambda: overlay(entries(), standing), lambda *_: None, began)
     return state
 
 

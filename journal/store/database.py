@@ -65,17 +65,17 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
-        with self._begin(None) as connection:
+        """A transaction that only reads, and sees one state of the database from its first statement to its last."""
+        with self._begin() as connection:
             yield connection
 
     @contextmanager
-    def write(self, lock: str = "journal") -> Iterator[Connection]:
-        """A transaction that holds a write lock, by name: `journal` for who appends, `target` for who projects.
+    def write(self, lock: str = "journal", *more: str) -> Iterator[Connection]:
+        """A transaction that holds write locks, by name: `journal` for who appends, `target` for who projects.
 
-        Raises Busy when the lock is not had within `wait` seconds.
+        Raises Busy when one is not had within `wait` seconds. Who takes both takes `journal` first.
         """
-        with self._begin(lock) as connection:
+        with self._begin(lock, *more) as connection:
             yield connection
 
     @property
@@ -89,14 +89,15 @@ class Database:
             self.dialect.set_up_file(self.engine, self.wait)
 
     @contextmanager
-    def _begin(self, lock: str | None) -> Iterator[Connection]:
+    def _begin(self, *locks: str) -> Iterator[Connection]:
+        options = self.dialect.transaction_options(writes=bool(locks))
         with (
             self._translated(),
-            self._connect().execution_options(seedjournal_writes=lock is not None) as connection,
+            self._connect().execution_options(**options) as connection,
             connection.begin(),
         ):
             self.dialect.prepare(connection, schema=self.schema, wait=self.wait)
-            if lock is not None:
+            for lock in locks:
                 self.dialect.lock(connection, lock)
             yield connection
 

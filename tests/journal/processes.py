@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -16,7 +17,7 @@ from sqlalchemy import event
 
 from journal import JOURNAL_HISTORY, Database, Event, ensure, journal_id, open_database
 from journal import sealing as sealing_module
-from tests.journal.things import POLICIES, record_all, thing
+from tests.journal.things import POLICIES, forget_all_but, record_all, thing
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = 10  # events in a group, and two groups in a transaction, so that a small run takes several
@@ -80,6 +81,32 @@ def write_runs(url: str, writer: int, turns: int, barrier: Barrier, told: Any) -
             for project in ("shared", f"own{writer}"):
                 sealed = record_all(database, stated(writer, turn, project), project=project, namespace=project)
                 told.put((writer, turn, project, sealed.run.run, sealed.run.root, sealed.run.state, sealed.appended))
+
+
+def forget_by_turns(url: str, turns: int, barrier: Barrier, told: Any) -> None:
+    """Forget all but the newest run of each project, by turns, while others record; tell how many went each time."""
+    with opened(url) as database:
+        barrier.wait(LIMIT)
+        for _ in range(turns):
+            told.put(sum(map(len, forget_all_but(database, 1).runs.values())))
+            time.sleep(0.02)
+
+
+def die_while_forgetting(url: str, moment: int | None) -> int:
+    """Forget and be killed at the moment; without one, tell how many moments there are."""
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        if steps == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+        steps += 1
+
+    with opened(url) as database:
+        for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
+            event.listen(database.engine, name, count)
+        forget_all_but(database, 1)
+    return steps
 
 
 def victim_events(project: str, *, later: bool) -> list[Event]:

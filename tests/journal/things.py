@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -14,6 +14,7 @@ from journal import (
     Database,
     Event,
     Finding,
+    Forgettable,
     Inputs,
     Policy,
     Run,
@@ -22,8 +23,10 @@ from journal import (
     contents,
     decode,
     encode,
+    forget,
     read_manifest,
     record,
+    runs_before_newest,
     verbs,
     verify,
 )
@@ -80,6 +83,12 @@ def tampering(connection: Connection) -> AbstractContextManager[None]:
     """The journal's triggers are lifted, as its owner can: what a disk, a program or a person may do to its rows."""
     lifted: AbstractContextManager[None] = verbs(connection).changeable(connection, list(METADATA.tables.values()))
     return lifted
+
+
+def forget_all_but(database: Database, keep: int, projects: Collection[str] | None = None) -> Forgettable:
+    """Forget every run but the newest of each project, or of some."""
+    with database.write() as connection:
+        return forget(connection, runs_before_newest(connection, keep, projects))
 
 
 def content_of(database: Database, root: bytes) -> Content:

@@ -1,0 +1,179 @@
+"""Forgetting: runs go, and with them the events and nodes that no remaining run needs.
+
+What stays is marked by walking the remaining runs' manifests and states; the marks are tables of the transaction's own,
+so that neither the journal's size nor the number of its runs is held in memory. What recordings that died have left is
+marked by no run, and goes as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    MetaData,
+    Table,
+    delete,
+    exists,
+    func,
+    select,
+)
+
+from . import forgotten
+from .errors import Damaged, Misuse
+from .forgotten import Forgetting
+from .manifest import LEAF, ROOT, read_root
+from .runs import next_number
+from .store.contents import last_event_id, unpack_ids
+from .store.dialects import verbs
+from .tables import EVENTS, NODES, RUNS
+from .who import user_at_host
+
+_NODES_AT_ONCE = 1_000
+_HASH = 32
+
+_MARKS = MetaData()
+_KEPT_NODES = Table(
+    "seedjournal_kept_nodes", _MARKS, Column("hash", NODES.c.hash.type, primary_key=True), prefixes=["TEMPORARY"]
+)
+# An event stands in several leaves, and here as often.
+_KEPT_EVENTS = Table(
+    "seedjournal_kept_events", _MARKS, Column("id", EVENTS.c.id.type, index=True), prefixes=["TEMPORARY"]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgettable:
+    """What goes: run numbers by project, and how many events and nodes go with them.
+
+    `octets` counts the bytes of their content, without what a database keeps around it.
+    """
+
+    runs: Mapping[str, list[int]]
+    events: int = 0
+    nodes: int = 0
+    octets: int = 0
+
+
+def runs_before_newest(connection: Connection, keep: int, projects: Collection[str] | None) -> dict[str, list[int]]:
+    """The runs that go where only the newest `keep` of each project stay, by project; `projects` None means all.
+
+    Raises Misuse for a number below nought.
+    """
+    if keep < 0:
+        raise Misuse(f"{keep} runs cannot stay", "give the number of a project's newest runs that stay")
+    numbers: dict[str, list[int]] = {}
+    for project, number in connection.execute(select(RUNS.c.project, RUNS.c.run).order_by(RUNS.c.project, RUNS.c.run)):
+        if projects is None or project in projects:
+            numbers.setdefault(project, []).append(number)
+    return {project: runs[: len(runs) - keep] for project, runs in numbers.items() if len(runs) > keep}
+
+
+def measure(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable:
+    """What would go with these runs; changes nothing."""
+    if not runs:
+        return Forgettable(runs={})
+    _mark(connection, [number for numbers in runs.values() for number in numbers])
+    weight = _weigh(connection, runs)
+    _MARKS.drop_all(connection, checkfirst=False)
+    return weight
+
+
+def forget(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable:
+    """Take these runs out of the journal, and all that only they need; what went.
+
+    Needs the write lock. Numbers and ids that went are never given out again. Raises Unavailable for who does not own
+    the tables, Damaged where a remaining run names what is not there.
+    """
+    if not runs:
+        return Forgettable(runs={})
+    numbers = [number for of_project in runs.values() for number in of_project]
+    _mark(connection, numbers)
+    gone = _weigh(connection, runs)
+    account = Forgetting(
+        id=forgotten.epoch(connection) + 1,
+        forgotten_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        forgotten_by=user_at_host(),
+        runs=runs,
+        events=gone.events,
+        nodes=gone.nodes,
+        last_run=next_number(connection) - 1,
+        last_event=last_event_id(connection),
+    )
+    with verbs(connection).changeable(connection, [RUNS, NODES, EVENTS]):
+        connection.execute(delete(RUNS).where(verbs(connection).among(RUNS.c.run, numbers)))
+        connection.execute(delete(NODES).where(_unmarked_node()))
+        connection.execute(delete(EVENTS).where(_unmarked_event()))
+    forgotten.add(connection, account)
+    _MARKS.drop_all(connection, checkfirst=False)
+    return gone
+
+
+def _mark(connection: Connection, gone: Sequence[int]) -> None:
+    """Note every node and event that the manifest or state of a remaining run reaches."""
+    _MARKS.create_all(connection, checkfirst=False)
+    stays = ~verbs(connection).among(RUNS.c.run, gone)
+    waiting = set(connection.execute(select(RUNS.c.root).where(stays)).scalars())
+    waiting |= set(connection.execute(select(RUNS.c.state).where(stays)).scalars())
+    stack = [bytes(root) for root in waiting]
+    while stack:
+        batch = set(stack[-_NODES_AT_ONCE:])
+        del stack[-_NODES_AT_ONCE:]
+        known = select(_KEPT_NODES.c.hash).where(verbs(connection).among(_KEPT_NODES.c.hash, list(batch)))
+        batch.difference_update(bytes(hashed) for hashed in connection.execute(known).scalars())
+        if batch:
+            stack += _mark_nodes(connection, list(batch))
+
+
+def _mark_nodes(connection: Connection, hashes: list[bytes]) -> list[bytes]:
+    """Note these nodes, and the events of the leaves among them; the nodes below the others."""
+    below: list[bytes] = []
+    events: list[tuple[int]] = []
+    for level, payload in _payloads(connection, hashes):
+        if level == LEAF:
+            events += [(number,) for number in unpack_ids(payload)]
+        elif level == ROOT:
+            below += [subtree.top for subtree in read_root(payload).kinds.values()]
+        else:
+            below += [payload[at : at + _HASH] for at in range(0, len(payload), _HASH)]
+    insert_rows = verbs(connection).insert_rows
+    insert_rows(connection, _KEPT_NODES, ("hash",), [(hashed,) for hashed in hashes])
+    insert_rows(connection, _KEPT_EVENTS, ("id",), events)
+    return below
+
+
+def _payloads(connection: Connection, hashes: list[bytes]) -> list[tuple[int, bytes]]:
+    """Level and payload of these nodes, in any order; raises Damaged where one is not there."""
+    query = select(NODES.c.hash, NODES.c.level, NODES.c.payload)
+    rows = connection.execute(query.where(verbs(connection).among(NODES.c.hash, hashes))).all()
+    if missing := set(hashes).difference(bytes(hashed) for hashed, *_ in rows):
+        raise Damaged(f"a run that would stay names node {min(missing).hex()[:12]}, which the journal does not hold")
+    return [(level, bytes(payload)) for _, level, payload in rows]
+
+
+def _weigh(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable:
+    """What is not marked."""
+    octets = verbs(connection).octets
+    sizes = {
+        EVENTS: (octets(EVENTS.c.hash) + octets(EVENTS.c.event) + octets(EVENTS.c.provenance), _unmarked_event()),
+        NODES: (octets(NODES.c.hash) + octets(NODES.c.payload), _unmarked_node()),
+    }
+    (events, its), (nodes, theirs) = (
+        connection.execute(
+            select(func.count(), func.coalesce(func.sum(size), 0)).select_from(table).where(unmarked)
+        ).one()
+        for table, (size, unmarked) in sizes.items()
+    )
+    return Forgettable(runs=runs, events=events, nodes=nodes, octets=int(its) + int(theirs))
+
+
+def _unmarked_event() -> ColumnElement[bool]:
+    return ~exists().where(_KEPT_EVENTS.c.id == EVENTS.c.id)
+
+
+def _unmarked_node() -> ColumnElement[bool]:
+    return ~exists().where(_KEPT_NODES.c.hash == NODES.c.hash)
