@@ -4,8 +4,8 @@ Events and nodes are appended in short transactions under the write lock, childr
 may rely on all below it, and a recording that dies leaves at most unreferenced rows, which the next one finds and uses.
 The run itself is one row in one transaction, and exists from its commit on.
 
-What a recording found it may rely on until somebody forgets runs: whoever stores nodes above others, or seals, looks
-under the write lock whether the journal's epoch is still the one in which it began, and else begins again.
+What a recording found it may rely on until somebody forgets runs: whenever it has taken the write lock it looks whether
+the journal's epoch is still the one in which it began, and else begins again.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _store(database: Database, root: Root, entries: Callable[[], Iterable[Entry]
         if known_nodes(connection, [root.hash]):
             return 0
     upper: list[Node] = []
-    appended = _append(database, _groups(entries(), upper), lambda more: tell(more, root.count))
+    appended = _append(database, _groups(entries(), upper), lambda more: tell(more, root.count), began)
     with database.write() as connection:
         _check_epoch(connection, began)
         append_upper_nodes(connection, upper, root)
@@ -226,7 +226,7 @@ def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], d
         yield [*done, *last], rows, {kind: subtree}
 
 
-def _append(database: Database, groups: Iterator[Leaves], tell: Callable[[int], None]) -> int:
+def _append(database: Database, groups: Iterator[Leaves], tell: Callable[[int], None], began: int) -> int:
     """Add the leaves that the journal lacks and their events; how many events were added.
 
     The write lock is taken where something is lacking, and kept no longer than for the groups that lack something.
@@ -239,6 +239,7 @@ def _append(database: Database, groups: Iterator[Leaves], tell: Callable[[int], 
             missing = _missing(connection, group)
         if missing:
             with database.write() as connection:
+                _check_epoch(connection, began)
                 for _ in range(_GROUPS_AT_ONCE):
                     missing = _missing(connection, group)
                     if not missing:
