@@ -39,12 +39,14 @@ from .manifest import NodeHash, Root, Subtree
 from .runs import (
     Inputs,
     Run,
+    RunNumber,
     all_runs,
     before,
     changed_inputs,
     find_run,
     newest,
     newest_of_each,
+    numbered,
     stored_seals,
 )
 from .sealing import Sealed, last_run, record, reuse, would_change
@@ -98,6 +100,7 @@ __all__ = [
     "Reference",
     "Root",
     "Run",
+    "RunNumber",
     "Sealed",
     "SeedJournalError",
     "Spool",
@@ -138,6 +141,7 @@ __all__ = [
     "migrate",
     "newest",
     "newest_of_each",
+    "numbered",
     "open_database",
     "pieces",
     "provenance",

@@ -20,12 +20,13 @@ _BATCH = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """What the target shows of one project and kind."""
+    """What the target shows of one project and kind; `namespace` None where an older version projected."""
 
     journal: str
     run: int
     state: NodeHash
-    policy: Policy
+    policy: str
+    namespace: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,11 @@ def positions(connection: Connection, project: str) -> dict[str, Position]:
     rows = connection.execute(select(POSITIONS).where(POSITIONS.c.project == project))
     return {
         row.kind: Position(
-            journal=row.journal, run=row.run, state=NodeHash(bytes(row.state)), policy=Policy(row.policy)
+            journal=row.journal,
+            run=row.run,
+            state=NodeHash(bytes(row.state)),
+            policy=row.policy,
+            namespace=row.namespace,
         )
         for row in rows
     }
@@ -71,11 +76,23 @@ def move(connection: Connection, run: Run, journal: str, kinds: Collection[str])
             "run": run.run,
             "state": run.state,
             "policy": str(policy_of(run, kind)),
+            "namespace": run.namespace,
         }
         for kind in kinds
     ]
     if rows:
         connection.execute(insert(POSITIONS), rows)
+
+
+def leave(connection: Connection, project: str) -> None:
+    """Say that the target shows nothing of the project."""
+    connection.execute(delete(POSITIONS).where(POSITIONS.c.project == project))
+
+
+def holders(connection: Connection, namespace: str) -> dict[str, str]:
+    """The projects whose rows stand under the name, and which journal they are of."""
+    query = select(POSITIONS.c.project, POSITIONS.c.journal).where(POSITIONS.c.namespace == namespace)
+    return {row.project: row.journal for row in connection.execute(query.order_by(POSITIONS.c.project))}
 
 
 def remembered(connection: Connection) -> Noted:

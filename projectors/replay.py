@@ -6,8 +6,8 @@ one transaction a project, so that readers never see half a run and a crash chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -16,15 +16,16 @@ from journal import (
     ENGINEERING,
     Damaged,
     Database,
-    Misuse,
     NodeHash,
     Root,
     Run,
+    RunNumber,
+    Unavailable,
     changes,
     decode,
-    find_run,
     journal_id,
     newest_of_each,
+    numbered,
     read_manifest,
     referred_key,
 )
@@ -81,13 +82,14 @@ class Projected:
     """What one projection did.
 
     `kept_fields` names, by kind, where kept content differs. `other_journal` says that the target showed another
-    journal's state before, and was compared as a whole.
+    journal's state before, `forgotten` that it showed one that this journal has forgotten: it was compared as a whole.
     """
 
     run: Run
     kinds: dict[str, KindResult]
     kept_fields: Mapping[str, list[str]] = field(default_factory=dict)
     other_journal: bool = False
+    forgotten: bool = False
 
 
 class _TakenBack(Exception):
@@ -145,7 +147,8 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
     state = read_manifest(source, run.state)
     positions = notes.positions(target, run.project)
     known = _known_states(source, positions, this_journal)
-    namespaces = _namespaces(source, run, positions, this_journal)
+    _settle_name(target, run, this_journal, take=choice.rebuild)
+    namespaces = namespaces_of(source, target, run.project, positions.values()) | {run.namespace}
     ids = Ids(notes.remembered(target))
     results: dict[str, KindResult] = {}
     for kind in choice.chosen:
@@ -178,22 +181,44 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
         result.unchanged = _count(state, kind) - result.inserted - result.updated
         result.stale = notes.stale_count(target, run.project, RULES[kind])
         result.foreign = notes.foreign_count(target, run.project, kind)
-    others = any(positions[kind].journal != this_journal for kind in choice.chosen if kind in positions)
-    return Projected(run, results, _kept_fields(run, choice), others)
+    shown_before = [positions[kind] for kind in choice.chosen if kind in positions]
+    others = any(position.journal != this_journal for position in shown_before)
+    gone = any(position.journal == this_journal and position.state not in known for position in shown_before)
+    return Projected(run, results, _kept_fields(run, choice), others, gone)
 
 
-def _namespaces(source: Connection, run: Run, positions: Mapping[str, notes.Position], journal: str) -> set[str]:
-    """The names under which the target may show the project: the run's, and what it was called where it was projected.
+def _settle_name(target: Connection, run: Run, journal: str, *, take: bool) -> None:
+    """Raise Unavailable where another journal's project stands under the run's name; or take the name from it.
 
-    A name that another project has taken since is not among them.
+    Both would write the same rows, and each would find its own changed whenever the other was projected.
+    """
+    for project, other in notes.holders(target, run.namespace).items():
+        if project == run.project or other == journal:
+            continue
+        if not take:
+            raise Unavailable(
+                f"the target already shows the team {run.namespace!r}: project {project!r} of another journal, {other}",
+                f"project {run.project!r} into a target of its own, or record it with another --set team_slug=… "
+                "and --fresh; --rebuild takes the rows over",
+            )
+        notes.leave(target, project)
+
+
+def namespaces_of(
+    source: Connection, target: Connection, project: str, positions: Iterable[notes.Position]
+) -> set[str]:
+    """The names under which the target shows the project, as far as it or the journal knows.
+
+    A name that another project has taken since, in the journal or in the target, is not among them.
     """
     found: set[str] = set()
-    for number in {position.run for position in positions.values() if position.journal == journal} - {run.run}:
-        with suppress(Misuse):
-            found.add(find_run(source, str(number)).namespace)
-    if found - {run.namespace}:
-        found -= {one.namespace for project, one in newest_of_each(source).items() if project != run.project}
-    return {run.namespace, *found}
+    for position in positions:
+        if position.namespace is not None:
+            found.add(position.namespace)
+        elif position.journal == journal_id(source) and (run := numbered(source, RunNumber(position.run))):
+            found.add(run.namespace)
+    taken = {one.namespace for name, one in newest_of_each(source).items() if name != project}
+    return {name for name in found - taken if not notes.holders(target, name).keys() - {project}}
 
 
 def _known_states(source: Connection, positions: Mapping[str, notes.Position], journal: str) -> dict[NodeHash, Root]:

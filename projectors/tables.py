@@ -127,6 +127,8 @@ POSITIONS = Table(
     Column("run", BigInteger, nullable=False),
     Column("state", LargeBinary, nullable=False),
     Column("policy", Text, nullable=False),
+    # The name that all keys of the project carry; null in rows that were there before the column.
+    Column("namespace", Text),
 )
 
 # Rows whose id is not the first one derived from their key: foreign ones, and ours that a collision moved.
@@ -150,5 +152,5 @@ STALE = Table(
 )
 
 TARGET_HISTORY = History(
-    name="target", version_table="seedjournal_target_version", head="0001", older=(), metadata=METADATA
+    name="target", version_table="seedjournal_target_version", head="0002", older=("0001",), metadata=METADATA
 )

@@ -11,7 +11,7 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -473,6 +473,44 @@ def fetched(common: _Common, *, repos: tuple[str, ...], delete: bool, export: st
         common.give(app.export_fetched(repos, Path(export)), render.fetched)
     else:
         common.give(app.list_fetched(repos), render.fetched)
+    return FINE
+
+
+@cli.command(
+    short_help="Take old runs, or whole projects, out of the journal.",
+    epilog="\b\nExamples:\n"
+    "  seedjournal forget --keep-runs 3 --dry-run\n"
+    "  seedjournal forget --keep-runs 1 --project demo\n"
+    "  seedjournal forget --project demo --target sqlite:///seedjournal.db\n\n" + _exits("forgotten"),
+)
+@click.option("--keep-runs", "keep", metavar="N", type=_Whole(0, _LARGEST), help="Keep each project's newest N runs.")
+@click.option("--project", "projects", metavar="NAME", multiple=True, help="Only of this project; may be repeated.")
+@click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask before.")
+@_common
+def forget(
+    common: _Common, *, keep: int | None, projects: tuple[str, ...], schema: str | None, dry_run: bool, yes: bool
+) -> int:
+    """Take runs out of the journal, with the events and nodes that only they need; there is no way back.
+
+    --keep-runs N leaves the newest N runs of each project, or of those named. --project alone forgets all runs of a
+    project, and where --target is given, its rows there too; rows that were there under ids of their own stay. States
+    that remain stay as they are, and verify still checks them.
+    """
+    from . import app, render
+
+    choice = app.ForgetChoice(projects=projects, keep=keep, dry_run=dry_run)
+    if not (yes or dry_run or _is_terminal(sys.stdin)):
+        raise click.UsageError("--yes is needed to forget without a terminal")
+
+    def ask(runs: Mapping[str, list[int]], journal: str, target: str | None) -> None:
+        if not (yes or dry_run):
+            rows = f" and the rows in {render.shown(target)}" if target else ""
+            which = render.runs_of(runs) or "no runs"
+            click.confirm(f"Forget {which} in {render.shown(journal)}{rows}?", abort=True, err=True)
+
+    common.give(app.forget(common.place(schema), choice, ask), render.forgotten)
     return FINE
 
 

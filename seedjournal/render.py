@@ -19,6 +19,7 @@ _COUNTS = ("total", "added", "changed", "removed", "unchanged", "kept")
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 _SHORT = 12
+_WITHDRAWN = ("deleted", "retained", "foreign")
 _IN_LISTS = 8  # of a root: enough to name it
 _LONGEST_VALUE = 60
 _LONGEST_WORD = 30  # in a column that may fold
@@ -74,6 +75,8 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
     )
     if one["other_journal"]:
         yield "  the target showed another journal's state: all rows were compared"
+    if one["forgotten"]:
+        yield "  the state that the target showed was forgotten: all rows were compared"
     if one["window"]:
         yield from _wrapped(_window(one["window"]))
     if any(sums[column] for column in _ROWS if column not in {"unchanged", "kept"}):
@@ -160,7 +163,7 @@ def diff_json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
 def logged(document: Mapping[str, Any]) -> str:
     """The runs, one a line."""
     if not document["runs"]:
-        return "no runs yet\n"
+        return "no runs\n" + _forgettings(document)
     rows = [
         [
             one["run"],
@@ -176,7 +179,17 @@ def logged(document: Mapping[str, Any]) -> str:
         for one in document["runs"]
     ]
     heads = ("run", "project", "sealed (UTC)", "events", "added", "changed", "removed", "root", "by")
-    return _table(heads, rows, folds={"project": _LONGEST_WORD, "by": _LONGEST_NAME}) + "\n"
+    table = _table(heads, rows, folds={"project": _LONGEST_WORD, "by": _LONGEST_NAME}) + "\n"
+    return table + _forgettings(document)
+
+
+def _forgettings(document: Mapping[str, Any]) -> str:
+    """What is not there any more, and who saw to that."""
+    lines = [
+        f"forgotten {one['forgotten_at'][:16].replace('T', ' ')} by {shown(one['forgotten_by'])}: {runs_of(one['runs'])}"
+        for one in document["forgotten"]
+    ]
+    return "".join(f"{line}\n" for text in lines for line in _wrapped(text, indent=""))
 
 
 def shown_run(document: Mapping[str, Any]) -> str:
@@ -257,6 +270,7 @@ def shown_entity(document: Mapping[str, Any]) -> str:
 def verified(document: Mapping[str, Any]) -> str:
     """What `verify` found."""
     lines = [f"{shown(one['where'])}: {shown(one['what'])}: {shown(one['problem'])}" for one in document["findings"]]
+    lines += [f"{shown(one['what'])}: not checked: {shown(one['problem'])}" for one in document["unchecked"]]
     for project, kinds in document["listed"].items():
         for kind, counts in kinds.items():
             told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
@@ -264,6 +278,34 @@ def verified(document: Mapping[str, Any]) -> str:
     found = "ok" if document["ok"] else _number(len(document["findings"]), "finding")
     rows = f"rows in {shown(document['target'])}" if document["target"] else "no rows: none were projected yet"
     lines.append(f"{found}: {_number(document['events'], 'event')}, {_number(document['runs'], 'run')}, {rows}")
+    return "\n".join(lines) + "\n"
+
+
+def runs_of(runs: Mapping[str, Sequence[int]]) -> str:
+    """Runs by project, in one line: `runs 1, 2 of demo and run 3 of libuv`."""
+    return " and ".join(f"{_runs(numbers)} of {shown(project)}" for project, numbers in runs.items())
+
+
+def forgotten(document: Mapping[str, Any]) -> str:
+    """What `forget` took away."""
+    runs: dict[str, list[int]] = {}
+    for one in document["runs"]:
+        runs.setdefault(one["project"], []).append(one["run"])
+    lines = [f"{shown(project)}: {_runs(numbers)}" for project, numbers in runs.items()]
+    for project, kinds in document["rows"].items():
+        rows = [[kind, *(one[name] for name in _WITHDRAWN)] for kind, one in kinds.items()]
+        sums = [sum(row[place] for row in rows) for place in range(1, len(_WITHDRAWN) + 1)]
+        lines.append(f"{shown(project)}: {_number(sums[0], 'row')} of {shown(document['target'])}")
+        if any(sums):
+            lines.append(_table(("rows of", *_WITHDRAWN), [row for row in rows if any(row[1:])], indent=2))
+    if not document["runs"] and not document["rows"]:
+        return "nothing to forget: no project has more runs\n"
+    told = "would be forgotten (dry run: nothing was done)" if document["dry_run"] else "forgotten"
+    found = [_number(len(document["runs"]), "run"), _number(document["events"], "event")]
+    found += [_number(document["nodes"], "node"), f"{document['bytes']:,} bytes"]
+    lines.append(f"{told}: {', '.join(found)}; {document['seconds']:.1f} s")
+    if document["bytes"] and not document["dry_run"] and document["journal"].startswith("sqlite"):
+        lines += _wrapped("later records use the space that is free now; VACUUM gives it back to the disk")
     return "\n".join(lines) + "\n"
 
 
@@ -363,10 +405,10 @@ def _width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else _WIDE
 
 
-def _wrapped(text: str) -> list[str]:
-    """An indented message, over as many lines as the terminal needs."""
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    """A message, indented or not, over as many lines as the terminal needs."""
     return textwrap.wrap(
-        text, _width(), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+        text, _width(), initial_indent=indent, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .comparing import Comparison, diff
     from .documents import FORMAT, Tell, window_of
     from .fetching import delete_fetched, estimate, export_fetched, list_fetched
+    from .forgetting import ForgetChoice, forget
     from .looking import log, names_run, registry, show_entity, show_run
     from .place import Place
     from .projecting import project
@@ -24,6 +25,7 @@ _MODULES = {
     "comparing": ("Comparison", "diff"),
     "documents": ("FORMAT", "Tell", "window_of"),
     "fetching": ("delete_fetched", "estimate", "export_fetched", "list_fetched"),
+    "forgetting": ("ForgetChoice", "forget"),
     "looking": ("log", "names_run", "registry", "show_entity", "show_run"),
     "place": ("Place",),
     "projecting": ("project",),
@@ -34,6 +36,7 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "FORMAT",
     "Comparison",
+    "ForgetChoice",
     "Place",
     "RecordChoice",
     "Tell",
@@ -41,6 +44,7 @@ __all__ = [
     "diff",
     "estimate",
     "export_fetched",
+    "forget",
     "list_fetched",
     "log",
     "migrate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import journal as j
@@ -18,6 +19,7 @@ def verify(place: Place, tell: Tell) -> Document:
     settings = config.load()
     where = config.addresses(settings, place.journal, place.target)
     listed: Document = {}
+    unchecked: list[j.Finding] = []
     checked = None
     with opened(where.journal, place, j.JOURNAL_HISTORY, create=False) as database:
         with database.read() as connection:
@@ -25,7 +27,7 @@ def verify(place: Place, tell: Tell) -> Document:
             events, runs = j.count_events(connection), len(j.stored_seals(connection))
         with opened_target(where, place, create=False) as target:
             if target and is_made(target):
-                more, listed, projected = _check_target(database, target, tell)
+                more, unchecked, listed, projected = _check_target(database, target, tell)
                 checked = target.shown if projected else None
                 findings += more
     return {
@@ -35,20 +37,21 @@ def verify(place: Place, tell: Tell) -> Document:
         "runs": runs,
         "target": checked,
         "findings": [asdict(one) for one in findings],
+        "unchecked": [asdict(one) for one in unchecked],
         "listed": listed,
     }
 
 
-def _check_target(database: Database, target: Database, tell: Tell) -> tuple[list[j.Finding], Document, bool]:
-    """The findings in the target's rows, what is merely listed, and whether it has any position to check against."""
+def _check_target(
+    database: Database, target: Database, tell: Tell
+) -> tuple[list[j.Finding], list[j.Finding], Document, bool]:
+    """The findings in the target's rows, what cannot be checked, what is listed, and whether it has any position."""
     j.ensure(target, projectors.TARGET_HISTORY, create=False)
     with target.read() as rows:
-        if database.is_same(target):
-            findings = list(projectors.check(rows, rows, tell))
-        else:
-            with database.read() as connection:
-                findings = list(projectors.check(connection, rows, tell))
-        return findings, projectors.listed(rows), projectors.has_positions(rows)
+        with nullcontext(rows) if database.is_same(target) else database.read() as connection:
+            findings = list(projectors.check(connection, rows, tell))
+            unchecked = list(projectors.unchecked(connection, rows))
+        return findings, unchecked, projectors.listed(rows), projectors.has_positions(rows)
 
 
 def migrate(place: Place) -> Document:

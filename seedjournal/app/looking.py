@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import journal as j
@@ -17,12 +18,17 @@ _LONGEST_NUMBER = 15  # digits that a key holds whatever they are
 
 
 def log(place: Place, project_name: str | None) -> Document:
-    """The journal's runs, oldest first."""
+    """The journal's runs, oldest first, and what was forgotten of them."""
     with opened_journal(place, config.load(), create=False) as database, database.read() as connection:
         runs = j.all_runs(connection, project_name)
-        if project_name is not None and not runs:
+        gone = [one for one in j.forgettings(connection) if project_name is None or project_name in one.runs]
+        if project_name is not None and not runs and not gone:
             raise no_runs(connection, project_name)
-    return {"format": FORMAT, "runs": [{**run_document(run), **run.totals} for run in runs]}
+    return {
+        "format": FORMAT,
+        "runs": [{**run_document(run), **run.totals} for run in runs],
+        "forgotten": [asdict(one) for one in gone],
+    }
 
 
 def names_run(what: Sequence[str]) -> bool:

@@ -61,6 +61,7 @@ def _projected(done: projectors.Projected) -> Document:
         "state": done.run.state.hex(),
         "window": window_of(done.run),
         "other_journal": done.other_journal,
+        "forgotten": done.forgotten,
         "kept_fields": dict(done.kept_fields),
         "kinds": {kind: asdict(result) for kind, result in done.kinds.items()},
     }

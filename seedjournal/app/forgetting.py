@@ -1,0 +1,122 @@
+"""`forget`: old runs, or whole projects, out of the journal; and on request a project's rows out of the target."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import journal as j
+import projectors
+from journal import Database, Misuse
+
+from .. import settings as config
+from .documents import FORMAT, Document, no_runs
+from .place import Place, opened, opened_target
+
+Rows = dict[str, dict[str, projectors.KindResult]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetChoice:
+    """What to forget: all but the newest `keep` runs of `projects`, or of every project; without `keep` all runs."""
+
+    projects: tuple[str, ...] = ()
+    keep: int | None = None
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a choice that names nothing, or that would keep no run of what it does not name."""
+        if self.keep is None and not self.projects:
+            raise Misuse(
+                "nothing to forget",
+                "--keep-runs N forgets all but the newest N runs of each project, --project NAME all runs of one",
+            )
+        if self.keep is not None and self.keep < 1:
+            raise Misuse(f"--keep-runs {self.keep} keeps no run", "--project NAME alone forgets all runs of a project")
+
+
+def forget(
+    place: Place, choice: ForgetChoice, ask: Callable[[Mapping[str, list[int]], str, str | None], None]
+) -> Document:
+    """Forget the chosen runs; `ask` hears which, of which journal and with which target's rows, and may raise.
+
+    Where a target is named and whole projects are forgotten, their rows of ours go from there as well: in the same
+    transaction where journal and target are one database, and else in one before it.
+    """
+    started = time.monotonic()
+    where = config.addresses(config.load(), place.journal, place.target)
+    with ExitStack() as stack:
+        database = stack.enter_context(opened(where.journal, place, j.JOURNAL_HISTORY, create=False))
+        target = None
+        if choice.keep is None and place.target is not None:
+            target = stack.enter_context(opened_target(where, place, create=False))
+            if target is None or not j.is_ready(target, projectors.TARGET_HISTORY):
+                raise Misuse(f"nothing was projected into {where.target}", "leave --target out, or check the address")
+        with database.read() as connection:
+            runs = _chosen(connection, target, choice)
+        ask(runs, database.shown, target.shown if target else None)
+        rows, gone = (_measure if choice.dry_run else _forget)(database, target, choice)
+    return {
+        "format": FORMAT,
+        "journal": database.shown,
+        "target": target.shown if target else None,
+        "dry_run": choice.dry_run,
+        "runs": [{"run": run, "project": project} for project, numbers in gone.runs.items() for run in numbers],
+        "events": gone.events,
+        "nodes": gone.nodes,
+        "bytes": gone.octets,
+        "rows": {project: {kind: asdict(one) for kind, one in kinds.items()} for project, kinds in rows.items()},
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _chosen(connection: Any, target: Database | None, choice: ForgetChoice) -> dict[str, list[int]]:
+    """The runs to forget; raises Misuse for a project of which neither the journal nor the target knows anything."""
+    known = set(j.newest_of_each(connection))
+    if target is not None:
+        with target.read() as rows:
+            known |= set(projectors.shown_projects(rows))
+    for name in choice.projects:
+        if name not in known:
+            raise no_runs(connection, name)
+    return _runs(connection, choice)
+
+
+def _runs(connection: Any, choice: ForgetChoice) -> dict[str, list[int]]:
+    return j.runs_before_newest(connection, choice.keep or 0, choice.projects or None)
+
+
+def _forget(database: Database, target: Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
+    """Carry it out. Who projects into the journal's own database reads it meanwhile, and is waited for."""
+    rows: Rows = {}
+    if target is not None and not database.is_same(target):
+        with target.write("target") as connection, database.read() as source:
+            rows = _withdraw(source, connection, choice)
+    with database.write("journal", "target") as connection:
+        if target is not None and database.is_same(target):
+            rows = _withdraw(connection, connection, choice)
+        return rows, j.forget(connection, _runs(connection, choice))
+
+
+def _measure(database: Database, target: Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
+    """Say what would be done; the rows are taken out, and put back with their transaction."""
+    rows: Rows = {}
+    with database.read() as connection:
+        gone = j.measure(connection, _runs(connection, choice))
+    if target is not None:
+        with suppress(_TakenBack), target.write("target") as connection, ExitStack() as stack:
+            same = database.is_same(target)
+            rows = _withdraw(connection if same else stack.enter_context(database.read()), connection, choice)
+            raise _TakenBack
+    return rows, gone
+
+
+def _withdraw(source: Any, target: Any, choice: ForgetChoice) -> Rows:
+    return {project: projectors.withdraw(source, target, project) for project in choice.projects}
+
+
+class _TakenBack(Exception):
+    pass
