@@ -168,7 +168,7 @@ def logged(document: Mapping[str, Any]) -> str:
         [
             one["run"],
             one["project"],
-            one["sealed_at"][:16].replace("T", " "),
+            _minute(one["sealed_at"]),
             one["total"],
             one["added"],
             one["changed"],
@@ -186,8 +186,7 @@ def logged(document: Mapping[str, Any]) -> str:
 def _forgettings(document: Mapping[str, Any]) -> str:
     """What is not there any more, and who saw to that."""
     lines = [
-        f"forgotten {one['forgotten_at'][:16].replace('T', ' ')} by {shown(one['forgotten_by'])}: "
-        f"{runs_of(one['runs'])}"
+        f"forgotten {_minute(one['forgotten_at'])} by {shown(one['forgotten_by'])}: {runs_of(one['runs'])}"
         for one in document["forgotten"]
     ]
     return "".join(f"{line}\n" for text in lines for line in _wrapped(text, indent=""))
@@ -424,6 +423,15 @@ def _changed(head: str, old: Any, new: Any) -> list[str]:
     if len(line) <= _width():
         return [line]
     return [f"{head}: {_cut(before, start)}", f"{' ' * len(head)}→ {_cut(now, start)}"]
+
+
+def _minute(instant: str) -> str:
+    """An instant as people read it in lists.
+
+    >>> _minute("2024-01-31T10:20:30Z")
+    '2024-01-31 10:20'
+    """
+    return instant[:16].replace("T", " ")
 
 
 def _number(count: int, noun: str) -> str:

@@ -25,6 +25,7 @@ from journal import (
     record,
 )
 from projectors import RULES, Choice, Projected, project
+from tests.journal.things import tampering
 from tests.projectors.kept import emptied
 
 SLUG = "terns"
@@ -393,6 +394,12 @@ def execute(database: Database, statement: str, **values: Any) -> list[tuple[Any
     with database.write("target") as connection:
         result = connection.execute(text(statement), values)
         return [tuple(row) for row in result] if result.returns_rows else []
+
+
+def damage(database: Database, statement: str, **values: Any) -> None:
+    """What happens to a journal's rows, which refuse it from everybody."""
+    with database.write() as connection, tampering(connection):
+        connection.execute(text(statement), values)
 
 
 def cold(source: Database, run: Run, make: str | None = None) -> Rows:

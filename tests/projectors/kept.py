@@ -17,6 +17,7 @@ from sqlalchemy import delete, inspect, table, text
 from journal import JOURNAL_HISTORY, Database, ensure, open_database
 from projectors import TARGET_HISTORY
 from tests.conftest import SERVER
+from tests.journal.things import tampering
 
 _OPEN: dict[tuple[str, str], Database] = {}
 _FOLDERS: list[Path] = []
@@ -63,6 +64,7 @@ def _empty(database: Database) -> None:
     with database.write("target") as connection:
         for name in set(inspect(connection).get_table_names()) - {one.name for one in ours} - stay:
             connection.execute(text(f"DROP TABLE {name}"))
-        for one in ours:
-            if one.name not in stay:
-                connection.execute(delete(table(one.name)))
+        with tampering(connection):
+            for one in ours:
+                if one.name not in stay:
+                    connection.execute(delete(table(one.name)))

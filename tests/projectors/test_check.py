@@ -6,7 +6,7 @@ import pytest
 
 from journal import Database, Finding
 from projectors import check, listed
-from tests.projectors.invented import ALL_EXACT, SLUG, everything, execute, note, rows, show, with_changed
+from tests.projectors.invented import ALL_EXACT, SLUG, damage, everything, execute, note, rows, show, with_changed
 
 EDITS = {
     "title": ("pull_requests", "pull_request", "title = title || 'x'"),
@@ -127,10 +127,10 @@ def test_kinds_are_checked_against_their_own_positions(database: Database) -> No
 def test_a_state_that_the_journal_lost_is_a_finding(database: Database) -> None:
     run = note(database, everything())
     show(database, run)
-    execute(database, 'DELETE FROM journal_events WHERE event LIKE \'%"kind":"team"%\'')
+    damage(database, 'DELETE FROM journal_events WHERE event LIKE \'%"kind":"team"%\'')
     (finding,) = findings(database)
     assert (finding.where, finding.what) == ("seedjournal_positions", "terns team")
-    execute(database, "DELETE FROM journal_nodes WHERE hash = :hash", hash=run.state)
+    damage(database, "DELETE FROM journal_nodes WHERE hash = :hash", hash=run.state)
     assert {one.where for one in findings(database)} == {"seedjournal_positions"}
 
 

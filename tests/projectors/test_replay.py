@@ -20,6 +20,7 @@ from tests.projectors.invented import (
     ALL_ONCE,
     ALL_UPSERT,
     cold,
+    damage,
     dump,
     everything,
     execute,
@@ -349,7 +350,7 @@ def test_statements_do_not_grow_with_foreign_rows() -> None:
 def test_a_state_that_the_journal_lost_is_refused_and_nothing_changes(database: Database) -> None:
     show(database, note(database, everything(numbers=(1,))))
     run = note(database, everything())
-    execute(database, "DELETE FROM journal_nodes WHERE hash = :hash", hash=run.state)
+    damage(database, "DELETE FROM journal_nodes WHERE hash = :hash", hash=run.state)
     before = dump(database)
     with pytest.raises(Damaged):
         show(database, run)
@@ -360,7 +361,7 @@ def test_a_shown_state_that_the_journal_lost_is_compared_as_a_whole(database: Da
     shown = note(database, everything(), ALL_EXACT)
     show(database, shown)
     run = note(database, everything(numbers=(1, 4)), ALL_EXACT)
-    execute(database, "DELETE FROM journal_nodes WHERE hash = :hash", hash=shown.state)
+    damage(database, "DELETE FROM journal_nodes WHERE hash = :hash", hash=shown.state)
     done = show(database, run)
     assert total(done, "stale") == 20
     assert not done.other_journal

@@ -1,0 +1,221 @@
+"""Targets that show what their journal forgot, what another journal made, and what is not to be shown any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from journal import Database, Finding, Policy, Unavailable, forget
+from projectors import KindResult, check, unchecked, withdraw
+from projectors.tables import POSITIONS, REMEMBERED, STALE
+from tests.projectors.invented import (
+    ALL_EXACT,
+    ALL_UPSERT,
+    SLUG,
+    cold,
+    dump,
+    everything,
+    execute,
+    note,
+    rows,
+    show,
+    total,
+    totals,
+    with_changed,
+)
+from tests.projectors.kept import emptied
+
+
+def forget_runs(database: Database, *numbers: int, project: str = SLUG) -> None:
+    """Forget these runs of a project."""
+    with database.write() as connection:
+        forget(connection, {project: list(numbers)})
+
+
+def noted(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """What the target remembers beside its rows: stale ones, and those under other ids."""
+    with database.read() as connection:
+        return {one.name: sorted(map(tuple, connection.execute(select(one)))) for one in (STALE, REMEMBERED)}
+
+
+def found(journal: Database, target: Database) -> tuple[list[Finding], list[Finding]]:
+    """What is wrong with the target, and what cannot be checked."""
+    with journal.read() as source, target.read() as connection:
+        return list(check(source, connection)), list(unchecked(source, connection))
+
+
+# Forgotten states
+
+
+@pytest.mark.parametrize("policies", [{}, ALL_UPSERT, ALL_EXACT])
+@pytest.mark.parametrize("choice", [{}, {"prune": True}, {"kinds": ("team", "team_member", "pull_request")}])
+def test_a_forgotten_state_is_left_as_if_it_was_known(
+    database: Database, policies: dict[str, Policy], choice: dict[str, Any]
+) -> None:
+    """Rows and notes are those that the increments give where nothing is forgotten."""
+    faithful = emptied(database.name, "other")
+    for journal in (database, faithful):
+        first = note(journal, everything(), policies)
+        show(journal, first)
+        second = note(journal, everything(numbers=(1, 2)), policies)
+        last = note(journal, with_changed(everything(numbers=(1, 4)), "jira_issue", status="To Do"), policies)
+        if journal is database:
+            forget_runs(database, first.run, second.run)
+        done = show(journal, last, **choice)
+        assert done.forgotten is (journal is database)
+        assert not done.other_journal
+    assert rows(database) == rows(faithful)
+    assert noted(database) == noted(faithful)
+
+
+def test_rows_under_a_former_name_are_stale_though_its_run_is_forgotten(database: Database) -> None:
+    first = note(database, everything("old"), name="p", slug="old")
+    show(database, first)
+    last = note(database, everything("new"), name="p", slug="new", fresh=True)
+    forget_runs(database, first.run, project="p")
+    assert total(show(database, last, prune=True), "deleted") == len(everything())
+    assert rows(database) == cold(database, last)
+
+
+def test_a_forgotten_state_is_told_and_no_finding(database: Database) -> None:
+    first = note(database, everything(), ALL_EXACT)
+    show(database, first)
+    last = note(database, everything(numbers=(1,)), ALL_EXACT)
+    forget_runs(database, first.run)
+    wrong, open_ = found(database, database)
+    assert wrong == []
+    assert [one.problem for one in open_] == [
+        f"shows run {first.run}, which was forgotten; `seedjournal project` brings it to the newest"
+    ]
+    show(database, last)
+    assert found(database, database) == ([], [])
+
+
+def test_a_forgotten_run_whose_state_remains_is_checked(database: Database) -> None:
+    first = note(database, everything())
+    show(database, first)
+    note(database, everything())
+    forget_runs(database, first.run)
+    assert found(database, database) == ([], [])
+    execute(database, "UPDATE teams SET name = 'edited'")
+    wrong, _ = found(database, database)
+    assert [one.what for one in wrong] == [f'team {{"slug":"{SLUG}"}}']
+
+
+# Positions
+
+
+def test_every_change_of_a_position_is_found(database: Database) -> None:
+    run = note(database, everything(numbers=(1,)))
+    note(database, everything(), {"team": Policy.UPSERT})
+    show(database, run)
+    row = f"project = '{SLUG}' AND kind = 'team'"
+    for column, value in (("run", run.run + 1), ("run", run.run + 7), ("policy", "'oncf'"), ("policy", "'exact'")):
+        show(database, run)
+        execute(database, f"UPDATE seedjournal_positions SET {column} = {value} WHERE {row}")
+        wrong, _ = found(database, database)
+        assert [(one.where, one.what) for one in wrong] == [("seedjournal_positions", f"{SLUG} team")], (column, value)
+        execute(database, f"DELETE FROM seedjournal_positions WHERE {row}")
+    show(database, run)
+    with database.write("target") as connection:
+        connection.execute(POSITIONS.update().where(POSITIONS.c.kind == "team").values(state=b"x" * 32))
+    wrong, _ = found(database, database)
+    assert [one.problem for one in wrong] == [f"it names state 787878787878, which is not what run {run.run} shows"]
+    execute(database, "UPDATE seedjournal_positions SET journal = 'other'")
+    wrong, open_ = found(database, database)
+    assert ([one.what for one in wrong], [one.what for one in open_]) == ([SLUG], [SLUG])
+
+
+# Two journals
+
+
+def test_two_journals_with_one_name_are_told_apart(database: Database) -> None:
+    other = emptied(database.name, "other")
+    show(database, note(database, everything(), name="mine"))
+    theirs = note(other, everything(numbers=(1,)), name="theirs")
+    before = dump(database)
+    with pytest.raises(Unavailable, match=f"already shows the team '{SLUG}': project 'mine' of another journal") as no:
+        show(other, theirs, database)
+    assert "--rebuild" in no.value.hint
+    assert dump(database) == before
+
+
+def test_a_rebuild_takes_the_rows_of_another_journal_over(database: Database) -> None:
+    other = emptied(database.name, "other")
+    show(database, note(database, everything(), name="mine"))
+    theirs = note(other, everything(numbers=(1,)), name="theirs")
+    show(other, theirs, database, rebuild=True)
+    assert rows(database) == cold(other, theirs)
+    assert found(other, database) == ([], [])
+    (wrong,), (open_,) = found(database, database)
+    assert "this one has them too, as mine" in wrong.problem
+    assert open_.what == wrong.what == "theirs"
+
+
+def test_another_journals_project_beside_ones_own_is_no_finding(database: Database) -> None:
+    other = emptied(database.name, "other")
+    show(database, note(database, everything()))
+    show(other, note(other, everything("gulls"), slug="gulls"), database)
+    wrong, open_ = found(database, database)
+    assert wrong == []
+    assert [one.what for one in open_] == ["gulls"]
+
+
+# Withdrawing
+
+
+def taken_out(database: Database, project: str = SLUG, source: Database | None = None) -> dict[str, KindResult]:
+    """Withdraw a project in a transaction of its own."""
+    with database.write("target") as connection, (source or database).read() as reading:
+        return withdraw(reading, connection, project)
+
+
+def test_what_is_withdrawn_leaves_nothing(database: Database) -> None:
+    empty = dump(emptied(database.name, "cold"))
+    show(database, note(database, everything("gulls"), slug="gulls"))
+    gulls = rows(database)
+    show(database, note(database, everything(), ALL_EXACT))
+    show(database, note(database, everything(numbers=(1, 4)), ALL_EXACT))
+    done = taken_out(database)
+    assert sum(one.deleted for one in done.values()) == len(everything(numbers=(1, 2, 3, 4)))
+    assert rows(database) == gulls
+    taken_out(database, "gulls")
+    assert not any(rows(database).values())
+    target = [name for name in empty if name.endswith(("positions", "remembered", "stale"))]
+    assert len(target) == 3
+    assert all(dump(database)[name] == [] for name in target)
+    assert taken_out(database) == {}
+
+
+def test_foreign_rows_stay_and_what_they_hold(database: Database) -> None:
+    execute(database, f"INSERT INTO teams (id, slug, name) VALUES (7, '{SLUG}', 'theirs')")
+    show(database, note(database, everything()))
+    execute(database, "INSERT INTO team_members (id, team_id, login) VALUES (8, 7, 'by-hand')")
+    done = taken_out(database)
+    assert (done["team"].foreign, done["team"].deleted) == (1, 0)
+    assert [row["id"] for row in rows(database)["teams"]] == [7]
+    assert [row["login"] for row in rows(database)["team_members"]] == ["by-hand"]
+    assert noted(database) == {"seedjournal_stale": [], "seedjournal_remembered": []}
+
+
+def test_what_a_users_row_refers_to_is_retained(database: Database) -> None:
+    show(database, note(database, everything()))
+    team = rows(database)["teams"][0]["id"]
+    execute(database, f"INSERT INTO team_members (id, team_id, login) VALUES (8, {team}, 'by-hand')")
+    done = taken_out(database)
+    assert (done["team"].retained, done["team"].deleted) == (1, 0)
+    assert [row["login"] for row in rows(database)["team_members"]] == ["by-hand"]
+    run = note(database, everything(), fresh=True)
+    assert totals(show(database, run)) == (len(everything()) - 1, 0, 0)
+
+
+def test_what_another_journal_shows_is_not_withdrawn(database: Database) -> None:
+    other = emptied(database.name, "other")
+    show(database, note(database, everything()))
+    note(other, everything())
+    before = dump(database)
+    with pytest.raises(Unavailable, match=f"shows {SLUG} of another journal"):
+        taken_out(database, source=other)
+    assert dump(database) == before
