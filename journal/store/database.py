@@ -90,10 +90,9 @@ class Database:
 
     @contextmanager
     def _begin(self, *locks: str) -> Iterator[Connection]:
-        options = self.dialect.transaction_options(writes=bool(locks))
         with (
             self._translated(),
-            self._connect().execution_options(**options) as connection,
+            self._connect().execution_options(seedjournal_writes=bool(locks)) as connection,
             connection.begin(),
         ):
             self.dialect.prepare(connection, schema=self.schema, wait=self.wait)

@@ -50,22 +50,6 @@ def listen(engine: Engine, event: Any) -> None:
         driver.isolation_level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
 
 
-def transaction_options(*, writes: bool) -> dict[str, Any]:
-    """What a connection is told of the transaction that it begins.
-
-    One that reads sees one state; one that writes sees what others committed before it had the lock.
-    """
-    return {} if writes else {"isolation_level": "REPEATABLE READ"}
-
-
-def transaction_options(*, writes: bool) -> dict[str, Any]:
-    """What a connection is told of the transaction that it begins.
-
-    One that reads sees one state; one that writes sees what others committed before it had the lock.
-    """
-    return {} if writes else {"isolation_level": "REPEATABLE READ"}
-
-
 def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:
     """Bound every wait for a lock (nought would mean for ever), and say which schema unqualified names mean."""
     settings = {"lock_timeout": f"{wait * 1000 or 1}", "timezone": "UTC"}

@@ -59,11 +59,6 @@ def listen(engine: Engine, event: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def transaction_options(*, writes: bool) -> dict[str, Any]:
-    """What a connection is told of the transaction that it begins; a transaction that reads sees one state."""
-    return {"seedjournal_writes": writes}
-
-
 def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:
     """Nothing: everything is set when the connection is made."""
 
