@@ -77,6 +77,11 @@ def hash_node(level: int, children: Iterable[bytes]) -> NodeHash:
     return NodeHash(hashlib.sha256(NODE_TAG + bytes((level,)) + b"".join(children)).digest())
 
 
+def is_last(child: bytes, size: int) -> bool:
+    """Whether a node ends behind this child, its `size`-th."""
+    return not child[-1] & CUT_MASK or size >= LARGEST_NODE
+
+
 def root_text(kinds: Mapping[str, Subtree]) -> bytes:
     """A root's canonical bytes: `[[kind, subtree in hex, count], …]`, by kind."""
     return orjson.dumps([[kind, kinds[kind].top.hex(), kinds[kind].count] for kind in sorted(kinds)])
@@ -107,7 +112,7 @@ class Tree:
         self.count += 1
         leaf = self._pending[LEAF]
         leaf.append(event)
-        if event[-1] & CUT_MASK and len(leaf) < LARGEST_NODE:
+        if not is_last(event, len(leaf)):
             return []
         done: list[Node] = []
         self._cut(LEAF, done)
@@ -144,7 +149,7 @@ class Tree:
             self._pending.append([])
         above = self._pending[level + 1]
         above.append(node.hash)
-        if not node.hash[-1] & CUT_MASK or len(above) >= LARGEST_NODE:
+        if is_last(node.hash, len(above)):
             self._cut(level + 1, done)
 
 

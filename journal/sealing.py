@@ -28,7 +28,7 @@ from .errors import Damaged, Misuse
 from .event import KeyBytes, decode, differing_fields
 from .fold import Policy, overlay, stands
 from .forgotten import epoch
-from .manifest import CUT_MASK, LARGEST_NODE, LEAF, EventId, Node, Root, Subtree, Tree, events_below, make_root
+from .manifest import LEAF, EventId, Node, Root, Subtree, Tree, events_below, is_last, make_root
 from .runs import (
     COUNTS,
     Inputs,
@@ -217,10 +217,9 @@ def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], d
         rows: list[Entry] = []
         for entry in listed:
             rows.append(entry)
-            if entry[2][-1] & CUT_MASK and len(rows) < LARGEST_NODE:
-                continue
-            yield tree.add_leaf(row.hash for row in rows), rows, {}
-            rows = []
+            if is_last(entry.hash, len(rows)):
+                yield tree.add_leaf(row.hash for row in rows), rows, {}
+                rows = []
         done = tree.add_leaf(row.hash for row in rows) if rows else []
         last, subtree = tree.close()
         yield [*done, *last], rows, {kind: subtree}

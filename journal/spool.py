@@ -10,12 +10,13 @@ from __future__ import annotations
 import heapq
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple, Self, TypeAlias
 
 from msgspec import msgpack
 
 from .batches import batched
-from .errors import TwoEventsOneKey
+from .errors import TwoEventsOneKey, Unavailable
 from .event import Canonical, EventHash, KeyBytes
 
 Piece: TypeAlias = Iterator[bytes]
@@ -79,7 +80,8 @@ class Spool:
 
     def __exit__(self, *_: object) -> None:
         """Remove the file."""
-        self._file.close()
+        with suppress(OSError):  # a full disk has no room for the rest either, and nobody wants it
+            self._file.close()
 
     def add(self, events: Iterable[tuple[Canonical, str]]) -> None:
         """Take events, each with its provenance."""
@@ -89,11 +91,18 @@ class Spool:
     def take(self, piece: Iterable[bytes]) -> None:
         """Take a sorted piece's blocks."""
         blocks = []
-        self._file.seek(self._end)
-        for block in piece:
-            self._file.write(block)
-            blocks.append((self._end, len(block)))
-            self._end += len(block)
+        try:
+            self._file.seek(self._end)
+            for block in piece:
+                self._file.write(block)
+                blocks.append((self._end, len(block)))
+                self._end += len(block)
+            self._file.flush()
+        except OSError as error:
+            raise Unavailable(
+                f"the temporary folder {tempfile.gettempdir()} cannot take the run's events: {error.strerror}",
+                "make room there, or name another folder: TMPDIR=FOLDER",
+            ) from error
         self._pieces.append(blocks)
 
     def entries(self) -> Iterator[Entry]:

@@ -72,7 +72,7 @@ def test_files_that_may_not_grow(on_sqlite: Base) -> None:
         limit = chance.randint(1, 60 if turn % 2 else 10) * 4096
         ended = Command(base.folder, (*SECOND, "--journal", url), limit_files, limit).ended()
         if ended.code != 0:
-            assert_told(ended, 3, "full", "I/O error")
+            assert_told(ended, 3, "full", "I/O error", "temporary folder")
             refused += 1
         base.assert_whole(url)
         base.assert_recorded(url)
