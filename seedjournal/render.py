@@ -231,7 +231,7 @@ def estimated(document: Mapping[str, Any]) -> str:
         ]
         for one in document["estimate"]
     ]
-    text = _table(heads, rows, folds="repository") + "\n"
+    text = _table(heads, rows, folds={"repository": _LONGEST_WORD}) + "\n"
     return text + "large pull requests take further requests; nothing was fetched\n"
 
 
