@@ -37,6 +37,7 @@ from .runs import (
     newest,
     newest_of_each,
     next_number,
+    numbered,
     with_fingerprint,
 )
 from .spool import Entry, Spool
@@ -140,18 +141,25 @@ def last_run(database: Database, project: str) -> Run | None:
 def would_change(database: Database, run: Run, spool: Spool) -> dict[str, int]:
     """How many events of a run would be added, changed or gone if the spooled ones were recorded, by kind.
 
-    Nothing is stored. Where nothing would change that costs hashing alone; else both sides are read, in order.
+    Nothing is stored. Where nothing would change that costs hashing alone; else both sides are read, in order. From a
+    run that is forgotten meanwhile nothing differs.
     """
     if _root_of(spool.entries()).hash == run.root:
         return {}
-    with database.read() as connection:
-        root = read_manifest(connection, run.root)
-    counts: Counter[str] = Counter()
-    both = merge(_entries(database, root), spool.entries(), key=_place_in_a_manifest)
-    for (kind, _), stated in groupby(both, key=_place_in_a_manifest):
-        hashes = [entry.hash for entry in stated]
-        counts[kind] += len(hashes) == 1 or hashes[0] != hashes[1]
-    return {kind: count for kind, count in counts.most_common() if count}
+
+    def attempt(began: int) -> Counter[str]:  # noqa: ARG001 - whoever attempts is told
+        with database.read() as connection:
+            if numbered(connection, run.run) is None:
+                return Counter()
+            root = read_manifest(connection, run.root)
+        counts: Counter[str] = Counter()
+        both = merge(_entries(database, root), spool.entries(), key=_place_in_a_manifest)
+        for (kind, _), stated in groupby(both, key=_place_in_a_manifest):
+            hashes = [entry.hash for entry in stated]
+            counts[kind] += len(hashes) == 1 or hashes[0] != hashes[1]
+        return counts
+
+    return {kind: count for kind, count in _in_one_epoch(database, attempt).most_common() if count}
 
 
 def _place_in_a_manifest(entry: Entry) -> tuple[str, KeyBytes]:

@@ -324,6 +324,18 @@ def test_reuse_does_not_rely_on_what_is_forgotten(
     assert findings(database) == []
 
 
+def test_a_run_that_is_forgotten_is_compared_with_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = record_all(database, things(300)).run
+    record_all(database, things(5))
+    monkeypatch.setattr(sealing_module, "_GROUP", 100)
+    with Spool() as spool:
+        spool.add((encode(event), "test/1") for event in things(300, n7="other"))
+        assert sealing_module.would_change(database, run, spool) == {"thing": 1}
+        read = sealing_module.contents
+        monkeypatch.setattr(sealing_module, "contents", lambda *given: (forget_all_but(database, 0), read(*given))[1])
+        assert sealing_module.would_change(database, run, spool) == {}
+
+
 WRITERS, TURNS = 3, 4
 
 
