@@ -30,6 +30,7 @@ def main() -> int:
     minutes = float(os.environ.get("SOAK_MINUTES", "30"))
     first = int(os.environ.get(scale.SEED) or secrets.randbelow(10**9))
     until = time.time() + minutes * 60
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # rounds are ended by it, also where a shell ignores it
     print(f"soak: {minutes:g} minutes, first seed {first}", flush=True)
     failures: dict[str, str] = {}
     rounds = 0

@@ -58,7 +58,7 @@ def test_a_crowd(base: Base) -> None:
     url = base.copy()
     tail = Tail(url)
     runs = 1
-    for turn in range(scale.times(1, 6)):
+    for turn in range(scale.times(1, 2)):
         if scale.is_over():
             break
         commands = [Command(base.folder, (*one, "--wait", "250", "--journal", url)) for one in work(turn)]

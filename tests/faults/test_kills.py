@@ -39,7 +39,7 @@ def test_killed_at_any_moment(base: Base) -> None:
     recording = seconds(base, url, *SECOND)
     projecting = seconds(base, url, "project")
     base.drop(url)
-    for _ in range(scale.times(3, 60)):
+    for _ in range(scale.times(3, 20)):
         if scale.is_over():
             break
         url = base.copy()

@@ -75,7 +75,7 @@ def test_every_state_of_the_files_opens_and_completes(base: Base, way: str, name
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM journal_runs").fetchone()
         command = Command(base.folder, (*(SECOND if name == "record" else ("project",)), "--journal", url))
-        moments = list(files_at_moments(path, command, scale.times(2, 8), chance, seconds=0.5))
+        moments = list(files_at_moments(path, command, scale.times(2, 4), chance, seconds=0.5))
     for files in moments:
         if scale.is_over():
             break

@@ -65,7 +65,7 @@ def limit_files(size: int) -> None:
 def test_files_that_may_not_grow(on_sqlite: Base) -> None:
     base, chance = on_sqlite, scale.chance("files")
     refused = 0
-    for turn in range(scale.times(2, 12)):
+    for turn in range(scale.times(2, 4)):
         if scale.is_over():
             break
         url = base.copy()
@@ -214,7 +214,7 @@ def lose_connection_at(row: int) -> None:
 
 def test_a_connection_that_is_lost_in_the_midst_of_loading(on_postgresql: Base) -> None:
     base, chance = on_postgresql, scale.chance("copy")
-    for _ in range(scale.times(1, 10)):
+    for _ in range(scale.times(1, 3)):
         if scale.is_over():
             break
         url = base.copy()

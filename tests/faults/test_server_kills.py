@@ -28,7 +28,7 @@ def test_a_server_that_dies_takes_nothing_with_it(server: Server, tmp_path: Path
     base = Base("postgresql", tmp_path, server.url)
     chance = scale.chance("servers")
     longest = {"record": 1.0, "project": 1.0}
-    for turn in range(scale.times(2, 24)):
+    for turn in range(scale.times(2, 8)):
         if scale.is_over():
             break
         url = base.copy()

@@ -103,7 +103,7 @@ def stated(choice: app.RecordChoice) -> dict[Place, Data]:
     return found
 
 
-@settings(max_examples=scale.times(3, 40))
+@settings(max_examples=scale.times(3, 12))
 @given(history=st.lists(STEPS, min_size=2, max_size=5))
 def test_histories_of_commands(history: list[Step]) -> None:
     sides = [Side(database := emptied(make), database) for make in MAKES]
