@@ -84,7 +84,7 @@ def test_files_that_may_not_grow(on_sqlite: Base) -> None:
         base.assert_projected(url)
         base.drop(url)
     tally.count("file that may not grow", "sqlite", refused)
-    assert refused
+    assert refused or scale.is_over()
 
 
 @contextmanager
