@@ -142,7 +142,7 @@ def _mark_nodes(connection: Connection, hashes: list[bytes]) -> list[bytes]:
             below += [payload[at : at + _HASH] for at in range(0, len(payload), _HASH)]
     insert_rows = verbs(connection).insert_rows
     insert_rows(connection, _KEPT_NODES, ("hash",), [(hashed,) for hashed in hashes])
-    insert_rows(connection, _KEPT_EVENTS, ("id",), events)
+    insert_rows(connection, _KEPT_EVENTS, ("id",), sorted(events))
     return below
 
 

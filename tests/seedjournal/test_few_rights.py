@@ -92,6 +92,13 @@ def test_each_role_can_do_its_part_and_no_more(roles: Roles, run: Run) -> None:
     for command in (("log",), ("diff", "1", "2"), ("show", "1"), ("show", "team", "demo"), ("verify",)):
         run(*command, *projector)
     assert run("verify", *projector, "--json").json["ok"]
+    for other in (recorder, projector):
+        assert run("forget", "--keep-runs", "1", "--yes", *other, status=3).err
+    assert len(run("log", *projector, "--json").json["runs"]) == 3
+    assert len(run("forget", "--keep-runs", "1", "--yes", *owner, "--json").json["runs"]) == 2
+    run(*FORTY, *recorder)
+    run("project", *projector)
+    assert run("verify", *projector, "--json").json["ok"]
     run("migrate", *owner)
 
 
