@@ -121,12 +121,12 @@ def find_run(connection: Connection, name: str) -> Run:
     A root that several runs share means the newest of them. Raises Misuse where there is none.
     """
     if name.isascii() and name.isdigit():
-        run = numbered(connection, RunNumber(int(name))) if len(name) <= _LONGEST_NUMBER else None
-        if run:
+        number = int(name) if len(name) <= _LONGEST_NUMBER else 0  # which no run has
+        if run := numbered(connection, RunNumber(number)):
             return run
-        if gone := forgotten.forgotten_runs(connection).get(int(name)):
+        if gone := forgotten.forgotten_runs(connection).get(number):
             raise Misuse(
-                f"run {int(name)} was forgotten at {gone.forgotten_at} by {gone.forgotten_by}",
+                f"run {number} was forgotten at {gone.forgotten_at} by {gone.forgotten_by}",
                 "`seedjournal log` lists the runs",
             )
         if len(name) < _SHORTEST_ROOT:  # a longer one may be a root that begins with digits
