@@ -111,9 +111,10 @@ def test_who_waited_sees_what_was_written_meanwhile(
         while not _is_waited_for(asking):
             time.sleep(0.01)
         event = encode(thing(9))
-        append_events(connection, [(event.hash, event.event.decode(), "test/1")])
+        append_events(connection, [(1, event.hash, event.event.decode(), "test/1")])
     waiting.join()
-    assert row_counts(asking) == {"journal": 1, "journal_events": 4, "journal_nodes": 2, "journal_runs": 1}
+    counts = {"journal": 1, "journal_events": 4, "journal_nodes": 2, "journal_runs": 1, "journal_forgotten": 0}
+    assert row_counts(asking) == counts
     for database in (first, second):
         database.engine.dispose()
 
