@@ -7,6 +7,7 @@ them can deadlock with another.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -161,6 +162,7 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
 def _parse(url: str) -> URL:
     try:
         address = make_url(url)
+        os.fsencode(url)  # half a surrogate pair is in no file's name
     except (ArgumentError, ValueError):
         raise _not_understood() from None
     if "\0" in url:
