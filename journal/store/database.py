@@ -167,6 +167,8 @@ def _parse(url: str) -> URL:
         raise _not_understood() from None
     if "\0" in url:
         raise _not_understood()
+    if address.get_backend_name() == "sqlite" and (address.host or address.username or address.port):
+        raise _not_understood()
     if address.get_backend_name() != "sqlite" and url.count("@") > 1:  # a piece of a password would pass for a host
         raise Misuse("the database's URL has an @ too many", "write an @ in a password as %40")
     if address.drivername in {"postgres", "postgresql"}:

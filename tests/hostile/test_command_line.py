@@ -131,6 +131,7 @@ addresses = st.one_of(
 
 @given(address=addresses, command=st.sampled_from((("log",), ("verify",), ("project",), ("migrate",), TWENTY)))
 @example(address="sqlite:///\ud800", command=("migrate",))
+@example(address="sqlite://0/0", command=("verify",))
 def test_no_address_of_a_database_ends_in_a_bug(
     address: str, command: tuple[str, ...], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

