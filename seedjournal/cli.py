@@ -9,6 +9,7 @@ import contextlib
 import functools
 import gc
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -543,6 +544,9 @@ def migrate(common: _Common, *, schema: str | None) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The program: run a command, and turn whatever happens into an exit status."""
+    logging.getLogger("sqlalchemy").addHandler(
+        logging.NullHandler()
+    )  # an interrupt while it closes is told once, by us
     gc.set_threshold(100_000, 20, 50)  # looking for cycles, of which there are few, took a tenth of a recording
     if "_SEEDJOURNAL_COMPLETE" in os.environ:  # a shell asks for completions, which click gives
         cli.main(prog_name="seedjournal")
