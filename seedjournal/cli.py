@@ -584,6 +584,9 @@ def _leave(code: int) -> NoReturn:
                 stream.flush()
         except OSError:
             _silence(stream)
+    # An interrupt that ended an exec somewhere below, which libraries use, would make `python -m` end by signal, though
+    # it was dealt with; any other exec makes the interpreter forget it.
+    exec("")  # noqa: S102 - of nothing
     sys.exit(code)
 
 

@@ -19,6 +19,7 @@ from tests.seedjournal.commands import FORTY, PROGRAM, TWENTY, Done, entry, rows
 
 Run = Callable[..., Done]
 
+ROOT = Path(__file__).parents[2]
 BIG = ("record", "--project", "demo", "--new", "--source", "demo", "--set", "prs=4000")
 HEAVY = (
     "faker",
@@ -114,6 +115,15 @@ def test_an_interrupted_recording_leaves_nothing_half_done(
     run("verify", *place)
 
 
+def test_an_interrupt_within_generated_code_is_told_like_any_other() -> None:
+    """The interpreter would end `python -m` by the signal, though the interrupt was dealt with."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.seedjournal.interrupted"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "error: interrupted; nothing is half done\n"
+
+
 def test_a_big_recording_is_interrupted_wherever_it_is(tmp_path: Path, run: Run) -> None:
     process = subprocess.Popen(
         [*PROGRAM, *BIG],
@@ -130,6 +140,7 @@ def test_a_big_recording_is_interrupted_wherever_it_is(tmp_path: Path, run: Run)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines()[-1] == "error: interrupted; nothing is half done"
+    assert "Traceback" not in err
     if (tmp_path / "seedjournal.db-wal").exists() or rows_of(f"sqlite:///{tmp_path}/seedjournal.db"):
         run("verify")
 
