@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from .altered import Altered, Chosen
 from .datasets import PROJECT
@@ -38,10 +40,10 @@ def main() -> None:
     """Run what the command line says."""
     verb, first, *rest = sys.argv[1:]
     if verb == "altered":
-        _alter(frozenset((repo, number) for repo, number in json.loads(Path(first).read_text())))
         from seedjournal.cli import main as seedjournal
 
-        seedjournal(rest)
+        with _altered(frozenset((repo, number) for repo, number in json.loads(Path(first).read_text()))):
+            seedjournal(rest)
     elif verb == "choose":
         print(json.dumps(choose(_opened(*rest), int(first))))
     else:
@@ -49,7 +51,7 @@ def main() -> None:
         clocked(lambda: len(source.digest()))
 
 
-def _alter(chosen: Chosen) -> None:
+def _altered(chosen: Chosen) -> AbstractContextManager[object]:
     """Let `record` open altered sources, and be the same in everything else."""
     from seedjournal.app import recording
     from seedjournal.sources import open_source
@@ -57,7 +59,7 @@ def _alter(chosen: Chosen) -> None:
     def opened(*given: Any, **named: Any) -> Source:
         return Altered(open_source(*given, **named), chosen)
 
-    recording.open_source = opened  # type: ignore[attr-defined]
+    return patch.object(recording, "open_source", opened)
 
 
 def _opened(text: str, *settings: str) -> Source:

@@ -41,11 +41,12 @@ class Node:
     children: Sequence[bytes]
 
 
-class Subtree(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Subtree:
     """A kind's tree in a root: its top node and how many events it holds."""
 
     top: NodeHash
-    count: int  # type: ignore[assignment]  # hides the tuple's method
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

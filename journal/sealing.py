@@ -147,7 +147,7 @@ def would_change(database: Database, run: Run, spool: Spool) -> dict[str, int]:
     if _root_of(spool.entries()).hash == run.root:
         return {}
 
-    def attempt(began: int) -> Counter[str]:  # noqa: ARG001 - whoever attempts is told
+    def attempt(_began: int) -> Counter[str]:
         with database.read() as connection:
             if numbered(connection, run.run) is None:
                 return Counter()

@@ -70,7 +70,7 @@ class Spool:
     """Events in any order in; entries in order of (kind, key bytes) out, as often as wanted."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="seedjournal-")  # noqa: SIM115 - closed by close()
+        self._file = tempfile.TemporaryFile(prefix="seedjournal-")  # noqa: SIM115 - __exit__ closes it
         self._pieces: list[list[tuple[int, int]]] = []  # of each piece the blocks: where, how long
         self._end = 0
 

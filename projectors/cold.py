@@ -29,7 +29,7 @@ def load_whole(
     loader = verbs(target)
     done = 0
     try:
-        with target.begin_nested(), loader.bare(target, rule.table, is_empty=is_empty(target, rule)):
+        with target.begin_nested(), loader.bare(target, rule.table, is_empty=_is_empty(target, rule)):
             for texts in event_texts(source, top, _PIECE):
                 rows = sorted(map(make, texts))  # by id, as the table is
                 loader.load(target, rule.table.name, rule.columns, rows)
@@ -41,6 +41,6 @@ def load_whole(
     return done
 
 
-def is_empty(connection: Connection, rule: Rule) -> bool:
+def _is_empty(connection: Connection, rule: Rule) -> bool:
     """Whether the table has no row, anybody's."""
     return not connection.execute(select(exists(select(rule.table.c.id)))).scalar()

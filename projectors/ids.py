@@ -22,9 +22,7 @@ _WIDTH = 256
 
 def derived_id(kind: str, key: KeyBytes, window: int = 0) -> int:
     """The key's id; `window` counts the 53 bits taken, from the first on."""
-    text = b"%b%b\n%b" % (ID_TAG, kind.encode(), key)
-    if window == 0:
-        return int.from_bytes(hashlib.sha256(text).digest(), "big") >> (_WIDTH - BITS)
+    text = ID_TAG + kind.encode() + b"\n" + key
     block, place = divmod(window, _WIDTH // BITS)
     digest = hashlib.sha256(text if block == 0 else text + b"\n%d" % block).digest()
     return (int.from_bytes(digest, "big") >> (_WIDTH - BITS * (place + 1))) & ((1 << BITS) - 1)

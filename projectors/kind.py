@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from journal import Change, KeyBytes, Misuse, NodeHash, Policy, Run, batched, changes, verbs
 
 from . import notes
-from .cold import is_empty, load_whole
+from .cold import load_whole
 from .collisions import settle
 from .ids import Ids, derived_id
 from .leftovers import Leftovers
@@ -155,7 +155,7 @@ class KindWriter:
             return False
         query, parts = natural_keys(self.rule, RULES)
         met = query.where(parts[self.rule.kind.key[0]].in_(sorted(self.namespaces)))
-        return is_empty(self.connection, self.rule) or self.connection.execute(met.limit(1)).first() is None
+        return self.connection.execute(met.limit(1)).first() is None
 
     def _present(self, numbers: Sequence[int]) -> set[int]:
         rows = self.rule.table

@@ -25,8 +25,6 @@ from .facts import Facts, Source
 from .project import Project
 from .simulate import Made, Tally, of_facts, open_tally
 
-_TOLD_AT_ONCE = 200  # pull requests
-
 
 class WorkerFailed(Exception):
     """A worker could not go on."""
@@ -106,7 +104,7 @@ class _Worker:
     def __init__(self, part: Facts, census: Census) -> None:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, part, census), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, part, census, gc.get_threshold()), daemon=True)
         with _interrupts_ignored():
             self._process.start()
         theirs.close()
@@ -148,9 +146,9 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _work(connection: Connection, part: Facts, census: Census) -> None:
+def _work(connection: Connection, part: Facts, census: Census, garbage: tuple[int, int, int]) -> None:
     """What a worker does, from its start to its end; a failure's text is its last word."""
-    gc.set_threshold(100_000, 20, 50)
+    gc.set_threshold(*garbage)  # collected as rarely as by who asked for the work
     with suppress(OSError, EOFError):  # nobody waits for the work any more
         try:
             census.read(part)

@@ -147,7 +147,7 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
     try:
         engine = create_engine(
             address,
-            connect_args=speaker.connect_args(address, wait, create),
+            connect_args=speaker.connect_args(wait),
             pool_pre_ping=make != "sqlite",  # fetching may take hours between two uses
         )
     except (NoSuchModuleError, ImportError) as error:

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import (
-    URL,
     BigInteger,
     ColumnElement,
     Connection,
@@ -19,6 +18,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import ProgrammingError
@@ -30,7 +30,7 @@ _NOT_ALLOWED = "42501"
 _REFUSALS = {_NOT_ALLOWED, "3F000", "42P01"}
 
 
-def connect_args(address: URL, wait: int, create: bool) -> dict[str, Any]:  # noqa: FBT001, ARG001 - one signature for both makes
+def connect_args(wait: int) -> dict[str, Any]:
     """What the driver is opened with."""
     return {"connect_timeout": max(2, min(wait, 30)), "application_name": "seedjournal"}
 
@@ -40,14 +40,15 @@ def listen(engine: Engine, event: Any) -> None:
 
     Whatever the server's default is.
     """
+    event.listen(engine, "begin", _begin)
 
-    @event.listens_for(engine, "begin")  # type: ignore[untyped-decorator]
-    def _begin(connection: Connection) -> None:
-        from psycopg import IsolationLevel
 
-        driver: Any = connection.connection.driver_connection
-        writes = connection.get_execution_options().get("seedjournal_writes")
-        driver.isolation_level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
+def _begin(connection: Connection) -> None:
+    from psycopg import IsolationLevel
+
+    driver: Any = connection.connection.driver_connection
+    writes = connection.get_execution_options().get("seedjournal_writes")
+    driver.isolation_level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
 
 
 def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:
@@ -55,7 +56,7 @@ def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:
     settings = {"lock_timeout": f"{wait * 1000 or 1}", "timezone": "UTC"}
     if schema is not None:
         settings["search_path"] = connection.dialect.identifier_preparer.quote(schema)
-    connection.execute(select(*(func.set_config(name, value, True) for name, value in settings.items())))  # noqa: FBT003 - PostgreSQL's own is_local
+    connection.execute(select(*(func.set_config(name, value, true()) for name, value in settings.items())))
 
 
 def lock(connection: Connection, name: str) -> None:
@@ -78,7 +79,7 @@ def is_refusal(error: object) -> bool:
     return getattr(error, "sqlstate", None) in _REFUSALS
 
 
-def reading_leniently(connection: Connection) -> AbstractContextManager[None]:  # noqa: ARG001 - one signature for both makes
+def reading_leniently(_connection: Connection) -> AbstractContextManager[None]:
     """Nothing: PostgreSQL's texts are always UTF-8."""
     return nullcontext()
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
-    URL,
     ColumnElement,
     Connection,
     Engine,
@@ -35,28 +34,30 @@ _PAGE = 8192  # bytes; the index of hashes is written all over, and fewer and la
 _CHECKPOINT = 8000  # pages of the write-ahead log before they are copied into the file
 
 
-def connect_args(address: URL, wait: int, create: bool) -> dict[str, Any]:  # noqa: FBT001, ARG001 - one signature for both makes
+def connect_args(wait: int) -> dict[str, Any]:
     """What the driver is opened with."""
     return {"timeout": wait}
 
 
 def listen(engine: Engine, event: Any) -> None:
     """Set up every connection, and let transactions be SQLAlchemy's alone, DDL included."""
+    event.listen(engine, "connect", _connect)
+    event.listen(engine, "begin", _begin)
 
-    @event.listens_for(engine, "connect")  # type: ignore[untyped-decorator]
-    def _connect(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA cache_size = -65536")
-        cursor.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
-        cursor.close()
 
-    @event.listens_for(engine, "begin")  # type: ignore[untyped-decorator]
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("seedjournal_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _connect(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA cache_size = -65536")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("seedjournal_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def prepare(connection: Connection, *, schema: str | None, wait: int) -> None:

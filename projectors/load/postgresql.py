@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, inspect, select, text, update
+from sqlalchemy import Connection, Table, func, inspect, select, text, true, update
 from sqlalchemy.exc import DBAPIError
 
 from .pointers import Pointer, moved
@@ -45,10 +45,10 @@ def bare(connection: Connection, table: Table, *, is_empty: bool) -> Iterator[No
     wait = connection.execute(select(func.current_setting("lock_timeout"))).scalar_one()
     try:
         with connection.begin_nested():
-            connection.execute(select(func.set_config("lock_timeout", _AT_ONCE, True)))  # noqa: FBT003 - PostgreSQL's own is_local
+            connection.execute(select(func.set_config("lock_timeout", _AT_ONCE, true())))
             for take_off, _ in taken:
                 connection.exec_driver_sql(take_off)
-            connection.execute(select(func.set_config("lock_timeout", wait, True)))  # noqa: FBT003
+            connection.execute(select(func.set_config("lock_timeout", wait, true())))
     except DBAPIError:
         taken = []
     yield
