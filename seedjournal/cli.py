@@ -5,12 +5,14 @@ Nothing but click is imported before a command runs, so that help is there at on
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import gc
 import io
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -587,6 +589,7 @@ def _leave(code: int) -> NoReturn:
     # An interrupt that ended an exec somewhere below, which libraries use, would make `python -m` end by signal, though
     # it was dealt with; any other exec makes the interpreter forget it.
     exec("")  # noqa: S102 - of nothing
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # an interrupt that comes too late changes nothing
     sys.exit(code)
 
 

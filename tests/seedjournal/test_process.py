@@ -125,24 +125,47 @@ def test_an_interrupt_within_generated_code_is_told_like_any_other() -> None:
 
 
 def test_a_big_recording_is_interrupted_wherever_it_is(tmp_path: Path, run: Run) -> None:
-    process = subprocess.Popen(
-        [*PROGRAM, *BIG],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+    begun = time.monotonic()
+    subprocess.run([*PROGRAM, *BIG], cwd=tmp_path, check=True, capture_output=True)
+    whole = time.monotonic() - begun
+    statuses = []
+    for share in (0.3, 0.5, 0.7, 0.9, 1.0):
+        (folder := tmp_path / str(share)).mkdir()
+        process = subprocess.Popen(
+            [*PROGRAM, *BIG],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        time.sleep(share * whole)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        statuses.append(process.returncode)
+        if process.returncode:
+            assert (process.returncode, out) == (130, "")
+            assert err.splitlines()[-1] == "error: interrupted; nothing is half done"
+        else:
+            assert out.startswith("demo: run 1, ")
+        assert "Traceback" not in err
+        if (folder / "seedjournal.db").exists() and rows_of(journal := f"sqlite:///{folder}/seedjournal.db"):
+            run("verify", "--journal", journal)
+    assert 130 in statuses
+
+
+def test_an_interrupt_after_the_end_changes_nothing(tmp_path: Path) -> None:
+    code = (
+        "import atexit, os, signal\n"
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+        "from seedjournal.cli import main\n"
+        "main(['registry'])"
     )
-    while not (tmp_path / "seedjournal.db").exists():
-        time.sleep(0.05)
-    time.sleep(1)
-    os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == "error: interrupted; nothing is half done"
-    assert "Traceback" not in err
-    if (tmp_path / "seedjournal.db-wal").exists() or rows_of(f"sqlite:///{tmp_path}/seedjournal.db"):
-        run("verify")
+    place = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=place, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def pipeline(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
