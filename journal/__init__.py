@@ -50,7 +50,7 @@ from .runs import (
     stored_seals,
 )
 from .sealing import Sealed, last_run, record, reuse, would_change
-from .spool import Spool, pieces
+from .spool import Spool, pieces, room_in_the_temporary_folder
 from .store.contents import Content, contents, journal_id, provenance, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import verbs
@@ -149,6 +149,7 @@ __all__ = [
     "record",
     "referred_key",
     "reuse",
+    "room_in_the_temporary_folder",
     "run_migrations",
     "runs_before_newest",
     "stored_seals",

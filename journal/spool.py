@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, Self, TypeAlias
 
 from msgspec import msgpack
@@ -66,6 +66,18 @@ def _piece(entries: list[tuple[str, KeyBytes, EventHash, bytes, str]], size: int
     return map(_ENCODER.encode, batched(entries, in_a_block))
 
 
+@contextmanager
+def room_in_the_temporary_folder(content: str) -> Iterator[None]:
+    """Write there; raises Unavailable, which names the content, where that fails."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"the temporary folder {tempfile.gettempdir()} cannot take {content}: {error.strerror}",
+            "make room there, or name another folder: TMPDIR=FOLDER",
+        ) from error
+
+
 class Spool:
     """Events in any order in; entries in order of (kind, key bytes) out, as often as wanted."""
 
@@ -91,18 +103,13 @@ class Spool:
     def take(self, piece: Iterable[bytes]) -> None:
         """Take a sorted piece's blocks."""
         blocks = []
-        try:
+        with room_in_the_temporary_folder("the run's events"):
             self._file.seek(self._end)
             for block in piece:
                 self._file.write(block)
                 blocks.append((self._end, len(block)))
                 self._end += len(block)
             self._file.flush()
-        except OSError as error:
-            raise Unavailable(
-                f"the temporary folder {tempfile.gettempdir()} cannot take the run's events: {error.strerror}",
-                "make room there, or name another folder: TMPDIR=FOLDER",
-            ) from error
         self._pieces.append(blocks)
 
     def entries(self) -> Iterator[Entry]:

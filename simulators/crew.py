@@ -22,6 +22,7 @@ from journal import Canonical, Spool, encode, pieces
 
 from .census import Census, Window, open_census
 from .facts import Facts, Source
+from .kept import Kept
 from .project import Project
 from .simulate import Made, Tally, of_facts, open_tally
 
@@ -49,7 +50,7 @@ class Crew:
     """Workers over the parts of a source; without any, the work is done here. Raises WorkerFailed where one fails."""
 
     def __init__(self, source: Source, project: Project, window: Window, jobs: int) -> None:
-        self._source = source
+        self._facts = Kept(source)
         self._project = project
         self._census = open_census(source, project, window)
         parts = source.parts(jobs) if jobs > 1 else ()
@@ -60,14 +61,15 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the workers, whatever they do."""
+        """End the workers, whatever they do, and forget the facts."""
+        self._facts.__exit__()
         for worker in self._workers:
             worker.end()
 
     def census(self) -> Census:
         """The census of all facts."""
         if not self._workers:
-            self._census.read(self._source)
+            self._census.read(self._facts)
         for worker in self._workers:
             self._census.merge(worker.receive(Census))
         self._census.close()
@@ -77,7 +79,7 @@ class Crew:
         """Spool the facts' events; `tell` hears of pull requests that are done."""
         tally = open_tally(self._project, plan.as_of)
         if not self._workers:
-            spool.add(plan.encoded(of_facts(self._source, self._census, tally, seed=plan.seed, tell=tell)))
+            spool.add(plan.encoded(of_facts(self._facts, self._census, tally, seed=plan.seed, tell=tell)))
             return tally
         for worker in self._workers:
             worker.send((self._census, plan))
@@ -151,18 +153,19 @@ def _work(connection: Connection, part: Facts, census: Census, garbage: tuple[in
     gc.set_threshold(*garbage)  # collected as rarely as by who asked for the work
     with suppress(OSError, EOFError):  # nobody waits for the work any more
         try:
-            census.read(part)
-            connection.send(census)
-            census, plan = connection.recv()
-            for message in _messages(part, census, plan):
-                connection.send(message)
+            with Kept(part) as facts:
+                census.read(facts)
+                connection.send(census)
+                census, plan = connection.recv()
+                for message in _messages(facts, census, plan):
+                    connection.send(message)
         except (OSError, EOFError):
             raise
         except BaseException as error:  # noqa: BLE001 - told, and found again by who does it alone
             connection.send(repr(error))
 
 
-def _messages(part: Facts, census: Census, plan: Plan) -> Iterator[bytes | int | Tally]:
+def _messages(facts: Facts, census: Census, plan: Plan) -> Iterator[bytes | int | Tally]:
     """Blocks of a piece, then how many pull requests are done, and so on; the tally last."""
     tally = open_tally(census.project, plan.as_of)
     done = 0
@@ -171,7 +174,7 @@ def _messages(part: Facts, census: Census, plan: Plan) -> Iterator[bytes | int |
         nonlocal done
         done += more
 
-    for piece in pieces(plan.encoded(of_facts(part, census, tally, seed=plan.seed, tell=count))):
+    for piece in pieces(plan.encoded(of_facts(facts, census, tally, seed=plan.seed, tell=count))):
         yield from piece
         yield done
         done = 0

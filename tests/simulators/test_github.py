@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journal import Event
-from simulators.facts import CheckRun, Person, PullRequest, Review
+from simulators.facts import CheckRun, Person, PullRequest, Review, instant
 from simulators.github import hours, review_id
 from tests.simulators.acme import (
     MONDAY,
@@ -204,6 +204,15 @@ def test_reviews_by_services_are_told() -> None:
 def test_what_is_not_known_is_null() -> None:
     data = told(pull_request(author=None, body=None))
     assert [data[name] for name in ("author", "body", "merged_at", "head_ref", "milestone_title")] == [None] * 5
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_instants_are_written_as_rfc_3339_in_utc(moment: datetime) -> None:
+    try:
+        expected = moment.astimezone(UTC)
+    except OverflowError:  # outside the years 1 to 9999 in UTC
+        return
+    assert instant(moment) == expected.isoformat()[:-6] + "Z"
 
 
 def test_instants_keep_their_fractions() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import string
+import sys
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulators import signs
 from simulators.signs import ai_co_authors, ai_tools, is_hotfix, is_revert, jira_key
 
 SAYS = [
@@ -268,6 +272,25 @@ def test_no_reverts(title: str) -> None:
 )
 def test_hotfixes(title: str, branch: str | None, found: bool) -> None:
     assert is_hotfix(title, branch) is found
+
+
+def test_folding_finds_every_letter_that_ignoring_case_finds() -> None:
+    letters = re.compile("[a-z]", re.IGNORECASE)
+    alike = [character for character in map(chr, range(sys.maxunicode + 1)) if letters.fullmatch(character)]
+    assert len(alike) > 2 * 26
+    for character in alike:
+        for letter in string.ascii_lowercase:
+            if re.fullmatch(letter, character, re.IGNORECASE):
+                assert letter in signs._folded(character)
+                assert letter in signs._folded("\u2019" + character)
+
+
+@pytest.mark.parametrize("tool", signs._TOOLS)
+@given(st.data())
+def test_every_name_of_a_tool_has_its_part(tool: str, data: st.DataObject) -> None:
+    name = data.draw(st.from_regex(re.compile(signs._TOOLS[tool], re.IGNORECASE), fullmatch=True))
+    folded = signs._folded(name)
+    assert any(part in folded for part in signs._PARTS_OF_NAMES)
 
 
 @given(st.text())

@@ -1,0 +1,64 @@
+"""Facts that are read once."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+
+from journal import Database, Unavailable
+from simulators import Order, make_project, record
+from simulators.facts import LooseCommit, PullRequest
+from simulators.kept import Kept
+from tests.simulators.acme import SHOP, Facts, pull_request, story
+from tests.simulators.arbitrary import lists_of_pull_requests
+
+
+class Counted(Facts):
+    """A source that knows how often it was read, each of its parts alike."""
+
+    passes = 0
+
+    def pull_requests(self) -> Iterator[PullRequest]:
+        self.passes += 1
+        return super().pull_requests()
+
+
+@given(lists_of_pull_requests())
+def test_every_pass_gives_the_facts_of_the_source(pull_requests: list[PullRequest]) -> None:
+    loose = [LooseCommit(repo=SHOP, commit=one) for pr in pull_requests for one in pr.commits]
+    source = Counted(*pull_requests, loose=loose)
+    with Kept(source) as kept:
+        for _ in range(3):
+            assert list(kept.pull_requests()) == pull_requests
+            assert list(kept.loose_commits()) == loose
+    assert source.passes == 1
+
+
+def test_a_pass_that_is_left_early_keeps_nothing() -> None:
+    with Kept(Facts(pull_request(1), pull_request(2))) as kept:
+        assert next(kept.pull_requests()).number == 1
+        assert [pr.number for pr in kept.pull_requests()] == [1, 2]
+        assert [pr.number for pr in kept.pull_requests()] == [1, 2]
+
+
+def test_a_recording_reads_its_source_once(database: Database) -> None:
+    source = Counted(*story().pull_requests())
+    record(database, Order(project=make_project("story", {}), source=source))
+    assert source.passes == 1
+
+
+def test_no_room_for_facts_is_told() -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    source = Facts(*(pull_request(number, body="x" * 4096) for number in range(1, 200)))
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        with (
+            Kept(source) as kept,
+            pytest.raises(Unavailable, match=r"temporary folder .* cannot take the source's facts"),
+        ):
+            list(kept.pull_requests())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
