@@ -51,6 +51,7 @@ def _pointer(rule: Rule, reference: Reference, ids: Ids) -> Callable[[dict[str, 
     to = reference.to
     rest = tuple(part for part in rule.vocabulary[to].key if part not in reference.shared)
     names = (*reference.shared, *rest)
+    theirs = _taker(rest)
 
     @lru_cache(maxsize=_REMEMBERED_PARENTS)
     def of(parts: tuple[str | int, ...]) -> int:
@@ -63,7 +64,7 @@ def _pointer(rule: Rule, reference: Reference, ids: Ids) -> Callable[[dict[str, 
         value: Any = data[reference.name]
         if value is None:
             return None
-        return of((*ours(key), *[value[name] if isinstance(value, dict) else value for name in rest]))
+        return of(ours(key) + (theirs(value) if isinstance(value, dict) else (value,)))
 
     return told_by_key if is_in_key(reference, rule.vocabulary) else told_by_data
 
