@@ -50,7 +50,7 @@ from .runs import (
     stored_seals,
 )
 from .sealing import Sealed, last_run, record, reuse, would_change
-from .spool import Spool, pieces, room_in_the_temporary_folder
+from .spool import Spool, room_in_the_temporary_folder
 from .store.contents import Content, contents, journal_id, provenance, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import verbs
@@ -143,7 +143,6 @@ __all__ = [
     "newest_of_each",
     "numbered",
     "open_database",
-    "pieces",
     "provenance",
     "read_manifest",
     "record",

@@ -11,15 +11,13 @@ import heapq
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple, Self, TypeAlias
+from typing import NamedTuple, Self
 
 from msgspec import msgpack
 
 from .batches import batched
 from .errors import TwoEventsOneKey, Unavailable
 from .event import Canonical, EventHash, KeyBytes
-
-Piece: TypeAlias = Iterator[bytes]
 
 _PIECE = 8 << 20  # bytes of Python objects, about, that are sorted at a time
 _BLOCK = 32 << 10  # bytes that are read of each piece at a time
@@ -41,29 +39,6 @@ class Entry(NamedTuple):
 
 _DECODER = msgpack.Decoder(list[Entry])
 _ENCODER = msgpack.Encoder()
-
-
-def pieces(events: Iterable[tuple[Canonical, str]]) -> Iterator[Piece]:
-    """Events, each with its provenance, as sorted pieces of encoded blocks: another process may make them for a spool.
-
-    A piece must be consumed before the next is asked for.
-    """
-    entries: list[tuple[str, KeyBytes, EventHash, bytes, str]] = []
-    size = 0
-    for one, provenance in events:
-        entries.append((*one, provenance))
-        size += len(one.event) + len(one.key) + _OVERHEAD
-        if size >= _PIECE:
-            yield _piece(entries, size)
-            entries, size = [], 0
-    if entries:
-        yield _piece(entries, size)
-
-
-def _piece(entries: list[tuple[str, KeyBytes, EventHash, bytes, str]], size: int) -> Piece:
-    entries.sort()
-    in_a_block = max(1, len(entries) * _BLOCK // size)
-    return map(_ENCODER.encode, batched(entries, in_a_block))
 
 
 @contextmanager
@@ -97,8 +72,13 @@ class Spool:
 
     def add(self, events: Iterable[tuple[Canonical, str]]) -> None:
         """Take events, each with its provenance."""
-        for piece in pieces(events):
+        for piece in _pieces(events):
             self.take(piece)
+
+    def pieces(self) -> Iterator[list[bytes]]:
+        """What was taken, as sorted pieces of encoded blocks, which another spool may take."""
+        for blocks in self._pieces:
+            yield [self._at(place, length) for place, length in blocks]
 
     def take(self, piece: Iterable[bytes]) -> None:
         """Take a sorted piece's blocks."""
@@ -123,5 +103,28 @@ class Spool:
 
     def _read(self, blocks: Iterable[tuple[int, int]]) -> Iterator[Entry]:
         for place, length in blocks:
-            self._file.seek(place)
-            yield from _DECODER.decode(self._file.read(length))
+            yield from _DECODER.decode(self._at(place, length))
+
+    def _at(self, place: int, length: int) -> bytes:
+        self._file.seek(place)
+        return self._file.read(length)
+
+
+def _pieces(events: Iterable[tuple[Canonical, str]]) -> Iterator[Iterator[bytes]]:
+    """Events, each with its provenance, as sorted pieces; one must be consumed before the next is asked for."""
+    entries: list[tuple[str, KeyBytes, EventHash, bytes, str]] = []
+    size = 0
+    for one, provenance in events:
+        entries.append((*one, provenance))
+        size += len(one.event) + len(one.key) + _OVERHEAD
+        if size >= _PIECE:
+            yield _piece(entries, size)
+            entries, size = [], 0
+    if entries:
+        yield _piece(entries, size)
+
+
+def _piece(entries: list[tuple[str, KeyBytes, EventHash, bytes, str]], size: int) -> Iterator[bytes]:
+    entries.sort()
+    in_a_block = max(1, len(entries) * _BLOCK // size)
+    return map(_ENCODER.encode, batched(entries, in_a_block))

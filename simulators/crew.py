@@ -1,8 +1,8 @@
-"""Simulating on several cores: each worker reads a part of the source, takes its census, and states its events.
+"""Simulating on several cores: each process reads a part of the source, takes its census, and states its events.
 
-What a run says depends neither on how many workers there are nor on who is done first: draws are keyed, censuses and
-tallies are merged, and the spool sorts. A worker that fails, for whatever reason, is nobody's news: the work is done
-again alone, which tells the reason as it always does.
+One part is this process's own; workers have the others. What a run says depends neither on how many there are nor on
+who is done first: draws are keyed, censuses and tallies are merged, and the spool sorts. Whatever goes wrong with a
+part is nobody's news: the work is done again in one piece, which tells the reason as it always does.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from threading import current_thread, main_thread
 from typing import Any, Self
 
-from journal import Canonical, Spool, encode, pieces
+from journal import Canonical, SeedJournalError, Spool, encode
 
 from .census import Census, Window, open_census
 from .facts import Facts, Source
@@ -26,14 +26,18 @@ from .kept import Kept
 from .project import Project
 from .simulate import Made, Tally, of_facts, open_tally
 
+_LOOK_EVERY = 0.1  # seconds, at workers that have not done their parts
 
-class WorkerFailed(Exception):
-    """A worker could not go on."""
+Tell = Callable[[int], None]
+
+
+class PartFailed(Exception):
+    """A part of the work could not be done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How events are made of facts, the same for every worker; `provenance` is by simulator."""
+    """How events are made of facts, the same for every part; `provenance` is by simulator."""
 
     seed: int
     as_of: date
@@ -45,16 +49,21 @@ class Plan:
         for event, simulator in made:
             yield encode(event), provenance[simulator]
 
+    def spool(self, facts: Facts, census: Census, spool: Spool, tell: Tell) -> Tally:
+        """Spool the events of facts; `tell` hears of pull requests that are done."""
+        tally = open_tally(census.project, self.as_of)
+        spool.add(self.encoded(of_facts(facts, census, tally, seed=self.seed, tell=tell)))
+        return tally
+
 
 class Crew:
-    """Workers over the parts of a source; without any, the work is done here. Raises WorkerFailed where one fails."""
+    """One process and its workers over the parts of a source. Raises PartFailed where one of several fails."""
 
     def __init__(self, source: Source, project: Project, window: Window, jobs: int) -> None:
-        self._facts = Kept(source)
-        self._project = project
+        own, *others = source.parts(jobs) if jobs > 1 else [source]
+        self._facts = Kept(own)
         self._census = open_census(source, project, window)
-        parts = source.parts(jobs) if jobs > 1 else ()
-        self._workers = [_Worker(part, self._census) for part in parts] if len(parts) > 1 else []
+        self._workers = [_Worker(part, self._census) for part in others]
 
     def __enter__(self) -> Self:
         """Use as a context manager, to end the workers."""
@@ -62,51 +71,73 @@ class Crew:
 
     def __exit__(self, *_: object) -> None:
         """End the workers, whatever they do, and forget the facts."""
-        self._facts.__exit__()
         for worker in self._workers:
             worker.end()
+        self._facts.__exit__()
 
     def census(self) -> Census:
         """The census of all facts."""
-        if not self._workers:
+        with self._one_of_several():
             self._census.read(self._facts)
         for worker in self._workers:
             self._census.merge(worker.receive(Census))
         self._census.close()
         return self._census
 
-    def spool(self, spool: Spool, plan: Plan, tell: Callable[[int], None]) -> Tally:
+    def spool(self, spool: Spool, plan: Plan, tell: Tell) -> Tally:
         """Spool the facts' events; `tell` hears of pull requests that are done."""
-        tally = open_tally(self._project, plan.as_of)
-        if not self._workers:
-            spool.add(plan.encoded(of_facts(self._facts, self._census, tally, seed=plan.seed, tell=tell)))
-            return tally
+        count = self._counter(tell)
         for worker in self._workers:
             worker.send((self._census, plan))
-        waiting = {worker.connection: worker for worker in self._workers}
-        blocks: dict[object, list[bytes]] = {connection: [] for connection in waiting}
-        while waiting:
-            for connection in wait(list(waiting)):
-                message = waiting[connection].receive(bytes, int, Tally)  # type: ignore[index]
-                if isinstance(message, bytes):
-                    blocks[connection].append(message)
-                elif isinstance(message, int):
-                    spool.take(blocks[connection])
-                    blocks[connection] = []
-                    tell(message)
-                else:
-                    tally.merge(message)
-                    del waiting[connection]  # type: ignore[arg-type]
+        with self._one_of_several():
+            tally = plan.spool(self._facts, self._census, spool, count)
+        for worker in self._workers:
+            while not worker.connection.poll(_LOOK_EVERY):
+                count(0)
+            while isinstance(message := worker.receive(list, Tally), list):
+                spool.take(message)
+            tally.merge(message)
+        count(0)
         return tally
+
+    def _counter(self, tell: Tell) -> Tell:
+        """What counts pull requests that are done here, and tells of them with those that others have done."""
+        here = told = 0
+
+        def count(more: int) -> None:
+            nonlocal here, told
+            here += more
+            now = here + sum(worker.done.value for worker in self._workers)
+            if now > told:
+                tell(now - told)
+                told = now
+
+        return count
+
+    @contextmanager
+    def _one_of_several(self) -> Iterator[None]:
+        """Do this process's own part, which is the whole where there are no others."""
+        try:
+            yield
+        except SeedJournalError as error:
+            if self._workers:
+                raise PartFailed from error
+            raise
 
 
 class _Worker:
-    """A process and the way to it. It starts anew, so that it shares nothing with this one, on every system alike."""
+    """A process and the way to it. It starts anew, so that it shares nothing with this one, on every system alike.
+
+    Nothing but `done`, the number of pull requests whose events it has made.
+    """
 
     def __init__(self, part: Facts, census: Census) -> None:
         context = get_context("spawn")
+        self.done = context.RawValue("Q")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, part, census, gc.get_threshold()), daemon=True)
+        self._process = context.Process(
+            target=_work, args=(theirs, part, census, self.done, gc.get_threshold()), daemon=True
+        )
         with _interrupts_ignored():
             self._process.start()
         theirs.close()
@@ -116,16 +147,16 @@ class _Worker:
         try:
             self.connection.send(message)
         except OSError as error:
-            raise WorkerFailed from error
+            raise PartFailed from error
 
     def receive(self, *kinds: type[Any]) -> Any:
         """What the worker says next, which is of one of these types."""
         try:
             message = self.connection.recv()
         except (EOFError, OSError) as error:
-            raise WorkerFailed from error
+            raise PartFailed from error
         if not isinstance(message, kinds):
-            raise WorkerFailed(message)
+            raise PartFailed(message)
         return message
 
     def end(self) -> None:
@@ -148,35 +179,27 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _work(connection: Connection, part: Facts, census: Census, garbage: tuple[int, int, int]) -> None:
-    """What a worker does, from its start to its end; a failure's text is its last word."""
+def _work(connection: Connection, part: Facts, census: Census, done: Any, garbage: tuple[int, int, int]) -> None:
+    """What a worker does, from its start to its end: a census, then sorted pieces, each a list of blocks, and a tally.
+
+    A failure's text is its last word. What it says waits until it is heard, so it is said when the work is done.
+    """
     gc.set_threshold(*garbage)  # collected as rarely as by who asked for the work
+
+    def count(more: int) -> None:
+        done.value += more
+
     with suppress(OSError, EOFError):  # nobody waits for the work any more
         try:
-            with Kept(part) as facts:
+            with Kept(part) as facts, Spool() as spool:
                 census.read(facts)
                 connection.send(census)
                 census, plan = connection.recv()
-                for message in _messages(facts, census, plan):
-                    connection.send(message)
+                tally = plan.spool(facts, census, spool, count)
+                for piece in spool.pieces():
+                    connection.send(piece)
+                connection.send(tally)
         except (OSError, EOFError):
             raise
         except BaseException as error:  # noqa: BLE001 - told, and found again by who does it alone
             connection.send(repr(error))
-
-
-def _messages(facts: Facts, census: Census, plan: Plan) -> Iterator[bytes | int | Tally]:
-    """Blocks of a piece, then how many pull requests are done, and so on; the tally last."""
-    tally = open_tally(census.project, plan.as_of)
-    done = 0
-
-    def count(more: int) -> None:
-        nonlocal done
-        done += more
-
-    for piece in pieces(plan.encoded(of_facts(facts, census, tally, seed=plan.seed, tell=count))):
-        yield from piece
-        yield done
-        done = 0
-    yield done
-    yield tally

@@ -30,7 +30,7 @@ from journal import (
 )
 
 from .census import Window
-from .crew import Crew, Plan, WorkerFailed
+from .crew import Crew, PartFailed, Plan
 from .facts import Fetched, Skipped, Source
 from .project import Project
 from .simulate import GENERATORS, of_people
@@ -100,7 +100,7 @@ def record(database: Database, order: Order, tell: Tell = lambda *_: None) -> Re
             return Recorded(known, [])
     try:
         return _record(database, order, inputs, previous, tell, order.jobs)
-    except WorkerFailed:
+    except PartFailed:
         return _record(database, order, inputs, previous, tell, jobs=1)
 
 

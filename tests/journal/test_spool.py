@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import journal.spool
 from journal import Event, Spool, TwoEventsOneKey, encode
-from journal.spool import pieces
 from tests.journal.things import thing
 
 KEYS = st.integers(-3, 300) | st.text(max_size=3).filter(lambda text: "\0" not in text and text.isprintable())
@@ -57,16 +56,18 @@ def test_one_key_in_two_kinds_is_two_entities() -> None:
         assert [entry.kind for entry in spool.entries()] == ["mirror", "thing"]
 
 
-def test_pieces_of_other_processes_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_of_other_spools_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal.spool, "_PIECE", 50_000)
     monkeypatch.setattr(journal.spool, "_BLOCK", 3_000)
     made = [encode(thing(number, "x" * (number % 300))) for number in range(3_000)]
     random.Random(1).shuffle(made)
     with Spool() as spool:
         for half in (made[:1000], made[1000:]):
-            sorted_pieces = [list(piece) for piece in pieces((one, "test/1") for one in half)]
-            assert len(sorted_pieces) > 3
-            for piece in sorted_pieces:
+            with Spool() as other:
+                other.add((one, "test/1") for one in half)
+                pieces = list(other.pieces())
+            assert len(pieces) > 3
+            for piece in pieces:
                 spool.take(piece)
         assert [entry.hash for entry in spool.entries()] == [one.hash for one in sorted(made)]
 

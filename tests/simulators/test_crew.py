@@ -25,7 +25,7 @@ class Deadly(Facts):
     """A source of whose parts one kills who reads it, if that is not the process of the test."""
 
     def parts(self, count: int) -> list[AnyFacts]:
-        return [DeadlyPart(os.getpid()), *super().parts(count)[1:]]
+        return [*super().parts(count)[:-1], DeadlyPart(os.getpid())]
 
 
 class DeadlyPart(Facts):
