@@ -42,6 +42,12 @@ def epoch(connection: Connection) -> int:
     return int(connection.execute(select(func.coalesce(func.max(FORGOTTEN.c.id), 0))).scalar_one())
 
 
+def check_epoch(connection: Connection, began: int) -> None:
+    """Raise Damaged where runs were forgotten since; under the write lock nobody forgets."""
+    if epoch(connection) != began:
+        raise Damaged("runs were forgotten while this one was recorded")
+
+
 def last_run(connection: Connection) -> int:
     """The greatest run number that was given out before anything was last forgotten."""
     return int(connection.execute(select(func.coalesce(func.max(FORGOTTEN.c.last_run), 0))).scalar_one())

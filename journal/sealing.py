@@ -1,8 +1,6 @@
 """From sorted events to a sealed run.
 
-Events and nodes are appended in short transactions under the write lock, children before parents: whoever finds a node
-may rely on all below it, and a recording that dies leaves at most unreferenced rows, which the next one finds and uses.
-The run itself is one row in one transaction, and exists from its commit on.
+Events and nodes are appended first. The run itself is one row in one transaction, and exists from its commit on.
 
 What a recording found it may rely on until somebody forgets runs: whenever it has taken the write lock it looks whether
 the journal's epoch is still the one in which it began, and else begins again.
@@ -12,23 +10,23 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from heapq import merge
 from itertools import groupby
-from operator import itemgetter
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from .appending import append_manifest, is_appended, manifest_of
 from .batches import batched
 from .changes import changes, key_of
 from .errors import Damaged, Misuse
 from .event import KeyBytes, decode, differing_fields
 from .fold import Policy, overlay, stands
-from .forgotten import epoch
-from .manifest import LEAF, EventId, Node, Root, Subtree, Tree, events_below, is_last, make_root
+from .forgotten import check_epoch, epoch
+from .manifest import EventId, Root, Subtree, Tree, events_below, make_root
 from .runs import (
     COUNTS,
     Inputs,
@@ -43,13 +41,7 @@ from .runs import (
 from .spool import Entry, Spool
 from .store.contents import (
     Content,
-    append_events,
-    append_leaf_nodes,
-    append_upper_nodes,
     contents,
-    event_ids,
-    known_nodes,
-    last_event_id,
     node_reader,
     read_manifest,
 )
@@ -57,12 +49,10 @@ from .store.database import Database
 from .store.schema import JOURNAL, ensure, is_ready
 from .who import user_at_host
 
-_GROUP = 20_000  # events that are looked up and appended together
-_GROUPS_AT_ONCE = 10  # groups in a transaction: a long one writes each page of the index of hashes less often
+_PIECE = 20_000  # stored events that are read at a time
 
 Result = TypeVar("Result")
 Tell = Callable[[int, int], None]
-Leaves = Sequence[tuple[Node, Sequence[Entry]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +70,15 @@ def record(database: Database, inputs: Inputs, spool: Spool, tell: Tell = lambda
 
     `tell` hears from time to time how many more events were dealt with, of how many.
     """
-    root = _root_of(spool.entries())
+    root = manifest_of(spool.entries())
     ensure(database, JOURNAL, create=True)
 
     def attempt(began: int) -> Sealed:
         with database.read() as connection:
             _check_namespace(connection, inputs)
-        appended = _store(database, root, spool.entries, tell, began)
+        appended = 0
+        if not is_appended(database, root):
+            _, appended = append_manifest(database, spool.entries(), lambda more: tell(more, root.count), began)
         return _seal(database, inputs, root, spool.entries, began, appended=appended, reused=False)
 
     return _in_one_epoch(database, attempt)
@@ -124,12 +116,6 @@ def _in_one_epoch(database: Database, attempt: Callable[[int], Result]) -> Resul
                     raise
 
 
-def _check_epoch(connection: Connection, began: int) -> None:
-    """Raise Damaged where runs were forgotten since; under the write lock nobody forgets."""
-    if epoch(connection) != began:
-        raise Damaged("runs were forgotten while this one was recorded")
-
-
 def last_run(database: Database, project: str) -> Run | None:
     """The project's newest run; None where it has none, or where there is no journal yet."""
     if not is_ready(database, JOURNAL):
@@ -144,7 +130,7 @@ def would_change(database: Database, run: Run, spool: Spool) -> dict[str, int]:
     Nothing is stored. Where nothing would change that costs hashing alone; else both sides are read, in order. From a
     run that is forgotten meanwhile nothing differs.
     """
-    if _root_of(spool.entries()).hash == run.root:
+    if manifest_of(spool.entries()).hash == run.root:
         return {}
 
     def attempt(_began: int) -> Counter[str]:
@@ -171,7 +157,7 @@ def _entries(database: Database, root: Root) -> Iterator[Entry]:
     for kind, subtree in root.kinds.items():
         with database.read() as connection:
             ids = array("q", (event for leaf in events_below(subtree.top, node_reader(connection)) for event in leaf))
-        for batch in batched(ids, _GROUP):
+        for batch in batched(ids, _PIECE):
             with database.read() as connection:
                 rows = contents(connection, [EventId(number) for number in batch])
             for row in rows:
@@ -180,111 +166,6 @@ def _entries(database: Database, root: Root) -> Iterator[Entry]:
 
 def _entry(kind: str, content: Content) -> Entry:
     return Entry(kind, key_of(content.text), content.hash)
-
-
-def _root_of(entries: Iterable[Entry]) -> Root:
-    """The manifest of entries, built from scratch; nothing is stored, and what is wrong with them is found."""
-    return make_root({kind: subtree for _, _, finished in _grow(entries) for kind, subtree in finished.items()})
-
-
-def _store(database: Database, root: Root, entries: Callable[[], Iterable[Entry]], tell: Tell, began: int) -> int:
-    """Store what the journal lacks of the entries' manifest; how many events were new."""
-    with database.read() as connection:
-        if known_nodes(connection, [root.hash]):
-            return 0
-    upper: list[Node] = []
-    appended = _append(database, _groups(entries(), upper), lambda more: tell(more, root.count), began)
-    with database.write() as connection:
-        _check_epoch(connection, began)
-        append_upper_nodes(connection, upper, root)
-    return appended
-
-
-def _groups(entries: Iterable[Entry], upper: list[Node]) -> Iterator[Leaves]:
-    """The leaves with their entries, a group at a time; inner nodes are put into `upper`."""
-    group: list[tuple[Node, Sequence[Entry]]] = []
-    waiting = 0
-    for nodes, rows, _ in _grow(entries):
-        for node in nodes:
-            if node.level == LEAF:
-                group.append((node, rows))
-                waiting += len(rows)
-            else:
-                upper.append(node)
-        if waiting >= _GROUP:
-            yield group
-            group, waiting = [], 0
-    if group:
-        yield group
-
-
-def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], dict[str, Subtree]]]:
-    """The manifest's nodes as they are completed: with a leaf its entries, with a kind's last nodes its subtree."""
-    for kind, listed in groupby(entries, itemgetter(0)):
-        tree = Tree()
-        rows: list[Entry] = []
-        for entry in listed:
-            rows.append(entry)
-            if is_last(entry.hash, len(rows)):
-                yield tree.add_leaf(row.hash for row in rows), rows, {}
-                rows = []
-        done = tree.add_leaf(row.hash for row in rows) if rows else []
-        last, subtree = tree.close()
-        yield [*done, *last], rows, {kind: subtree}
-
-
-def _append(database: Database, groups: Iterator[Leaves], tell: Callable[[int], None], began: int) -> int:
-    """Add the leaves that the journal lacks and their events; how many events were added.
-
-    The write lock is taken where something is lacking, and kept no longer than for the groups that lack something.
-    """
-    appended = 0
-    group = next(groups, ())
-    while group:
-        done = 0
-        with database.read() as connection:
-            missing = _missing(connection, group)
-        if missing:
-            with database.write() as connection:
-                _check_epoch(connection, began)
-                for _ in range(_GROUPS_AT_ONCE):
-                    missing = _missing(connection, group)
-                    if not missing:
-                        break
-                    appended += _add(connection, missing, appended)
-                    done += _size(group)
-                    group = next(groups, ())
-        else:
-            done = _size(group)
-            group = next(groups, ())
-        tell(done)
-    return appended
-
-
-def _size(group: Leaves) -> int:
-    return sum(len(rows) for _, rows in group)
-
-
-def _missing(connection: Connection, group: Leaves) -> Leaves:
-    known = known_nodes(connection, [leaf.hash for leaf, _ in group])
-    return [(leaf, rows) for leaf, rows in group if leaf.hash not in known]
-
-
-def _add(connection: Connection, leaves: Leaves, appended: int) -> int:
-    """Add leaves and those of their events that the journal lacks; `appended` of the same run were added before."""
-    first = last_event_id(connection) + 1
-    # Ids are whole numbers from 1: where the greatest is the number of events that this run appended, all are its own.
-    ids = {} if first == appended + 1 else event_ids(connection, [row.hash for _, rows in leaves for row in rows])
-    new = [row for _, rows in leaves for row in rows if row.hash not in ids]
-    lost = sum(1 for row in new if not row.event)
-    if lost:
-        raise Damaged(f"{lost} events of the previous state are not in the journal")
-    append_events(
-        connection, [(number, row.hash, row.event.decode(), row.provenance) for number, row in enumerate(new, first)]
-    )
-    ids.update((row.hash, EventId(number)) for number, row in enumerate(new, first))
-    append_leaf_nodes(connection, [leaf for leaf, _ in leaves], ids)
-    return len(new)
 
 
 def _seal(
@@ -304,7 +185,7 @@ def _seal(
             counts, standing = _compare(connection, inputs, previous, root)
         state = _fold(database, inputs, previous, root, entries, standing, began)
         with database.write() as connection:
-            _check_epoch(connection, began)
+            check_epoch(connection, began)
             now = newest(connection, inputs.project)
             if (now.run if now else None) != (previous.run if previous else None):
                 continue
@@ -421,8 +302,7 @@ def _fold(
     if previous and previous.root == root.hash and previous.policies == inputs.policies:
         with database.read() as connection:
             return read_manifest(connection, previous.state)
-    state = _root_of(overlay(entries(), standing))
-    _store(database, state, lambda: overlay(entries(), standing), lambda *_: None, began)
+    state, _ = append_manifest(database, overlay(entries(), standing), lambda _: None, began)
     return state
 
 

@@ -302,7 +302,7 @@ def project(  # noqa: PLR0913 - its options
     """
     from projectors import Choice
 
-    from . import app, render
+    from . import app, render, terminal
     from .progress import Progress
 
     deed = "" if yes or dry_run else "rebuild rows and prune" if rebuild else "prune stale rows" if prune else ""
@@ -311,9 +311,9 @@ def project(  # noqa: PLR0913 - its options
 
     def say(address: str) -> None:
         if not common.as_json and not common.quiet:
-            _echo_if_read(f"target: {render.shown(address)}")
+            _echo_if_read(f"target: {terminal.shown(address)}")
         if deed:
-            click.confirm(f"{deed.capitalize()} in {render.shown(address)}?", abort=True, err=True)
+            click.confirm(f"{deed.capitalize()} in {terminal.shown(address)}?", abort=True, err=True)
 
     choice = Choice(kinds=kinds or None, prune=prune, rebuild=rebuild, dry_run=dry_run)
     with Progress(quiet=common.quiet) as progress:
@@ -459,7 +459,7 @@ def fetched(common: _Common, *, repos: tuple[str, ...], delete: bool, export: st
     """
     from pathlib import Path
 
-    from . import app, render
+    from . import app, render, terminal
 
     if delete and export:
         raise click.UsageError("--delete and --export exclude each other")
@@ -468,7 +468,7 @@ def fetched(common: _Common, *, repos: tuple[str, ...], delete: bool, export: st
 
     def confirm(what: str) -> None:
         if not yes:
-            click.confirm(f"Delete {render.shown(what)}?", abort=True, err=True)
+            click.confirm(f"Delete {terminal.shown(what)}?", abort=True, err=True)
 
     if delete:
         common.give(app.delete_fetched(repos, confirm), render.fetched)
@@ -501,7 +501,7 @@ def forget(
     project, and where --target is given, its rows there too; rows that were there under ids of their own stay. States
     that remain stay as they are, and verify still checks them.
     """
-    from . import app, render
+    from . import app, render, terminal
 
     choice = app.ForgetChoice(projects=projects, keep=keep, dry_run=dry_run)
     if not (yes or dry_run or _is_terminal(sys.stdin)):
@@ -509,9 +509,9 @@ def forget(
 
     def ask(runs: Mapping[str, list[int]], journal: str, target: str | None) -> None:
         if not (yes or dry_run):
-            rows = f" and the rows in {render.shown(target)}" if target else ""
+            rows = f" and the rows in {terminal.shown(target)}" if target else ""
             which = render.runs_of(runs) or "no runs"
-            click.confirm(f"Forget {which} in {render.shown(journal)}{rows}?", abort=True, err=True)
+            click.confirm(f"Forget {which} in {terminal.shown(journal)}{rows}?", abort=True, err=True)
 
     common.give(app.forget(common.place(schema), choice, ask), render.forgotten)
     return FINE
@@ -601,7 +601,7 @@ def _silence(stream: Any) -> None:
 
 def _complain(failure: Failure) -> None:
     """Say on stderr what failed, over as many lines as a terminal needs."""
-    from .render import folded
+    from .terminal import folded
 
     click.echo(folded(failure.text) if _is_terminal(sys.stderr) else failure.text, err=True)
 
@@ -628,7 +628,7 @@ def _echo_if_read(text: str) -> None:
 
 def _print_text(text: str) -> None:
     """Print what people read; whatever a database or a source says in it, nothing of it turns on the terminal."""
-    from .render import shown
+    from .terminal import shown
 
     click.echo("\n".join(shown(line) for line in text.split("\n")), nl=False)
 

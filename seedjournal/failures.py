@@ -56,7 +56,7 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("postgresql://me:s@cret@localhost/db and https://token@host/x")
     'postgresql://me:***@localhost/db and https://***@host/x'
     """
-    from .render import shown
+    from .terminal import shown
 
     lines = []
     for line in map(_cut, text.split("\n")):

@@ -102,6 +102,6 @@ class _Stages:
 
     @property
     def _title(self) -> str:
-        from .render import shown
+        from .terminal import shown
 
         return f"{shown(self._name)}: {self._stage}" if self._name else self._stage

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import re
-import shutil
-import sys
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from .terminal import SHORT, duration, minute, number_of, old_and_new, shown, table, value_text, wrapped, wrapped_all
 
 if TYPE_CHECKING:
     from .app import Comparison
@@ -18,15 +15,11 @@ if TYPE_CHECKING:
 _COUNTS = ("total", "added", "changed", "removed", "unchanged", "kept")
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
-_SHORT = 12
 _WITHDRAWN = ("deleted", "retained", "foreign")
 _IN_LISTS = 8  # of a root: enough to name it
-_LONGEST_VALUE = 60
 _LONGEST_WORD = 30  # in a column that may fold
 _LONGEST_NAME = 12  # of who recorded, before it folds
-_DIGEST = re.compile(r"[0-9a-f]{40,}")
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
-_WIDE = 10_000  # in a pipe nothing is folded
 
 
 def recorded(document: Mapping[str, Any]) -> str:
@@ -40,25 +33,25 @@ def recorded(document: Mapping[str, Any]) -> str:
 def _recorded_one(run: Mapping[str, Any]) -> str:
     counts = run["counts"]
     lines = [
-        f"{shown(run['project'])}: run {run['run']}, {_number(counts['total'], 'event')}, "
+        f"{shown(run['project'])}: run {run['run']}, {number_of(counts['total'], 'event')}, "
         f"{run['appended']:,} appended to the journal"
         + (" (inputs unchanged: nothing simulated)" if run["reused"] else ""),
-        f"  root {run['root'][:_SHORT]}  state {run['state'][:_SHORT]}  {run['seconds']:.1f} s",
+        f"  root {run['root'][:SHORT]}  state {run['state'][:SHORT]}  {run['seconds']:.1f} s",
     ]
     if run["window"]:
-        lines += _wrapped(_window(run["window"]))
+        lines += wrapped(_window(run["window"]))
     for name, one in run["inputs_changed"].items():
         if name.startswith("completeness."):  # what is not complete is told below
             continue
-        lines += _changed(f"  input {name}", one["old"], one["new"])
+        lines += old_and_new(f"  input {name}", one["old"], one["new"])
     if run["previous"] and not any(counts[name] for name in ("added", "changed", "removed")):
         lines.append(f"  nothing changed against run {run['previous']}")
     else:
         rows = [[kind, *(one[name] for name in _COUNTS)] for kind, one in run["kinds"].items() if any(one.values())]
-        lines.append(_table(("kind", *_COUNTS), [*rows, ["all", *(counts[name] for name in _COUNTS)]], indent=2))
+        lines.append(table(("kind", *_COUNTS), [*rows, ["all", *(counts[name] for name in _COUNTS)]], indent=2))
     lines += _lacking(run["completeness"])
     for one in run["skipped_entries"]:
-        lines += _wrapped(f"skipped {shown(one['file'])}: {shown(one['entry'])}: {shown(one['reason'])}")
+        lines += wrapped(f"skipped {shown(one['file'])}: {shown(one['entry'])}: {shown(one['reason'])}")
     return "\n".join(lines) + "\n"
 
 
@@ -70,7 +63,7 @@ def projected(document: Mapping[str, Any]) -> str:
 
 def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
     sums = {column: sum(result[column] for result in one["kinds"].values()) for column in _ROWS}
-    yield f"{shown(name)}: run {one['run']}, state {one['state'][:_SHORT]}" + (
+    yield f"{shown(name)}: run {one['run']}, state {one['state'][:SHORT]}" + (
         " (dry run: nothing was done)" if document["dry_run"] else ""
     )
     if one["other_journal"]:
@@ -78,21 +71,21 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
     if one["forgotten"]:
         yield "  the state that the target showed was forgotten: all rows were compared"
     if one["window"]:
-        yield from _wrapped(_window(one["window"]))
+        yield from wrapped(_window(one["window"]))
     if any(sums[column] for column in _ROWS if column not in {"unchanged", "kept"}):
         columns = [*_ROWS[:_ROWS_ALWAYS], *(column for column in _ROWS[_ROWS_ALWAYS:] if sums[column])]
         rows = [[kind, *(result[column] for column in columns)] for kind, result in one["kinds"].items()]
-        yield _table(("rows of", *columns), [*rows, ["all", *(sums[column] for column in columns)]], indent=2)
+        yield table(("rows of", *columns), [*rows, ["all", *(sums[column] for column in columns)]], indent=2)
     else:
-        yield f"  nothing changed: {_number(sums['unchanged'], 'row')} as they should be"
+        yield f"  nothing changed: {number_of(sums['unchanged'], 'row')} as they should be"
     for kind, result in one["kinds"].items():
         if result["kept"]:
             fields = ", ".join(one["kept_fields"].get(kind, ()))
             way_out = f"`--policy {kind}=upsert` when recording takes the new content"
-            yield from _wrapped(f"{result['kept']:,} {kind} kept: {fields}; {way_out}")
+            yield from wrapped(f"{result['kept']:,} {kind} kept: {fields}; {way_out}")
     if sums["stale"]:
-        yield from _wrapped(
-            f"{_number(sums['stale'], 'stale row')} left; `seedjournal project --prune` deletes those that nothing "
+        yield from wrapped(
+            f"{number_of(sums['stale'], 'stale row')} left; `seedjournal project --prune` deletes those that nothing "
             "refers to"
         )
 
@@ -100,7 +93,7 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
 def diff_text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     """What separates two runs, as a stream."""
     old, new = comparison.old, comparison.new
-    runs = (f"run {one.run} ({one.root.hex()[:_SHORT]})" for one in (old, new))
+    runs = (f"run {one.run} ({one.root.hex()[:SHORT]})" for one in (old, new))
     yield f"{shown(new.project)}: {' → '.join(runs)}\n"
     if new.inputs["window"]:
         yield f"  run {new.run} was recorded with a window; what is removed may only lie outside it\n"
@@ -109,7 +102,7 @@ def diff_text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
         yield f"{_SIGNS[change.change]} {change.kind} {key}\n"
         if change.change == "changed":
             for name, (before, now) in change.fields.items():
-                yield "\n".join(_changed(f"    {name}", before, now)) + "\n"
+                yield "\n".join(old_and_new(f"    {name}", before, now)) + "\n"
     if comparison.equal:
         yield "equal\n"
         if comparison.last_different:
@@ -117,10 +110,10 @@ def diff_text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
             yield f"the last two runs that differ: `seedjournal diff {one.run} {other.run}`\n"
         return
     if comparison.left_out and not stat:
-        yield f"… {_number(comparison.left_out, 'more change')} left out; --limit N shows more\n"
+        yield f"… {number_of(comparison.left_out, 'more change')} left out; --limit N shows more\n"
     rows = [[kind, *counts.values()] for kind, counts in comparison.kinds.items()]
     if rows:
-        yield _table(("kind", "added", "removed", "changed"), rows) + "\n"
+        yield table(("kind", "added", "removed", "changed"), rows) + "\n"
     else:
         yield "nothing of what was asked for differs\n"
 
@@ -168,7 +161,7 @@ def logged(document: Mapping[str, Any]) -> str:
         [
             one["run"],
             one["project"],
-            _minute(one["sealed_at"]),
+            minute(one["sealed_at"]),
             one["total"],
             one["added"],
             one["changed"],
@@ -179,17 +172,17 @@ def logged(document: Mapping[str, Any]) -> str:
         for one in document["runs"]
     ]
     heads = ("run", "project", "sealed (UTC)", "events", "added", "changed", "removed", "root", "by")
-    table = _table(heads, rows, folds={"project": _LONGEST_WORD, "by": _LONGEST_NAME}) + "\n"
-    return table + _forgettings(document)
+    runs = table(heads, rows, folds={"project": _LONGEST_WORD, "by": _LONGEST_NAME}) + "\n"
+    return runs + _forgettings(document)
 
 
 def _forgettings(document: Mapping[str, Any]) -> str:
     """What is not there any more, and who saw to that."""
     lines = [
-        f"forgotten {_minute(one['forgotten_at'])} by {shown(one['forgotten_by'])}: {runs_of(one['runs'])}"
+        f"forgotten {minute(one['forgotten_at'])} by {shown(one['forgotten_by'])}: {runs_of(one['runs'])}"
         for one in document["forgotten"]
     ]
-    return "".join(f"{line}\n" for text in lines for line in _wrapped(text, indent=""))
+    return "".join(f"{line}\n" for text in lines for line in wrapped(text, indent=""))
 
 
 def shown_run(document: Mapping[str, Any]) -> str:
@@ -199,19 +192,19 @@ def shown_run(document: Mapping[str, Any]) -> str:
         + (f" by {shown(document['recorded_by'])}" if document["recorded_by"] else ""),
         f"  root   {document['root']}",
         f"  state  {document['state']}",
-        f"  {_number(document['total'], 'event')}, {document['appended']:,} appended",
+        f"  {number_of(document['total'], 'event')}, {document['appended']:,} appended",
         f"  previous run: {document['previous'] or 'none'}",
     ]
     if document["window"]:
-        lines += _wrapped(_window(document["window"]))
+        lines += wrapped(_window(document["window"]))
     rows = [[kind, *(one[name] for name in _COUNTS)] for kind, one in document["kinds"].items()]
-    lines.append(_table(("kind", *_COUNTS), rows, indent=2))
+    lines.append(table(("kind", *_COUNTS), rows, indent=2))
     inputs = dict(document["inputs"])
     completeness = inputs.pop("completeness", {})
     lines += _complete(completeness)
     lines += _lacking(completeness)
     lines.append("  inputs")
-    lines += [f"    {name}: {_value(value)}" for name, value in _flat(inputs)]
+    lines += [f"    {name}: {value_text(value)}" for name, value in _flat(inputs)]
     return "\n".join(lines) + "\n"
 
 
@@ -227,11 +220,11 @@ def estimated(document: Mapping[str, Any]) -> str:
             one["requests"],
             one["points"],
             "no limit" if one["remaining"] is None else f"{one['remaining']:,}",
-            _duration(one["seconds"]),
+            duration(one["seconds"]),
         ]
         for one in document["estimate"]
     ]
-    text = _table(heads, rows, folds={"repository": _LONGEST_WORD}) + "\n"
+    text = table(heads, rows, folds={"repository": _LONGEST_WORD}) + "\n"
     return text + "large pull requests take further requests; nothing was fetched\n"
 
 
@@ -244,14 +237,14 @@ def fetched(document: Mapping[str, Any]) -> str:
             lines.append(f"{shown(one['repo'])} ({shown(one['server'])}): deleted")
             continue
         lines.append(
-            f"{shown(one['repo'])} ({shown(one['server'])}): {_number(one['pull_requests'], 'pull request')}{did}"
+            f"{shown(one['repo'])} ({shown(one['server'])}): {number_of(one['pull_requests'], 'pull request')}{did}"
         )
-        lines.append(f"  {_number(one['pages'], 'page')}, {one['bytes'] / 1e6:,.1f} MB, last {one['fetched_at']}")
+        lines.append(f"  {number_of(one['pages'], 'page')}, {one['bytes'] / 1e6:,.1f} MB, last {one['fetched_at']}")
         for stretch in one["covers"]:
             until = "up to its last fetch" if stretch["to_the_end"] else f"until {stretch['until'][:16]}, unfinished"
             since = f"updated since {stretch['since'][:10]}" if stretch["since"] else "from the beginning"
-            lines += _wrapped(f"covers {since} {until}" + ("" if stretch["check_runs"] else ", without check runs"))
-        lines += _wrapped_all(f"{count:,} without all {name}" for name, count in one["incomplete"].items())
+            lines += wrapped(f"covers {since} {until}" + ("" if stretch["check_runs"] else ", without check runs"))
+        lines += wrapped_all(f"{count:,} without all {name}" for name, count in one["incomplete"].items())
     return "\n".join(lines or ["nothing was fetched yet"]) + "\n"
 
 
@@ -261,8 +254,8 @@ def shown_entity(document: Mapping[str, Any]) -> str:
     lines = [f"{document['kind']} {key}"]
     for one in document["contents"]:
         lines.append(f"  stated by {_runs(one['runs'])}; stands after {_runs(one['in_state_of'])}")
-        lines.append(f"  made by {one['provenance']}, seed {one['seed']}; event {one['hash'][:_SHORT]}")
-        lines += [f"    {name}: {_value(value)}" for name, value in one["data"].items()]
+        lines.append(f"  made by {one['provenance']}, seed {one['seed']}; event {one['hash'][:SHORT]}")
+        lines += [f"    {name}: {value_text(value)}" for name, value in one["data"].items()]
     lines += [f"  not complete: {_gap(one)}" for one in document["incomplete"]]
     return "\n".join(lines) + "\n"
 
@@ -275,9 +268,9 @@ def verified(document: Mapping[str, Any]) -> str:
         for kind, counts in kinds.items():
             told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
             lines.append(f"{shown(project)}: {kind}: {told}")
-    found = "ok" if document["ok"] else _number(len(document["findings"]), "finding")
+    found = "ok" if document["ok"] else number_of(len(document["findings"]), "finding")
     rows = f"rows in {shown(document['target'])}" if document["target"] else "no rows: none were projected yet"
-    lines.append(f"{found}: {_number(document['events'], 'event')}, {_number(document['runs'], 'run')}, {rows}")
+    lines.append(f"{found}: {number_of(document['events'], 'event')}, {number_of(document['runs'], 'run')}, {rows}")
     return "\n".join(lines) + "\n"
 
 
@@ -295,17 +288,17 @@ def forgotten(document: Mapping[str, Any]) -> str:
     for project, kinds in document["rows"].items():
         rows = [[kind, *(one[name] for name in _WITHDRAWN)] for kind, one in kinds.items()]
         sums = [sum(row[place] for row in rows) for place in range(1, len(_WITHDRAWN) + 1)]
-        lines.append(f"{shown(project)}: {_number(sums[0], 'row')} of {shown(document['target'])}")
+        lines.append(f"{shown(project)}: {number_of(sums[0], 'row')} of {shown(document['target'])}")
         if any(sums):
-            lines.append(_table(("rows of", *_WITHDRAWN), [row for row in rows if any(row[1:])], indent=2))
+            lines.append(table(("rows of", *_WITHDRAWN), [row for row in rows if any(row[1:])], indent=2))
     if not document["runs"] and not document["rows"]:
         return "nothing to forget: no project has more runs\n"
     told = "would be forgotten (dry run: nothing was done)" if document["dry_run"] else "forgotten"
-    found = [_number(len(document["runs"]), "run"), _number(document["events"], "event")]
-    found += [_number(document["nodes"], "node"), f"{document['bytes']:,} bytes"]
+    found = [number_of(len(document["runs"]), "run"), number_of(document["events"], "event")]
+    found += [number_of(document["nodes"], "node"), f"{document['bytes']:,} bytes"]
     lines.append(f"{told}: {', '.join(found)}; {document['seconds']:.1f} s")
     if document["bytes"] and not document["dry_run"] and document["journal"].startswith("sqlite"):
-        lines += _wrapped("later records use the space that is free now; VACUUM gives it back to the disk")
+        lines += wrapped("later records use the space that is free now; VACUUM gives it back to the disk")
     return "\n".join(lines) + "\n"
 
 
@@ -323,7 +316,7 @@ def registered(document: Mapping[str, Any]) -> str:
         for one in document["projects"]
     ]
     return (
-        _table(("name", "team", "jira", "ai", "survey", "repositories"), rows, folds={"repositories": _LONGEST_WORD})
+        table(("name", "team", "jira", "ai", "survey", "repositories"), rows, folds={"repositories": _LONGEST_WORD})
         + "\n"
     )
 
@@ -337,121 +330,12 @@ def migrated(document: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def shown(text: str) -> str:
-    r"""Text as a terminal may show it: controls and marks that turn the writing round are escaped.
-
-    >>> shown("a\x1b[31mb")
-    'a\\x1b[31mb'
-    """
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-
-
-def folded(text: str) -> str:
-    """A message's lines, each over as many as the terminal needs; no word is broken."""
-    width = shutil.get_terminal_size().columns
-    fold = textwrap.TextWrapper(width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False).fill
-    return "\n".join(map(fold, text.split("\n")))
-
-
 def _in_order(kind: str, key: Mapping[str, Any]) -> list[Any]:
     """A key's parts in the order in which `show` takes them."""
     from journal import ENGINEERING
 
     names = ENGINEERING.by_name[kind].key if kind in ENGINEERING.by_name else tuple(key)
     return [key[name] for name in names]
-
-
-def _table(
-    heads: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0, folds: Mapping[str, int] | None = None
-) -> str:
-    """Columns that fit the terminal, numbers to the right.
-
-    Only the columns in `folds` may take several lines; it says how wide a word in them stays whole.
-    """
-    folds = folds or {}
-    from rich.cells import cell_len
-    from rich.console import Console
-    from rich.table import Table
-
-    texts = [[f"{cell:,}" if isinstance(cell, int) else shown(str(cell)) for cell in row] for row in rows]
-    width = _width() - indent
-    for gap in (2, 1):
-        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="", show_edge=False)
-        for place, head in enumerate(heads):
-            column = [head, *(row[place] for row in texts)]
-            least = max(map(cell_len, column if head not in folds else " ".join(column).split()))
-            table.add_column(
-                head,
-                justify="right" if rows and all(isinstance(row[place], int) for row in rows) else "left",
-                overflow="fold",
-                min_width=min(least, folds.get(head, least)),
-            )
-        for row in texts:
-            table.add_row(*row)
-        out = io.StringIO()
-        console = Console(file=out, width=_WIDE, highlight=False, markup=False, emoji=False, color_system=None)
-        needed = console.measure(table)
-        if needed.maximum <= width:
-            break
-    console.width = max(width, needed.minimum)  # nothing is cut off: rather let the terminal break lines
-    console.print(table)
-    return "\n".join(" " * indent + line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
-
-
-def _width() -> int:
-    """The terminal's columns; in a pipe there is no end to them."""
-    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else _WIDE
-
-
-def _wrapped(text: str, indent: str = "  ") -> list[str]:
-    """A message, indented or not, over as many lines as the terminal needs."""
-    return textwrap.wrap(
-        text, _width(), initial_indent=indent, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
-    )
-
-
-def _changed(head: str, old: Any, new: Any) -> list[str]:
-    """One field's old and new value, from where long ones begin to differ; on two lines where one is too short."""
-    before, now = _text(old), _text(new)
-    start = 0
-    if max(len(before), len(now)) > _LONGEST_VALUE:
-        common = next((place for place, pair in enumerate(zip(before, now, strict=False)) if pair[0] != pair[1]), 0)
-        start = max(0, common - _LONGEST_VALUE // 4)
-    line = f"{head}: {_cut(before, start)} → {_cut(now, start)}"
-    if len(line) <= _width():
-        return [line]
-    return [f"{head}: {_cut(before, start)}", f"{' ' * len(head)}→ {_cut(now, start)}"]
-
-
-def _minute(instant: str) -> str:
-    """An instant as people read it in lists.
-
-    >>> _minute("2024-01-31T10:20:30Z")
-    '2024-01-31 10:20'
-    """
-    return instant[:16].replace("T", " ")
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def _value(value: Any) -> str:
-    return _cut(_text(value), 0)
-
-
-def _text(value: Any) -> str:
-    text = shown(value if value and isinstance(value, str) else orjson.dumps(value).decode())
-    return f"{text[:_SHORT]}…" if _DIGEST.fullmatch(text) else text
-
-
-def _cut(text: str, start: int) -> str:
-    """A piece of a text, with how many characters are left out of it."""
-    piece = text[start : start + _LONGEST_VALUE]
-    behind = len(text) - start - len(piece)
-    return ("…" if start else "") + piece + (f"… (+{behind:,} characters)" if behind > 0 else "")
 
 
 def _window(window: Mapping[str, Any]) -> str:
@@ -465,7 +349,7 @@ def _complete(completeness: Mapping[str, Any]) -> list[str]:
     for repo, one in completeness.items():
         pulls = one["pull_requests"]
         of = f"of {pulls['counted']:,}" if pulls["counted"] is not None else f"updated since {pulls['since'][:10]}"
-        lines.append(f"    {shown(repo)}: {_number(pulls['stored'], 'pull request')} {of}")
+        lines.append(f"    {shown(repo)}: {number_of(pulls['stored'], 'pull request')} {of}")
         for connection, counts in one["connections"].items():
             told = ", ".join(f"{counts[state]:,} {state}" for state in ("complete", "partial", "failed"))
             lines.append(f"      {connection}: {told}")
@@ -479,18 +363,18 @@ def _lacking(completeness: Mapping[str, Any]) -> list[str]:
     for repo, one in completeness.items():
         pulls = one["pull_requests"]
         if one["renamed_to"]:
-            lines += _wrapped(f"{shown(repo)} is {shown(one['renamed_to'])} on GitHub now; its name here stays")
+            lines += wrapped(f"{shown(repo)} is {shown(one['renamed_to'])} on GitHub now; its name here stays")
         if pulls["counted"] is not None and pulls["stored"] != pulls["counted"]:
             more = pulls["stored"] > pulls["counted"]
             why = "the others were deleted there, and are kept" if more else "the others did not come"
-            lines += _wrapped(
+            lines += wrapped(
                 f"{shown(repo)}: {pulls['stored']:,} pull requests, GitHub counts {pulls['counted']:,}; {why}"
             )
         for connection, counts in one["connections"].items():
             for state in ("partial", "failed"):
                 if counts[state]:
-                    lines += _wrapped(
-                        f"{state}: {connection} of {_number(counts[state], 'pull request')} of {shown(repo)}; "
+                    lines += wrapped(
+                        f"{state}: {connection} of {number_of(counts[state], 'pull request')} of {shown(repo)}; "
                         "`seedjournal show RUN` names them"
                     )
     return lines
@@ -499,22 +383,6 @@ def _lacking(completeness: Mapping[str, Any]) -> list[str]:
 def _gap(gap: Mapping[str, Any]) -> str:
     of = "an unknown number" if gap["total"] is None else f"{gap['total']:,}"
     return f"{gap['connection']} {gap['state']}, {gap['got']:,} of {of}"
-
-
-def _duration(seconds: int) -> str:
-    """A duration as people say it.
-
-    >>> _duration(40), _duration(400), _duration(9000)
-    ('40 s', '7 min', '2 h 30 min')
-    """
-    minutes = -(-seconds // 60)
-    if seconds < 90:  # noqa: PLR2004 - what reads best
-        return f"{seconds} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
-
-
-def _wrapped_all(texts: Iterable[str]) -> list[str]:
-    return [line for text in texts for line in _wrapped(text)]
 
 
 def _runs(numbers: Sequence[int]) -> str:

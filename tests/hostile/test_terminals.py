@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedjournal import progress
-from seedjournal.render import shown
+from seedjournal.terminal import shown
 from tests.hostile.test_command_line import printable
 from tests.seedjournal.commands import SMALL, TWENTY, Done, entry, spawn, write_cache
 

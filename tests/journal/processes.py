@@ -15,8 +15,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from journal import JOURNAL_HISTORY, Database, Event, ensure, journal_id, open_database
-from journal import sealing as sealing_module
+from journal import JOURNAL_HISTORY, Database, Event, appending, ensure, journal_id, open_database
 from tests.journal.things import POLICIES, forget_all_but, record_all, thing
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +73,7 @@ def stated(writer: int, turn: int, project: str) -> list[Event]:
 
 def write_runs(url: str, writer: int, turns: int, barrier: Barrier, told: Any) -> None:
     """Record the same project as others do, and one's own, by turns; tell each run."""
-    sealing_module._GROUP, sealing_module._GROUPS_AT_ONCE = AT_ONCE, 2
+    appending._GROUP, appending._GROUPS_AT_ONCE = AT_ONCE, 2
     with opened(url) as database:
         barrier.wait(LIMIT)
         for turn in range(turns):
@@ -131,7 +130,7 @@ def die_while_recording(url: str, project: str, moment: int | None, first: str =
                 os.kill(os.getpid(), signal.SIGKILL)
             steps += 1
 
-    sealing_module._GROUP, sealing_module._GROUPS_AT_ONCE = AT_ONCE, 2
+    appending._GROUP, appending._GROUPS_AT_ONCE = AT_ONCE, 2
     with opened(url) as database:
         for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
             event.listen(database.engine, name, count)
@@ -141,7 +140,7 @@ def die_while_recording(url: str, project: str, moment: int | None, first: str =
 
 def record_until_killed(url: str, project: str, started: Any) -> None:
     """Record once, after telling that it begins; the test kills when it likes."""
-    sealing_module._GROUP, sealing_module._GROUPS_AT_ONCE = AT_ONCE, 2
+    appending._GROUP, appending._GROUPS_AT_ONCE = AT_ONCE, 2
     with opened(url) as database:
         started.send(None)
         record_all(database, victim_events(project, later=True), project=project, namespace=project)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from journal import Database, Run, sealing
+from journal import Database, Run, appending
 from tests.conftest import MAKES
 from tests.journal.processes import (
     AT_ONCE,
@@ -50,8 +50,8 @@ def test_killed_at_every_step(
     with opened(url) as database:
         record_one(database, "p", later=False)
         with monkeypatch.context() as patched:
-            patched.setattr(sealing, "_GROUP", AT_ONCE)
-            patched.setattr(sealing, "_GROUPS_AT_ONCE", 2)
+            patched.setattr(appending, "_GROUP", AT_ONCE)
+            patched.setattr(appending, "_GROUPS_AT_ONCE", 2)
             steps = die_while_recording(url, "p", None)
         spread = [(moment, "") for moment in range(0, steps, steps // 22)]
         killed = 0

@@ -20,6 +20,7 @@ from journal import (
     Run,
     Spool,
     all_runs,
+    appending,
     encode,
     find_run,
     forget,
@@ -178,8 +179,8 @@ def die(*_: int) -> None:
 
 
 def test_what_a_dead_recording_left_goes_too(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing_module, "_GROUP", 100)
-    monkeypatch.setattr(sealing_module, "_GROUPS_AT_ONCE", 1)
+    monkeypatch.setattr(appending, "_GROUP", 100)
+    monkeypatch.setattr(appending, "_GROUPS_AT_ONCE", 1)
     with Spool() as spool, pytest.raises(Dies):  # noqa: PT012
         spool.add((encode(event), "test/1") for event in things(500, project="r"))
         sealing_module.record(filled, make_inputs("r"), spool, die)
@@ -284,7 +285,7 @@ def test_a_recording_does_not_rely_on_leaves_that_are_forgotten(
     events = [thing(number, kind="mirror") for number in range(2000)]
     record_all(database, events)
     record_all(database, events[:5])
-    monkeypatch.setattr(sealing_module, "_GROUP", 200)
+    monkeypatch.setattr(appending, "_GROUP", 200)
     told: list[int] = []
 
     def tell(more: int, _: int) -> None:
@@ -327,7 +328,7 @@ def test_reuse_does_not_rely_on_what_is_forgotten(
 def test_a_run_that_is_forgotten_is_compared_with_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     run = record_all(database, things(300)).run
     record_all(database, things(5))
-    monkeypatch.setattr(sealing_module, "_GROUP", 100)
+    monkeypatch.setattr(sealing_module, "_PIECE", 100)
     with Spool() as spool:
         spool.add((encode(event), "test/1") for event in things(300, n7="other"))
         assert sealing_module.would_change(database, run, spool) == {"thing": 1}

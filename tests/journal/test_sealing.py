@@ -24,6 +24,7 @@ from journal import (
     Spool,
     TwoEventsOneKey,
     all_runs,
+    appending,
     encode,
     newest,
     provenance,
@@ -373,8 +374,8 @@ def record_and_die(database: Database, group: int) -> None:
         raise Dies
 
     with pytest.MonkeyPatch.context() as patch, Spool() as spool:
-        patch.setattr(sealing_module, "_GROUP", group)
-        patch.setattr(sealing_module, "_GROUPS_AT_ONCE", 1)
+        patch.setattr(appending, "_GROUP", group)
+        patch.setattr(appending, "_GROUPS_AT_ONCE", 1)
         spool.add((encode(event), "test/1") for event in things(2000))
         with pytest.raises(Dies):
             sealing_module.record(database, make_inputs(), spool, die)

@@ -25,9 +25,10 @@ from tests.model.shapes import SHAPES, Data, Place, entities, key_at, place_of
 
 # Everything that the product takes in pieces, in pieces so small that even small histories have several.
 _PIECES = {
+    "journal.appending": {"_GROUP": 5, "_GROUPS_AT_ONCE": 2},
     "journal.changes": {"_BATCH": 3},
     "journal.manifest": {"CUT_MASK": 1},
-    "journal.sealing": {"_GROUP": 5, "_GROUPS_AT_ONCE": 2},
+    "journal.sealing": {"_PIECE": 5},
     "journal.spool": {"_PIECE": 2000, "_BLOCK": 300},
     "journal.store.contents": {"_PROBE": 8},
     "journal.verify": {"_PIECE": 8},

@@ -91,8 +91,8 @@ room.{name} = wait
 """
 MOMENTS = {
     "reading": ("simulators.record", "_spool", False),
-    "before appending": ("journal.sealing", "_store", False),
-    "appended, not sealed": ("journal.sealing", "_store", True),
+    "before appending": ("journal.sealing", "append_manifest", False),
+    "appended, not sealed": ("journal.sealing", "append_manifest", True),
     "sealing": ("journal.sealing", "add", True),
 }
 

@@ -1,0 +1,151 @@
+"""Text as terminals and pipes show it: what is safe there, and what fits. Knows no document."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+SHORT = 12  # digits of a digest that people see
+
+_LONGEST_VALUE = 60
+_DIGEST = re.compile(r"[0-9a-f]{40,}")
+_WIDE = 10_000  # in a pipe nothing is folded
+
+
+def shown(text: str) -> str:
+    r"""Text as a terminal may show it: controls and marks that turn the writing round are escaped.
+
+    >>> shown("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def folded(text: str) -> str:
+    """A message's lines, each over as many as the terminal needs; no word is broken."""
+    width = shutil.get_terminal_size().columns
+    fold = textwrap.TextWrapper(width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False).fill
+    return "\n".join(map(fold, text.split("\n")))
+
+
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0, folds: Mapping[str, int] | None = None
+) -> str:
+    """Columns that fit the terminal, numbers to the right.
+
+    Only the columns in `folds` may take several lines; it says how wide a word in them stays whole.
+    """
+    folds = folds or {}
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+
+    texts = [[f"{cell:,}" if isinstance(cell, int) else shown(str(cell)) for cell in row] for row in rows]
+    width = _width() - indent
+    for gap in (2, 1):
+        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="", show_edge=False)
+        for place, head in enumerate(heads):
+            column = [head, *(row[place] for row in texts)]
+            least = max(map(cell_len, column if head not in folds else " ".join(column).split()))
+            table.add_column(
+                head,
+                justify="right" if rows and all(isinstance(row[place], int) for row in rows) else "left",
+                overflow="fold",
+                min_width=min(least, folds.get(head, least)),
+            )
+        for row in texts:
+            table.add_row(*row)
+        out = io.StringIO()
+        console = Console(file=out, width=_WIDE, highlight=False, markup=False, emoji=False, color_system=None)
+        needed = console.measure(table)
+        if needed.maximum <= width:
+            break
+    console.width = max(width, needed.minimum)  # nothing is cut off: rather let the terminal break lines
+    console.print(table)
+    return "\n".join(" " * indent + line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def _width() -> int:
+    """The terminal's columns; in a pipe there is no end to them."""
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else _WIDE
+
+
+def wrapped(text: str, indent: str = "  ") -> list[str]:
+    """A message, indented or not, over as many lines as the terminal needs."""
+    return textwrap.wrap(
+        text, _width(), initial_indent=indent, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+    )
+
+
+def wrapped_all(texts: Iterable[str]) -> list[str]:
+    """Messages, one after the other, as `wrapped` gives them."""
+    return [line for text in texts for line in wrapped(text)]
+
+
+def old_and_new(head: str, old: Any, new: Any) -> list[str]:
+    """One field's old and new value, from where long ones begin to differ; on two lines where one is too short."""
+    before, now = _text(old), _text(new)
+    start = 0
+    if max(len(before), len(now)) > _LONGEST_VALUE:
+        common = next((place for place, pair in enumerate(zip(before, now, strict=False)) if pair[0] != pair[1]), 0)
+        start = max(0, common - _LONGEST_VALUE // 4)
+    line = f"{head}: {_cut(before, start)} → {_cut(now, start)}"
+    if len(line) <= _width():
+        return [line]
+    return [f"{head}: {_cut(before, start)}", f"{' ' * len(head)}→ {_cut(now, start)}"]
+
+
+def minute(instant: str) -> str:
+    """An instant as people read it in lists.
+
+    >>> minute("2024-01-31T10:20:30Z")
+    '2024-01-31 10:20'
+    """
+    return instant[:16].replace("T", " ")
+
+
+def number_of(count: int, noun: str) -> str:
+    """How many of what.
+
+    >>> number_of(1, "run"), number_of(1200, "event")
+    ('1 run', '1,200 events')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def value_text(value: Any) -> str:
+    """A field's value on one line, the beginning of a long one."""
+    return _cut(_text(value), 0)
+
+
+def _text(value: Any) -> str:
+    text = shown(value if value and isinstance(value, str) else orjson.dumps(value).decode())
+    return f"{text[:SHORT]}…" if _DIGEST.fullmatch(text) else text
+
+
+def _cut(text: str, start: int) -> str:
+    """A piece of a text, with how many characters are left out of it."""
+    piece = text[start : start + _LONGEST_VALUE]
+    behind = len(text) - start - len(piece)
+    return ("…" if start else "") + piece + (f"… (+{behind:,} characters)" if behind > 0 else "")
+
+
+def duration(seconds: int) -> str:
+    """A duration as people say it.
+
+    >>> duration(40), duration(400), duration(9000)
+    ('40 s', '7 min', '2 h 30 min')
+    """
+    minutes = -(-seconds // 60)
+    if seconds < 90:  # noqa: PLR2004 - what reads best
+        return f"{seconds} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
