@@ -85,6 +85,9 @@ def _told(error: BaseException) -> tuple[str, str, str, int]:
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "seedjournal"
             return "usage", error.format_message(), f"{path} --help", WRONG_USE
+        case UnicodeEncodeError():  # which texts of a source are not: they were looked at
+            part = error.object[error.start : error.end]
+            return "usage", f"{part!r} is no text: bytes that are not UTF-8 are in no name", "", WRONG_USE
         case MemoryError() | RecursionError() | OSError() | sqlite3.OperationalError():
             return "unavailable", _named(error), "check disk, memory and permissions", NOT_DONE
     return (

@@ -71,6 +71,7 @@ def printable(done: Done) -> None:
 
 @given(command=READING, as_json=st.booleans())
 @example(command=("show", "pull_request", "demo", "demo/demo", "9" * 5000), as_json=False)
+@example(command=("log", "--project", "\ud800"), as_json=False)
 def test_no_id_ends_in_a_bug_or_changes_anything(
     command: tuple[str, ...], as_json: bool, recorded: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -302,6 +302,14 @@ def test_arguments_that_are_no_text(run: Run) -> None:
     run("show", "\udcff", "--json", status=3)
 
 
+@pytest.mark.parametrize("command", ["log", "diff", "forget", "project"])
+def test_a_project_that_is_no_text(command: str, at: str, run: Run) -> None:
+    run(*TWENTY)
+    before = rows_of(at)
+    assert run(command, "--project", "\udcff", "--json", status=2).error["kind"] == "usage"
+    assert rows_of(at) == before
+
+
 def test_a_first_record_that_fails_makes_no_journal(url: str, run: Run, tmp_path: Path) -> None:
     _wrong_field(write_cache(tmp_path / "cache", entry(1)))
     before = sorted(Path().rglob("*"))
