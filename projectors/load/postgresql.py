@@ -49,7 +49,9 @@ def bare(connection: Connection, table: Table, *, is_empty: bool) -> Iterator[No
             for take_off, _ in taken:
                 connection.exec_driver_sql(take_off)
             connection.execute(select(func.set_config("lock_timeout", wait, true())))
-    except DBAPIError:
+    except DBAPIError as error:
+        if error.connection_invalidated:  # that is no refusal: there is nobody to ask any more
+            raise
         taken = []
     yield
     for _, put_back in taken:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, event, inspect, text
 
-from journal import Database
+from journal import Database, Unavailable
 from projectors import RULES
 from projectors.load.stage import Stage
+from tests.model.sides import lose
 from tests.projectors.invented import cold, everything, execute, note, rows, show, team, totals
 from tests.projectors.kept import emptied
 
@@ -66,6 +67,30 @@ def test_rows_under_the_projects_name_are_met_with_care(database: Database) -> N
     done = show(database, note(database, [team()]))
     assert done.kinds["team"].foreign == 1
     assert [row[0] for row in execute(database, "SELECT id FROM teams")] == [7]
+
+
+@pytest.mark.parametrize("moment", ["SELECT format", "SELECT set_config", "ALTER TABLE", "DROP INDEX", "CREATE INDEX"])
+def test_a_lost_connection_is_told_as_such(moment: str) -> None:
+    """It is no refusal to take constraints off, after which loading would go on."""
+    target, journal = emptied("postgresql"), emptied("sqlite")
+    run = note(journal, everything())
+    before = made_of(target)
+    met = []
+
+    def lose_it(connection: Connection, _: object, statement: str, *__: object) -> None:
+        if statement.startswith(moment):
+            met.append(statement)
+            lose(connection)
+
+    event.listen(target.engine, "before_cursor_execute", lose_it)
+    try:
+        with pytest.raises(Unavailable):
+            show(journal, run, target)
+    finally:
+        event.remove(target.engine, "before_cursor_execute", lose_it)
+    assert len(met) == 1
+    assert made_of(target) == before
+    assert totals(show(journal, run, target)) == (len(everything()), 0, 0)
 
 
 def test_who_reads_the_empty_tables_is_not_waited_for() -> None:
