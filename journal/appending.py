@@ -40,7 +40,10 @@ def manifest_of(entries: Iterable[Entry]) -> Root:
 def append_manifest(
     database: Database, entries: Iterable[Entry], tell: Callable[[int], None], began: int
 ) -> tuple[Root, int]:
-    """Append what the journal lacks of the entries' manifest; its root, and how many events were new."""
+    """Append what the journal lacks of the entries' manifest; its root, and how many events were new.
+
+    `began` is the epoch in which this recording began; raises Damaged where it is over.
+    """
     upper: list[Node] = []
     kinds: dict[str, Subtree] = {}
     appended = _append(database, _groups(entries, upper, kinds), tell, began)

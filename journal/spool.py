@@ -58,7 +58,7 @@ class Spool:
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="seedjournal-")  # noqa: SIM115 - __exit__ closes it
-        self._pieces: list[list[tuple[int, int]]] = []  # of each piece the blocks: where, how long
+        self._places: list[list[tuple[int, int]]] = []  # of each piece the blocks: where, how long
         self._end = 0
 
     def __enter__(self) -> Self:
@@ -72,12 +72,12 @@ class Spool:
 
     def add(self, events: Iterable[tuple[Canonical, str]]) -> None:
         """Take events, each with its provenance."""
-        for piece in _pieces(events):
+        for piece in _sorted_pieces(events):
             self.take(piece)
 
     def pieces(self) -> Iterator[list[bytes]]:
         """What was taken, as sorted pieces of encoded blocks, which another spool may take."""
-        for blocks in self._pieces:
+        for blocks in self._places:
             yield [self._at(place, length) for place, length in blocks]
 
     def take(self, piece: Iterable[bytes]) -> None:
@@ -90,12 +90,12 @@ class Spool:
                 blocks.append((self._end, len(block)))
                 self._end += len(block)
             self._file.flush()
-        self._pieces.append(blocks)
+        self._places.append(blocks)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry in manifest order; raises TwoEventsOneKey where a key occurs twice."""
         kind, key, hashed = "", b"", b""
-        for entry in heapq.merge(*map(self._read, self._pieces)):
+        for entry in heapq.merge(*map(self._read, self._places)):
             if entry[1] == key and entry[0] == kind:
                 raise TwoEventsOneKey(kind, KeyBytes(key), EventHash(hashed), entry.hash)
             kind, key, hashed, _, _ = entry
@@ -110,7 +110,7 @@ class Spool:
         return self._file.read(length)
 
 
-def _pieces(events: Iterable[tuple[Canonical, str]]) -> Iterator[Iterator[bytes]]:
+def _sorted_pieces(events: Iterable[tuple[Canonical, str]]) -> Iterator[Iterator[bytes]]:
     """Events, each with its provenance, as sorted pieces; one must be consumed before the next is asked for."""
     entries: list[tuple[str, KeyBytes, EventHash, bytes, str]] = []
     size = 0

@@ -589,7 +589,7 @@ def _leave(code: int) -> NoReturn:
     # An interrupt that ended an exec somewhere below, which libraries use, would make `python -m` end by signal, though
     # it was dealt with; any other exec makes the interpreter forget it.
     exec("")  # noqa: S102 - of nothing
-    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # an interrupt that comes too late changes nothing
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # an interrupt that comes later changes nothing
     atexit.register(gc.freeze)  # looking for cycles at the end took a tenth of a short command
     sys.exit(code)
 

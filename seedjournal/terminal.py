@@ -52,25 +52,25 @@ def table(
     texts = [[f"{cell:,}" if isinstance(cell, int) else shown(str(cell)) for cell in row] for row in rows]
     width = _width() - indent
     for gap in (2, 1):
-        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="", show_edge=False)
+        drawn = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="", show_edge=False)
         for place, head in enumerate(heads):
             column = [head, *(row[place] for row in texts)]
             least = max(map(cell_len, column if head not in folds else " ".join(column).split()))
-            table.add_column(
+            drawn.add_column(
                 head,
                 justify="right" if rows and all(isinstance(row[place], int) for row in rows) else "left",
                 overflow="fold",
                 min_width=min(least, folds.get(head, least)),
             )
         for row in texts:
-            table.add_row(*row)
+            drawn.add_row(*row)
         out = io.StringIO()
         console = Console(file=out, width=_WIDE, highlight=False, markup=False, emoji=False, color_system=None)
-        needed = console.measure(table)
+        needed = console.measure(drawn)
         if needed.maximum <= width:
             break
     console.width = max(width, needed.minimum)  # nothing is cut off: rather let the terminal break lines
-    console.print(table)
+    console.print(drawn)
     return "\n".join(" " * indent + line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
 
 

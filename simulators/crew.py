@@ -1,24 +1,26 @@
 """Simulating on several cores: each process reads a part of the source, takes its census, and states its events.
 
 One part is this process's own; workers have the others. What a run says depends neither on how many there are nor on
-who is done first: draws are keyed, censuses and tallies are merged, and the spool sorts. Whatever goes wrong with a
-part is nobody's news: the work is done again in one piece, which tells the reason as it always does.
+who is done first: draws are keyed, censuses and tallies are merged, and the spool sorts. A worker that fails, and facts
+of a part that cannot be right, are nobody's news: the work is done again in one piece, which tells the reason as it
+always does.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from threading import current_thread, main_thread
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from threading import Thread, current_thread, main_thread
 from typing import Any, Self
 
-from journal import Canonical, SeedJournalError, Spool, encode
+from journal import BadInput, Canonical, Spool, encode
 
 from .census import Census, Window, open_census
 from .facts import Facts, Source
@@ -60,20 +62,25 @@ class Crew:
     """One process and its workers over the parts of a source. Raises PartFailed where one of several fails."""
 
     def __init__(self, source: Source, project: Project, window: Window, jobs: int) -> None:
-        own, *others = source.parts(jobs) if jobs > 1 else [source]
-        self._facts = Kept(own)
+        self._own, *self._others = source.parts(jobs) if jobs > 1 else [source]
         self._census = open_census(source, project, window)
-        self._workers = [_Worker(part, self._census) for part in others]
+        self._workers: list[_Worker] = []
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Use as a context manager, to end the workers."""
+        """Use as a context manager: workers work from here on, and end with it, whatever they do."""
+        with ExitStack() as stack:
+            self._facts = stack.enter_context(Kept(self._own))
+            for part in self._others:
+                worker = _Worker(part, self._census)
+                stack.callback(worker.end)
+                self._workers.append(worker)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the workers, whatever they do, and forget the facts."""
-        for worker in self._workers:
-            worker.end()
-        self._facts.__exit__()
+        """End the workers, and forget the facts."""
+        self._stack.close()
 
     def census(self) -> Census:
         """The census of all facts."""
@@ -116,30 +123,33 @@ class Crew:
 
     @contextmanager
     def _one_of_several(self) -> Iterator[None]:
-        """Do this process's own part, which is the whole where there are no others."""
+        """Do this process's own part. Where there are others, bad input in it may not be what comes first of it."""
         try:
             yield
-        except SeedJournalError as error:
+        except BadInput as error:
             if self._workers:
                 raise PartFailed from error
             raise
 
 
 class _Worker:
-    """A process and the way to it. It starts anew, so that it shares nothing with this one, on every system alike.
+    """A process and the way to it. It starts anew, on every system alike.
 
-    Nothing but `done`, the number of pull requests whose events it has made.
+    It shares with this one nothing but `done`, the number of pull requests whose events it has made.
     """
 
     def __init__(self, part: Facts, census: Census) -> None:
         context = get_context("spawn")
-        self.done = context.RawValue("Q")
-        self.connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_work, args=(theirs, part, census, self.done, gc.get_threshold()), daemon=True
-        )
-        with _interrupts_ignored():
-            self._process.start()
+        try:
+            self.done = context.RawValue("Q")
+            self.connection, theirs = context.Pipe()
+            self._process = context.Process(
+                target=_work, args=(theirs, part, census, self.done, gc.get_threshold()), daemon=True
+            )
+            with _interrupts_ignored():
+                self._process.start()
+        except OSError as error:  # no room for another process, or none to share a number in
+            raise PartFailed from error
         theirs.close()
 
     def send(self, message: object) -> None:
@@ -182,14 +192,16 @@ def _interrupts_ignored() -> Iterator[None]:
 def _work(connection: Connection, part: Facts, census: Census, done: Any, garbage: tuple[int, int, int]) -> None:
     """What a worker does, from its start to its end: a census, then sorted pieces, each a list of blocks, and a tally.
 
-    A failure's text is its last word. What it says waits until it is heard, so it is said when the work is done.
+    A failure's text is its last word. To send waits until who asked receives, which is when its own part is done: so
+    everything is made before anything is sent.
     """
     gc.set_threshold(*garbage)  # collected as rarely as by who asked for the work
+    Thread(target=_end_with_who_asked, daemon=True).start()
 
     def count(more: int) -> None:
         done.value += more
 
-    with suppress(OSError, EOFError):  # nobody waits for the work any more
+    with suppress(OSError, EOFError):  # nobody waits for the work any more; should a disk have failed, its end tells
         try:
             with Kept(part) as facts, Spool() as spool:
                 census.read(facts)
@@ -203,3 +215,11 @@ def _work(connection: Connection, part: Facts, census: Census, done: Any, garbag
             raise
         except BaseException as error:  # noqa: BLE001 - told, and found again by who does it alone
             connection.send(repr(error))
+
+
+def _end_with_who_asked() -> None:
+    """End this worker once the process that started it is gone, however it went."""
+    asked = parent_process()
+    if asked is not None:
+        wait([asked.sentinel])
+        os._exit(1)

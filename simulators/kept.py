@@ -1,7 +1,7 @@
 """Facts read once: the first pass writes them to a temporary file, from which every later pass takes them.
 
 What a source costs, be it unpacking, parsing, a walk through a history or invention, is paid once for a recording, and
-both passes see the same facts even where somebody changes the source meanwhile. Memory does not grow with the facts.
+both passes see the same facts even where somebody changes the source meanwhile. Memory grows by eight bytes a fact.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Generic, Self, TypeVar
 
-from msgspec import msgpack, to_builtins
+from msgspec import ValidationError, msgpack, to_builtins
 
-from journal import canonical_bytes, room_in_the_temporary_folder
+from journal import BadInput, canonical_bytes, room_in_the_temporary_folder
 
 from .facts import Facts, LooseCommit, PullRequest
 
@@ -68,7 +68,12 @@ class _Stream(Generic[Fact]):
             return
         self._file.seek(0)
         for length in self._lengths:
-            yield self._decode(self._file.read(length))
+            kept = self._file.read(length)
+            try:
+                fact = self._decode(kept)
+            except ValidationError as error:  # a number that no source may give
+                raise BadInput(f"the source gave facts that cannot be: {error}") from error
+            yield fact
 
     def _first(self) -> Iterator[Fact]:
         lengths = array("Q")
@@ -87,6 +92,6 @@ class _Stream(Generic[Fact]):
 def _encoded(fact: PullRequest | LooseCommit) -> bytes:
     try:
         return _ENCODER.encode(fact)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):
         canonical_bytes(to_builtins(fact), type(fact).__name__)  # which tells the field
         raise

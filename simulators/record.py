@@ -6,6 +6,7 @@ import hashlib
 import platform
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
@@ -13,6 +14,7 @@ from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import msgspec
 import orjson
 
 import journal
@@ -98,10 +100,9 @@ def record(database: Database, order: Order, tell: Tell = lambda *_: None) -> Re
         known = journal.reuse(database, inputs)
         if known is not None:
             return Recorded(known, [])
-    try:
+    with suppress(PartFailed):
         return _record(database, order, inputs, previous, tell, order.jobs)
-    except PartFailed:
-        return _record(database, order, inputs, previous, tell, jobs=1)
+    return _record(database, order, inputs, previous, tell, jobs=1)
 
 
 def _record(database: Database, order: Order, inputs: Inputs, previous: Run | None, tell: Tell, jobs: int) -> Recorded:
@@ -205,6 +206,7 @@ def _versions() -> dict[str, str]:
     except PackageNotFoundError:
         own = "0"
     return {
+        "msgspec": msgspec.__version__,
         "orjson": orjson.__version__,
         "python": platform.python_version(),
         "seedjournal": f"{own}+{_code_digest()[:_SHORT]}",

@@ -92,12 +92,11 @@ _NEGATION = re.compile(  # a box of a form that nobody ticked is one too
     re.IGNORECASE,
 )
 _ANY_TOOL = re.compile("|".join(_TOOLS.values()), re.IGNORECASE)
-# Of each of these names a part, folded: most texts have none of them, and that is found out much faster so.
+# A part of each name in _TOOLS, folded: most texts have none of them, and that is found out much faster so.
 _PARTS_OF_NAMES = (
     *("aider", "amp", "claude", "code", "cody", "copilot", "cursor", "devin"),
     *("gemini", "gpt", "hands", "jules", "replit", "tabnine", "windsurf"),
 )
-
 _DOTS = str.maketrans("\u0130\u0131", "ii")  # which casefold leaves apart
 
 # Upper-case word, dash, number: also the shape of these, which are nobody's Jira project.

@@ -8,22 +8,26 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 
-from journal import Database, Unavailable
+from journal import BadInput, Database, Unavailable
 from simulators import Order, make_project, record
-from simulators.facts import LooseCommit, PullRequest
+from simulators.facts import LooseCommit, Person, PullRequest
 from simulators.kept import Kept
 from tests.simulators.acme import SHOP, Facts, pull_request, story
 from tests.simulators.arbitrary import lists_of_pull_requests
 
 
 class Counted(Facts):
-    """A source that knows how often it was read, each of its parts alike."""
+    """A source that knows how often each of its streams was read."""
 
-    passes = 0
+    passes = (0, 0)
 
     def pull_requests(self) -> Iterator[PullRequest]:
-        self.passes += 1
+        self.passes = (self.passes[0] + 1, self.passes[1])
         return super().pull_requests()
+
+    def loose_commits(self) -> Iterator[LooseCommit]:
+        self.passes = (self.passes[0], self.passes[1] + 1)
+        return super().loose_commits()
 
 
 @given(lists_of_pull_requests())
@@ -34,7 +38,7 @@ def test_every_pass_gives_the_facts_of_the_source(pull_requests: list[PullReques
         for _ in range(3):
             assert list(kept.pull_requests()) == pull_requests
             assert list(kept.loose_commits()) == loose
-    assert source.passes == 1
+    assert source.passes == (1, 1)
 
 
 def test_a_pass_that_is_left_early_keeps_nothing() -> None:
@@ -47,7 +51,15 @@ def test_a_pass_that_is_left_early_keeps_nothing() -> None:
 def test_a_recording_reads_its_source_once(database: Database) -> None:
     source = Counted(*story().pull_requests())
     record(database, Order(project=make_project("story", {}), source=source))
-    assert source.passes == 1
+    assert source.passes == (1, 1)
+
+
+@pytest.mark.parametrize("number", [0, 2**60, 2**70])
+def test_a_number_that_no_source_may_give_is_bad_input(number: int, database: Database) -> None:
+    source = Facts(pull_request(1, author=Person(login="somebody", id=number)))
+    source.digest = lambda: "00"  # type: ignore[method-assign]  # such a number may have no bytes to digest
+    with pytest.raises(BadInput):
+        record(database, Order(project=make_project("story", {}), source=source))
 
 
 def test_no_room_for_facts_is_told() -> None:

@@ -229,13 +229,11 @@ class Breaking(Facts):
         Facts(pull_request(1), pull_request(2, title="half \ud800 a pair")),
         Facts(pull_request(1), pull_request(2, body="a NUL \0")),
     ],
-    ids=["late", "surrogate", "nul"],
+    ids=["entry", "surrogate", "nul"],
 )
 def test_bad_input_leaves_the_journal_as_it_was(database: Database, source: Facts) -> None:
     record(database, order())
     before = rows(database)
-    if isinstance(source, Breaking):
-        source.read = 0
     with pytest.raises(BadInput):
         record(database, _without_digest(source))
     assert rows(database) == before
@@ -267,9 +265,10 @@ def test_fresh_starts_the_state_anew(database: Database) -> None:
     assert fresh.run.state == fresh.run.root == kept.root
 
 
-def test_progress_is_told(database: Database) -> None:
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_progress_is_told(jobs: int, database: Database) -> None:
     heard: list[tuple[str, int, int | None]] = []
-    record(database, order(), lambda *told: heard.append(told))
+    record(database, order(jobs=jobs), lambda *told: heard.append(told))
     assert [stage for stage, _, _ in heard][:2] == ["comparing inputs", "reading"]
     assert sum(count for stage, count, _ in heard if stage == "simulating") == 3
     assert sum(count for stage, count, _ in heard if stage == "appending") == 37
