@@ -140,14 +140,14 @@ def test_where_no_process_can_be_started_all_is_done_alone(database: Database, m
 def test_workers_end_with_the_process_that_asked(tmp_path: Path) -> None:
     command = (sys.executable, "-m", "seedjournal", "record", "--project", "demo", "--new", "--source", "demo")
     process = psutil.Popen(
-        [*command, "--set", "prs=40000", "--jobs", "2"],
+        [*command, "--set", "prs=400000", "--jobs", "2"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         stderr=subprocess.DEVNULL,
     )
     while not (workers := [one for one in process.children() if "spawn_main" in " ".join(one.cmdline())]):
         time.sleep(0.05)
-    time.sleep(1.5)  # by then it reads its part, which takes ten times as long
+    time.sleep(1.5)  # by then it reads its part, which takes half a minute
     process.kill()
     process.wait()
     _, alive = psutil.wait_procs(workers, timeout=5)
