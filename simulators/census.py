@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +21,8 @@ from .signs import jira_key
 
 _PLACE_IN_KEYS = 100_000
 
-_SHA, _ID, _PLACE = 20, 8, 4  # bytes of a commit's name, of an id, and of a pull request's place
+# Bytes of a commit's name, of an id, of an issue key's digest, and of a pull request's place.
+_SHA, _ID, _ISSUE, _PLACE = 20, 8, 16, 4
 _LOOSE = 2**32 - 1  # claims a commit for no pull request
 _BUCKETS = 256
 
@@ -66,7 +68,7 @@ class Claims:
     def __init__(self, width: int) -> None:
         self._width = width
         self._records = [bytearray() for _ in range(_BUCKETS)]  # by the name's last byte: name, pull request
-        self._owners: dict[bytes, int] = {}
+        self._owners: dict[bytes, PullRequestOrder] = {}
         self._held: set[bytes] = set()
 
     def add(self, name: bytes, claimant: int) -> None:
@@ -89,13 +91,13 @@ class Claims:
                 if second == _LOOSE:
                     self._held.add(name)
                 else:
-                    owner = self._owners.get(name, first)
-                    self._owners[name] = second if orders[second] < orders[owner] else owner
+                    self._owners[name] = min(orders[second], self._owners.get(name, orders[first]))
             records.clear()
 
-    def owner(self, name: bytes) -> int | None:
-        """The earliest of several that claim it; None where there are no several."""
-        return self._owners.get(name)
+    def is_owner(self, pr: PullRequest, name: bytes) -> bool:
+        """Whether of those that claim it, of which it is one, the pull request is the earliest."""
+        owner = self._owners.get(name)
+        return owner is None or owner == order(pr)
 
     def is_held(self, name: bytes) -> bool:
         """Whether a pull request claims what is also claimed as loose."""
@@ -129,7 +131,10 @@ class Window:
 
 @dataclass(slots=True)
 class Census:
-    """What one pass over the facts found. Censuses of parts are merged, and the whole one is closed."""
+    """What one pass over the facts found. Censuses of parts are merged, and the whole one is closed.
+
+    Questions are for a closed one, which holds little more than the people.
+    """
 
     project: Project
     places: dict[Repository, int]
@@ -137,11 +142,12 @@ class Census:
     members: dict[str, Member] = field(default_factory=dict)
     newest: datetime | None = None
     lead: str | None = None
+    pull_requests: int = 0
     _orders: list[PullRequestOrder] = field(default_factory=list)
     _commits: Claims = field(default_factory=lambda: Claims(_SHA))
     _check_runs: Claims = field(default_factory=lambda: Claims(_ID))
+    _issues: Claims = field(default_factory=lambda: Claims(_ISSUE))
     _by_loose_commit: dict[bytes, Repository] = field(default_factory=dict)
-    _by_issue: dict[str, int] = field(default_factory=dict)
     _thresholds: dict[Repository, PullRequestOrder] = field(default_factory=dict)
 
     @property
@@ -149,22 +155,17 @@ class Census:
         """The day of the newest activity, UTC."""
         return self.newest.astimezone(UTC).date() if self.newest else None
 
-    @property
-    def pull_requests(self) -> int:
-        """How many pull requests the source holds."""
-        return len(self._orders)
-
     def owns_commit(self, pr: PullRequest, sha: str) -> bool:
         """Whether the pull request is the earliest that holds the commit."""
-        return self._is_owner(pr, self._commits.owner(bytes.fromhex(sha)))
+        return self._commits.is_owner(pr, bytes.fromhex(sha))
 
     def owns_check_run(self, pr: PullRequest, number: int) -> bool:
         """Whether the pull request is the earliest that holds the check run."""
-        return self._is_owner(pr, self._check_runs.owner(number.to_bytes(_ID, "big")))
+        return self._check_runs.is_owner(pr, number.to_bytes(_ID, "big"))
 
     def makes_issue(self, pr: PullRequest, key: str) -> bool:
         """Whether the pull request is the earliest that names the issue."""
-        return self._orders[self._by_issue[key]] == order(pr)
+        return self._issues.is_owner(pr, _digest(key))
 
     def issue_key(self, pr: PullRequest) -> str:
         """The Jira key in title or branch, else one made from number and repository."""
@@ -190,7 +191,7 @@ class Census:
             self._commits.add(bytes.fromhex(commit.sha), here)
         for run in pr.check_runs:
             self._check_runs.add(run.id.to_bytes(_ID, "big"), here)
-        self._claim_issue(self.issue_key(pr), here)
+        self._issues.add(_digest(self.issue_key(pr)), here)
 
     def add_loose(self, loose: LooseCommit) -> None:
         """Take a loose commit's repository, if it is the first by name."""
@@ -229,8 +230,7 @@ class Census:
         self._orders += other._orders
         self._commits.merge(other._commits, before)
         self._check_runs.merge(other._check_runs, before)
-        for key, owner in other._by_issue.items():
-            self._claim_issue(key, before + owner)
+        self._issues.merge(other._issues, before)
         for sha, repo in other._by_loose_commit.items():
             self._by_loose_commit[sha] = min(repo, self._by_loose_commit.get(sha, repo))
         for key, member in other.members.items():
@@ -242,8 +242,8 @@ class Census:
 
     def close(self) -> None:
         """Draw the conclusions, once every fact was seen."""
-        self._commits.close(self._orders)
-        self._check_runs.close(self._orders)
+        for claims in (self._commits, self._check_runs, self._issues):
+            claims.close(self._orders)
         most = max((member.merged for member in self.members.values()), default=0)
         if most:
             self.lead = min(member.key for member in self.members.values() if member.merged == most)
@@ -255,14 +255,8 @@ class Census:
                 by_repo.setdefault(one[2], []).append(one)
             for repo, orders in by_repo.items():
                 self._thresholds[repo] = sorted(orders)[-self.window.newest :][0]
-
-    def _is_owner(self, pr: PullRequest, owner: int | None) -> bool:
-        return owner is None or self._orders[owner] == order(pr)
-
-    def _claim_issue(self, key: str, here: int) -> None:
-        owner = self._by_issue.setdefault(key, here)
-        if owner != here and self._orders[here] < self._orders[owner]:
-            self._by_issue[key] = here
+        self.pull_requests = len(self._orders)
+        self._orders.clear()
 
 
 def order(pr: PullRequest) -> PullRequestOrder:
@@ -292,3 +286,7 @@ def open_census(source: Source, project: Project, window: Window) -> Census:
 
 def _known(told: tuple[datetime, Any] | None) -> tuple[bool, Any]:
     return (told is not None, told)
+
+
+def _digest(key: str) -> bytes:
+    return blake2b(key.encode(), digest_size=_ISSUE).digest()
