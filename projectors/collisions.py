@@ -8,7 +8,9 @@ whatever the order in which they came.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from itertools import takewhile
+from operator import ne
 
 from sqlalchemy import Connection, select
 
@@ -146,7 +148,7 @@ def _edited(
 def _earlier(connection: Connection, rule: Rule, shifted: Mapping[KeyBytes, int]) -> tuple[KeyBytes, int] | None:
     """The smallest key that could have an earlier id than it has, and that id."""
     for key in sorted(shifted):
-        for number in takewhile(lambda one, key=key: one != shifted[key], windows(rule.kind.name, key)):  # type: ignore[misc]
+        for number in takewhile(partial(ne, shifted[key]), windows(rule.kind.name, key)):
             if not _is_used(connection, rule, number):
                 return key, number
     return None

@@ -168,7 +168,7 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
             writer.whole = True  # foreign rows must be looked at again, and nothing tells where in the tree they are
         before, now = None if writer.whole else _top(shown, kind), _top(state, kind)
         if writer.whole or before != now:
-            writer.write(source, before, now, lambda count, kind=kind: tell(kind, count, _count(state, kind)))  # type: ignore[misc]
+            writer.write(source, before, now, _teller(tell, kind, _count(state, kind)))
         results[kind] = KindResult(inserted=writer.inserted, updated=writer.updated, kept=_kept(run, kind))
     if choice.prune or choice.rebuild:
         for kind in reversed(choice.chosen):
@@ -230,6 +230,10 @@ def _known_states(source: Connection, positions: Mapping[str, notes.Position], j
         except Damaged:
             continue
     return found
+
+
+def _teller(tell: Tell, kind: str, total: int) -> Callable[[int], None]:
+    return lambda count: tell(kind, count, total)
 
 
 def _top(root: Root | None, kind: str) -> NodeHash | None:

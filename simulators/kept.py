@@ -1,7 +1,7 @@
 """Facts read once: the first pass writes them to a temporary file, from which every later pass takes them.
 
-What a source costs, be it unpacking, parsing, a walk through a history or invention, is paid once for a recording, and
-both passes see the same facts even where somebody changes the source meanwhile. Memory grows by eight bytes a fact.
+What facts cost beyond the source's digest, be it parsing, a walk through a history or invention, is paid once, and both
+passes see the same facts even where somebody changes the source meanwhile. Memory grows by eight bytes a fact.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def octets(text: ColumnElement[Any]) -> ColumnElement[int]:
 def among(tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:
     """`tested` is one of these integers or 32-byte hashes, with one bound value however many they are."""
     if values and isinstance(values[0], bytes):
-        joined = literal(b"".join(values), LargeBinary)  # type: ignore[arg-type]
+        joined = literal(b"".join(values), LargeBinary)  # type: ignore[arg-type]  # all are what the first is
         place = select(literal(0, Integer).label("i")).cte("place", recursive=True)
         place = place.union_all(select(place.c.i + 1).where(place.c.i < len(values) - 1))
         return tested.in_(select(func.substr(joined, place.c.i * _WIDTH + 1, _WIDTH)))
