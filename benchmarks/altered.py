@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from simulators import Skipped, Source
+from seedjournal.simulators import Skipped, Source
 
 Chosen = frozenset[tuple[str, int]]  # pull requests, by repository and number
 

@@ -9,8 +9,8 @@ import hashlib
 import sys
 from pathlib import Path
 
-import journal
-from journal import ENGINEERING, JOURNAL_HISTORY, Event, Inputs, Spool, encode, ensure, open_database
+from seedjournal import journal
+from seedjournal.journal import ENGINEERING, JOURNAL_HISTORY, Event, Inputs, Spool, encode, ensure, open_database
 
 from .datasets import PROJECT
 from .ready import clocked, read_events

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sqlalchemy import Connection
 
-from journal import (
+from seedjournal.journal import (
     Damaged,
     Finding,
     KeyBytes,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, exists, select
 from sqlalchemy.exc import IntegrityError
 
-from journal import NodeHash, event_texts
+from seedjournal.journal import NodeHash, event_texts
 
 from .ids import Ids
 from .load.dialects import verbs

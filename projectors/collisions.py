@@ -14,7 +14,7 @@ from operator import ne
 
 from sqlalchemy import Connection, select
 
-from journal import KeyBytes, canonical_key
+from seedjournal.journal import KeyBytes, canonical_key
 
 from . import notes
 from .ids import derived_id, later_ids, windows

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count, dropwhile, islice
 
-from journal import KeyBytes
+from seedjournal.journal import KeyBytes
 
 from .notes import Noted
 

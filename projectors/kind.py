@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 import orjson
 from sqlalchemy import Connection, select
 
-from journal import Change, KeyBytes, Misuse, NodeHash, Policy, Run, batched, changes, verbs
+from seedjournal.journal import Change, KeyBytes, Misuse, NodeHash, Policy, Run, batched, changes, verbs
 
 from . import notes
 from .cold import load_whole

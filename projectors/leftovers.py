@@ -11,7 +11,7 @@ from sqlalchemy import (
     select,
 )
 
-from journal import KeyBytes, batched, verbs
+from seedjournal.journal import KeyBytes, batched, verbs
 
 from . import notes
 from .collisions import is_ours, key_from_row

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from journal import KeyBytes, NodeHash, Policy, Run, batched, verbs
+from seedjournal.journal import KeyBytes, NodeHash, Policy, Run, batched, verbs
 
 from .rules import Rule
 from .tables import POSITIONS, REMEMBERED, STALE

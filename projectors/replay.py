@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from journal import (
+from seedjournal.journal import (
     ENGINEERING,
     Damaged,
     Database,

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from journal import Json, KeyBytes, Reference, Type, canonical_key
+from seedjournal.journal import Json, KeyBytes, Reference, Type, canonical_key
 
 from .ids import Ids
 from .rules import Rule, is_in_key

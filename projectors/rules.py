@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ColumnElement, FromClause, Integer, MetaData, Select, Table, select
 
-from journal import Kind, Reference, Vocabulary
+from seedjournal.journal import Kind, Reference, Vocabulary
 
 # Where English makes a table's name otherwise than by an s.
 _TABLE_NAMES = {"ai_usage_daily": "ai_usage_daily", "weekly_metrics": "weekly_metrics"}

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-from journal import ENGINEERING, Field, History, Kind, Type, Vocabulary
+from seedjournal.journal import ENGINEERING, Field, History, Kind, Type, Vocabulary
 
 from .rules import build_rules, foreign_key, is_in_key, table_name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from journal import Misuse, Unavailable, journal_id
+from seedjournal.journal import Misuse, Unavailable, journal_id
 
 from . import notes
 from .collisions import settle_back

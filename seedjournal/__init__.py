@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from journal import (
+    from .journal import (
         Database,
         Event,
         Kind,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
         open_database,
         verify,
     )
-    from projectors import Choice, Projected, check, project
-    from simulators import Order, Project, Recorded, Source, make_project, record
+    from .projectors import Choice, Projected, check, project
+    from .simulators import Order, Project, Recorded, Source, make_project, record
 
 _ROOMS = {
     "journal": (
@@ -83,7 +83,7 @@ def __getattr__(name: str) -> Any:
         except PackageNotFoundError:
             return "0+checkout"
     if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     raise AttributeError(f"module 'seedjournal' has no attribute {name!r}")
 
 

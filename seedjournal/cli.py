@@ -300,7 +300,7 @@ def project(  # noqa: PLR0913 - its options
     Only what differs is written. Rows that were there under ids of their own are honoured; rows of ours whose entity
     has left the state stay, counted stale, until --prune. Everything happens in one transaction a project.
     """
-    from projectors import Choice
+    from seedjournal.projectors import Choice
 
     from . import app, render, terminal
     from .progress import Progress

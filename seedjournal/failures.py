@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from journal import Misuse, SeedJournalError
+from seedjournal.journal import Misuse, SeedJournalError
 
 WRONG_USE, NOT_DONE, OUR_BUG, INTERRUPTED = 2, 3, 4, 130
 

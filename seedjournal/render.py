@@ -50,6 +50,8 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
         rows = [[kind, *(one[name] for name in _COUNTS)] for kind, one in run["kinds"].items() if any(one.values())]
         lines.append(table(("kind", *_COUNTS), [*rows, ["all", *(counts[name] for name in _COUNTS)]], indent=2))
     lines += _lacking(run["completeness"])
+    for notice in run["notices"]:
+        lines += wrapped(shown(notice))
     for one in run["skipped_entries"]:
         lines += wrapped(f"skipped {shown(one['file'])}: {shown(one['entry'])}: {shown(one['reason'])}")
     return "\n".join(lines) + "\n"
@@ -332,7 +334,7 @@ def migrated(document: Mapping[str, Any]) -> str:
 
 def _in_order(kind: str, key: Mapping[str, Any]) -> list[Any]:
     """A key's parts in the order in which `show` takes them."""
-    from journal import ENGINEERING
+    from seedjournal.journal import ENGINEERING
 
     names = ENGINEERING.by_name[kind].key if kind in ENGINEERING.by_name else tuple(key)
     return [key[name] for name in names]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from journal import BadInput, Misuse
+from seedjournal.journal import BadInput, Misuse
 
 from .registry import REGISTRY
 
@@ -54,7 +54,7 @@ def load(path: Path = FILE) -> Settings:
     if not isinstance(projects, dict) or not all(isinstance(one, dict) for one in projects.values()):
         raise BadInput(f"{path}: projects holds something that is no table", "write [projects.NAME] above its settings")
     if projects:
-        from simulators import SETTINGS
+        from seedjournal.simulators import SETTINGS
 
         for name, settings in projects.items():
             _check_names(path, f"projects.{name}.", settings, SETTINGS)

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from journal import Misuse, Unavailable
-from simulators import Project, Repository, Source, repository
+from seedjournal.journal import Misuse, Unavailable
+from seedjournal.simulators import Project, Repository, Source, repository
 
 if TYPE_CHECKING:
-    from simulators.sources.github import Api, Server
+    from seedjournal.simulators.engineering.github import Api, Server
 
     from .app.documents import Tell
     from .app.recording import RecordChoice
@@ -38,7 +38,7 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
         raise Misuse(f"the source {name} takes no place", f"--source {name}")
     match name:
         case "cache":
-            from simulators.sources.cache import CacheSource
+            from seedjournal.simulators.engineering.cache.source import CacheSource
 
             return CacheSource(
                 Path(rest),
@@ -47,8 +47,8 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
                 largest=project.max_cache_mb << 20,
             )
         case "git":
-            from simulators.sources.git import GitSource
-            from simulators.sources.git_commands import address
+            from seedjournal.simulators.engineering.git.commands import address
+            from seedjournal.simulators.engineering.git.source import GitSource
 
             if choice.offline and address(rest) is not None:
                 raise Misuse(
@@ -57,7 +57,7 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
             repo = project.repos[0] if not named and len(project.repos) == 1 else None
             return GitSource(rest, repo=repo, skip_invalid=choice.skip_invalid)
         case "demo":
-            from simulators.sources.demo import DEFAULT_AS_OF, DemoSource
+            from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF, DemoSource
 
             return DemoSource(
                 project=project.name,
@@ -73,7 +73,7 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
 
 def _github(project: Project, choice: RecordChoice, tell: Tell) -> Source:
     """What is stored of a project's repositories, fetched before unless that is not wanted."""
-    from simulators.sources import github
+    from seedjournal.simulators.engineering import github
 
     server = github_server()
     moment = day_began(choice.since)
@@ -101,14 +101,14 @@ def _github(project: Project, choice: RecordChoice, tell: Tell) -> Source:
 
 def github_server() -> Server:
     """The server that the environment names."""
-    from simulators.sources import github
+    from seedjournal.simulators.engineering import github
 
     return github.Server.at(os.environ.get(github.VARIABLE, ""))
 
 
 def github_api(server: Server, project: Project) -> Api:
     """The server's API with the user's tokens; raises Unavailable where there is none."""
-    from simulators.sources import github
+    from seedjournal.simulators.engineering import github
 
     tokens = github.find_tokens(os.environ, lambda: github.ask_gh(server.host))
     if not tokens:

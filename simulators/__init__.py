@@ -1,8 +1,8 @@
 """Turns sources of facts into seed events. Knows the journal and no target."""
 
-from .facts import Repository, Skipped, Source, repository
-from .project import SETTINGS, Project, make_project, parse_setting, slug
-from .record import DEFAULT_SEED, Order, Recorded, record
+from .engineering.facts import Repository, Skipped, Source, repository
+from .engineering.project import SETTINGS, Project, make_project, parse_setting, slug
+from .recording import DEFAULT_SEED, Order, Recorded, record
 
 __all__ = [
     "DEFAULT_SEED",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .project import make_project
+from .engineering.project import make_project
 
 _TOOLS = ("generators", "versions")
 _NAMES = {"faker": "Faker", "python": "Python", "unicode": "Unicode"}

@@ -20,10 +20,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import select, update
 
-from journal import JOURNAL_HISTORY, Database, ensure, open_database, verbs
-from journal.store.contents import journal_seal
-from journal.tables import JOURNAL
-from projectors import TARGET_HISTORY
+from seedjournal.journal import JOURNAL_HISTORY, Database, ensure, open_database, verbs
+from seedjournal.journal.store.contents import journal_seal
+from seedjournal.journal.tables import JOURNAL
+from seedjournal.projectors import TARGET_HISTORY
 from tests import scale, tally
 
 pytest.register_assert_rewrite("tests.faults", "tests.model")  # what asserts there is in no test module

@@ -19,9 +19,9 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from journal import open_database
-from projectors import RULES
 from seedjournal.cli import main
+from seedjournal.journal import open_database
+from seedjournal.projectors import RULES
 
 CACHE = Path(__file__).resolve().parents[2] / "shared" / "data" / "cache"
 LIBUV = CACHE / "libuv" / "libuv.json.gz"

@@ -17,8 +17,8 @@ from ..errors import Unavailable, WrongSchema
 from ..tables import METADATA
 from .database import Database
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
-_PLACES = (_CHECKOUT / "alembic", _CHECKOUT / "seedjournal" / "migrations")
+_ROOT = Path(__file__).resolve().parents[2]  # a checkout, or the installed package
+_PLACES = (_ROOT / "alembic", _ROOT / "migrations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from journal import verbs as journal_verbs
+from seedjournal.journal import verbs as journal_verbs
 
 from ..rows import Row
 from ..rules import Rule, foreign_key

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import asdict
 
-import journal as j
-import projectors
-from journal import Database
+from seedjournal import journal as j
+from seedjournal import projectors
+from seedjournal.journal import Database
 
 from .. import settings as config
 from .documents import FORMAT, Document, Tell

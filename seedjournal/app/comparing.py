@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import journal as j
-from journal import Misuse, Run
+from seedjournal import journal as j
+from seedjournal.journal import Misuse, Run
 
 from .. import settings as config
 from .documents import no_runs

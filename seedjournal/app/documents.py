@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import journal as j
-from journal import Misuse, Run
+from seedjournal import journal as j
+from seedjournal.journal import Misuse, Run
 
 Document = dict[str, Any]
 

@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from journal import BadInput, Misuse, Unavailable
-from simulators import make_project, parse_setting, repository
+from seedjournal.journal import BadInput, Misuse, Unavailable
+from seedjournal.simulators import make_project, parse_setting, repository
 
 from .. import settings as config
 from ..sources import day_began, github_api, github_repositories, github_server
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def estimate(place: Place, choice: RecordChoice) -> Document:
     """What fetching the chosen projects would take; nothing is fetched, and no journal made."""
-    from simulators.sources import github
+    from seedjournal.simulators.engineering import github
 
     settings = config.load()
     names = chosen_projects(settings, choice)
@@ -68,7 +68,7 @@ def list_fetched(names: Sequence[str]) -> Document:
 
 def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Document:
     """Remove what was fetched of these repositories, once it is confirmed; what cannot be read, too."""
-    from simulators.sources import github
+    from seedjournal.simulators.engineering import github
 
     if not names:
         raise Misuse("--delete needs to know of which repository", "seedjournal fetched --delete OWNER/REPO")
@@ -82,7 +82,7 @@ def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Docu
 
 def export_fetched(names: Sequence[str], folder: Path) -> Document:
     """Write what was fetched as files of the seed system's cache."""
-    from simulators.sources import github
+    from seedjournal.simulators.engineering import github
 
     exported: list[Document] = []
     for server, path in _found(names):
@@ -96,7 +96,7 @@ def export_fetched(names: Sequence[str], folder: Path) -> Document:
 
 def _found(names: Sequence[str]) -> list[tuple[str, Path]]:
     """The stores of these repositories, or of all: each with its server's name."""
-    from simulators.sources import github
+    from seedjournal.simulators.engineering import github
 
     wanted = {repository(name).lower() for name in names}
     found = [(server, path) for server, path in github.stores() if not wanted or _name(path) in wanted]
@@ -111,7 +111,7 @@ def _name(path: Path) -> str:
 
 
 def _described(server: str, path: Path) -> Document:
-    from simulators.sources import github
+    from seedjournal.simulators.engineering import github
 
     gaps: Counter[str] = Counter()
     count = 0

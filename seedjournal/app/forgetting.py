@@ -8,9 +8,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import journal as j
-import projectors
-from journal import Database, Misuse
+from seedjournal import journal as j
+from seedjournal import projectors
+from seedjournal.journal import Database, Misuse
 
 from .. import settings as config
 from .documents import FORMAT, Document, no_runs

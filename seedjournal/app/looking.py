@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import journal as j
-from journal import Misuse
+from seedjournal import journal as j
+from seedjournal.journal import Misuse
 
 from .. import settings as config
 from ..registry import REGISTRY

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import journal as j
-from journal import Database
+from seedjournal import journal as j
+from seedjournal.journal import Database
 
 from .. import settings as config
 
@@ -64,7 +64,7 @@ def opened_target(where: config.Addresses, place: Place, *, create: bool) -> Ite
 
 def is_made(database: Database) -> bool:
     """Whether the target's tables are there."""
-    import projectors
+    from seedjournal import projectors
 
     with database.read() as connection:
         return j.is_present(connection, projectors.TARGET_HISTORY)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import journal as j
-import projectors
-from journal import Misuse, Run
+from seedjournal import journal as j
+from seedjournal import projectors
+from seedjournal.journal import Misuse, Run
 
 from .. import settings as config
 from .documents import FORMAT, Document, Tell, no_runs, window_of

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import journal as j
-from journal import Database, Misuse, Policy, Unavailable
-from simulators import Order, make_project, parse_setting
-from simulators import record as record_order
+from seedjournal import journal as j
+from seedjournal.journal import Database, Misuse, Policy, Unavailable
+from seedjournal.simulators import Order, make_project, parse_setting
+from seedjournal.simulators import record as record_order
 
 from .. import settings as config
 from ..failures import Failure, explain
@@ -136,6 +136,7 @@ def _record_one(
         "inputs_changed": {name: {"old": old, "new": new} for name, (old, new) in changed.items()},
         "window": window_of(run),
         "completeness": run.inputs.get("completeness", {}),
+        "notices": done.notices,
         "skipped": len(done.skipped),
         "skipped_entries": [{"file": one.file, "entry": one.entry, "reason": one.reason} for one in done.skipped],
         "seconds": round(time.monotonic() - started, 3),

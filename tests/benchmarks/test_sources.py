@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.altered import Altered
 from benchmarks.processes import own, seedjournal
 from benchmarks.sources import choose
-from simulators.sources.demo import DemoSource
+from seedjournal.simulators.engineering.demo.source import DemoSource
 
 DEMO = DemoSource(project="bench", seed=42, prs=30)
 RECORD = ("record", "--project", "bench", "--new", "--source", "demo", "--set", "prs=30", "--json", "--quiet")

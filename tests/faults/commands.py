@@ -21,7 +21,7 @@ _NEEDED = (
     "seedjournal.app",
     "seedjournal.failures",
     "seedjournal.render",
-    "simulators.sources.demo",
+    "seedjournal.simulators.engineering.demo.source",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",
 )

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal import BadInput, Unavailable
-from simulators.sources import git_commands
-from simulators.sources.git import GitSource
-from simulators.sources.git_history import landings, read, reviewers
+from seedjournal.journal import BadInput, Unavailable
+from seedjournal.simulators.engineering.git import commands as git_commands
+from seedjournal.simulators.engineering.git.history import landings, read, reviewers
+from seedjournal.simulators.engineering.git.source import GitSource
 from tests.hostile.test_cache_files import TEXTS
 from tests.hostile.test_command_line import printable
 from tests.seedjournal.commands import Done

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from simulators.sources import git_commands
+from seedjournal.simulators.engineering.git import commands as git_commands
 from tests.seedjournal.commands import DEMO, TWENTY, Done, call, rows_of, write_cache
 from tests.seedjournal.commands import entry as pull_request
 

@@ -8,13 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from seedjournal.failures import without_secrets
-from simulators import signs
-from simulators.facts import Person
-from simulators.jira import _TYPES
-from simulators.keys import LONGEST, key_text
-from simulators.people import key_of
-from simulators.sources import cache, git_history
-from simulators.sources.git_commands import scrubbed
+from seedjournal.simulators.engineering import signs
+from seedjournal.simulators.engineering.cache import source as cache
+from seedjournal.simulators.engineering.facts import Person
+from seedjournal.simulators.engineering.git import history as git_history
+from seedjournal.simulators.engineering.git.commands import scrubbed
+from seedjournal.simulators.engineering.jira import _TYPES
+from seedjournal.simulators.engineering.keys import LONGEST, key_text
+from seedjournal.simulators.engineering.people import key_of
 
 # Each is repeated; what a pattern repeats as well, and what begins or ends it.
 PIECES = (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from journal import JOURNAL_HISTORY, Database, ensure, open_database
+from seedjournal.journal import JOURNAL_HISTORY, Database, ensure, open_database
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from journal import JOURNAL_HISTORY, Database, Event, appending, ensure, journal_id, open_database
+from seedjournal.journal import JOURNAL_HISTORY, Database, Event, appending, ensure, journal_id, open_database
 from tests.journal.things import POLICIES, forget_all_but, record_all, thing
 
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,9 @@ from threading import Thread
 import pytest
 from sqlalchemy import func, select
 
-from journal import JOURNAL_HISTORY, Busy, Database, all_runs, encode, ensure, open_database
-from journal.store.contents import append_events
-from journal.tables import EVENTS
+from seedjournal.journal import JOURNAL_HISTORY, Busy, Database, all_runs, encode, ensure, open_database
+from seedjournal.journal.store.contents import append_events
+from seedjournal.journal.tables import EVENTS
 from tests.conftest import MAKES
 from tests.journal.processes import ended, opened, start_context, start_journal, stated, write_runs
 from tests.journal.things import content_of, findings, record_all, row_counts, thing, things

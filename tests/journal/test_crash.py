@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from journal import Database, Run, appending
+from seedjournal.journal import Database, Run, appending
 from tests.conftest import MAKES
 from tests.journal.processes import (
     AT_ONCE,

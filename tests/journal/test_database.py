@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from journal import (
+from seedjournal.journal import (
     JOURNAL_HISTORY,
     Busy,
     Database,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from sqlalchemy import event
 
-from journal import (
+from seedjournal.journal import (
     Damaged,
     Database,
     EntityChange,
@@ -22,7 +22,7 @@ from journal import (
     last_different,
     read_manifest,
 )
-from journal.manifest import NodeHash
+from seedjournal.journal.manifest import NodeHash
 from tests.journal.things import record_all, thing, things
 
 ENTITIES = st.dictionaries(st.tuples(st.sampled_from(["fixed", "thing"]), st.integers(0, 20)), st.integers(0, 2))

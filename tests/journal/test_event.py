@@ -15,8 +15,8 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from journal import Event, NotCanonical, canonical_bytes, canonical_key, decode, encode, hash_event, key_of
-from journal.event import LARGEST_INTEGER, differing_fields
+from seedjournal.journal import Event, NotCanonical, canonical_bytes, canonical_key, decode, encode, hash_event, key_of
+from seedjournal.journal.event import LARGEST_INTEGER, differing_fields
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 NAMES = st.text(st.characters(min_codepoint=1, max_codepoint=127))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal import Policy
-from journal.fold import overlay, stands
+from seedjournal.journal import Policy
+from seedjournal.journal.fold import overlay, stands
 
 PLACES = st.tuples(st.sampled_from("ab"), st.binary(max_size=2))
 ROWS = st.dictionaries(PLACES, st.integers(), max_size=12)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from journal import (
+from seedjournal.journal import (
     Damaged,
     Database,
     Finding,
@@ -30,10 +30,10 @@ from journal import (
     runs_before_newest,
     verify,
 )
-from journal import sealing as sealing_module
-from journal.manifest import LEAF
-from journal.store.contents import event_ids
-from journal.tables import EVENTS, FORGOTTEN, NODES, RUNS
+from seedjournal.journal import sealing as sealing_module
+from seedjournal.journal.manifest import LEAF
+from seedjournal.journal.store.contents import event_ids
+from seedjournal.journal.tables import EVENTS, FORGOTTEN, NODES, RUNS
 from tests.conftest import MAKES, Urls
 from tests.journal.processes import (
     die_while_forgetting,

@@ -11,7 +11,7 @@ from alembic.config import Config
 from sqlalchemy import Table, delete, insert, text, update
 
 from alembic import command
-from journal import (
+from seedjournal.journal import (
     JOURNAL_HISTORY,
     Database,
     Unavailable,
@@ -21,8 +21,8 @@ from journal import (
     migrate,
     open_database,
 )
-from journal import sealing as sealing_module
-from journal.tables import FORGOTTEN, JOURNAL, METADATA, NODES, RUNS
+from seedjournal.journal import sealing as sealing_module
+from seedjournal.journal.tables import FORGOTTEN, JOURNAL, METADATA, NODES, RUNS
 from tests.conftest import MAKES
 from tests.journal.things import findings, record_all, row_counts, tampering, things
 

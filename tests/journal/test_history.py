@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from journal import Database, Event, Inputs, Policy, Spool, canonical_key, encode, history, record
+from seedjournal.journal import Database, Event, Inputs, Policy, Spool, canonical_key, encode, history, record
 
 
 def _record(database: Database, contents: dict[str, int]) -> None:

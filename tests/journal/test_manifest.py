@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from journal import Damaged, NodeHash, Root, Subtree, encode
-from journal.event import EventHash
-from journal.manifest import (
+from seedjournal.journal import Damaged, NodeHash, Root, Subtree, encode
+from seedjournal.journal.event import EventHash
+from seedjournal.journal.manifest import (
     CUT_MASK,
     LARGEST_NODE,
     LEAF,
@@ -28,7 +28,7 @@ from journal.manifest import (
     read_root,
     root_text,
 )
-from journal.store.contents import pack_ids, unpack_ids
+from seedjournal.journal.store.contents import pack_ids, unpack_ids
 from tests.journal.things import thing
 
 

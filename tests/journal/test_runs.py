@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from journal import (
+from seedjournal.journal import (
     Damaged,
     Database,
     Misuse,
@@ -21,8 +21,8 @@ from journal import (
     newest,
     newest_of_each,
 )
-from journal.runs import RunNumber, add, seal_of, with_fingerprint
-from journal.tables import RUNS
+from seedjournal.journal.runs import RunNumber, add, seal_of, with_fingerprint
+from seedjournal.journal.tables import RUNS
 from tests.journal.things import tampering
 
 A, B = NodeHash(bytes.fromhex("abcdef0" * 9 + "1")), NodeHash(bytes.fromhex("abcdef0" * 9 + "2"))

@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, inspect, text
 
 from alembic import command
-from journal import (
+from seedjournal.journal import (
     JOURNAL_HISTORY,
     Database,
     History,
@@ -23,7 +23,7 @@ from journal import (
     migrate,
     open_database,
 )
-from projectors import TARGET_HISTORY
+from seedjournal.projectors import TARGET_HISTORY
 from tests.conftest import MAKES
 from tests.journal.things import record_all, things
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from sqlalchemy import select
 
-from journal import (
+from seedjournal.journal import (
     Data,
     Database,
     Misuse,
@@ -30,8 +30,8 @@ from journal import (
     provenance,
     reuse,
 )
-from journal import sealing as sealing_module
-from journal.tables import EVENTS
+from seedjournal.journal import sealing as sealing_module
+from seedjournal.journal.tables import EVENTS
 from tests.conftest import MAKES
 from tests.journal.things import (
     POLICIES,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import journal.spool
-from journal import Event, Spool, TwoEventsOneKey, encode
+from seedjournal.journal import Event, Spool, TwoEventsOneKey, encode
+from seedjournal.journal import spool as spooling
 from tests.journal.things import thing
 
 KEYS = st.integers(-3, 300) | st.text(max_size=3).filter(lambda text: "\0" not in text and text.isprintable())
@@ -57,8 +57,8 @@ def test_one_key_in_two_kinds_is_two_entities() -> None:
 
 
 def test_pieces_of_other_spools_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal.spool, "_PIECE", 50_000)
-    monkeypatch.setattr(journal.spool, "_BLOCK", 3_000)
+    monkeypatch.setattr(spooling, "_PIECE", 50_000)
+    monkeypatch.setattr(spooling, "_BLOCK", 3_000)
     made = [encode(thing(number, "x" * (number % 300))) for number in range(3_000)]
     random.Random(1).shuffle(made)
     with Spool() as spool:

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import Connection, Table, delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from journal import Database, Finding, Policy, Unavailable, all_runs, contents, count_events, verify
-from journal.manifest import LEAF, ROOT
-from journal.store.contents import pack_ids
-from journal.tables import EVENTS, JOURNAL, NODES, RUNS
+from seedjournal.journal import Database, Finding, Policy, Unavailable, all_runs, contents, count_events, verify
+from seedjournal.journal.manifest import LEAF, ROOT
+from seedjournal.journal.store.contents import pack_ids
+from seedjournal.journal.tables import EVENTS, JOURNAL, NODES, RUNS
 from tests.journal.things import POLICIES, findings, record_all, tampering, thing, things
 
 
@@ -336,7 +336,7 @@ def test_a_state_that_does_not_follow_is_named(database: Database) -> None:
     """Every hash and seal is right, and yet the state is not what the runs say."""
     from dataclasses import replace
 
-    from journal.runs import RunNumber, add
+    from seedjournal.journal.runs import RunNumber, add
 
     first = record_all(database, things(5)).run
     second = record_all(database, things(6)).run

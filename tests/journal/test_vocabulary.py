@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal import ENGINEERING, Event, Misuse, Policy, referred_key
+from seedjournal.journal import ENGINEERING, Event, Misuse, Policy, referred_key
 
 CHOICES = st.dictionaries(st.sampled_from(list(ENGINEERING.by_name)), st.sampled_from(Policy))
 

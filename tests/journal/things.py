@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from journal import (
+from seedjournal.journal import (
     Data,
     Database,
     Event,
@@ -30,9 +30,9 @@ from journal import (
     verbs,
     verify,
 )
-from journal.manifest import events_below
-from journal.store.contents import node_reader
-from journal.tables import METADATA
+from seedjournal.journal.manifest import events_below
+from seedjournal.journal.store.contents import node_reader
+from seedjournal.journal.tables import METADATA
 
 POLICIES = {"fixed": Policy.ONCE, "mirror": Policy.EXACT, "thing": Policy.UPSERT}
 

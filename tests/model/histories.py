@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from journal import Misuse
+from seedjournal.journal import Misuse
 from tests import tally
 from tests.conftest import MAKES
 from tests.model.oracle import RECORDED, Journal, Refused, Row, Run, Target, difference, texts

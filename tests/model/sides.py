@@ -15,28 +15,28 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, event, text
 
-import journal as j
-from journal.manifest import events_below
-from journal.store.contents import node_reader
-from projectors import Choice, check, project
+from seedjournal import journal as j
+from seedjournal.journal.manifest import events_below
+from seedjournal.journal.store.contents import node_reader
+from seedjournal.projectors import Choice, check, project
 from tests.conftest import SERVER
 from tests.model.oracle import text_of
 from tests.model.shapes import SHAPES, Data, Place, entities, key_at, place_of
 
 # Everything that the product takes in pieces, in pieces so small that even small histories have several.
 _PIECES = {
-    "journal.appending": {"_GROUP": 5, "_GROUPS_AT_ONCE": 2},
-    "journal.changes": {"_BATCH": 3},
-    "journal.manifest": {"CUT_MASK": 1},
-    "journal.sealing": {"_PIECE": 5},
-    "journal.spool": {"_PIECE": 2000, "_BLOCK": 300},
-    "journal.store.contents": {"_PROBE": 8},
-    "journal.verify": {"_PIECE": 8},
-    "projectors.check": {"_PIECE": 4},
-    "projectors.cold": {"_PIECE": 3},
-    "projectors.kind": {"_PIECE": 3},
-    "projectors.leftovers": {"_PIECE": 2},
-    "projectors.notes": {"_BATCH": 2},
+    "seedjournal.journal.appending": {"_GROUP": 5, "_GROUPS_AT_ONCE": 2},
+    "seedjournal.journal.changes": {"_BATCH": 3},
+    "seedjournal.journal.manifest": {"CUT_MASK": 1},
+    "seedjournal.journal.sealing": {"_PIECE": 5},
+    "seedjournal.journal.spool": {"_PIECE": 2000, "_BLOCK": 300},
+    "seedjournal.journal.store.contents": {"_PROBE": 8},
+    "seedjournal.journal.verify": {"_PIECE": 8},
+    "seedjournal.projectors.check": {"_PIECE": 4},
+    "seedjournal.projectors.cold": {"_PIECE": 3},
+    "seedjournal.projectors.kind": {"_PIECE": 3},
+    "seedjournal.projectors.leftovers": {"_PIECE": 2},
+    "seedjournal.projectors.notes": {"_BATCH": 2},
 }
 
 

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journal import Database, Misuse
-from projectors import Choice
 from seedjournal import app
+from seedjournal.journal import Database, Misuse
+from seedjournal.projectors import Choice
 from tests import scale, tally
 from tests.conftest import MAKES
 from tests.model.oracle import PROJECTED, RECORDED, Journal, Target, text_of

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from journal import Policy, SeedJournalError, Spool
-from journal.fold import stands
-from journal.store import postgresql as journal_postgresql
-from projectors.ids import Ids
-from projectors.kind import KindWriter
-from projectors.load.stage import Stage
+from seedjournal.journal import Policy, SeedJournalError, Spool
+from seedjournal.journal.fold import stands
+from seedjournal.journal.store import postgresql as journal_postgresql
+from seedjournal.projectors.ids import Ids
+from seedjournal.projectors.kind import KindWriter
+from seedjournal.projectors.load.stage import Stage
 from tests.model.histories import ByHand, Histories, Look, Projection, Recording, Turn
 from tests.model.worlds import PROJECTS
 
@@ -80,12 +80,12 @@ def tell(story: str, histories: type[Histories]) -> None:
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
-_changes = import_module("journal.changes")
-_kind = import_module("projectors.kind")
-_leftovers = import_module("projectors.leftovers")
-_notes = import_module("projectors.notes")
-_replay = import_module("projectors.replay")
-_sealing = import_module("journal.sealing")
+_changes = import_module("seedjournal.journal.changes")
+_kind = import_module("seedjournal.projectors.kind")
+_leftovers = import_module("seedjournal.projectors.leftovers")
+_notes = import_module("seedjournal.projectors.notes")
+_replay = import_module("seedjournal.projectors.replay")
+_sealing = import_module("seedjournal.journal.sealing")
 
 
 class OnSqlite(Histories):
@@ -198,7 +198,7 @@ def take_foreign_rows_for_ours(patch: pytest.MonkeyPatch) -> None:
 
 
 def point_to_derived_ids(patch: pytest.MonkeyPatch) -> None:
-    from projectors.ids import derived_id
+    from seedjournal.projectors.ids import derived_id
 
     patch.setattr(Ids, "of", lambda self, kind, key: derived_id(kind, key))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from journal import Event
+from seedjournal.journal import Event
 from tests.model.shapes import Place, holders, place_of
 from tests.projectors.invented import file, issue, member, pull_request, team
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from journal import Database
+from seedjournal.journal import Database
 from tests.conftest import MAKES
 from tests.projectors import kept
 

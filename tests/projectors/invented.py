@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Select, inspect, literal_column, select, table, text
 
-from journal import (
+from seedjournal.journal import (
     ENGINEERING,
     Database,
     Event,
@@ -24,7 +24,7 @@ from journal import (
     encode,
     record,
 )
-from projectors import RULES, Choice, Projected, project
+from seedjournal.projectors import RULES, Choice, Projected, project
 from tests.journal.things import tampering
 from tests.projectors.kept import emptied
 

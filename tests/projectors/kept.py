@@ -14,8 +14,8 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import delete, inspect, table, text
 
-from journal import JOURNAL_HISTORY, Database, ensure, open_database
-from projectors import TARGET_HISTORY
+from seedjournal.journal import JOURNAL_HISTORY, Database, ensure, open_database
+from seedjournal.projectors import TARGET_HISTORY
 from tests.conftest import SERVER
 from tests.journal.things import tampering
 

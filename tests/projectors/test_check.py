@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from journal import Database, Finding
-from projectors import check, listed
+from seedjournal.journal import Database, Finding
+from seedjournal.projectors import check, listed
 from tests.projectors.invented import ALL_EXACT, SLUG, damage, everything, execute, note, rows, show, with_changed
 
 EDITS = {

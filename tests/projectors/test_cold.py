@@ -7,9 +7,9 @@ import time
 import pytest
 from sqlalchemy import Connection, event, inspect, text
 
-from journal import Database, Unavailable
-from projectors import RULES
-from projectors.load.stage import Stage
+from seedjournal.journal import Database, Unavailable
+from seedjournal.projectors import RULES
+from seedjournal.projectors.load.stage import Stage
 from tests.model.sides import lose
 from tests.projectors.invented import cold, everything, execute, note, rows, show, team, totals
 from tests.projectors.kept import emptied

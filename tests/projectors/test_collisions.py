@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journal import Database, Event, KeyBytes, Policy, canonical_key
-from projectors import RULES, check, ids
+from seedjournal.journal import Database, Event, KeyBytes, Policy, canonical_key
+from seedjournal.projectors import RULES, check, ids
 from tests.projectors.invented import (
     ALL_EXACT,
     SLUG,

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import event
 
-from journal import Database, Run
-from projectors import Choice, project
+from seedjournal.journal import Database, Run
+from seedjournal.projectors import Choice, project
 from tests.projectors.invented import ALL_EXACT, cold, dump, everything, note, rows, show, total, totals, with_changed
 
 MOMENTS = 11  # of a first projection and of a later one, each

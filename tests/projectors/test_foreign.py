@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from journal import Database, Policy, canonical_key
-from projectors import RULES, check, listed
-from projectors.ids import derived_id
+from seedjournal.journal import Database, Policy, canonical_key
+from seedjournal.projectors import RULES, check, listed
+from seedjournal.projectors.ids import derived_id
 from tests.projectors.invented import (
     ALL_EXACT,
     ALL_ONCE,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from journal import Database, Finding, Policy, Unavailable, forget
-from projectors import KindResult, check, unchecked, withdraw
-from projectors.tables import POSITIONS, REMEMBERED, STALE
+from seedjournal.journal import Database, Finding, Policy, Unavailable, forget
+from seedjournal.projectors import KindResult, check, unchecked, withdraw
+from seedjournal.projectors.tables import POSITIONS, REMEMBERED, STALE
 from tests.projectors.invented import (
     ALL_EXACT,
     ALL_UPSERT,

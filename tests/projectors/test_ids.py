@@ -8,9 +8,9 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal import KeyBytes, canonical_key
-from projectors.ids import Ids, derived_id, later_ids, windows
-from projectors.notes import Remembered
+from seedjournal.journal import KeyBytes, canonical_key
+from seedjournal.projectors.ids import Ids, derived_id, later_ids, windows
+from seedjournal.projectors.notes import Remembered
 
 TEAM = canonical_key({"slug": "terns"})
 PULL_REQUEST = canonical_key({"team": "terns", "github_repo": "invented/terns", "number": 7})

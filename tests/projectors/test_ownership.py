@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from journal import WrongSchema, ensure, open_database
-from projectors import METADATA, TARGET_HISTORY
+from seedjournal.journal import WrongSchema, ensure, open_database
+from seedjournal.projectors import METADATA, TARGET_HISTORY
 from tests.projectors.invented import dump, execute
 
 NAMES = sorted(METADATA.tables)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from journal import Database, Policy
-from projectors import check
+from seedjournal.journal import Database, Policy
+from seedjournal.projectors import check
 from tests.projectors.invented import (
     ALL_EXACT,
     ALL_UPSERT,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 
-from journal import Damaged, Database, Event, Misuse, Policy, Run, Unavailable, encode
-from projectors import RULES, Choice, preview
-from projectors.ids import derived_id
+from seedjournal.journal import Damaged, Database, Event, Misuse, Policy, Run, Unavailable, encode
+from seedjournal.projectors import RULES, Choice, preview
+from seedjournal.projectors.ids import derived_id
 from tests.projectors.invented import (
     ALL_EXACT,
     ALL_ONCE,
@@ -384,7 +384,7 @@ def test_readers_see_the_old_rows_until_all_are_new(database: Database) -> None:
     run = note(database, with_changed(everything(), "jira_issue", summary="New"), ALL_UPSERT)
     seen: list[object] = []
 
-    from projectors import project
+    from seedjournal.projectors import project
 
     project(database, database, run, Choice(), lambda *_: seen.append(rows(database)))
     assert seen

@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from journal import Event, canonical_key, encode
-from projectors import RULES
-from projectors.ids import Ids, derived_id
-from projectors.notes import Remembered
-from projectors.rows import row_maker
+from seedjournal.journal import Event, canonical_key, encode
+from seedjournal.projectors import RULES
+from seedjournal.projectors.ids import Ids, derived_id
+from seedjournal.projectors.notes import Remembered
+from seedjournal.projectors.rows import row_maker
 from tests.projectors.invented import REPO, commit, everything, pull_request, review, survey_review, usage
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import MetaData, UniqueConstraint, inspect
 
-from journal import Database, Field, Kind, Reference, Type, Vocabulary
-from projectors import METADATA, RULES
-from projectors.rules import build_rules, key_parts
-from projectors.tables import build_tables
+from seedjournal.journal import Database, Field, Kind, Reference, Type, Vocabulary
+from seedjournal.projectors import METADATA, RULES
+from seedjournal.projectors.rules import build_rules, key_parts
+from seedjournal.projectors.tables import build_tables
 
 KEYS = {
     "team": ("slug",),

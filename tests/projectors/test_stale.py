@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from journal import Database, Run, ensure, open_database
-from projectors import TARGET_HISTORY, listed
+from seedjournal.journal import Database, Run, ensure, open_database
+from seedjournal.projectors import TARGET_HISTORY, listed
 from tests.projectors.invented import (
     ALL_EXACT,
     SLUG,

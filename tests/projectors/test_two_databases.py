@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from journal import JOURNAL_HISTORY, Database, Policy, ensure, open_database
-from projectors import TARGET_HISTORY, check
+from seedjournal.journal import JOURNAL_HISTORY, Database, Policy, ensure, open_database
+from seedjournal.projectors import TARGET_HISTORY, check
 from tests.projectors.invented import (
     ALL_EXACT,
     cold,

@@ -14,8 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from journal import JOURNAL_HISTORY
-from projectors import TARGET_HISTORY
+from seedjournal.journal import JOURNAL_HISTORY
+from seedjournal.projectors import TARGET_HISTORY
 from tests.seedjournal.commands import entry, spawn, write_cache
 
 KEPT = Path(__file__).parent / "golden" / "journals"

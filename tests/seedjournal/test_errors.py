@@ -146,17 +146,17 @@ def test_a_run_that_is_not_there(at: str, run: Run) -> None:
 def test_a_root_that_two_runs_begin_with_is_ambiguous(at: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     import dataclasses
 
-    import journal.runs
+    from seedjournal.journal import runs
 
     run(*TWENTY)
     run(*DEMO, "--set", "prs=21")
-    every = journal.runs.all_runs
+    every = runs.all_runs
 
     def alike(*arguments: Any) -> list[Any]:
         runs = every(*arguments)
         return [dataclasses.replace(one, root=b"\xab" * 4 + bytes(one.root[4:])) for one in runs]
 
-    monkeypatch.setattr(journal.runs, "all_runs", alike)
+    monkeypatch.setattr(runs, "all_runs", alike)
     done = run("show", "abababa", "--json", status=2)
     assert done.error["message"] == "abababa begins several roots"
 

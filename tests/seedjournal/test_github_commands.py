@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.sources.github import store
+from seedjournal.simulators.engineering.github import store
 from tests.seedjournal.commands import Done
 from tests.simulators.github.hub import Hub, Reply, Serving
 from tests.simulators.github.world import SECRET, hub_of, large

@@ -14,8 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from journal import JOURNAL_HISTORY
-from projectors import TARGET_HISTORY
+from seedjournal.journal import JOURNAL_HISTORY
+from seedjournal.projectors import TARGET_HISTORY
 from tests.conftest import MAKES
 from tests.seedjournal.commands import Done, rows_of
 from tests.seedjournal.keep_journal import CACHE, KEPT

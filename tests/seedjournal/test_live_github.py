@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.sources.github import ask_gh, find_tokens
+from seedjournal.simulators.engineering.github import ask_gh, find_tokens
 from tests.seedjournal.commands import Done
 
 Run = Callable[..., Done]

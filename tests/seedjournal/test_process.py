@@ -90,10 +90,10 @@ def wait(*given, **named):
 room.{name} = wait
 """
 MOMENTS = {
-    "reading": ("simulators.record", "_spool", False),
-    "before appending": ("journal.sealing", "append_manifest", False),
-    "appended, not sealed": ("journal.sealing", "append_manifest", True),
-    "sealing": ("journal.sealing", "add", True),
+    "reading": ("seedjournal.simulators.recording", "_spool", False),
+    "before appending": ("seedjournal.journal.sealing", "append_manifest", False),
+    "appended, not sealed": ("seedjournal.journal.sealing", "append_manifest", True),
+    "sealing": ("seedjournal.journal.sealing", "add", True),
 }
 
 

@@ -179,7 +179,7 @@ def test_all_is_every_project_of_the_file_and_one_failure_stops_no_other(at: str
 
 
 def test_a_bug_in_one_project_stops_no_other(at: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from simulators.sources.demo import DemoSource
+    from seedjournal.simulators.engineering.demo.source import DemoSource
 
     digest = DemoSource.digest
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from journal import ENGINEERING
+from seedjournal.journal import ENGINEERING
 from tests.seedjournal.commands import DEMO, FORTY, TWENTY, Done, execute, rows_of
 
 Run = Callable[..., Done]

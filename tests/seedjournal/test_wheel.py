@@ -38,16 +38,17 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_it_holds_the_four_rooms_and_nothing_of_alembic(wheel: Path) -> None:
+def test_it_holds_one_package_and_nothing_of_alembic(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     tops = {name.partition("/")[0] for name in names}
-    rooms = {"journal", "projectors", "simulators", "seedjournal"}
-    assert {top for top in tops if not top.endswith(".dist-info")} == rooms
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"seedjournal"}
+    for room in ("journal", "projectors", "simulators/engineering"):
+        assert f"seedjournal/{room}/__init__.py" in names
     for history in ("journal", "target"):
         assert f"seedjournal/migrations/{history}/env.py" in names
         assert any(name.startswith(f"seedjournal/migrations/{history}/versions/") for name in names)
-    assert rooms == {name.partition("/")[0] for name in names if name.endswith("/py.typed")}
+    assert "seedjournal/py.typed" in names
     assert not [name for name in names if "__pycache__" in name]
 
 
@@ -57,8 +58,8 @@ def test_it_does_the_main_job_on_either_make(site: Path, tmp_path: Path, make_ur
         "import sys\n"
         f"sys.path[:] = [{str(site)!r}, *(place for place in sys.path if place not in ({str(ROOT)!r}, ''))]\n"
         "sys.meta_path[:] = [one for one in sys.meta_path if 'editable' not in repr(one).lower()]\n"
-        "import journal, seedjournal\n"
-        f"assert journal.__file__.startswith({str(site)!r}), journal.__file__\n"
+        "import seedjournal\n"
+        f"assert seedjournal.__file__.startswith({str(site)!r}), seedjournal.__file__\n"
         "from seedjournal.cli import main\n"
         "main()"
     )

@@ -9,12 +9,21 @@ from typing import Any
 
 import msgspec
 
-from journal import Event, canonical_key, encode
-from simulators import Project, Skipped, make_project
-from simulators.census import Census, Window, open_census
-from simulators.facts import ChangedFile, CheckRun, Commit, LooseCommit, Person, PullRequest, Repository, Review
-from simulators.facts import Facts as AnyFacts
-from simulators.simulate import Made, of_facts, of_people, open_tally
+from seedjournal.journal import Event, canonical_key, encode
+from seedjournal.simulators import Project, Skipped, make_project
+from seedjournal.simulators.engineering.census import Census, Window, open_census
+from seedjournal.simulators.engineering.facts import (
+    ChangedFile,
+    CheckRun,
+    Commit,
+    LooseCommit,
+    Person,
+    PullRequest,
+    Repository,
+    Review,
+)
+from seedjournal.simulators.engineering.facts import Facts as AnyFacts
+from seedjournal.simulators.engineering.simulate import Made, of_facts, of_people, open_tally
 
 SHOP, SITE, TOOLS = Repository("acme/shop"), Repository("acme/Site"), Repository("acme/tools")
 MONDAY = datetime(2024, 3, 4, 9, tzinfo=UTC)

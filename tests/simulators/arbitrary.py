@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from simulators.facts import ChangedFile, CheckRun, Commit, LooseCommit, PullRequest, Repository, Review
+from seedjournal.simulators.engineering.facts import (
+    ChangedFile,
+    CheckRun,
+    Commit,
+    LooseCommit,
+    PullRequest,
+    Repository,
+    Review,
+)
 from tests.simulators.acme import SHOP, SITE, TOOLS, at, who
 
 _PEOPLE = st.sampled_from(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from journal import ENGINEERING, Event, Field, Kind, Type, canonical_key, referred_key
+from seedjournal.journal import ENGINEERING, Event, Field, Kind, Type, canonical_key, referred_key
 from tests.simulators.acme import stated
 
 CHOICES = {

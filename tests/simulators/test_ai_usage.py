@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal import Event
-from simulators.ai_usage import percent
+from seedjournal.journal import Event
+from seedjournal.simulators.engineering.ai_usage import percent
 from tests.simulators.acme import MONDAY, Facts, acme, at, events_of, of_kind, pull_request, who
 
 MONTHS_LATER = date(2024, 8, 30)

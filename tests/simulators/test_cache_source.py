@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from journal import BadInput, SeedJournalError, Unavailable
-from simulators.facts import (
+from seedjournal.journal import BadInput, SeedJournalError, Unavailable
+from seedjournal.simulators.engineering.cache.source import CacheSource
+from seedjournal.simulators.engineering.facts import (
     ChangedFile,
     CheckRun,
     Commit,
@@ -27,7 +28,6 @@ from simulators.facts import (
     Skipped,
     Source,
 )
-from simulators.sources.cache import CacheSource
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "cache"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.categories import file_category
+from seedjournal.simulators.engineering.categories import file_category
 
 TABLE = {
     "test": "tests/app.py test/run.c shop/tests/data.json Tests/x web/__tests__/Scale.tsx spec/scale_spec.rb e2e/pay.ts "

@@ -16,13 +16,15 @@ from typing import Any
 import psutil
 import pytest
 
-from journal import BadInput, Database
-from simulators import Order, Project, crew, make_project, record
-from simulators.facts import Facts as AnyFacts
-from simulators.facts import PullRequest
-from simulators.sources import cache, demo
-from simulators.sources.cache import CacheSource
-from simulators.sources.demo import DemoSource
+from seedjournal.journal import BadInput, Database
+from seedjournal.simulators import Order, Project, make_project, record
+from seedjournal.simulators.engineering import crew
+from seedjournal.simulators.engineering.cache import source as cache
+from seedjournal.simulators.engineering.cache.source import CacheSource
+from seedjournal.simulators.engineering.demo import source as demo
+from seedjournal.simulators.engineering.demo.source import DemoSource
+from seedjournal.simulators.engineering.facts import Facts as AnyFacts
+from seedjournal.simulators.engineering.facts import PullRequest
 from tests.simulators.acme import Facts, acme, story
 from tests.simulators.test_cache_source import entry, write
 

@@ -17,17 +17,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journal import BadInput
-from simulators.categories import file_category
-from simulators.facts import PullRequest, Source
-from simulators.signs import ai_tools, is_hotfix, is_revert, jira_key
-from simulators.sources import demo_words
-from simulators.sources.demo import DEFAULT_AS_OF, DemoSource
-from simulators.sources.demo_cast import People, Setting
+from seedjournal.journal import BadInput
+from seedjournal.simulators.engineering.categories import file_category
+from seedjournal.simulators.engineering.demo import words as demo_words
+from seedjournal.simulators.engineering.demo.cast import People, Setting
+from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF, DemoSource
+from seedjournal.simulators.engineering.facts import PullRequest, Source
+from seedjournal.simulators.engineering.signs import ai_tools, is_hotfix, is_revert, jira_key
 
 _PRINT_DIGESTS = """
 import hashlib, msgspec
-from simulators.sources.demo import DemoSource
+from seedjournal.simulators.engineering.demo.source import DemoSource
 source = DemoSource(project="demo", seed=3, prs=80)
 facts = [list(source.pull_requests()), list(source.loose_commits())]
 print(source.digest(), hashlib.sha256(msgspec.json.encode(facts)).hexdigest())

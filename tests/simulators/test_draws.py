@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.draws import Draws
+from seedjournal.simulators.draws import Draws
 
 FIELDS = tuple(f"field_{place}" for place in range(20))
 KEYS = st.lists(st.text(max_size=4).filter(lambda one: one.isprintable()) | st.integers(-3, 30), max_size=4).map(tuple)

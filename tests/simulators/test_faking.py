@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from faker import Faker
 
-from simulators.faking import Texts, faker_version
+from seedjournal.simulators.faking import Texts, faker_version
 
 
 def test_the_texts_are_these_on_every_supported_faker() -> None:
@@ -67,7 +67,7 @@ def test_threads_do_not_mix_texts() -> None:
 
 def test_faker_is_loaded_by_the_first_text_and_not_before() -> None:
     program = (
-        "import sys, simulators.faking as faking, simulators.sources.demo as demo;"
+        "import sys, seedjournal.simulators.faking as faking, seedjournal.simulators.engineering.demo.source as demo;"
         "source = demo.DemoSource(project='p', seed=1);"
         "assert 'faker' not in sys.modules;"
         "faking.Texts(1, 'golden', 1).name(0);"

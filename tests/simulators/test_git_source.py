@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from journal import BadInput, Unavailable
-from simulators.facts import ChangedFile, LooseCommit, Person, PullRequest
-from simulators.sources.git import GitSource
+from seedjournal.journal import BadInput, Unavailable
+from seedjournal.simulators.engineering.facts import ChangedFile, LooseCommit, Person, PullRequest
+from seedjournal.simulators.engineering.git.source import GitSource
 
 START = datetime(2024, 1, 1, 12, tzinfo=UTC)
 ADA = ("Ada Example", "12+ada-example@users.noreply.github.com")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal import Event
-from simulators.facts import CheckRun, Person, PullRequest, Review, instant
-from simulators.github import hours, review_id
+from seedjournal.journal import Event
+from seedjournal.simulators.engineering.facts import CheckRun, Person, PullRequest, Review, instant
+from seedjournal.simulators.engineering.pull_requests import hours, review_id
 from tests.simulators.acme import (
     MONDAY,
     SHOP,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from simulators.facts import PullRequest
-from simulators.jira import issue_type, points, sprint, status
+from seedjournal.simulators.engineering.facts import PullRequest
+from seedjournal.simulators.engineering.jira import issue_type, points, sprint, status
 from tests.simulators.acme import (
     SHOP,
     SITE,

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 
-from journal import BadInput, Database, Unavailable
-from simulators import Order, make_project, record
-from simulators.facts import LooseCommit, Person, PullRequest
-from simulators.kept import Kept
+from seedjournal.journal import BadInput, Database, Unavailable
+from seedjournal.simulators import Order, make_project, record
+from seedjournal.simulators.engineering.facts import LooseCommit, Person, PullRequest
+from seedjournal.simulators.engineering.kept import Kept
 from tests.simulators.acme import SHOP, Facts, pull_request, story
 from tests.simulators.arbitrary import lists_of_pull_requests
 

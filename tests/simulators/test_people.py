@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.facts import LooseCommit, Person
-from simulators.people import ai_reviewer, is_bot, key_of
+from seedjournal.simulators.engineering.facts import LooseCommit, Person
+from seedjournal.simulators.engineering.people import ai_reviewer, is_bot, key_of
 from tests.simulators.acme import TOOLS, Facts, at, commit, events_of, of_kind, pull_request, review, who
 
 

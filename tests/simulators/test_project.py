@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal import BadInput, Misuse, Policy, canonical_bytes
-from simulators import SETTINGS, Project, make_project, parse_setting, slug
+from seedjournal.journal import BadInput, Misuse, Policy, canonical_bytes
+from seedjournal.simulators import SETTINGS, Project, make_project, parse_setting, slug
 
 
 def test_the_defaults_are_the_seed_systems() -> None:

@@ -15,11 +15,11 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from journal import ENGINEERING, BadInput, Database, Misuse, Policy, newest, read_manifest
-from simulators import Order, Recorded, Skipped, record
-from simulators.facts import PullRequest
-from simulators.record import _code_digest, _inputs
-from simulators.sources.cache import CacheSource
+from seedjournal.journal import ENGINEERING, BadInput, Database, Misuse, Policy, newest, read_manifest
+from seedjournal.simulators import Order, Recorded, Skipped, record
+from seedjournal.simulators.engineering.cache.source import CacheSource
+from seedjournal.simulators.engineering.facts import PullRequest
+from seedjournal.simulators.recording import _code_digest, _inputs
 from tests.simulators.acme import Facts, acme, at, commit, events_of, pull_request, story, who
 
 TABLES = ("journal_events", "journal_nodes", "journal_runs")
@@ -139,7 +139,7 @@ def test_code_json_and_unicode_are_in_the_fingerprint(name: str, monkeypatch: py
     if name == "unidata_version":
         monkeypatch.setattr(unicodedata, name, "other")
     else:
-        monkeypatch.setattr(sys.modules["simulators.record"], name, lambda: "other")
+        monkeypatch.setattr(sys.modules["seedjournal.simulators.recording"], name, lambda: "other")
     assert fingerprint(order()) != before
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators import signs
-from simulators.signs import ai_co_authors, ai_tools, is_hotfix, is_revert, jira_key
+from seedjournal.simulators.engineering import signs
+from seedjournal.simulators.engineering.signs import ai_co_authors, ai_tools, is_hotfix, is_revert, jira_key
 
 SAYS = [
     ("Generated with Claude Code", ["claude"]),

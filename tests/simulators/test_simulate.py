@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journal import ENGINEERING, Event, canonical_key, encode
-from simulators.census import Window, activities
-from simulators.facts import LooseCommit, PullRequest
-from simulators.people import key_of
-from simulators.sources.cache import CacheSource
+from seedjournal.journal import ENGINEERING, Event, canonical_key, encode
+from seedjournal.simulators.engineering.cache.source import CacheSource
+from seedjournal.simulators.engineering.census import Window, activities
+from seedjournal.simulators.engineering.facts import LooseCommit, PullRequest
+from seedjournal.simulators.engineering.people import key_of
 from tests.simulators.acme import (
     SHOP,
     SITE,

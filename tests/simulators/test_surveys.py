@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from journal import Event
-from simulators.surveys import ai_rate, reviewers, survey, survey_draws
+from seedjournal.journal import Event
+from seedjournal.simulators.engineering.surveys import ai_rate, reviewers, survey, survey_draws
 from tests.simulators.acme import Facts, acme, at, events_of, file, of_kind, only, pull_request, review, who
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from journal import ChangedByUpgrade, Database, Policy, last_run
-from simulators import Order, make_project, record
-from simulators.faking import Texts
-from simulators.simulate import GENERATORS
-from simulators.sources.demo import DemoSource
+from seedjournal.journal import ChangedByUpgrade, Database, Policy, last_run
+from seedjournal.simulators import Order, make_project, record
+from seedjournal.simulators.engineering.demo.source import DemoSource
+from seedjournal.simulators.engineering.simulate import GENERATORS
+from seedjournal.simulators.faking import Texts
 from tests.simulators.acme import Facts, acme, pull_request
 from tests.simulators.test_record import order, rows
 
@@ -21,7 +21,7 @@ Change = Callable[[pytest.MonkeyPatch], None]
 
 def other_jira(patch: pytest.MonkeyPatch) -> None:
     """A generator that was changed, and its version raised."""
-    patch.setattr("simulators.jira.VERSION", 2)
+    patch.setattr("seedjournal.simulators.engineering.jira.VERSION", 2)
     patch.setitem(GENERATORS, "jira", 2)
 
 
@@ -134,7 +134,7 @@ def test_a_setting_that_is_new_counts_as_its_default(database: Database, monkeyp
 
 def test_with_equal_versions_nothing_is_compared(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     record(database, order())
-    monkeypatch.setattr("journal.would_change", None)
+    monkeypatch.setattr("seedjournal.journal.would_change", None)
     record(database, order(reuse=False))
     record(database, order(Facts(pull_request(1))))
 
@@ -142,7 +142,7 @@ def test_with_equal_versions_nothing_is_compared(database: Database, monkeypatch
 def test_added_and_removed_events_count_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     record(database, order())
     other_python(monkeypatch)
-    monkeypatch.setattr("simulators.simulate.jira.issue", lambda *_: None)
+    monkeypatch.setattr("seedjournal.simulators.engineering.simulate.jira.issue", lambda *_: None)
     with pytest.raises(ChangedByUpgrade) as told:
         record(database, order())
     assert told.value.events["jira_issue"] == 3

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from journal import Event
-from simulators.facts import LooseCommit, PullRequest
-from simulators.weekly import Weeks
+from seedjournal.journal import Event
+from seedjournal.simulators.engineering.facts import LooseCommit, PullRequest
+from seedjournal.simulators.engineering.weekly import Weeks
 from tests.simulators.acme import (
     TOOLS,
     Facts,

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from simulators.sources.git import GitSource
+from seedjournal.simulators.engineering.git.source import GitSource
 from tests.simulators.github.hub import Hub, pull
 from tests.simulators.github.world import REPO
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.sources.github import store
+from seedjournal.simulators.engineering.github import store
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from typing import Any
 from graphql import DocumentNode, GraphQLSchema, build_schema, execute_sync, parse, validate
 from graphql.error import GraphQLError
 
-from simulators.facts import Person, PullRequest
+from seedjournal.simulators.engineering.facts import Person, PullRequest
 from tests.simulators.github.cost import cost
 
 SCHEMA = Path(__file__).with_name("schema.graphql")

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from journal import Misuse, Unavailable
-from simulators.sources.github import api as api_module
-from simulators.sources.github.api import Api
-from simulators.sources.github.server import Server
-from simulators.sources.github.tokens import Budget, Pool, Token, find_tokens
+from seedjournal.journal import Misuse, Unavailable
+from seedjournal.simulators.engineering.github import api as api_module
+from seedjournal.simulators.engineering.github.api import Api
+from seedjournal.simulators.engineering.github.server import Server
+from seedjournal.simulators.engineering.github.tokens import Budget, Pool, Token, find_tokens
 from tests.simulators.github.hub import Asked, Hub, Reply, Serving
 from tests.simulators.github.world import REPO, SECRET, Client, client_of, fact, hub_of
 
@@ -382,7 +382,7 @@ def test_certificates_are_verified() -> None:
 
 
 def test_a_repository_has_a_place_of_its_own_on_each_server() -> None:
-    from simulators.sources.github import place
+    from seedjournal.simulators.engineering.github import place
 
     there = place(Server.at("https://git.example.com/api"), REPO)
     assert there.parts[-3:] == ("git.example.com-api", "example", "thing.db")

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journal import Unavailable
-from simulators.sources.github import GitHubSource, Store, fetch
-from simulators.sources.github.api import Answer, Api
-from simulators.sources.github.coverage import Interval, holding, stretches
-from simulators.sources.github.tokens import Pool, Token
+from seedjournal.journal import Unavailable
+from seedjournal.simulators.engineering.github import GitHubSource, Store, fetch
+from seedjournal.simulators.engineering.github.api import Answer, Api
+from seedjournal.simulators.engineering.github.coverage import Interval, holding, stretches
+from seedjournal.simulators.engineering.github.tokens import Pool, Token
 from tests.simulators.github.hub import Asked, Hub, pull, stamp
 from tests.simulators.github.world import REPO, SECRET, START, HubClock, fact
 

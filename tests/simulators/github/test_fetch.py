@@ -11,9 +11,9 @@ from time import sleep
 
 import pytest
 
-from journal import Unavailable
-from simulators.facts import Person
-from simulators.sources.github import Store
+from seedjournal.journal import Unavailable
+from seedjournal.simulators.engineering.facts import Person
+from seedjournal.simulators.engineering.github import Store
 from tests.simulators.github.hub import Asked, Hub, Reply, check, pull
 from tests.simulators.github.world import REPO, START, Client, client_of, fact, hub_of, large
 

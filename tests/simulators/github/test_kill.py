@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from simulators.facts import PullRequest
-from simulators.sources.git import GitSource
-from simulators.sources.github import GitHubSource, Server, Store, place
+from seedjournal.simulators.engineering.facts import PullRequest
+from seedjournal.simulators.engineering.git.source import GitSource
+from seedjournal.simulators.engineering.github import GitHubSource, Server, Store, place
 from tests.simulators.github.cloned import clone_of, hub_of_clone
 from tests.simulators.github.hub import Serving
 from tests.simulators.github.world import REPO, SECRET, hub_of
@@ -26,8 +26,8 @@ from tests.simulators.github.world import REPO, SECRET, hub_of
 PROGRAM = """
 import atexit, resource, sys
 from pathlib import Path
-from simulators.sources import github
-from simulators.sources.github import store
+from seedjournal.simulators.engineering import github
+from seedjournal.simulators.engineering.github import store
 
 def peak(when):
     status = Path("/proc/self/status")

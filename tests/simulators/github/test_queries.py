@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
-from simulators.sources.github.estimate import page_points
-from simulators.sources.github.queries import BACKWARD, CONNECTIONS, ESTIMATE, FORWARD
+from seedjournal.simulators.engineering.github.estimate import page_points
+from seedjournal.simulators.engineering.github.queries import BACKWARD, CONNECTIONS, ESTIMATE, FORWARD
 from tests.simulators.github.cost import cost, nodes
 from tests.simulators.github.hub import schema
 
@@ -69,7 +69,7 @@ def test_our_schema_is_part_of_githubs() -> None:
 
 
 def test_every_value_of_githubs_enums_is_understood() -> None:
-    from simulators.sources.cache_facts import _FILE_STATUSES, _REVIEW_STATES, _STATES
+    from seedjournal.simulators.engineering.cache.facts import _FILE_STATUSES, _REVIEW_STATES, _STATES
 
     theirs: Any = published().type_map
     assert {one.lower() for one in theirs["PatchStatus"].values} <= set(_FILE_STATUSES)

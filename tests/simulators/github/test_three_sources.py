@@ -6,10 +6,10 @@ from pathlib import Path
 
 from msgspec import structs
 
-from simulators.facts import PullRequest
-from simulators.sources.cache import CacheSource
-from simulators.sources.git import GitSource
-from simulators.sources.github import export
+from seedjournal.simulators.engineering.cache.source import CacheSource
+from seedjournal.simulators.engineering.facts import PullRequest
+from seedjournal.simulators.engineering.git.source import GitSource
+from seedjournal.simulators.engineering.github import export
 from tests.simulators.github.cloned import clone_of, hub_of_clone
 from tests.simulators.github.hub import check
 from tests.simulators.github.world import REPO, client_of

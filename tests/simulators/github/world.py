@@ -9,11 +9,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from simulators.facts import ChangedFile, CheckRun, Commit, Person, PullRequest, Repository, Review, repository
-from simulators.sources.github import GitHubSource, Server, Store, fetch
-from simulators.sources.github.api import Api
-from simulators.sources.github.clock import Clock
-from simulators.sources.github.tokens import Pool, Token
+from seedjournal.simulators.engineering.facts import (
+    ChangedFile,
+    CheckRun,
+    Commit,
+    Person,
+    PullRequest,
+    Repository,
+    Review,
+    repository,
+)
+from seedjournal.simulators.engineering.github import GitHubSource, Server, Store, fetch
+from seedjournal.simulators.engineering.github.api import Api
+from seedjournal.simulators.engineering.github.clock import Clock
+from seedjournal.simulators.engineering.github.tokens import Pool, Token
 from tests.simulators.github.hub import Hub, Node, Serving, pull
 
 REPO = repository("example/thing")

@@ -1,0 +1,1 @@
+"""The built-in domain: engineering analytics of real open-source projects."""

@@ -1,0 +1,1 @@
+"""The source `cache`: files that the seed system wrote."""

@@ -1,0 +1,256 @@
+"""The source `cache`: pull requests as the seed system's cache files hold them.
+
+A file is decoded entry by entry and given back before the next one is opened, so that memory holds one file's bytes
+and one pull request's facts, however many there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from copy import copy
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from seedjournal.journal import BadInput, Unavailable
+
+from ..facts import (
+    WHOLE,
+    Identifier,
+    Instant,
+    LooseCommit,
+    PullRequest,
+    Repository,
+    Skipped,
+    repository,
+    shares,
+)
+from .entry import NUL, WrongField, read_entry, wrong_field
+from .facts import in_utc, pull_request
+from .files import find, read, shown
+
+LARGEST = 1 << 30
+_WORTH_DIVIDING = 1 << 20  # bytes as they lie there: seconds of work, where another process takes half a one to start
+
+# Every escape of JSON, so that an escaped backslash hides what follows it; a half surrogate pair is group 1.
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+
+
+class _File(Struct, frozen=True, kw_only=True):
+    """The top level of a file; its entries stay undecoded."""
+
+    repo: str
+    fetched_at: Instant | None = None
+    since_date: date | None = None
+    repo_pushed_at: Instant | None = None
+    prs: list[msgspec.Raw]
+
+
+class _Numbered(Struct, frozen=True, gc=False):
+    """Only the number of an entry, whatever else is wrong with it."""
+
+    number: Identifier | None = None
+
+
+class _Opened(NamedTuple):
+    """A file that was read: its repository, its entries, and what a NUL in a text of it stands for."""
+
+    repo: Repository
+    entries: list[msgspec.Raw]
+    suspect: str
+
+
+class _Identity(NamedTuple):
+    """What a file's facts depend on."""
+
+    repo: Repository
+    sha256: str
+
+
+_FILE = msgspec.json.Decoder(_File)
+_NUMBER = msgspec.json.Decoder(_Numbered)
+
+
+class CacheSource:
+    """Pull requests from a cache file, or from every cache file below a folder.
+
+    An entry that cannot be right is a BadInput that names file, entry and field. With `skip_invalid` such entries are
+    left out and listed in `skipped`; what is wrong with a whole file stays an error. `repos` names those of a folder's
+    repositories that are wanted; none means all. `largest` bounds the bytes of JSON that one file may hold,
+    decompressed.
+
+    A file that changes between two readings is refused: one run must not be made of two contents.
+    """
+
+    def __init__(
+        self, path: Path, *, repos: Sequence[str] = (), skip_invalid: bool = False, largest: int = LARGEST
+    ) -> None:
+        self._files = find(path, repos)
+        self._skip_invalid = skip_invalid
+        self._largest = largest
+        self._identities: dict[Path, _Identity] = {}
+        self._holders: dict[str, Path] = {}
+        self._skipped: dict[tuple[Path, int], Skipped] = {}
+        self.share = WHOLE
+
+    @property
+    def name(self) -> str:
+        """What people are told and the run records."""
+        return "cache"
+
+    @property
+    def repositories(self) -> tuple[Repository, ...]:
+        """The repositories whose files there are, sorted; reads the files that were not read yet."""
+        return tuple(sorted(identity.repo for identity in self._all_identities()))
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """None: no tool outside Python reads these files."""
+        return {}
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """What was left out so far, in the order of the files and of their entries."""
+        return [self._skipped[place] for place in sorted(self._skipped)]
+
+    def digest(self) -> str:
+        """SHA-256 over the repositories and the decompressed bytes of their files.
+
+        Moving, renaming or recompressing files changes nothing. Leaving out invalid entries does: where some are, the
+        same bytes are an error without it.
+        """
+        lines = sorted(f"{repo} {sha256}" for repo, sha256 in self._all_identities())
+        rule = "valid entries" if self._skip_invalid else "all entries"
+        return hashlib.sha256("\n".join(("seedjournal:cache:1", rule, *lines)).encode()).hexdigest()
+
+    def pull_requests(self) -> Iterator[PullRequest]:
+        """Every pull request, in the order of the files and of their entries."""
+        for file in self._files:
+            yield from self._pull_requests_of(file)
+
+    def loose_commits(self) -> Iterator[LooseCommit]:
+        """None: a cache file holds commits of pull requests only."""
+        return iter(())
+
+    def parts(self, count: int) -> list[CacheSource]:
+        """Every so manieth entry of each file; undivided where entries may be left out, for one to list them."""
+        if self._skip_invalid or sum(file.stat().st_size for file in self._files) < _WORTH_DIVIDING:
+            return [self]
+        parts = []
+        for share in shares(count):
+            part = copy(self)
+            part.share = share
+            parts.append(part)
+        return parts
+
+    def _pull_requests_of(self, file: Path) -> Iterator[PullRequest]:
+        opened = self._open(file)
+        numbers = [_number(entry) for entry in opened.entries]
+        places: defaultdict[int | None, list[int]] = defaultdict(list)
+        for index, number in enumerate(numbers):
+            places[number].append(index)
+        mine = list(enumerate(zip(numbers, opened.entries, strict=True)))[self.share.slice]
+        for index, (number, entry) in mine:
+            try:
+                if number is not None:
+                    _refuse_repeated(number, index, places[number])
+                fact = pull_request(read_entry(entry, opened.suspect), opened.repo)
+            except WrongField as wrong:
+                self._leave_out(file, index, number, wrong)
+            else:
+                yield fact
+
+    def _leave_out(self, file: Path, index: int, number: int | None, wrong: WrongField) -> None:
+        entry = f"entry {index}" if number is None else f"entry {index} (pull request {number})"
+        if not self._skip_invalid:
+            raise BadInput(
+                f"{shown(file)}: {entry}: {wrong}",
+                f"look at it with `jq '.prs[{index}]'`; --skip-invalid leaves such entries out and lists them",
+            ) from wrong
+        self._skipped[file, index] = Skipped(file=shown(file), entry=entry, reason=str(wrong))
+
+    def _all_identities(self) -> list[_Identity]:
+        for file in self._files:
+            if file not in self._identities:
+                self._open(file)
+        return list(self._identities.values())
+
+    def _open(self, file: Path) -> _Opened:
+        text, sha256 = read(file, self._largest)
+        try:
+            top, suspect = _top(text)
+            repo = _repository(top)
+        except WrongField as wrong:
+            raise BadInput(
+                f"{shown(file)}: {wrong}", "a cache file is {repo, fetched_at, since_date, prs: [...]}"
+            ) from wrong
+        # GitHub takes names that differ in case only for one repository.
+        holder = self._holders.setdefault(repo.lower(), file)
+        if holder != file:
+            raise BadInput(
+                f"{shown(holder)} and {shown(file)} both hold {repo}",
+                "only one of the two can be the repository's cache: move the other away",
+            )
+        identity = _Identity(repo, sha256)
+        if self._identities.setdefault(file, identity) != identity:
+            raise Unavailable(f"{shown(file)} changed while it was read", "record again when nothing writes to it")
+        return _Opened(repo, top.prs, suspect)
+
+
+def _top(text: bytearray) -> tuple[_File, str]:
+    """A file's top level, and what a NUL in a text of it stands for, empty where there can be none.
+
+    Half a surrogate pair is the fault of one text in one entry, yet msgspec refuses the file for it, without saying
+    where. Such a file is read with NULs in their place, which the search for NULs then finds by field.
+    """
+    suspect = "a NUL character" if NUL in text else ""
+    try:
+        try:
+            return _FILE.decode(text), suspect
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            mended = _ESCAPES.sub(lambda escape: NUL if escape[1] else escape[0], text)
+            if mended == text:
+                raise
+            half = "half of a surrogate pair"
+            return _FILE.decode(mended), f"{suspect} or {half}" if suspect else half
+    except msgspec.ValidationError as error:
+        raise wrong_field(error) from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise WrongField("", f"is not JSON: {error}") from error
+    except RecursionError as error:
+        raise WrongField("", "is not JSON that can be read: it is nested too deeply") from error
+
+
+def _repository(top: _File) -> Repository:
+    for field in ("fetched_at", "repo_pushed_at"):
+        moment = getattr(top, field)
+        if moment is not None:
+            in_utc(moment, field)
+    try:
+        return repository(top.repo)
+    except BadInput as error:
+        raise WrongField("repo", error.message) from error
+
+
+def _refuse_repeated(number: int, index: int, places: list[int]) -> None:
+    """Refuse every entry of a number that a file holds twice: which one to believe must not depend on their order."""
+    if len(places) > 1:
+        other = places[1] if places[0] == index else places[0]
+        raise WrongField("number", f"{number} stands at entry {other} as well")
+
+
+def _number(entry: msgspec.Raw) -> int | None:
+    try:
+        return _NUMBER.decode(entry).number
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None

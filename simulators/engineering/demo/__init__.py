@@ -1,0 +1,1 @@
+"""The source `demo`: an invented project."""

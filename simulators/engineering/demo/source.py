@@ -1,0 +1,134 @@
+"""The demo: an invented project of any size, for people with no token and no network.
+
+Pull request number i is the same whatever the number of pull requests is: a demo of 220 is the demo of 200 and 20 more.
+For that its time cannot depend on their number either: each falls evenly on the window, so numbers do not follow time.
+Seed, project and every other setting are part of what is invented: with another number of members, days or
+repositories, or another last day, it is another project. (A member's name, login and id stay.)
+
+Nobody in it is real: names are made up, ids lie where GitHub has none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from hashlib import sha256
+
+from seedjournal.journal import BadInput
+
+from ...faking import faker_version
+from ..facts import WHOLE, LooseCommit, PullRequest, Repository, Share, Skipped, repository, shares
+from .cast import VERSION, Setting
+from .invention import Invention
+
+DEFAULT_AS_OF = date(2025, 6, 30)
+
+_BOUNDS = {"members": (1, 100_000), "prs": (0, 10_000_000), "days": (1, 3650)}
+_LONGEST_NAME = 100
+_WORTH_DIVIDING = 3_000  # pull requests: a second's work, where another process takes half a one to start
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSource:
+    """A source of invented facts.
+
+    `prs` pull requests lie in the `days` days up to and with `as_of`, and nothing lies outside of these. Without
+    `repos` there is one repository, named after the project. Raises BadInput for a setting out of its bounds.
+    """
+
+    project: str
+    seed: int
+    repos: tuple[str, ...] = ()
+    members: int = 12
+    prs: int = 200
+    days: int = 180
+    as_of: date = DEFAULT_AS_OF
+    share: Share = WHOLE
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be invented, before anything is read."""
+        for setting, (low, high) in _BOUNDS.items():
+            value = getattr(self, setting)
+            if not low <= value <= high:
+                raise BadInput(f"demo: {setting} = {value} is out of bounds", f"{setting} may be {low:,} to {high:,}")
+        if self.as_of.toordinal() < self.days:
+            raise BadInput(
+                f"demo: there are no {self.days} days up to {self.as_of}", "take a later as_of or fewer days"
+            )
+        if not self.project.isprintable():
+            raise BadInput(f"demo: {self.project!r} is no project's name", "a name is printable text")
+        _ = self.repositories
+
+    @property
+    def name(self) -> str:
+        """What people are told and the run records."""
+        return "demo"
+
+    @cached_property
+    def repositories(self) -> tuple[Repository, ...]:
+        """The repositories, each once, sorted by name: their order in the settings changes nothing."""
+        names = self.repos or (_named_after(self.project),)
+        return tuple(sorted({repository(name) for name in names}))
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Faker's: its texts are in the facts."""
+        return {"faker": faker_version()}
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """Nothing: what is invented is whole."""
+        return []
+
+    def digest(self) -> str:
+        """A hexadecimal digest of every setting and of every text that the facts are made of.
+
+        The texts and not a sample of them: whatever another version of Faker writes differently, it is another digest.
+        """
+        settings = [VERSION, self.project, self.seed, self.repositories, self.members, self.prs, self.days]
+        digest = sha256(json.dumps([*settings, self.as_of.toordinal()]).encode())
+        digest.update(json.dumps([self._invention.phrases.tasks, self._invention.phrases.sentences]).encode())
+        for place in range(1, self.members + 1):
+            digest.update(f"{self._invention.people.member(place).name}\n".encode())
+        return digest.hexdigest()
+
+    def pull_requests(self) -> Iterator[PullRequest]:
+        """Every pull request, by number, made one at a time."""
+        return map(self._invention.pull_request, self._numbers)
+
+    def loose_commits(self) -> Iterator[LooseCommit]:
+        """The commits pushed to the main branch: one for every twenty pull requests, about."""
+        return filter(None, map(self._invention.loose_commit, self._numbers))
+
+    def parts(self, count: int) -> list[DemoSource]:
+        """Every so manieth pull request each."""
+        if self.prs < _WORTH_DIVIDING:
+            return [self]
+        return [replace(self, share=share) for share in shares(count)]
+
+    @property
+    def _numbers(self) -> range:
+        return range(1, self.prs + 1)[self.share.slice]
+
+    @cached_property
+    def _invention(self) -> Invention:
+        return Invention(
+            Setting(
+                project=self.project,
+                seed=self.seed,
+                repositories=self.repositories,
+                members=self.members,
+                days=self.days,
+                as_of=self.as_of,
+            )
+        )
+
+
+def _named_after(project: str) -> str:
+    name = _NOT_IN_A_NAME.sub("-", project).strip("-.")[:_LONGEST_NAME].rstrip("-.") or "demo"
+    return f"{name}/{name}"

@@ -1,0 +1,223 @@
+"""Facts: what every source yields. The same repository read by another source gives equal facts.
+
+Facts say what happened and nothing about how it is told: logins as written, times in UTC, counts as the source has
+them. Whatever a source does not know is None or empty, never a made-up value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple, NewType, Protocol, runtime_checkable
+
+from msgspec import Meta, Struct, to_builtins
+
+from seedjournal.journal import BadInput
+
+Repository = NewType("Repository", str)
+
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Identifier = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+# GitHub's own shapes: an owner and a name of letters, digits, dot, dash and underscore, neither of them dots alone.
+_REPOSITORY = re.compile(r"(?!\.+/)[A-Za-z0-9_.-]{1,100}/(?!\.+\Z)[A-Za-z0-9_.-]{1,100}\Z")
+
+
+class Person(Struct, frozen=True, kw_only=True, gc=False):
+    """Somebody who did something.
+
+    At least one of `login` and `name` is there. `id` is GitHub's number; None is unknown.
+    """
+
+    login: str | None = None
+    name: str | None = None
+    id: Identifier | None = None
+
+
+class Commit(Struct, frozen=True, kw_only=True, gc=False):
+    """A commit; `sha` is its full lower-case hexadecimal name. Lines are those of its own change."""
+
+    sha: str
+    message: str
+    author: Person | None = None
+    committed_at: Instant
+    additions: Count = 0
+    deletions: Count = 0
+
+
+class Review(Struct, frozen=True, kw_only=True, gc=False):
+    """A review; `state` is approved, changes_requested, commented, dismissed or pending."""
+
+    id: Identifier | None = None
+    reviewer: Person | None = None
+    state: str
+    submitted_at: Instant | None = None
+    body: str | None = None
+
+
+class ChangedFile(Struct, frozen=True, kw_only=True, gc=False):
+    """A file of a pull request; `status` is added, modified, removed, renamed or copied."""
+
+    filename: str
+    status: str
+    additions: Count = 0
+    deletions: Count = 0
+
+
+class CheckRun(Struct, frozen=True, kw_only=True, gc=False):
+    """A check run on a pull request's head commit."""
+
+    id: Identifier
+    name: str
+    status: str
+    conclusion: str | None = None
+    started_at: Instant | None = None
+    completed_at: Instant | None = None
+
+
+class PullRequest(Struct, frozen=True, kw_only=True):
+    """A pull request with its parts; `state` is open, closed or merged."""
+
+    repo: Repository
+    number: Identifier
+    title: str
+    body: str | None = None
+    state: str
+    is_draft: bool = False
+    created_at: Instant
+    updated_at: Instant | None = None
+    merged_at: Instant | None = None
+    closed_at: Instant | None = None
+    author: Person | None = None
+    additions: Count = 0
+    deletions: Count = 0
+    changed_files: Count = 0
+    commits_count: Count = 0
+    head_ref: str | None = None
+    base_ref: str | None = None
+    labels: tuple[str, ...] = ()
+    milestone: str | None = None
+    assignees: tuple[str, ...] = ()
+    linked_issues: tuple[int | str, ...] = ()
+    commits: tuple[Commit, ...] = ()
+    reviews: tuple[Review, ...] = ()
+    files: tuple[ChangedFile, ...] = ()
+    check_runs: tuple[CheckRun, ...] = ()
+
+
+class LooseCommit(Struct, frozen=True, kw_only=True):
+    """A commit that no pull request is known to hold."""
+
+    repo: Repository
+    commit: Commit
+
+
+class Skipped(Struct, frozen=True, kw_only=True):
+    """An entry that was left out on request: where it stands and what is wrong with it."""
+
+    file: str
+    entry: str
+    reason: str
+
+
+class Share(NamedTuple):
+    """Every `of`-th of a source's pull requests, from the one at `place` on."""
+
+    place: int
+    of: int
+
+    @property
+    def slice(self) -> slice:
+        """The same as a slice of their list."""
+        return slice(self.place, None, self.of)
+
+
+WHOLE = Share(0, 1)
+
+
+def shares(count: int) -> list[Share]:
+    """A source in so many shares."""
+    return [Share(place, count) for place in range(count)]
+
+
+class Facts(Protocol):
+    """Two streams of facts: a source's, or those of a part of it, which another process may read."""
+
+    def pull_requests(self) -> Iterator[PullRequest]:
+        """Every pull request, a piece at a time."""
+
+    def loose_commits(self) -> Iterator[LooseCommit]:
+        """Every commit that is in none of them."""
+
+
+class Source(Facts, Protocol):
+    """Where facts come from.
+
+    Both streams can be read as often as wanted and give the same facts each time, in any order; a pull request holds
+    each commit, file and check run once. Reading raises BadInput for an entry that cannot be right, naming file, entry
+    and field; a source that was told to skip such entries lists them in `skipped`, each once however often it is read.
+    """
+
+    @property
+    def name(self) -> str:
+        """What people are told and the run records: `cache`, `git`, `demo`; no path, no address, no secret."""
+
+    @property
+    def repositories(self) -> tuple[Repository, ...]:
+        """The repositories that the source holds, sorted by name."""
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Tools outside Python on which the facts depend, such as git's version."""
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """What was left out so far."""
+
+    def digest(self) -> str:
+        """A hexadecimal digest of everything that the facts are read from: equal digests, equal facts."""
+
+    def parts(self, count: int) -> Sequence[Facts]:
+        """At most so many parts, picklable, which together hold all facts; one where dividing does not pay."""
+
+
+@runtime_checkable
+class Fetched(Protocol):
+    """A source of what was fetched, which knows what it lacks of what there is."""
+
+    def completeness(self) -> dict[str, Any]:
+        """By repository: how many pull requests there are of how many, and how many connections are not complete."""
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A source that reports what it chose, and what it does not fully understand."""
+
+    def notices(self) -> list[str]:
+        """Return plain sentences for people, in a fixed order; complete once the source was read."""
+
+
+def repository(name: str) -> Repository:
+    """The repository of that name, OWNER/NAME; raises BadInput for anything else, such as a name with `..`."""
+    if not _REPOSITORY.match(name):
+        raise BadInput(
+            f"{name!r} is not a repository's name", "it is OWNER/NAME, of letters, digits, dot, dash, underscore"
+        )
+    return Repository(name)
+
+
+def utc(moment: datetime) -> datetime:
+    """The same instant in UTC."""
+    return moment.astimezone(UTC)
+
+
+def instant(moment: datetime) -> str:
+    """An instant as events write it: RFC 3339, UTC, `Z`, a fraction only where there is one.
+
+    >>> instant(datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC))
+    '2024-01-02T03:04:05Z'
+    """
+    told: str = to_builtins(moment if moment.tzinfo is UTC else moment.astimezone(UTC))  # a tenth of isoformat's time
+    return told

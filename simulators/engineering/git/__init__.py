@@ -1,0 +1,1 @@
+"""The source `git`: a clone, or an address to clone from."""

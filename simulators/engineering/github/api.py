@@ -1,0 +1,349 @@
+"""One query at a time to GitHub's GraphQL API: signed, bounded, and asked again where that can help.
+
+What GitHub documents and what its answers look like in practice: a query that takes too long ends in 502, 504 or an
+error inside a 200; the primary limit in an error of type RATE_LIMITED, or in 403 or 429 with nothing remaining; the
+secondary limit in 403 or 429, with `Retry-After` or with words only. Requests are serial, as GitHub advises.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from seedjournal.journal import Unavailable
+
+from .clock import Clock
+from .server import Server
+from .tokens import Budget, Pool, Token
+
+RESOURCE = "graphql"
+LARGEST = 64 << 20  # bytes of one answer, unpacked
+
+_SECONDS_TO_CONNECT = 10.0
+_SECONDS_BETWEEN_BYTES = 30.0
+_SECONDS_IN_ALL = 90.0  # GitHub ends a query after 10
+_TRIES = 6
+_TRIES_AT_SECONDARY_LIMIT = 8
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+_FIRST_SECONDARY_PAUSE = 60.0  # GitHub: "wait for at least one minute"
+_LONGEST_SECONDARY_PAUSE = 900.0
+_LONGEST_RETRY_AFTER = 3600
+_MOST_REDIRECTS = 3
+_KEPT = "what was fetched is kept; the same command goes on from there"
+
+_OK, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 200, 401, 403, 429
+_REDIRECTS = {301, 302, 307, 308}
+_TAKES_TOO_LONG = {502, 504}
+_TOO_MUCH_TYPES = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED", "TIMEOUT"}
+_TOO_MUCH_WORDS = (
+    "resource limits for this query exceeded",
+    "something went wrong while executing your query",
+    "respond to your request in time",
+    "timeout",
+    "timed out",
+    "timedout",
+)
+_SECONDARY_WORDS = ("secondary rate limit", "abuse detection")
+
+
+class TooMuch(Exception):
+    """The query asked for more than the server gives at once; it never leaves the source."""
+
+
+class StaleCursor(Exception):
+    """The server does not know a cursor any more; it never leaves the source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a server answered: the bytes without any token, the document in them, and the server's time.
+
+    `errors` are those that left data; where there is no data, asking raises.
+    """
+
+    content: bytes
+    data: dict[str, Any]
+    errors: Sequence[Mapping[str, Any]]
+    served_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A response: status, headers in lower case, body."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Api:
+    """Asks a server, with the tokens of a pool in turn; `say` hears what is waited for, and how many seconds yet."""
+
+    def __init__(self, server: Server, pool: Pool, *, clock: Clock | None = None) -> None:
+        import httpx2
+
+        self.pool = pool
+        self.requests = 0
+        self.points = 0
+        self.say: Callable[[str, float], None] = lambda *_: None
+        self._server = server
+        self._clock = clock or Clock()
+        self._client = httpx2.Client(
+            timeout=httpx2.Timeout(_SECONDS_BETWEEN_BYTES, connect=_SECONDS_TO_CONNECT),
+            headers={"User-Agent": f"seedjournal/{_version()}", "Accept": "application/json"},
+            follow_redirects=False,  # a token goes to no other place than the one that was named
+        )
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._client.close()
+
+    def ask(self, query: str, variables: Mapping[str, Any]) -> Answer:
+        """What the server says to a query.
+
+        Raises TooMuch where it should be asked for less, StaleCursor for a cursor that it does not know, and
+        Unavailable where asking again will not help, or did not.
+        """
+        body = msgspec.json.encode({"query": query, "variables": variables})
+        failures = limits = 0
+        while True:
+            token = self._token()  # each try is signed anew: the turn may have changed
+            try:
+                reply = self._sent(token, body)
+                self._note_budget(token, reply)
+                self._check_status(token, reply)
+                return self._answer(token, reply)
+            except _UsedUpError:
+                self._use_up(token, reply)
+            except _LimitedError:
+                self._wait("secondary limit, again", self._secondary_pause(reply, limits))
+                limits += 1
+            except _AgainError as failure:
+                self._pause_or_give_up(failures, str(failure))
+                failures += 1
+
+    def _check_status(self, token: Token, reply: _Reply) -> None:
+        """Raise what a reply's status calls for."""
+        status = reply.status
+        if status == _OK:
+            return
+        if status in _TAKES_TOO_LONG:
+            raise self._too_much(f"HTTP {status}")
+        if status == _UNAUTHORIZED:
+            self.pool.discard(token)
+            if not len(self.pool):
+                raise Unavailable(
+                    f"{self._server.host} refuses the token from {token.origin}: {self._words(reply)}",
+                    f"has it expired? make a new one; {_KEPT}",
+                )
+            raise _AgainError("a token was refused")
+        if status in {_FORBIDDEN, _TOO_MANY}:
+            if "retry-after" in reply.headers or _is_secondary(reply.content):
+                raise _LimitedError
+            if reply.headers.get("x-ratelimit-remaining") == "0":
+                raise _UsedUpError
+            if status == _TOO_MANY:
+                raise _LimitedError
+            raise Unavailable(
+                f"{self._server.host} forbids it: {self._words(reply)}",
+                f"look at the rights of the token from {token.origin}; {_KEPT}",
+            )
+        raise _AgainError(f"HTTP {status}: {self._words(reply)}")
+
+    def _answer(self, token: Token, reply: _Reply) -> Answer:
+        """The answer in a reply of status 200."""
+        document = _document(reply.content)
+        if document is None:
+            raise _AgainError("an answer that is no JSON, or not all of it")
+        data, errors = document.get("data"), document.get("errors") or []
+        if not isinstance(errors, list) or not all(isinstance(error, dict) for error in errors):
+            raise _AgainError("an answer that is none to a query")
+        self._check_errors(errors)
+        if not isinstance(data, dict):
+            if not errors:
+                raise _AgainError("an answer without data")
+            raise Unavailable(
+                f"{self._server.host} refuses a query: {self._words(reply)}",
+                "is this an old GitHub Enterprise Server? --source git: reads a clone instead",
+            )
+        limit = data.get("rateLimit")
+        if isinstance(limit, dict) and (reset := _moment(limit.get("resetAt"))) is not None:
+            self.points += int(limit.get("cost") or 0)
+            self.pool.note(token, RESOURCE, Budget(int(limit.get("remaining") or 0), reset))
+        served_at = _http_date(reply.headers.get("date", "")) or self._clock.now()
+        return Answer(content=self.pool.scrubbed(reply.content), data=data, errors=errors, served_at=served_at)
+
+    def _check_errors(self, errors: Sequence[Mapping[str, Any]]) -> None:
+        """Raise what errors inside a 200 call for; others leave data, and are the reader's business."""
+        for error in errors:
+            kind, words = error.get("type"), str(error.get("message", "")).lower()
+            if kind == "RATE_LIMITED":
+                raise _UsedUpError
+            if any(one in words for one in _SECONDARY_WORDS):
+                raise _LimitedError
+            if kind in _TOO_MUCH_TYPES or any(one in words for one in _TOO_MUCH_WORDS):
+                raise self._too_much(str(error.get("message", "")))
+            if kind == "INVALID_CURSOR_ARGUMENTS" or "valid cursor" in words:
+                raise StaleCursor
+
+    def _too_much(self, reason: str) -> TooMuch:
+        """What to raise where less should be asked for, after a moment."""
+        self._clock.sleep(_FIRST_PAUSE * (1 + self._clock.jitter()))
+        return TooMuch(self._shown(reason))
+
+    def _token(self) -> Token:
+        """The token whose turn it is, once there is one with points left."""
+        while True:
+            token = self.pool.turn(RESOURCE, self._clock.now())
+            if token is not None:
+                return token
+            reset = self.pool.next_reset(RESOURCE)
+            self._wait("limit resets", max(1.0, (reset - self._clock.now()).total_seconds() + 1))
+
+    def _wait(self, what: str, seconds: float) -> None:
+        """Wait, a second at a time, and say so."""
+        left = seconds
+        while left > 0:
+            self.say(what, left)
+            self._clock.sleep(min(1.0, left))
+            left -= 1.0
+
+    def _pause_or_give_up(self, failures: int, reason: str) -> None:
+        if failures >= _TRIES:
+            raise Unavailable(
+                f"{self._server.host} cannot be asked: {self._shown(reason)}",
+                f"check the network, and whether GitHub has trouble; {_KEPT}",
+            )
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
+        self._clock.sleep(pause * (0.5 + self._clock.jitter()))
+
+    def _secondary_pause(self, reply: _Reply, before: int) -> float:
+        """How many seconds to wait for the secondary limit; raises Unavailable where waiting did not help."""
+        if before >= _TRIES_AT_SECONDARY_LIMIT:
+            raise Unavailable(f"{self._server.host} limits requests and goes on doing so", f"try later: {_KEPT}")
+        after = reply.headers.get("retry-after", "")
+        if after.isdigit():
+            return min(int(after), _LONGEST_RETRY_AFTER) + self._clock.jitter()
+        pause: float = min(_LONGEST_SECONDARY_PAUSE, _FIRST_SECONDARY_PAUSE * 2**before)
+        return pause * (1 + self._clock.jitter() / 2)
+
+    def _sent(self, token: Token, body: bytes) -> _Reply:
+        """The response to one request; redirects lead to the same server only."""
+        address = self._server.graphql
+        for _ in range(_MOST_REDIRECTS + 1):
+            reply = self._sent_once(address, token, body)
+            if reply.status not in _REDIRECTS:
+                return reply
+            target = urljoin(address, reply.headers.get("location", ""))
+            if urlsplit(target)[:2] != urlsplit(address)[:2]:
+                raise Unavailable(
+                    f"{self._server.host} sends us to {self._shown(urlsplit(target).netloc or 'nowhere')}",
+                    "a token is sent to no other server; SEEDJOURNAL_GITHUB_API names the right one",
+                )
+            address = target
+        raise _AgainError("it redirects in circles")
+
+    def _sent_once(self, address: str, token: Token, body: bytes) -> _Reply:
+        import httpx2
+
+        self.requests += 1
+        headers = {"Authorization": token.signature(), "Content-Type": "application/json"}
+        latest = self._clock.elapsed() + _SECONDS_IN_ALL
+        try:
+            with self._client.stream("POST", address, content=body, headers=headers) as response:
+                content = bytearray()
+                for piece in response.iter_bytes():
+                    content += piece
+                    if len(content) > LARGEST:
+                        raise self._too_much(f"an answer of more than {LARGEST:,} bytes")
+                    if self._clock.elapsed() > latest:
+                        raise self._too_much("an answer that does not end")
+                return _Reply(response.status_code, dict(response.headers.items()), bytes(content))
+        except httpx2.ReadTimeout:
+            raise self._too_much("no answer in time") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise _AgainError(f"{type(error).__name__}: {error}") from None
+
+    def _note_budget(self, token: Token, reply: _Reply) -> None:
+        remaining, reset = reply.headers.get("x-ratelimit-remaining", ""), reply.headers.get("x-ratelimit-reset", "")
+        if remaining.isdigit() and reset.isdigit():
+            resource = reply.headers.get("x-ratelimit-resource", RESOURCE)
+            self.pool.note(token, resource, Budget(int(remaining), _second(reset)))
+
+    def _use_up(self, token: Token, reply: _Reply) -> None:
+        """Note that a token's points are gone, whatever was said of them before."""
+        soon = self._clock.now() + timedelta(minutes=1)  # for a server that does not say when, or by another clock
+        told = reply.headers.get("x-ratelimit-reset", "")
+        budget = self.pool.budget(token, RESOURCE)
+        until = _second(told) if told.isdigit() else budget.reset_at if budget else soon
+        self.pool.note(token, RESOURCE, Budget(0, max(until, soon)))
+
+    def _words(self, reply: _Reply) -> str:
+        """What a refusal says, short and without tokens."""
+        document = _document(reply.content) or {}
+        errors = document.get("errors")
+        first = errors[0] if isinstance(errors, list) and errors else document
+        words = first.get("message") if isinstance(first, dict) else None
+        return self._shown(str(words or "it does not say why"))
+
+    def _shown(self, words: str) -> str:
+        text = self.pool.scrubbed(words.encode()).decode(errors="replace")
+        return text if len(text) <= 300 else f"{text[:300]}…"  # noqa: PLR2004 - what a message bears
+
+
+class _AgainError(Exception):
+    """What a second try may mend: no response, half of one, trouble of the server's."""
+
+
+class _LimitedError(Exception):
+    """The secondary limit."""
+
+
+class _UsedUpError(Exception):
+    """The primary limit: a token's points are gone."""
+
+
+def _document(content: bytes) -> dict[str, Any] | None:
+    try:
+        document = msgspec.json.decode(content)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _is_secondary(content: bytes) -> bool:
+    words = content[:4096].lower()
+    return any(one.encode() in words for one in _SECONDARY_WORDS)
+
+
+def _second(text: str) -> datetime:
+    return datetime.fromtimestamp(min(int(text), 253_402_300_799), UTC)
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        return msgspec.convert(value, datetime) if isinstance(value, str) else None
+    except msgspec.ValidationError:
+        return None
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        return email.utils.parsedate_to_datetime(value).astimezone(UTC)
+    except (ValueError, TypeError):
+        return None
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("seedjournal")
+    except importlib.metadata.PackageNotFoundError:
+        return "0"

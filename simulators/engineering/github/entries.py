@@ -1,0 +1,179 @@
+"""A pull request as GitHub's API tells it, as an entry of a cache file, and as a fact.
+
+One shape and one set of rules for both sources: what is impossible in a cache file is impossible here. What the API
+knows beyond a cache file, ids and names of people, is put into the fact afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ..cache.entry import NUL, PullRequestEntry, WrongField, read_entry
+from ..cache.facts import pull_request as cached_pull_request
+from ..facts import Person, PullRequest, Repository
+from ..git.history import person as git_person
+
+Node = Mapping[str, Any]
+
+_RUN = re.compile(r"(?:/runs/|check_run_id=)([1-9][0-9]{0,15})\b")
+
+
+def entry(whole: Node, repo: Repository) -> PullRequestEntry:
+    """The entry of a cache file that says the same; raises WrongField for what is not as GitHub documents it."""
+    author = _actor(whole["author"])
+    try:
+        raw = {
+            "github_pr_id": whole["number"],
+            "number": whole["number"],
+            "github_repo": repo,
+            "title": whole["title"],
+            "body": whole["body"] or None,
+            "state": whole["state"].lower(),
+            "is_merged": whole["state"] == "MERGED",
+            "is_draft": whole["isDraft"],
+            "created_at": whole["createdAt"],
+            "updated_at": whole["updatedAt"],
+            "merged_at": whole["mergedAt"],
+            "closed_at": whole["closedAt"],
+            "additions": whole["additions"],
+            "deletions": whole["deletions"],
+            "changed_files": whole["changedFiles"],
+            "commits_count": whole["commits_count"],
+            "author_login": author.login if author else None,
+            "author_id": (author and author.id) or 0,
+            "author_name": author.name if author else None,
+            "head_ref": whole["headRefName"],
+            "base_ref": whole["baseRefName"],
+            "labels": [label["name"] for label in whole["labels"]],
+            "commits": [_commit(one["commit"]) for one in whole["commits"]],
+            "reviews": [_review(one) for one in whole["reviews"]],
+            "files": [_file(one) for one in whole["files"]],
+            "check_runs": [run for one in whole.get("check_runs", ()) if (run := _check_run(one))],
+            "milestone_title": (whole["milestone"] or {}).get("title"),
+            "assignees": [one["login"] for one in whole["assignees"]],
+            "linked_issues": [_issue(one) for one in whole["linked_issues"]],
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise WrongField("", f"is not as GitHub documents it: {error!r}") from error
+    text = msgspec.json.encode(raw)
+    if NUL in text:  # no database holds one
+        text = msgspec.json.encode(_without_nul(raw))
+    return read_entry(msgspec.Raw(text))
+
+
+def pull_request(whole: Node, repo: Repository) -> PullRequest:
+    """The fact; raises WrongField for the first thing in it that cannot be right."""
+    fact = cached_pull_request(entry(whole, repo), repo, times_may_lack=True)
+    reviewers = {int(one["fullDatabaseId"]): _actor(one["author"]) for one in whole["reviews"] if one["fullDatabaseId"]}
+    authors = {one["commit"]["oid"].lower(): _git_actor(one["commit"]["author"]) for one in whole["commits"]}
+    return msgspec.structs.replace(
+        fact,
+        commits=tuple(msgspec.structs.replace(one, author=authors[one.sha]) for one in fact.commits),
+        reviews=tuple(
+            msgspec.structs.replace(one, reviewer=reviewers.get(one.id or 0, one.reviewer)) for one in fact.reviews
+        ),
+    )
+
+
+def check_run_id(node: Node) -> int | None:
+    """A check run's number: as told, or from its address where the field cannot hold it."""
+    if node.get("databaseId"):
+        return int(node["databaseId"])
+    found = _RUN.search(node.get("permalink") or "")
+    return int(found[1]) if found else None
+
+
+def moment(text: str) -> datetime:
+    """A time as the API writes it."""
+    return msgspec.convert(text, datetime)
+
+
+def _commit(node: Node) -> Node:
+    author = _git_actor(node["author"])
+    return {
+        "sha": node["oid"],
+        "message": node["message"].strip("\n"),
+        "author_login": author.login if author else None,
+        "author_name": author.name if author else None,
+        "committed_at": node["committedDate"],
+        "additions": node["additions"],
+        "deletions": node["deletions"],
+    }
+
+
+def _review(node: Node) -> Node:
+    reviewer = _actor(node["author"])
+    return {
+        "github_review_id": int(node["fullDatabaseId"] or 0),
+        "reviewer_login": reviewer.login if reviewer else None,
+        "state": node["state"].lower(),
+        "submitted_at": node["submittedAt"],
+        "body": node["body"] or None,
+    }
+
+
+def _file(node: Node) -> Node:
+    return {
+        "filename": node["path"],
+        "status": node["changeType"].lower(),
+        "additions": node["additions"],
+        "deletions": node["deletions"],
+    }
+
+
+def _check_run(node: Node) -> Node | None:
+    """A check run; None for a commit status, which is none."""
+    if node["__typename"] != "CheckRun" or (number := check_run_id(node)) is None:
+        return None
+    return {
+        "github_id": number,
+        "name": node["name"],
+        "status": node["status"].lower(),
+        "conclusion": node["conclusion"].lower() if node["conclusion"] else None,
+        "started_at": node["startedAt"],
+        "completed_at": node["completedAt"],
+    }
+
+
+def _issue(node: Node) -> int | str:
+    """An issue's number, with the repository before it where that is another one."""
+    if "repository" not in node:
+        return int(node["number"])
+    return f"{node['repository']['nameWithOwner']}#{node['number']}"
+
+
+def _actor(node: Node | None) -> Person | None:
+    """Who did it, None for an account that is gone. A program's login gets the ending by which it is known."""
+    if node is None:
+        return None
+    login = node["login"]
+    if node["__typename"] == "Bot" and not login.endswith("[bot]"):
+        login += "[bot]"
+    return Person(login=login, name=_name(node.get("name")), id=node.get("databaseId") or None)
+
+
+def _git_actor(node: Node | None) -> Person | None:
+    """A commit's author: the account that GitHub knows, else whom the no-reply address names, else the name alone."""
+    if node is None:
+        return None
+    user = node["user"]
+    if user is None:
+        return git_person(node["name"] or "", node["email"] or "")
+    return Person(login=user["login"], name=_name(node["name"]), id=user["databaseId"] or None)
+
+
+def _name(text: str | None) -> str | None:
+    return text if text and not text.isspace() else None
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {name: _without_nul(part) for name, part in value.items()}
+    return [_without_nul(part) for part in value] if isinstance(value, list) else value

@@ -1,0 +1,199 @@
+"""Facts from what was fetched: a function of the stores alone, however their pages were cut."""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from seedjournal.journal import BadInput, Unavailable
+
+from ..cache.entry import PullRequestEntry, WrongField
+from ..facts import LooseCommit, PullRequest, Repository, Skipped
+from . import coverage
+from .assembly import COMPLETE, FAILED, PARTIAL, Node, assembled, edges, joined, wanted
+from .entries import entry, pull_request
+from .store import Store, Version
+
+_LISTED = 100  # incomplete connections that are named one by one
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One repository's store, as far down as it is covered from the wanted moment on."""
+
+    repo: Repository
+    store: Store
+    low: datetime | None
+
+
+class GitHubSource:
+    """Pull requests of repositories from their stores.
+
+    `since` says from when on everything must be there; what is covered before counts as well, as facts outside a
+    window do. Raises Unavailable where a store does not cover it. Stores are read as they are at this moment.
+    """
+
+    name = "github"
+
+    def __init__(
+        self,
+        held: Sequence[tuple[Repository, Store]],
+        *,
+        since: datetime | None = None,
+        check_runs: bool = True,
+        skip_invalid: bool = False,
+    ) -> None:
+        self._check_runs = check_runs
+        self._skip_invalid = skip_invalid
+        self._skipped: dict[tuple[Repository, int], Skipped] = {}
+        self._held = []
+        for repo, store in sorted(held, key=lambda pair: pair[0]):
+            weakref.finalize(self, store.close)
+            store.snapshot()
+            self._held.append(_Held(repo, store, covered(repo, store, since=since, check_runs=check_runs)))
+
+    @property
+    def repositories(self) -> tuple[Repository, ...]:
+        """The repositories, by the names that they were asked for."""
+        return tuple(one.repo for one in self._held)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """None: no tool outside Python reads these files."""
+        return {}
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """What was left out so far, by repository and number."""
+        return [self._skipped[place] for place in sorted(self._skipped)]
+
+    def digest(self) -> str:
+        """SHA-256 over the content of every pull request that facts are told of."""
+        whole = hashlib.sha256(f"seedjournal:github:1 {self._check_runs} {self._skip_invalid}\n".encode())
+        for one in self._held:
+            whole.update(f"{one.repo}\n".encode())
+            for version in self._versions(one):
+                whole.update(version.number.to_bytes(8, "big") + version.digest)
+        return whole.hexdigest()
+
+    def pull_requests(self) -> Iterator[PullRequest]:
+        """Every pull request; memory holds one page."""
+        for one in self._held:
+            for number, whole in self._wholes(one):
+                try:
+                    yield pull_request(whole, one.repo)
+                except WrongField as wrong:
+                    self._leave_out(one.repo, number, wrong)
+
+    def entries(self) -> Iterator[PullRequestEntry]:
+        """Every pull request as a cache file writes it."""
+        for one in self._held:
+            for number, whole in self._wholes(one):
+                try:
+                    yield entry(whole, one.repo)
+                except WrongField as wrong:
+                    self._leave_out(one.repo, number, wrong)
+
+    def loose_commits(self) -> Iterator[LooseCommit]:
+        """None: only pull requests are fetched."""
+        return iter(())
+
+    def parts(self, count: int) -> list[GitHubSource]:  # noqa: ARG002 - the same for every source
+        """Itself: it reads one moment of its stores, which another process cannot."""
+        return [self]
+
+    def completeness(self) -> dict[str, Any]:
+        """How much of each repository there is: pull requests against GitHub's own count, and every connection.
+
+        Each repository has `pull_requests` {stored, counted, since}, `renamed_to`, and by connection {complete,
+        partial, failed}; `incomplete` lists connections that are not complete, the first 100 by number.
+        """
+        found: dict[str, Any] = {}
+        for one in self._held:
+            lacking = Counter[tuple[str, str]]()
+            listed: list[dict[str, Any]] = []
+            stored = 0
+            for version in self._versions(one):
+                stored += 1
+                for gap in version.missing:
+                    if gap.connection == "check_runs" and not self._check_runs:
+                        continue
+                    lacking[gap.connection, gap.state] += 1
+                    if len(listed) < _LISTED:
+                        listed.append(
+                            {
+                                "pull_request": version.number,
+                                "connection": gap.connection,
+                                "state": gap.state,
+                                "got": gap.got,
+                                "total": gap.total,
+                            }
+                        )
+            name = one.store.get("name")
+            found[one.repo] = {
+                "pull_requests": {
+                    "stored": stored,
+                    "counted": int(one.store.get("counted") or 0) if one.low is None else None,
+                    "since": one.low.isoformat() if one.low else None,
+                },
+                "renamed_to": name if name and name.lower() != one.repo.lower() else None,
+                "connections": {
+                    connection.name: {
+                        PARTIAL: lacking[connection.name, PARTIAL],
+                        FAILED: lacking[connection.name, FAILED],
+                        COMPLETE: stored - lacking[connection.name, PARTIAL] - lacking[connection.name, FAILED],
+                    }
+                    for connection in wanted(check_runs=self._check_runs)
+                },
+                "incomplete": listed,
+            }
+        return found
+
+    def _versions(self, one: _Held) -> Iterator[Version]:
+        return one.store.versions(low=one.low, check_runs=self._check_runs)
+
+    def _wholes(self, one: _Held) -> Iterator[tuple[int, Node]]:
+        """The pull requests of a repository with whole lists, in the order of the pages that hold them."""
+        newest = {version.number: version.page for version in self._versions(one)}
+        for page, data in one.store.pages(newest):
+            name = data["repository"]["nameWithOwner"]
+            for _, node in edges(data):
+                if newest.get(node["number"]) == page:
+                    parts = {
+                        connection.name: joined(node, connection, one.store.parts(page, node, connection))
+                        for connection in wanted(check_runs=self._check_runs)
+                    }
+                    yield node["number"], assembled(node, parts, name)
+
+    def _leave_out(self, repo: Repository, number: int, wrong: WrongField) -> None:
+        if not self._skip_invalid:
+            raise BadInput(
+                f"{repo}: pull request {number}: {wrong}", "--skip-invalid leaves such pull requests out and lists them"
+            ) from wrong
+        self._skipped[repo, number] = Skipped(file=repo, entry=f"pull request {number}", reason=str(wrong))
+
+
+def covered(repo: Repository, store: Store, *, since: datetime | None, check_runs: bool) -> datetime | None:
+    """From when on everything is there, None being the beginning; raises Unavailable where that is after `since`."""
+    found = coverage.stretches(store.intervals(check_runs=check_runs))
+    if since is not None and found and found[-1].ended_at is not None:
+        since = min(since, found[-1].top.high)  # nothing later is there
+    held = coverage.holding(found, since)
+    if held is not None and held is found[-1] and held.ended_at is not None:
+        return held.bottom.low
+    whole = found[-1] if found and found[-1].ended_at else None
+    if whole is not None and whole.bottom.low is not None:
+        day = whole.bottom.low.date().isoformat()
+        raise Unavailable(
+            f"{repo}: what was fetched goes back to {day} only",
+            f"leave out --offline to fetch the rest, or record with --since {day}",
+        )
+    raise Unavailable(
+        f"{repo} was not fetched to the end",
+        "leave out --offline: fetching goes on where it stopped",
+    )

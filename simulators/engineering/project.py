@@ -1,0 +1,211 @@
+"""A project's settings: what is recorded, under which names, and the rates of everything simulated.
+
+The rates' defaults are the seed system's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from seedjournal.journal import BadInput, Misuse, Policy
+
+from .facts import Repository, repository
+
+Rate = Annotated[float, Meta(ge=0, le=1)]
+Weights = dict[str, Rate]
+Hours = Annotated[float, Meta(gt=0, le=24)]
+Whole = Annotated[int, Meta(ge=0, le=1_000_000)]
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,99}\Z")]
+JiraKey = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,19}\Z")]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+
+_WEIGHTS_TOLERANCE = 1e-9
+
+
+class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One project's settings, each with its range; see docs/settings.md."""
+
+    name: Name
+    repos: tuple[str, ...] = ()
+    source: str | None = None
+    team_name: Name
+    team_slug: Slug
+    jira_project_key: JiraKey
+    description: str = ""
+    industry: str = ""
+    policy: dict[str, Policy] = {}
+
+    max_prs: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
+    max_files_per_pr: Whole = 100
+    max_cache_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 1024
+    check_runs: bool = True
+    days_back: Annotated[int, Meta(ge=1, le=3650)] = 180
+    ai_base_adoption_rate: Rate = 0.35
+    survey_response_rate: Rate = 0.60
+
+    issue_type_rates: Weights = msgspec.field(
+        default_factory=lambda: {"Bug": 0.20, "Improvement": 0.05, "Story": 0.50, "Task": 0.25}
+    )
+    priority_rates: Weights = msgspec.field(
+        default_factory=lambda: {"Critical": 0.05, "High": 0.25, "Low": 0.20, "Medium": 0.50}
+    )
+    sprint_days: Annotated[int, Meta(ge=1, le=365)] = 14
+
+    large_pr_ai_bonus: Rate = 0.15
+    medium_pr_ai_bonus: Rate = 0.08
+    many_files_ai_bonus: Rate = 0.10
+    some_files_ai_bonus: Rate = 0.05
+    highest_ai_rate: Rate = 0.85
+    reviewer_response_rate: Rate = 0.70
+    quality_rates: Weights = msgspec.field(default_factory=lambda: {"1": 0.15, "2": 0.35, "3": 0.50})
+    lowest_guess_rate: Rate = 0.60
+    highest_guess_rate: Rate = 0.75
+
+    usage_day_rate: Rate = 0.85
+    usage_source_rates: Weights = msgspec.field(default_factory=lambda: {"copilot": 0.70, "cursor": 0.30})
+    lowest_usage_hours: Hours = 2.0
+    highest_usage_hours: Hours = 6.0
+    lowest_suggestions: Whole = 100
+    highest_suggestions: Whole = 400
+    lowest_acceptance: Rate = 0.25
+    highest_acceptance: Rate = 0.45
+
+    members: Annotated[int, Meta(ge=1, le=100_000)] = 12
+    prs: Annotated[int, Meta(ge=0, le=10_000_000)] = 200
+    days: Annotated[int, Meta(ge=1, le=3650)] = 180
+
+    def recorded(self) -> dict[str, Any]:
+        """The settings as a run records them: JSON without floats, and without where and how far a source is read."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        del plain["source"], plain["max_cache_mb"]
+        return {name: _without_floats(value) for name, value in plain.items()}
+
+
+_TYPES = get_type_hints(Project, include_extras=True)
+SETTINGS = tuple(sorted(name for name in Project.__struct_fields__ if name != "name"))
+
+_CHOICES = {
+    "issue_type_rates": {"Story", "Task", "Bug", "Improvement"},
+    "priority_rates": {"Medium", "High", "Low", "Critical"},
+    "quality_rates": {"1", "2", "3"},
+    "usage_source_rates": {"copilot", "cursor"},
+}
+_RANGES = (
+    ("lowest_guess_rate", "highest_guess_rate"),
+    ("lowest_usage_hours", "highest_usage_hours"),
+    ("lowest_suggestions", "highest_suggestions"),
+    ("lowest_acceptance", "highest_acceptance"),
+)
+
+
+def make_project(name: str, settings: Mapping[str, Any], origin: str = "the settings") -> Project:
+    """The project of that name with these settings over the defaults.
+
+    Raises Misuse for a setting that does not exist, naming the nearest, and BadInput for one out of its range.
+    """
+    for setting in settings:
+        if setting not in SETTINGS:
+            near = difflib.get_close_matches(setting, SETTINGS, n=3, cutoff=0.5)
+            raise Misuse(
+                f"{origin}: there is no project setting {setting!r}",
+                f"did you mean {' or '.join(near)}?" if near else f"the settings are {', '.join(SETTINGS)}",
+            )
+    values = {**_names(name), **settings, "name": name}
+    for setting, value in values.items():
+        _convert(setting, value, origin)
+    for setting in _CHOICES:
+        if setting in values:  # draws go through choices in one order, however the settings were written
+            values[setting] = dict(sorted(values[setting].items()))
+    project = msgspec.convert(values, Project)
+    for repo in project.repos:
+        repository(repo)
+    _check_weights(project, origin)
+    for low, high in _RANGES:
+        if getattr(project, low) > getattr(project, high):
+            raise BadInput(f"{origin}: {low} is above {high}", f"lower {low} or raise {high}")
+    return project
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """A KEY=VALUE of the command line; the value is TOML where the setting wants more than text."""
+    key, equals, raw = text.partition("=")
+    if not equals or not key:
+        raise Misuse(f"--set {text!r} is not KEY=VALUE", "for example --set survey_response_rate=0.5")
+    if key not in _TYPES:
+        return key, raw
+    for candidate in _candidates(raw):
+        try:
+            msgspec.convert(candidate, _TYPES[key])
+        except msgspec.ValidationError:
+            continue
+        return key, candidate
+    return key, next(iter(_candidates(raw)))
+
+
+def places(project: Project, held: tuple[Repository, ...]) -> dict[Repository, int]:
+    """Each repository's place: by the project's settings, and behind them, by name, what only the source knows."""
+    listed = {repo.lower(): place for place, repo in enumerate(project.repos)}
+    extra = sorted(repo for repo in held if repo.lower() not in listed)
+    return {
+        repo: listed[repo.lower()] if repo.lower() in listed else len(project.repos) + extra.index(repo)
+        for repo in sorted(held)
+    }
+
+
+def slug(name: str) -> str:
+    """A name as it stands in addresses: lower-case ASCII letters, digits and dashes."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:100] or "project"
+
+
+def _names(name: str) -> dict[str, Any]:
+    letters = re.sub(r"[^A-Z0-9]", "", slug(name).upper())
+    key = letters if letters[:1].isalpha() else f"P{letters}"
+    return {"team_name": name, "team_slug": slug(name), "jira_project_key": (key + "XX")[: max(2, min(len(key), 5))]}
+
+
+def _candidates(raw: str) -> list[Any]:
+    found: list[Any] = []
+    with contextlib.suppress(ValueError, RecursionError):  # TOMLDecodeError, and numbers of thousands of digits
+        found.append(tomllib.loads(f"value = {'0' if raw.startswith('.') else ''}{raw}")["value"])  # .5 is 0.5
+    found.append(raw)
+    if "," in raw:
+        found.append([part.strip() for part in raw.split(",") if part.strip()])
+    else:
+        found.append([raw])
+    return found
+
+
+def _convert(setting: str, value: Any, origin: str) -> None:
+    try:
+        msgspec.convert(value, _TYPES[setting])
+    except msgspec.ValidationError as error:
+        raise BadInput(
+            f"{origin}: setting {setting} = {value!r}: {error}", "see docs/settings.md for its range"
+        ) from None
+
+
+def _check_weights(project: Project, origin: str) -> None:
+    for setting, choices in _CHOICES.items():
+        weights: Weights = getattr(project, setting)
+        if unknown := sorted(weights.keys() - choices):
+            raise BadInput(f"{origin}: {setting} knows no {unknown[0]!r}", f"it knows {', '.join(sorted(choices))}")
+        if abs(sum(weights.values()) - 1) > _WEIGHTS_TOLERANCE:
+            raise BadInput(f"{origin}: {setting} sums to {sum(weights.values()):g}", "make the rates sum to 1")
+
+
+def _without_floats(value: Any) -> Any:
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, dict):
+        return {name: _without_floats(item) for name, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,207 @@
+"""Weekly metrics: one row for each member and week with any activity, from the same run's events.
+
+A pull request opened or merged, a review or a commit makes a week; a survey answer or an issue alone makes none, but
+counts where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import date
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from seedjournal.journal import Event
+
+from .ai_usage import percent
+from .project import Project
+
+VERSION = 1
+
+
+@dataclass(slots=True)
+class Week:
+    """Sums over one member's week; hours in hundredths, points in tenths."""
+
+    active: bool = False
+    merged: int = 0
+    cycle: int = 0
+    cycles: int = 0
+    review: int = 0
+    reviews: int = 0
+    commits: int = 0
+    added: int = 0
+    removed: int = 0
+    reverts: int = 0
+    hotfixes: int = 0
+    assisted: int = 0
+    points: int = 0
+    issues: int = 0
+    surveys: int = 0
+    quality: int = 0
+    qualities: int = 0
+    right: int = 0
+    guesses: int = 0
+
+    def add(self, other: Week) -> None:
+        """Add another week's sums."""
+        self.active = self.active or other.active
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_SUMS = tuple(one.name for one in fields(Week) if one.name != "active")
+
+
+class Weeks:
+    """Takes a run's events one by one, and then gives the weeks' own."""
+
+    __slots__ = ("_authors", "_weeks")
+
+    def __init__(self) -> None:
+        self._weeks: dict[tuple[str, int], Week] = {}
+        self._authors: dict[tuple[str, int], str | None] = {}
+
+    def take(self, event: Event) -> None:
+        """Count an event in its week. A pull request comes before its survey's answers."""
+        count = self._COUNTERS.get(event.kind)
+        if count is not None:
+            count(self, event.key, event.data)
+
+    def merge(self, other: Weeks) -> None:
+        """Add what was counted in another part of the run's events."""
+        for key, week in other._weeks.items():
+            mine = self._weeks.setdefault(key, week)
+            if mine is not week:
+                mine.add(week)
+
+    def week(self, member: str, moment: str) -> Week:
+        """The sums of the week that holds an instant."""
+        key = (member, _monday_of(moment[:10]))
+        found = self._weeks.get(key)
+        if found is None:
+            found = self._weeks[key] = Week()
+        return found
+
+    def active(self, member: str | None, moment: str | None) -> None:
+        """Mark activity."""
+        if member and moment:
+            self.week(member, moment).active = True
+
+    def events(self, project: Project, stated: set[tuple[str, int]] | None) -> Iterator[Event]:
+        """An event for each active week; only for the (member, Monday's ordinal) in `stated`, if given."""
+        for (member, monday), week in self._weeks.items():
+            if week.active and (stated is None or (member, monday) in stated):
+                yield Event(
+                    project=project.name,
+                    kind="weekly_metrics",
+                    key={
+                        "team": project.team_slug,
+                        "login": member,
+                        "week_start": date.fromordinal(monday).isoformat(),
+                    },
+                    data=_content(week),
+                )
+
+    def _pull_request(self, _: Any, data: Any) -> None:
+        author = data["author"]
+        self.active(author, data["pr_created_at"])
+        if not author or not data["merged_at"]:
+            return
+        week = self.week(author, data["merged_at"])
+        week.active = True
+        week.merged += 1
+        week.cycle += _hundredths(data["cycle_time_hours"])
+        week.cycles += 1
+        if data["review_time_hours"] is not None:
+            week.review += _hundredths(data["review_time_hours"])
+            week.reviews += 1
+        week.reverts += data["is_revert"]
+        week.hotfixes += data["is_hotfix"]
+        week.assisted += data["is_ai_assisted"]
+
+    def _review(self, _: Any, data: Any) -> None:
+        self.active(data["reviewer"], data["submitted_at"])
+
+    def _commit(self, _: Any, data: Any) -> None:
+        if data["author"]:
+            week = self.week(data["author"], data["committed_at"])
+            week.active = True
+            week.commits += 1
+            week.added += data["additions"]
+            week.removed += data["deletions"]
+
+    def _issue(self, _: Any, data: Any) -> None:
+        if data["assignee"] and data["resolved_at"] and data["status"] == "Done":
+            week = self.week(data["assignee"], data["resolved_at"])
+            week.points += _hundredths(data["story_points"]) // 10
+            week.issues += 1
+
+    def _survey(self, key: Any, data: Any) -> None:
+        self._authors = {(key["github_repo"], key["number"]): data["author"]}
+        if data["author"] and data["author_responded_at"]:
+            self.week(data["author"], data["author_responded_at"]).surveys += 1
+
+    def _survey_review(self, key: Any, data: Any) -> None:
+        week = self.week(key["reviewer"], data["responded_at"])
+        week.surveys += 1
+        if data["guess_correct"] is not None:
+            week.guesses += 1
+            week.right += data["guess_correct"]
+        author = self._authors.get((key["github_repo"], key["number"]))
+        if author:
+            rated = self.week(author, data["responded_at"])
+            rated.quality += data["quality_rating"]
+            rated.qualities += 1
+
+    _COUNTERS: ClassVar[dict[str, Any]] = {
+        "pull_request": _pull_request,
+        "pr_review": _review,
+        "commit": _commit,
+        "jira_issue": _issue,
+        "pr_survey": _survey,
+        "pr_survey_review": _survey_review,
+    }
+
+
+def monday(day: date) -> int:
+    """The ordinal of the Monday of a day's week; of a moment's, where it is UTC."""
+    return day.toordinal() - day.weekday()
+
+
+@lru_cache(maxsize=4096)
+def _monday_of(day: str) -> int:
+    return monday(date.fromisoformat(day))
+
+
+def _content(week: Week) -> dict[str, Any]:
+    return {
+        "prs_merged": week.merged,
+        "avg_cycle_time_hours": _mean(week.cycle, week.cycles),
+        "avg_review_time_hours": _mean(week.review, week.reviews),
+        "commits_count": week.commits,
+        "lines_added": week.added,
+        "lines_removed": week.removed,
+        "revert_count": week.reverts,
+        "hotfix_count": week.hotfixes,
+        "ai_assisted_prs": week.assisted,
+        "story_points_completed": f"{week.points // 10}.{week.points % 10}",
+        "issues_resolved": week.issues,
+        "surveys_completed": week.surveys,
+        "avg_quality_rating": _mean(week.quality * 100, week.qualities),
+        "guess_accuracy": percent(week.right, week.guesses) if week.guesses else None,
+    }
+
+
+def _mean(total: int, count: int) -> str | None:
+    """The mean of hundredths with two places, half upward; None of nothing."""
+    if not count:
+        return None
+    mean = (2 * total + count) // (2 * count)
+    return f"{mean // 100}.{mean % 100:02d}"
+
+
+def _hundredths(text: str) -> int:
+    whole, _, places = text.partition(".")
+    return int(whole) * 100 + int((places + "00")[:2])

@@ -1,1 +1,0 @@
-"""Where facts come from; each source is a module of its own."""
