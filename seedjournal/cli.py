@@ -276,19 +276,17 @@ def record(common: _Common, *, no_reuse: bool, estimate: bool, **choice: Any) ->
 )
 @click.option("--project", "projects", metavar="NAME", multiple=True, help="Only this project; may be repeated.")
 @click.option("--run", metavar="RUN", help="The state after this run, of its project only. [default: the newest]")
-@click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Move only this kind's rows; may be repeated.")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--prune", is_flag=True, help="Delete stale rows that no other row refers to.")
 @click.option("--rebuild", is_flag=True, help="Restore every row of the projects, whatever was done to it, and prune.")
 @click.option("--yes", is_flag=True, help="Do not ask before --prune or --rebuild.")
 @_common
-def project(  # noqa: PLR0913 - its options
+def project(
     common: _Common,
     *,
     projects: tuple[str, ...],
     run: str | None,
-    kinds: tuple[str, ...],
     schema: str | None,
     dry_run: bool,
     prune: bool,
@@ -315,7 +313,7 @@ def project(  # noqa: PLR0913 - its options
         if deed:
             click.confirm(f"{deed.capitalize()} in {terminal.shown(address)}?", abort=True, err=True)
 
-    choice = Choice(kinds=kinds or None, prune=prune, rebuild=rebuild, dry_run=dry_run)
+    choice = Choice(prune=prune, rebuild=rebuild, dry_run=dry_run)
     with Progress(quiet=common.quiet) as progress:
         document = app.project(common.place(schema), projects, run, choice, progress.stage, say)
     common.give(document, render.projected)
@@ -528,19 +526,21 @@ def registry(common: _Common) -> int:
 
 
 @cli.command(
-    short_help="Create or upgrade the tables of journal and target.",
+    short_help="Create or upgrade the journal and the notes in the target.",
     epilog=_exits("the tables are those of this version"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to.")
+@click.option("--tables", is_flag=True, help="Create the tables that rows go to as well, if there are none.")
 @_common
-def migrate(common: _Common, *, schema: str | None) -> int:
-    """Create or upgrade the tables of journal and target.
+def migrate(common: _Common, *, schema: str | None, tables: bool) -> int:
+    """Create or upgrade the journal's tables, and the notes that seedjournal keeps in the target.
 
-    New databases need no migrate: the first record and the first project make their tables.
+    New databases need no migrate: the first record makes the journal, the first project the notes and the tables. With
+    --tables, who projects needs no right to create any.
     """
     from . import app, render
 
-    common.give(app.migrate(common.place(schema)), render.migrated)
+    common.give(app.migrate(common.place(schema), tables=tables), render.migrated)
     return FINE
 
 

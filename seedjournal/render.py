@@ -68,8 +68,6 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
     yield f"{shown(name)}: run {one['run']}, state {one['state'][:SHORT]}" + (
         " (dry run: nothing was done)" if document["dry_run"] else ""
     )
-    if one["other_journal"]:
-        yield "  the target showed another journal's state: all rows were compared"
     if one["forgotten"]:
         yield "  the state that the target showed was forgotten: all rows were compared"
     if one["window"]:

@@ -11,7 +11,7 @@ from seedjournal.journal import Database
 
 from .. import settings as config
 from .documents import FORMAT, Document, Tell
-from .place import Place, is_made, opened, opened_target
+from .place import Place, is_made, layout, opened, opened_target
 
 
 def verify(place: Place, tell: Tell) -> Document:
@@ -49,13 +49,13 @@ def _check_target(
     j.ensure(target, projectors.TARGET_HISTORY, create=False)
     with target.read() as rows:
         with nullcontext(rows) if database.is_same(target) else database.read() as connection:
-            findings = list(projectors.check(connection, rows, tell))
+            findings = list(projectors.check(connection, rows, layout(), tell))
             unchecked = list(projectors.unchecked(connection, rows))
-        return findings, unchecked, projectors.listed(rows), projectors.has_positions(rows)
+        return findings, unchecked, projectors.listed(rows, layout()), projectors.has_positions(rows)
 
 
-def migrate(place: Place) -> Document:
-    """Create or upgrade the tables of journal and target."""
+def migrate(place: Place, *, tables: bool) -> Document:
+    """Create or upgrade the journal and the notes in the target, with `tables` also the tables that rows go to."""
     where = config.addresses(config.load(), place.journal, place.target)
     done: list[Document] = []
     for name, address, history, schema in (
@@ -64,8 +64,16 @@ def migrate(place: Place) -> Document:
     ):
         database = j.open_database(address, create=True, wait=place.wait, schema=schema)
         try:
+            made = None
+            if tables and history is projectors.TARGET_HISTORY:
+                database.set_up_file()
+                made = projectors.make_tables(database, layout())
             before, after = j.migrate(database, history)
+            done.append({"what": name, "database": database.shown, "from": before, "to": after})
+            if made is not None:
+                done.append(
+                    {"what": "tables", "database": database.shown, "from": None if made else after, "to": after}
+                )
         finally:
             database.engine.dispose()
-        done.append({"what": name, "database": database.shown, "from": before, "to": after})
     return {"format": FORMAT, "migrated": done}

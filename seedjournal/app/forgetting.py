@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from seedjournal.journal import Database, Misuse
 
 from .. import settings as config
 from .documents import FORMAT, Document, no_runs
-from .place import Place, opened, opened_target
+from .place import Place, layout, opened, opened_target
 
 Rows = dict[str, dict[str, projectors.KindResult]]
 
@@ -53,7 +53,7 @@ def forget(
         target = None
         if choice.keep is None and place.target is not None:
             target = stack.enter_context(opened_target(where, place, create=False))
-            if target is None or not j.is_ready(target, projectors.TARGET_HISTORY):
+            if target is None or not projectors.is_ready(target, layout()):
                 raise Misuse(f"nothing was projected into {where.target}", "leave --target out, or check the address")
         with database.read() as connection:
             runs = _chosen(connection, target, choice)
@@ -94,10 +94,10 @@ def _forget(database: Database, target: Database | None, choice: ForgetChoice) -
     rows: Rows = {}
     if target is not None and not database.is_same(target):
         with target.write("target") as connection, database.read() as source:
-            rows = _withdraw(source, connection, choice)
+            rows = _remove(source, connection, choice)
     with database.write("journal", "target") as connection:
         if target is not None and database.is_same(target):
-            rows = _withdraw(connection, connection, choice)
+            rows = _remove(connection, connection, choice)
         return rows, j.forget(connection, _runs(connection, choice))
 
 
@@ -107,16 +107,13 @@ def _measure(database: Database, target: Database | None, choice: ForgetChoice) 
     with database.read() as connection:
         gone = j.measure(connection, _runs(connection, choice))
     if target is not None:
-        with suppress(_TakenBack), target.write("target") as connection, ExitStack() as stack:
+        with target.write("target") as connection, ExitStack() as stack:
+            savepoint = connection.begin_nested()
             same = database.is_same(target)
-            rows = _withdraw(connection if same else stack.enter_context(database.read()), connection, choice)
-            raise _TakenBack
+            rows = _remove(connection if same else stack.enter_context(database.read()), connection, choice)
+            savepoint.rollback()
     return rows, gone
 
 
-def _withdraw(source: Any, target: Any, choice: ForgetChoice) -> Rows:
-    return {project: projectors.withdraw(source, target, project) for project in choice.projects}
-
-
-class _TakenBack(Exception):
-    pass
+def _remove(source: Any, target: Any, choice: ForgetChoice) -> Rows:
+    return {project: projectors.remove_project(source, target, layout(), project) for project in choice.projects}

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 from seedjournal import journal as j
 from seedjournal.journal import Database
 
 from .. import settings as config
+
+if TYPE_CHECKING:
+    from seedjournal.projectors import Layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +67,16 @@ def opened_target(where: config.Addresses, place: Place, *, create: bool) -> Ite
         database.engine.dispose()
 
 
+@cache
+def layout() -> Layout:
+    """Lay out the built-in domain's kinds: the tables that every command means."""
+    from seedjournal.projectors import build_layout
+
+    return build_layout(j.ENGINEERING)
+
+
 def is_made(database: Database) -> bool:
-    """Whether the target's tables are there."""
+    """Say whether the target's notes are there."""
     from seedjournal import projectors
 
     with database.read() as connection:

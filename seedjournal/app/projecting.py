@@ -13,7 +13,7 @@ from seedjournal.journal import Misuse, Run
 
 from .. import settings as config
 from .documents import FORMAT, Document, Tell, no_runs, window_of
-from .place import Place, opened, opened_target
+from .place import Place, layout, opened, opened_target
 
 
 def project(
@@ -37,12 +37,12 @@ def project(
             shown = target.shown if target else where.target  # a file's address has no password
             say(shown + (f" (schema {place.schema})" if place.schema else ""))
             if target and not choice.dry_run:
-                j.ensure(target, projectors.TARGET_HISTORY, create=True)
-            made = target if target and j.is_ready(target, projectors.TARGET_HISTORY) else None
+                projectors.ensure_target(target, layout())
+            made = target if target and (not choice.dry_run or projectors.is_ready(target, layout())) else None
             done = [
-                projectors.project(source, made, one, choice, tell(one.project))
+                projectors.project(source, made, layout(), one, choice, tell(one.project))
                 if made
-                else projectors.preview(source, one, choice)
+                else projectors.preview(source, layout(), one)
                 for one in runs
             ]
     return {
@@ -60,7 +60,6 @@ def _projected(done: projectors.Projected) -> Document:
         "root": done.run.root.hex(),
         "state": done.run.state.hex(),
         "window": window_of(done.run),
-        "other_journal": done.other_journal,
         "forgotten": done.forgotten,
         "kept_fields": dict(done.kept_fields),
         "kinds": {kind: asdict(result) for kind, result in done.kinds.items()},

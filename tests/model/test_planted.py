@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from seedjournal.projectors.ids import Ids
+from seedjournal.projectors.kind import KindWriter
+from seedjournal.projectors.load.stage import Stage
 
 from seedjournal.journal import Policy, SeedJournalError, Spool
 from seedjournal.journal.fold import stands
 from seedjournal.journal.store import postgresql as journal_postgresql
-from seedjournal.projectors.ids import Ids
-from seedjournal.projectors.kind import KindWriter
-from seedjournal.projectors.load.stage import Stage
 from tests.model.histories import ByHand, Histories, Look, Projection, Recording, Turn
 from tests.model.worlds import PROJECTS
 

@@ -1,4 +1,4 @@
-"""Rows that have a key of ours under an id of their own: honoured, remembered, never deleted."""
+"""Adopted rows, which have a key of ours under an id of their own: they keep it and are never deleted."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import insert
 
 from seedjournal.journal import Database, Policy, canonical_key
-from seedjournal.projectors import RULES, check, listed
-from seedjournal.projectors.ids import derived_id
+from seedjournal.projectors import check, listed
+from seedjournal.projectors.rows import derived_id
 from tests.projectors.invented import (
     ALL_EXACT,
     ALL_ONCE,
     ALL_UPSERT,
+    MAPS,
     REPO,
     SLUG,
     everything,
@@ -30,8 +31,9 @@ from tests.projectors.invented import (
     with_changed,
     without,
 )
+from tests.projectors.kept import LAYOUT
 
-FOREIGN = {"team": 7, "team_member": 8, "pull_request": 9}
+THEIRS = {"team": 7, "team_member": 8, "pull_request": 9}
 TEAM_ID = derived_id("team", canonical_key({"slug": SLUG}))
 MEMBER_ID = derived_id("team_member", canonical_key({"team": SLUG, "login": "first-tester"}))
 
@@ -67,26 +69,26 @@ def add(database: Database, *kinds: str, **values: Any) -> None:
     }
     with database.write("target") as connection:
         for kind in kinds:
-            connection.execute(insert(RULES[kind].table), [{**own[kind], **values}])
+            connection.execute(insert(MAPS[kind].table), [{**own[kind], **values}])
 
 
 def of_id(database: Database, kind: str, number: int) -> Mapping[str, Any]:
     """The row with this id."""
-    return next(row for row in rows(database, kind)[RULES[kind].table.name] if row["id"] == number)
+    return next(row for row in rows(database, kind)[MAPS[kind].table.name] if row["id"] == number)
 
 
 def pointing(database: Database, kind: str, column: str) -> set[Any]:
     """What a kind's rows point to."""
-    return {row[column] for row in rows(database, kind)[RULES[kind].table.name]}
+    return {row[column] for row in rows(database, kind)[MAPS[kind].table.name]}
 
 
-def test_once_keeps_foreign_rows_and_children_point_to_them(database: Database) -> None:
-    add(database, *FOREIGN)
-    before = {kind: of_id(database, kind, number) for kind, number in FOREIGN.items()}
+def test_once_keeps_adopted_rows_and_children_point_to_them(database: Database) -> None:
+    add(database, *THEIRS)
+    before = {kind: of_id(database, kind, number) for kind, number in THEIRS.items()}
     run = note(database, everything(), ALL_ONCE)
     done = show(database, run)
-    assert {kind: of_id(database, kind, number) for kind, number in FOREIGN.items()} == before
-    assert {kind: one.foreign for kind, one in done.kinds.items() if one.foreign} == dict.fromkeys(FOREIGN, 1)
+    assert {kind: of_id(database, kind, number) for kind, number in THEIRS.items()} == before
+    assert {kind: one.foreign for kind, one in done.kinds.items() if one.foreign} == dict.fromkeys(THEIRS, 1)
     assert totals(done) == (len(everything()) - 3, 0, 0)
     assert pointing(database, "commit", "team_id") == {7}
     assert pointing(database, "pr_survey", "author_id") == {8}
@@ -94,15 +96,15 @@ def test_once_keeps_foreign_rows_and_children_point_to_them(database: Database) 
     assert totals(show(database, run)) == (0, 0, 0)
     assert totals(show(database, run, rebuild=True)) == (0, 0, 0)
     with database.read() as connection:
-        assert list(check(connection, connection)) == []
-        assert listed(connection)[SLUG]["pull_request"] == {"foreign": 1, "stale": 0}
+        assert list(check(connection, connection, LAYOUT)) == []
+        assert listed(connection, LAYOUT)[SLUG]["pull_request"] == {"foreign": 1, "stale": 0}
 
 
 @pytest.mark.parametrize("policies", [ALL_UPSERT, ALL_EXACT])
-def test_the_other_policies_update_foreign_rows_under_their_ids(
+def test_the_other_policies_update_adopted_rows_under_their_ids(
     database: Database, policies: dict[str, Policy]
 ) -> None:
-    add(database, *FOREIGN)
+    add(database, *THEIRS)
     run = note(database, everything(), policies)
     done = show(database, run)
     assert of_id(database, "team", 7)["name"] == f"Team {SLUG}"
@@ -113,10 +115,10 @@ def test_the_other_policies_update_foreign_rows_under_their_ids(
     assert totals(show(database, run)) == (0, 0, 0)
     execute(database, "UPDATE teams SET name = 'edited'")
     with database.read() as connection:
-        assert [one.where for one in check(connection, connection)] == ["teams"]
+        assert [one.where for one in check(connection, connection, LAYOUT)] == ["teams"]
 
 
-def test_foreign_rows_found_later_are_honoured_too(database: Database) -> None:
+def test_adopted_rows_found_later_are_honoured_too(database: Database) -> None:
     show(database, note(database, [team(), member("second-tester")]))
     add(database, "team_member", "pull_request")
     done = show(database, note(database, [team(), member("second-tester"), member(), pull_request()]))
@@ -124,8 +126,8 @@ def test_foreign_rows_found_later_are_honoured_too(database: Database) -> None:
 
 
 @pytest.mark.parametrize("leave", [{"prune": True}, {"rebuild": True}])
-def test_foreign_rows_are_never_deleted(database: Database, leave: dict[str, Any]) -> None:
-    add(database, *FOREIGN)
+def test_adopted_rows_are_never_deleted(database: Database, leave: dict[str, Any]) -> None:
+    add(database, *THEIRS)
     show(database, note(database, everything(), ALL_EXACT))
     done = show(database, note(database, everything(numbers=(2,)), ALL_EXACT, fresh=True), **leave)
     assert done.kinds["pull_request"].deleted == 1
@@ -137,8 +139,8 @@ def test_foreign_rows_are_never_deleted(database: Database, leave: dict[str, Any
     assert len(rows(database, "pull_request")["pull_requests"]) == 3
 
 
-def test_a_change_of_policy_looks_at_foreign_rows_again(database: Database) -> None:
-    add(database, *FOREIGN)
+def test_a_change_of_policy_looks_at_adopted_rows_again(database: Database) -> None:
+    add(database, *THEIRS)
     show(database, note(database, everything(), ALL_ONCE))
     run = note(database, everything(), ALL_ONCE | {"team": Policy.UPSERT})
     done = show(database, run)
@@ -147,11 +149,11 @@ def test_a_change_of_policy_looks_at_foreign_rows_again(database: Database) -> N
     assert of_id(database, "team_member", 8)["role"] == "own"
     assert totals(show(database, run)) == (0, 0, 0)
     with database.read() as connection:
-        assert list(check(connection, connection)) == []
+        assert list(check(connection, connection, LAYOUT)) == []
 
 
 def test_a_change_of_policy_still_sees_what_left_the_state(database: Database) -> None:
-    add(database, *FOREIGN)
+    add(database, *THEIRS)
     show(database, note(database, everything(), ALL_ONCE))
     done = show(database, note(database, everything(numbers=(1, 3)), ALL_EXACT))
     assert done.kinds["pull_request"].stale == 1
@@ -159,13 +161,13 @@ def test_a_change_of_policy_still_sees_what_left_the_state(database: Database) -
     assert done.kinds["pull_request"].foreign == 1
 
 
-def test_a_change_of_policy_without_foreign_rows_changes_nothing(database: Database) -> None:
+def test_a_change_of_policy_without_adopted_rows_changes_nothing(database: Database) -> None:
     show(database, note(database, everything(), ALL_ONCE))
     assert totals(show(database, note(database, everything(), ALL_UPSERT))) == (0, 0, 0)
 
 
-def test_once_foreign_and_changed_in_the_state(database: Database) -> None:
-    add(database, *FOREIGN)
+def test_once_adopted_and_changed_in_the_state(database: Database) -> None:
+    add(database, *THEIRS)
     policies = {"pull_request": Policy.ONCE}
     show(database, note(database, everything(), policies))
     run = note(database, with_changed(everything(), "pull_request", state="closed"), policies, fresh=True)
@@ -173,28 +175,28 @@ def test_once_foreign_and_changed_in_the_state(database: Database) -> None:
     assert of_id(database, "pull_request", 9)["state"] == "open"
 
 
-def test_a_foreign_row_that_its_owner_deleted_becomes_ours_with_its_children(database: Database) -> None:
-    add(database, *FOREIGN)
+def test_a_adopted_row_that_its_owner_deleted_becomes_ours_with_its_children(database: Database) -> None:
+    add(database, *THEIRS)
     run = note(database, without(everything(), "commit"))
     show(database, run)
-    for kind in reversed(RULES):
-        execute(database, f"DELETE FROM {RULES[kind].table.name}")
+    for kind in reversed(MAPS):
+        execute(database, f"DELETE FROM {MAPS[kind].table.name}")
     done = show(database, run, rebuild=True)
     assert total(done, "foreign") == 0
     assert pointing(database, "team_member", "team_id") == {TEAM_ID}
     assert MEMBER_ID in pointing(database, "ai_usage_daily", "team_member_id")
-    assert execute(database, "SELECT * FROM seedjournal_remembered") == []
+    assert execute(database, "SELECT * FROM seedjournal_rows") == []
     assert totals(show(database, run)) == (0, 0, 0)
 
 
-def test_a_foreign_row_whose_owner_gave_it_another_key_is_ours_no_longer(database: Database) -> None:
+def test_a_adopted_row_whose_owner_gave_it_another_key_is_ours_no_longer(database: Database) -> None:
     show(database, note(database, [team()]))
     add(database, "team_member")
     run = note(database, [team(), member(), pull_request()], ALL_UPSERT)
     show(database, run)
     execute(database, "UPDATE team_members SET login = 'somebody-else' WHERE id = 8")
     with database.read() as connection:
-        assert [one.problem for one in check(connection, connection)] == [
+        assert [one.problem for one in check(connection, connection, LAYOUT)] == [
             "its row is missing",
             "its row differs in login",
         ]
@@ -204,7 +206,7 @@ def test_a_foreign_row_whose_owner_gave_it_another_key_is_ours_no_longer(databas
     assert pointing(database, "pull_request", "author_id") == {MEMBER_ID}
 
 
-def test_a_row_of_ours_that_is_put_back_under_its_own_id_is_foreign_no_longer(database: Database) -> None:
+def test_a_row_of_ours_that_is_put_back_under_its_own_id_is_adopted_no_longer(database: Database) -> None:
     add(database, "team")
     run = note(database, [team()])
     show(database, run)
@@ -226,7 +228,7 @@ def test_a_row_made_by_hand_need_not_say_everything(database: Database) -> None:
     assert (row["additions"], row["is_draft"], row["labels"]) == (0, False, [])
 
 
-def test_a_foreign_row_without_any_key_of_ours_is_nobodys_business(database: Database) -> None:
+def test_a_adopted_row_without_any_key_of_ours_is_nobodys_business(database: Database) -> None:
     add(database, "team", slug="elsewhere")
     before = of_id(database, "team", 7)
     run = note(database, everything())
