@@ -20,7 +20,7 @@ from sqlalchemy import (
     table,
 )
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
+from sqlalchemy.schema import Constraint, CreateIndex, CreateTable
 
 from seedjournal.journal import verbs
 
@@ -106,21 +106,31 @@ class PostgreSQL(Dialect):
 
     def create_bare(self, tables: Sequence[Table]) -> None:
         """Create tables with columns only."""
-        dialect = self.connection.dialect
         for one in tables:
-            compiler: Any = CreateTable(one).compile(dialect=dialect)
-            columns = ", ".join(map(compiler.get_column_specification, one.columns))
-            name = dialect.identifier_preparer.format_table(one)
-            self.connection.exec_driver_sql(f"CREATE TABLE {name} ({columns})".replace("%", "%%"))
+            columns = ", ".join(map(self._compiler(one).get_column_specification, one.columns))
+            self._execute(f"CREATE TABLE {self._name(one)} ({columns})")
 
     def add_keys_and_indexes(self, tables: Sequence[Table]) -> None:
         """Add primary keys, indexes, and then foreign keys, which are checked with the others."""
         for one in tables:
-            self.connection.execute(AddConstraint(one.primary_key))
+            self._add(one, one.primary_key)
         super().add_keys_and_indexes(tables)
         for one in tables:
-            for constraint in sorted(one.foreign_key_constraints, key=lambda key: str(key.name)):
-                self.connection.execute(AddConstraint(constraint))
+            for key in sorted(one.foreign_key_constraints, key=lambda key: str(key.name)):
+                self._add(one, key)
+
+    def _add(self, to: Table, key: Constraint) -> None:
+        # Not by AddConstraint, which would leave the key out of every later CREATE TABLE in this process.
+        self._execute(f"ALTER TABLE {self._name(to)} ADD {self._compiler(to).process(key)}")
+
+    def _compiler(self, of: Table) -> Any:
+        return CreateTable(of).compile(dialect=self.connection.dialect)
+
+    def _name(self, of: Table) -> str:
+        return self.connection.dialect.identifier_preparer.format_table(of)
+
+    def _execute(self, statement: str) -> None:
+        self.connection.exec_driver_sql(statement.replace("%", "%%"))
 
     def schemas(self) -> tuple[str | None, list[str | None]]:
         """Return the schema that our tables are in, and all of the database's."""

@@ -53,11 +53,12 @@ from seedjournal.journal import (
     WrongSchema,
     canonical_key,
     ensure,
+    is_present,
 )
 from seedjournal.journal import is_ready as is_history_ready
 
 from .dialects import dialect_of
-from .notes import NAMES, TARGET_HISTORY
+from .notes import NAMES, TARGET_HISTORY, clear
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -294,6 +295,8 @@ def make_tables(database: Database, layout: Layout) -> bool:
         if has_tables(connection, layout, database.shown):
             return False
         create_tables(connection, layout)
+        if is_present(connection, TARGET_HISTORY):
+            clear(connection)  # of tables that somebody dropped
         return True
 
 
