@@ -148,3 +148,5 @@ def test_keys_of_instants_decimals_and_dates_and_columns_named_as_ours(make: str
     assert totals(done) == (0, 2, 4)
     with database.read() as connection:
         assert list(check(connection, connection, STRANGE)) == []
+    with database.write("target") as connection:
+        STRANGE.metadata.drop_all(connection)
