@@ -49,7 +49,7 @@ def imported(folder: Path, *arguments: str) -> set[str]:
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("record", "--help"), ("--version",)])
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",)])
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...], tmp_path: Path) -> None:
     assert not imported(tmp_path, *arguments) & set(HEAVY)
 
