@@ -90,7 +90,7 @@ def wait(*given, **named):
 room.{name} = wait
 """
 MOMENTS = {
-    "reading": ("seedjournal.simulators.recording", "_spool", False),
+    "reading": ("seedjournal.simulators.recording", "_simulate", False),
     "before appending": ("seedjournal.journal.sealing", "append_manifest", False),
     "appended, not sealed": ("seedjournal.journal.sealing", "append_manifest", True),
     "sealing": ("seedjournal.journal.sealing", "add", True),
