@@ -94,10 +94,10 @@ def quiet(*_: object) -> Callable[..., None]:
 
 
 @cache
-def stated(choice: RecordChoice) -> dict[Place, Data]:
-    """What a run of this choice states."""
+def stated(step: Step) -> dict[Place, Data]:
+    """What a run of this step states."""
     alone = emptied("sqlite", "alone")
-    record_projects(Databases(journal=address(alone)), choice, quiet)
+    record_projects(Databases(journal=address(alone)), step.choice, quiet)
     found: dict[Place, Data] = {}
     with alone.engine.connect() as connection:
         for (told,) in connection.exec_driver_sql("SELECT event FROM journal_events"):
@@ -118,7 +118,7 @@ def test_histories_of_commands(history: list[Step]) -> None:
                 with pytest.raises(Misuse):
                     record_projects(Databases(journal=address(side.journal)), step.choice, quiet)
             continue
-        statement = stated(replace(step.choice, policies=(), fresh=False))
+        statement = stated(replace(step, policies=(), fresh=False, prune=False))
         run = journal.next_run("demo", statement, step.meant, fresh=step.fresh, window=step.until is not None)
         new = {text_of("demo", place, data) for place, data in statement.items()} - journal.events
         target, projected = target.projected(run, prune=step.prune)
