@@ -2,13 +2,13 @@
 
 from .engineering.facts import Repository, Skipped, Source, repository
 from .engineering.project import SETTINGS, Project, make_project, parse_setting, slug
-from .recording import DEFAULT_SEED, Order, Recorded, record
+from .recording import DEFAULT_SEED, Recorded, RecordOptions, record
 
 __all__ = [
     "DEFAULT_SEED",
     "SETTINGS",
-    "Order",
     "Project",
+    "RecordOptions",
     "Recorded",
     "Repository",
     "Skipped",

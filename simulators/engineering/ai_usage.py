@@ -13,6 +13,7 @@ from datetime import date
 from seedjournal.journal import Event
 
 from ..draws import Draws
+from .facts import ratio
 from .project import Project
 
 VERSION = 1
@@ -55,15 +56,9 @@ def usage(
                 "active_hours": f"{min(base_hours * factor, 24.0):.2f}",
                 "suggestions_shown": shown,
                 "suggestions_accepted": accepted,
-                "acceptance_rate": percent(accepted, shown),
+                "acceptance_rate": ratio(100 * accepted, shown or 1),
             },
         )
-
-
-def percent(part: int, whole: int) -> str:
-    """A share in percent with two places; nothing of nothing is 0.00."""
-    hundredths = (20_000 * part + whole) // (2 * whole) if whole else 0
-    return f"{hundredths // 100}.{hundredths % 100:02d}"
 
 
 def _is_active(days: list[int], day: int, window: int) -> bool:

@@ -37,7 +37,7 @@ def issue(pr: PullRequest, census: Census, draws: Draws) -> Event | None:
     """The issue that the pull request makes; None where an earlier one makes it."""
     project = census.project
     key = census.issue_key(pr)
-    if not census.makes_issue(pr, key):
+    if not census.is_first_to_name(pr, key):
         return None
     draw = draws.of(project.team_slug, key)
     created = pr.created_at - timedelta(seconds=draw.integer("lead_time", 3600, _LONGEST_LEAD))

@@ -15,8 +15,7 @@ from seedjournal.journal import Event, Json, canonical_bytes
 from ..draws import Draws
 from .categories import file_category
 from .census import Census, Member
-from .facts import Commit, LooseCommit, PullRequest, Repository, Review, instant
-from .keys import key_text
+from .facts import Commit, LooseCommit, PullRequest, Repository, Review, instant, key_text, ratio
 from .people import ai_reviewer, is_bot, key_of
 from .project import Project
 from .signs import ai_co_authors, ai_tools, is_hotfix, is_revert
@@ -159,8 +158,7 @@ def hours(start: datetime, end: datetime | None) -> str | None:
     if end is None:
         return None
     span = end - start
-    hundredths = (max(0, span.days * 86_400 + span.seconds) + 18) // 36
-    return f"{hundredths // 100}.{hundredths % 100:02d}"
+    return ratio(max(0, span.days * 86_400 + span.seconds), 3600)
 
 
 def review_id(review: Review) -> int:

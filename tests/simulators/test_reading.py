@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 from seedjournal.journal import BadInput, Database, Unavailable
-from seedjournal.simulators import Order, make_project, record
+from seedjournal.simulators import make_project, record
 from seedjournal.simulators.engineering.facts import LooseCommit, Person, PullRequest
-from seedjournal.simulators.engineering.kept import Kept
+from seedjournal.simulators.engineering.reading import BufferedFacts
 from tests.simulators.acme import SHOP, Facts, pull_request, story
 from tests.simulators.arbitrary import lists_of_pull_requests
 
@@ -34,23 +34,23 @@ class Counted(Facts):
 def test_every_pass_gives_the_facts_of_the_source(pull_requests: list[PullRequest]) -> None:
     loose = [LooseCommit(repo=SHOP, commit=one) for pr in pull_requests for one in pr.commits]
     source = Counted(*pull_requests, loose=loose)
-    with Kept(source) as kept:
+    with BufferedFacts(source) as buffered:
         for _ in range(3):
-            assert list(kept.pull_requests()) == pull_requests
-            assert list(kept.loose_commits()) == loose
+            assert list(buffered.pull_requests()) == pull_requests
+            assert list(buffered.loose_commits()) == loose
     assert source.passes == (1, 1)
 
 
-def test_a_pass_that_is_left_early_keeps_nothing() -> None:
-    with Kept(Facts(pull_request(1), pull_request(2))) as kept:
-        assert next(kept.pull_requests()).number == 1
-        assert [pr.number for pr in kept.pull_requests()] == [1, 2]
-        assert [pr.number for pr in kept.pull_requests()] == [1, 2]
+def test_a_pass_that_is_left_early_buffers_nothing() -> None:
+    with BufferedFacts(Facts(pull_request(1), pull_request(2))) as buffered:
+        assert next(buffered.pull_requests()).number == 1
+        assert [pr.number for pr in buffered.pull_requests()] == [1, 2]
+        assert [pr.number for pr in buffered.pull_requests()] == [1, 2]
 
 
 def test_a_recording_reads_its_source_once(database: Database) -> None:
     source = Counted(*story().pull_requests())
-    record(database, Order(project=make_project("story", {}), source=source))
+    record(database, make_project("story", {}), source)
     assert source.passes == (1, 1)
 
 
@@ -59,7 +59,7 @@ def test_a_number_that_no_source_may_give_is_bad_input(number: int, database: Da
     source = Facts(pull_request(1, author=Person(login="somebody", id=number)))
     source.digest = lambda: "00"  # type: ignore[method-assign]  # such a number may have no bytes to digest
     with pytest.raises(BadInput):
-        record(database, Order(project=make_project("story", {}), source=source))
+        record(database, make_project("story", {}), source)
 
 
 def test_no_room_for_facts_is_told() -> None:
@@ -68,9 +68,9 @@ def test_no_room_for_facts_is_told() -> None:
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
         with (
-            Kept(source) as kept,
+            BufferedFacts(source) as buffered,
             pytest.raises(Unavailable, match=r"temporary folder .* cannot take the source's facts"),
         ):
-            list(kept.pull_requests())
+            list(buffered.pull_requests())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

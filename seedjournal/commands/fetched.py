@@ -1,64 +1,61 @@
-"""`record --estimate` and `fetched`: what a fetch would take, and what was fetched."""
+"""`fetched`: what was fetched from GitHub."""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+import click
 
 from seedjournal.journal import BadInput, Misuse, Unavailable
-from seedjournal.simulators import make_project, parse_setting, repository
+from seedjournal.simulators import repository
+from seedjournal.simulators.engineering import github
 
-from .. import settings as config
-from ..sources import day_began, github_api, github_repositories, github_server
-from .documents import FORMAT, Document
-from .recording import RecordChoice, chosen_projects, refuse_unknown
-
-if TYPE_CHECKING:
-    from .place import Place
+from ..terminal import number_of, shown, wrapped, wrapped_all
+from . import FINE, exits
+from .options import Common, common_options, is_terminal
+from .runs import FORMAT, Document
 
 
-def estimate(place: Place, choice: RecordChoice) -> Document:
-    """What fetching the chosen projects would take; nothing is fetched, and no journal made."""
-    from seedjournal.simulators.engineering import github
+@click.command(
+    epilog="What was fetched lies in the platform's cache folder, or where SEEDJOURNAL_CACHE says.\n\n"
+    + exits("listed, deleted or exported"),
+)
+@click.argument("repos", metavar="[OWNER/REPO…]", nargs=-1)
+@click.option("--delete", is_flag=True, help="Remove it; the next record fetches anew.")
+@click.option(
+    "--export",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write FOLDER/OWNER/REPO.json.gz, which --source cache:FOLDER reads.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before --delete.")
+@common_options
+def fetched(common: Common, *, repos: tuple[str, ...], delete: bool, export: str | None, yes: bool) -> int:
+    """List what was fetched from GitHub: of each repository, or of these; or delete or export it.
 
-    settings = config.load()
-    names = chosen_projects(settings, choice)
-    sets = dict(parse_setting(text) for text in choice.sets)
-    if not choice.new:
-        refuse_unknown(place, settings, names)
-    if choice.offline:
-        raise Misuse("--estimate asks GitHub, and --offline does not", "leave one of them out")
-    found: list[Document] = []
-    server = github_server()
-    for name in names:
-        project = make_project(name, {**config.project_settings(settings, name), **sets}, f"project {name}")
-        source = choice.source or project.source or "github"
-        if source != "github":
-            raise Misuse(f"project {name!r}: --estimate is for the source github", "other sources need no budget")
-        api = github_api(server, project)
-        try:
-            for repo in github_repositories(project):
-                path = github.place(server, repo)
-                one = github.estimate(api, repo, path, since=day_began(choice.since), check_runs=project.check_runs)
-                found.append(
-                    {
-                        "project": name,
-                        "repo": one.repo,
-                        "pull_requests": one.pull_requests,
-                        "stored": one.stored,
-                        "requests": one.requests,
-                        "points": one.points,
-                        "remaining": one.remaining,
-                        "limit": one.limit,
-                        "seconds": one.seconds,
-                    }
-                )
-        finally:
-            api.close()
-    return {"format": FORMAT, "estimate": found}
+    Fetching keeps every page that came, and record --offline records from them alone.
+    """
+    if delete and export:
+        raise click.UsageError("--delete and --export exclude each other")
+    if delete and not yes and not is_terminal(sys.stdin):
+        raise click.UsageError("--yes is needed to delete without a terminal")
+
+    def confirm(what: str) -> None:
+        if not yes:
+            click.confirm(f"Delete {shown(what)}?", abort=True, err=True)
+
+    if delete:
+        common.give(delete_fetched(repos, confirm), _text)
+    elif export:
+        common.give(export_fetched(repos, Path(export)), _text)
+    else:
+        common.give(list_fetched(repos), _text)
+    return FINE
 
 
 def list_fetched(names: Sequence[str]) -> Document:
@@ -68,8 +65,6 @@ def list_fetched(names: Sequence[str]) -> Document:
 
 def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Document:
     """Remove what was fetched of these repositories, once it is confirmed; what cannot be read, too."""
-    from seedjournal.simulators.engineering import github
-
     if not names:
         raise Misuse("--delete needs to know of which repository", "seedjournal fetched --delete OWNER/REPO")
     deleted: list[Document] = []
@@ -82,8 +77,6 @@ def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Docu
 
 def export_fetched(names: Sequence[str], folder: Path) -> Document:
     """Write what was fetched as files of the seed system's cache."""
-    from seedjournal.simulators.engineering import github
-
     exported: list[Document] = []
     for server, path in _found(names):
         with closing(github.Store(path)) as store:
@@ -96,8 +89,6 @@ def export_fetched(names: Sequence[str], folder: Path) -> Document:
 
 def _found(names: Sequence[str]) -> list[tuple[str, Path]]:
     """The stores of these repositories, or of all: each with its server's name."""
-    from seedjournal.simulators.engineering import github
-
     wanted = {repository(name).lower() for name in names}
     found = [(server, path) for server, path in github.stores() if not wanted or _name(path) in wanted]
     if missing := sorted(wanted - {_name(path) for _, path in found}):
@@ -111,8 +102,6 @@ def _name(path: Path) -> str:
 
 
 def _described(server: str, path: Path) -> Document:
-    from seedjournal.simulators.engineering import github
-
     gaps: Counter[str] = Counter()
     count = 0
     with closing(github.Store(path)) as store:
@@ -140,3 +129,23 @@ def _described(server: str, path: Path) -> Document:
             "pages": pages,
             "bytes": size,
         }
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    """What was fetched of repositories, and what was done with it."""
+    lines = []
+    for one in document.get("fetched", document.get("deleted", document.get("exported", ()))):
+        did = f" → {shown(one['file'])}" if "file" in one else ""
+        if "deleted" in document:
+            lines.append(f"{shown(one['repo'])} ({shown(one['server'])}): deleted")
+            continue
+        lines.append(
+            f"{shown(one['repo'])} ({shown(one['server'])}): {number_of(one['pull_requests'], 'pull request')}{did}"
+        )
+        lines.append(f"  {number_of(one['pages'], 'page')}, {one['bytes'] / 1e6:,.1f} MB, last {one['fetched_at']}")
+        for stretch in one["covers"]:
+            until = "up to its last fetch" if stretch["to_the_end"] else f"until {stretch['until'][:16]}, unfinished"
+            since = f"updated since {stretch['since'][:10]}" if stretch["since"] else "from the beginning"
+            lines += wrapped(f"covers {since} {until}" + ("" if stretch["check_runs"] else ", without check runs"))
+        lines += wrapped_all(f"{count:,} without all {name}" for name, count in one["incomplete"].items())
+    return "\n".join(lines or ["nothing was fetched yet"]) + "\n"

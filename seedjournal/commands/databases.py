@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Databases:
     """Which databases a command works on, and how long it waits for a busy one."""
 
     journal: str | None = None
@@ -29,13 +29,13 @@ class Place:
 
 @contextmanager
 def opened(
-    address: str, place: Place, history: j.History, *, create: bool, schema: str | None = None
+    address: str, databases: Databases, history: j.History, *, create: bool, schema: str | None = None
 ) -> Iterator[Database]:
     """A database with the tables of one history in it; raises WrongSchema where they are absent.
 
     With `create` absent ones are for the first who writes to make: what fails before leaves nothing behind.
     """
-    database = j.open_database(address, create=create, wait=place.wait, schema=schema)
+    database = j.open_database(address, create=create, wait=databases.wait, schema=schema)
     try:
         if create:
             j.is_ready(database, history)  # what cannot be written to is told before the work
@@ -47,20 +47,20 @@ def opened(
 
 
 @contextmanager
-def opened_journal(place: Place, settings: config.Settings, *, create: bool) -> Iterator[Database]:
+def opened_journal(databases: Databases, settings: config.Settings, *, create: bool) -> Iterator[Database]:
     """The command's journal."""
-    address = config.addresses(settings, place.journal, place.target).journal
-    with opened(address, place, j.JOURNAL_HISTORY, create=create) as database:
+    address = config.addresses(settings, databases.journal, databases.target).journal
+    with opened(address, databases, j.JOURNAL_HISTORY, create=create) as database:
         yield database
 
 
 @contextmanager
-def opened_target(where: config.Addresses, place: Place, *, create: bool) -> Iterator[Database | None]:
+def opened_target(where: config.Addresses, databases: Databases, *, create: bool) -> Iterator[Database | None]:
     """The target; None where it is a file that is not there and not to be made."""
     if not create and config.is_missing_file(where.target):
         yield None
         return
-    database = j.open_database(where.target, create=create, wait=place.wait, schema=place.schema)
+    database = j.open_database(where.target, create=create, wait=databases.wait, schema=databases.schema)
     try:
         yield database
     finally:
