@@ -15,9 +15,9 @@ from typing import NamedTuple, Self
 
 from msgspec import msgpack
 
-from .batches import batched
 from .errors import TwoEventsOneKey, Unavailable
 from .event import Canonical, EventHash, KeyBytes
+from .manifest import batched
 
 _PIECE = 8 << 20  # bytes of Python objects, about, that are sorted at a time
 _BLOCK = 32 << 10  # bytes that are read of each piece at a time

@@ -67,7 +67,7 @@ def _rivals(
     source: Connection, project: str, positions: Mapping[str, notes.Position], this_journal: str
 ) -> Iterator[Finding]:
     """Another journal's project that this journal has too, or whose rows stand under a name of this one's."""
-    mine = {run.namespace: name for name, run in newest_of_each(source).items()}
+    mine = {run.project: name for name, run in newest_of_each(source).items()}
     for journal in sorted({one.journal for one in positions.values()} - {this_journal}):
         names = {one.namespace for one in positions.values() if one.journal == journal}
         rival = project if project in mine.values() else next((mine[name] for name in names if name in mine), None)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 import orjson
 from sqlalchemy import Connection, select
 
-from seedjournal.journal import Change, KeyBytes, Misuse, NodeHash, Policy, Run, batched, changes, verbs
+from seedjournal.journal import Change, KeyBytes, Misuse, NodeHash, Policy, Run, batched, changes, dialect_of
 
 from . import notes
 from .cold import load_whole
@@ -161,7 +161,7 @@ class KindWriter:
         rows = self.rule.table
         found: set[int] = set()
         for batch in batched(numbers, _PIECE):
-            query = select(rows.c.id).where(verbs(self.connection).among(rows.c.id, batch))
+            query = select(rows.c.id).where(dialect_of(self.connection).among(rows.c.id, batch))
             found.update(self.connection.execute(query).scalars())
         return found
 

@@ -11,7 +11,7 @@ from sqlalchemy import (
     select,
 )
 
-from seedjournal.journal import KeyBytes, batched, verbs
+from seedjournal.journal import KeyBytes, batched, dialect_of
 
 from . import notes
 from .collisions import is_ours, key_from_row
@@ -34,7 +34,7 @@ class Leftovers:
 
     def see(self, ids: Sequence[int]) -> None:
         """Take ids that the state has."""
-        verbs(self._connection).insert_rows(self._connection, self._seen, ("id",), [(number,) for number in ids])
+        dialect_of(self._connection).insert_rows(self._connection, self._seen, ("id",), [(number,) for number in ids])
 
     def ours(self, namespaces: Collection[str], noted: Noted) -> list[int]:
         """The ids of rows of ours that the state does not have.
@@ -71,7 +71,7 @@ def prune(connection: Connection, rule: Rule, project: str) -> int:
     pointers = pointers_to(connection, rule) if stale else []
     deleted = 0
     for batch in batched(stale, _PIECE):
-        among = verbs(connection).among(rows.c.id, batch)
+        among = dialect_of(connection).among(rows.c.id, batch)
         held = [pointer.points_to(rows) for pointer in pointers]
         deleted += connection.execute(delete(rows).where(among, *(~one for one in held))).rowcount
         left = set(connection.execute(select(rows.c.id).where(among)).scalars())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from seedjournal.journal import KeyBytes, NodeHash, Policy, Run, batched, verbs
+from seedjournal.journal import KeyBytes, NodeHash, Policy, Run, batched, dialect_of
 
 from .rules import Rule
 from .tables import POSITIONS, REMEMBERED, STALE
@@ -76,7 +76,7 @@ def move(connection: Connection, run: Run, journal: str, kinds: Collection[str])
             "run": run.run,
             "state": run.state,
             "policy": str(policy_of(run, kind)),
-            "namespace": run.namespace,
+            "namespace": run.project,
         }
         for kind in kinds
     ]
@@ -112,7 +112,7 @@ def remember(connection: Connection, project: str, kind: str, ids: Mapping[KeyBy
     """Note other ids, in place of what was noted for these keys."""
     forget(connection, kind, ids)
     rows = [(kind, key.decode(), project, one.id, one.is_foreign) for key, one in ids.items()]
-    verbs(connection).insert_rows(connection, REMEMBERED, ("kind", "key", "project", "id", "is_foreign"), rows)
+    dialect_of(connection).insert_rows(connection, REMEMBERED, ("kind", "key", "project", "id", "is_foreign"), rows)
 
 
 def forget(connection: Connection, kind: str, keys: Iterable[KeyBytes]) -> None:
@@ -145,13 +145,13 @@ def add_stale(connection: Connection, project: str, kind: str, ids: Iterable[int
     for batch in batched(ids, _BATCH):
         drop_stale(connection, kind, batch)
         rows = [(kind, number, project) for number in batch]
-        verbs(connection).insert_rows(connection, STALE, ("kind", "id", "project"), rows)
+        dialect_of(connection).insert_rows(connection, STALE, ("kind", "id", "project"), rows)
 
 
 def drop_stale(connection: Connection, kind: str, ids: Iterable[int]) -> None:
     """Note that these rows are stale no longer."""
     for batch in batched(ids, _BATCH):
-        connection.execute(delete(STALE).where(STALE.c.kind == kind, verbs(connection).among(STALE.c.id, batch)))
+        connection.execute(delete(STALE).where(STALE.c.kind == kind, dialect_of(connection).among(STALE.c.id, batch)))
 
 
 def move_stale(connection: Connection, kind: str, old: int, new: int) -> None:

@@ -148,7 +148,7 @@ def _replay(source: Connection, target: Connection, run: Run, choice: Choice, te
     positions = notes.positions(target, run.project)
     known = _known_states(source, positions, this_journal)
     _settle_name(target, run, this_journal, take=choice.rebuild)
-    namespaces = namespaces_of(source, target, run.project, positions.values()) | {run.namespace}
+    namespaces = namespaces_of(source, target, run.project, positions.values()) | {run.project}
     ids = Ids(notes.remembered(target))
     results: dict[str, KindResult] = {}
     for kind in choice.chosen:
@@ -192,12 +192,12 @@ def _settle_name(target: Connection, run: Run, journal: str, *, take: bool) -> N
 
     Both would write the same rows, and each would find its own changed whenever the other was projected.
     """
-    for project, other in notes.holders(target, run.namespace).items():
+    for project, other in notes.holders(target, run.project).items():
         if project == run.project or other == journal:
             continue
         if not take:
             raise Unavailable(
-                f"the target already shows the team {run.namespace!r}: project {project!r} of another journal, {other}",
+                f"the target already shows the team {run.project!r}: project {project!r} of another journal, {other}",
                 f"project {run.project!r} into a target of its own, or record it with another --set team_slug=… "
                 "and --fresh; --rebuild takes the rows over",
             )
@@ -216,8 +216,8 @@ def namespaces_of(
         if position.namespace is not None:
             found.add(position.namespace)
         elif position.journal == journal_id(source) and (run := numbered(source, RunNumber(position.run))):
-            found.add(run.namespace)
-    taken = {one.namespace for name, one in newest_of_each(source).items() if name != project}
+            found.add(run.project)
+    taken = {one.project for name, one in newest_of_each(source).items() if name != project}
     return {name for name in found - taken if not notes.holders(target, name).keys() - {project}}
 
 

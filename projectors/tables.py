@@ -151,6 +151,4 @@ STALE = Table(
     Column("project", Text, nullable=False),
 )
 
-TARGET_HISTORY = History(
-    name="target", version_table="seedjournal_target_version", head="0002", older=("0001",), metadata=METADATA
-)
+TARGET_HISTORY = History(name="target", version_table="seedjournal_target_version", head="0002", metadata=METADATA)

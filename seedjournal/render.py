@@ -169,7 +169,7 @@ def logged(document: Mapping[str, Any]) -> str:
             one["changed"],
             one["removed"],
             one["root"][:_IN_LISTS],
-            one["recorded_by"] or "",
+            one["recorded_by"],
         ]
         for one in document["runs"]
     ]
@@ -190,8 +190,8 @@ def _forgettings(document: Mapping[str, Any]) -> str:
 def shown_run(document: Mapping[str, Any]) -> str:
     """One run with its inputs."""
     lines = [
-        f"run {document['run']} of {shown(document['project'])}, sealed {document['sealed_at']}"
-        + (f" by {shown(document['recorded_by'])}" if document["recorded_by"] else ""),
+        f"run {document['run']} of {shown(document['project'])}",
+        f"  sealed {document['sealed_at']} by {shown(document['recorded_by'])}",
         f"  root   {document['root']}",
         f"  state  {document['state']}",
         f"  {number_of(document['total'], 'event')}, {document['appended']:,} appended",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -25,6 +25,7 @@ from seedjournal.journal import (
     Inputs,
     Misuse,
     Policy,
+    Progress,
     Run,
     Sealed,
     Spool,
@@ -37,8 +38,6 @@ from .engineering.facts import Fetched, Reporting, Skipped, Source
 from .engineering.project import Project
 from .engineering.simulate import GENERATORS, of_people
 from .upgrade import differing_tools, is_same_input
-
-Tell = Callable[[str, int, int | None], None]
 
 DEFAULT_SEED = 42
 _SHORT = 12  # digits of a digest that people see
@@ -83,14 +82,14 @@ class Recorded:
     notices: list[str]
 
 
-def record(database: Database, order: Order, tell: Tell = lambda *_: None) -> Recorded:
+def record(database: Database, order: Order, tell: Progress = lambda *_: None) -> Recorded:
     """Record one project: the same inputs give the same run root, whatever the journal held before.
 
     `tell` hears (stage, how many more, of how many). Raises BadInput, with the journal as it was, for a source that
     cannot be right; Misuse where window and policies do not go together; ChangedByUpgrade where the input is that of
     the newest run and only other versions of tools make other events of it, unless they are accepted.
     """
-    policies = ENGINEERING.policies({**order.project.policy, **order.policies})
+    policies = _policies(order)
     _check_window(order, policies)
     inputs = _inputs(order, policies)
     previous = journal.last_run(database, order.project.name)
@@ -106,18 +105,15 @@ def record(database: Database, order: Order, tell: Tell = lambda *_: None) -> Re
     return _record(database, order, inputs, previous, tell, jobs=1)
 
 
-def _record(database: Database, order: Order, inputs: Inputs, previous: Run | None, tell: Tell, jobs: int) -> Recorded:
+def _record(
+    database: Database, order: Order, inputs: Inputs, previous: Run | None, tell: Progress, jobs: int
+) -> Recorded:
     with Spool() as spool:
         as_of = _spool(order, spool, tell, jobs)
         inputs = replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()})
         if previous and not order.accept_upgrade:
             _refuse_changes_by_tools(database, previous, inputs, spool)
-        sealed = journal.record(
-            database,
-            inputs,
-            spool,
-            lambda more, total: tell("appending", more, total),
-        )
+        sealed = journal.record(database, inputs, spool, tell)
     notices = order.source.notices() if isinstance(order.source, Reporting) else []
     return Recorded(sealed, order.source.skipped, notices)
 
@@ -130,7 +126,7 @@ def _refuse_changes_by_tools(database: Database, previous: Run, inputs: Inputs, 
             raise ChangedByUpgrade(previous.project, previous.run, tools, changed)
 
 
-def _spool(order: Order, spool: Spool, tell: Tell, jobs: int) -> date:
+def _spool(order: Order, spool: Spool, tell: Progress, jobs: int) -> date:
     """Simulate into the spool; the simulators' today."""
     tell("reading", 0, None)
     with Crew(order.source, order.project, order.window, jobs) as crew:
@@ -147,6 +143,12 @@ def _provenance(source: Source) -> dict[str, str]:
     return {name: f"{name}/{version}{versions}" for name, version in GENERATORS.items()}
 
 
+def _policies(order: Order) -> Mapping[str, Policy]:
+    """Return each kind's policy for this run; `fresh` makes every kind `exact`."""
+    policies = ENGINEERING.policies({**order.project.policy, **order.policies})
+    return dict.fromkeys(policies, Policy.EXACT) if order.fresh else policies
+
+
 def _check_window(order: Order, policies: Mapping[str, Policy]) -> None:
     if order.since and order.until and order.since >= order.until:
         raise Misuse("--since is not before --until", "the window is [since, until)")
@@ -154,14 +156,18 @@ def _check_window(order: Order, policies: Mapping[str, Policy]) -> None:
         raise Misuse(f"--as-of {order.as_of} is before {_EARLIEST_YEAR}", "no source tells of anything earlier")
     if order.window.is_open:
         return
+    if order.fresh:
+        raise Misuse(
+            "--fresh cannot be combined with a window (--since, --until, max_prs): everything outside the window would "
+            "be dropped",
+            "leave out --fresh or the window",
+        )
     exact = [kind for kind, policy in policies.items() if policy is Policy.EXACT]
     if exact:
         raise Misuse(
             f"a window (--since, --until, max_prs) says nothing of what lies outside it, and {exact[0]} is exact",
             f"record without the window, or with --policy {exact[0]}=upsert",
         )
-    if order.fresh:
-        raise Misuse("a window cannot start the state anew: what lies outside it would be gone", "leave out --fresh")
 
 
 def _inputs(order: Order, policies: Mapping[str, Policy]) -> Inputs:
@@ -175,26 +181,18 @@ def _inputs(order: Order, policies: Mapping[str, Policy]) -> Inputs:
         "since": window.since.isoformat() if window.since else None,
         "until": window.until.isoformat() if window.until else None,
         "skip_invalid": order.skip_invalid,
+        "fresh": order.fresh,
         "settings": order.project.recorded(),
         "generators": GENERATORS,
         "versions": {**order.source.versions, **_versions()},
     }
     if isinstance(order.source, Fetched):
         values["completeness"] = order.source.completeness()
-    fingerprint = hashlib.sha256(
-        canonical_bytes(
-            {
-                **values,
-                "policies": {kind: str(policy) for kind, policy in policies.items()},
-                "json": _json_probe(),
-            }
-        )
-    ).digest()
+    named = {kind: str(policy) for kind, policy in policies.items()}
+    fingerprint = hashlib.sha256(canonical_bytes({**values, "policies": named})).digest()
     return Inputs(
         project=order.project.name,
-        namespace=order.project.team_slug,
         policies=policies,
-        fresh=order.fresh,
         window=not window.is_open,
         values=values,
         fingerprint=fingerprint,
@@ -240,13 +238,3 @@ def _python_files(folder: Any) -> Iterator[tuple[str, bytes]]:
             yield from _python_files(entry)
         elif entry.name.endswith(".py"):
             yield entry.name, entry.read_bytes()
-
-
-def _json_probe() -> str:
-    """A digest of what orjson makes of everything that is special in canonical bytes."""
-    special: dict[str, Any] = {
-        "b": 'é\u2028\x7f\x01"\\/\b\f\n\r\t😀',
-        "a": [-(2**53) + 1, 0, True, None, {}],
-        "A": {"z": "", "a": []},
-    }
-    return hashlib.sha256(orjson.dumps(special, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from seedjournal.journal import verbs as journal_verbs
+from seedjournal.journal import dialect_of
 
 from ..rows import Row
 from ..rules import Rule, foreign_key
@@ -90,9 +90,7 @@ class Stage:
 
     def leave_out(self, places: Sequence[int]) -> None:
         """Take staged rows out again."""
-        self.connection.execute(
-            delete(self.table).where(journal_verbs(self.connection).among(self.table.c.place, places))
-        )
+        self.connection.execute(delete(self.table).where(dialect_of(self.connection).among(self.table.c.place, places)))
 
     def places_without_row(self) -> list[int]:
         """The staged rows whose key no row of the target has under any id."""

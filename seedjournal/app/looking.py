@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from seedjournal import journal as j
-from seedjournal.journal import Misuse
+from seedjournal.journal import Forgotten, Misuse
 
 from .. import settings as config
 from ..registry import REGISTRY
@@ -21,14 +22,24 @@ def log(place: Place, project_name: str | None) -> Document:
     """The journal's runs, oldest first, and what was forgotten of them."""
     with opened_journal(place, config.load(), create=False) as database, database.read() as connection:
         runs = j.all_runs(connection, project_name)
-        gone = [one for one in j.forgettings(connection) if project_name is None or project_name in one.runs]
+        gone = [one for one in j.forgotten_runs(connection).values() if project_name in {None, one.project}]
         if project_name is not None and not runs and not gone:
             raise no_runs(connection, project_name)
     return {
         "format": FORMAT,
         "runs": [{**run_document(run), **run.totals} for run in runs],
-        "forgotten": [asdict(one) for one in gone],
+        "forgotten": list(_forgotten(gone)),
     }
+
+
+def _forgotten(runs: Iterable[Forgotten]) -> Iterable[Document]:
+    """Yield who forgot runs, when, and which ones by project."""
+    by_whom = attrgetter("forgotten_at", "forgotten_by")
+    for (at, by), together in groupby(sorted(runs, key=by_whom), key=by_whom):
+        numbers: dict[str, list[int]] = {}
+        for one in together:
+            numbers.setdefault(one.project, []).append(one.run)
+        yield {"forgotten_at": at, "forgotten_by": by, "runs": numbers}
 
 
 def names_run(what: Sequence[str]) -> bool:

@@ -52,12 +52,9 @@ def opened_journal(place: Place, settings: config.Settings, *, create: bool) -> 
 @contextmanager
 def opened_target(where: config.Addresses, place: Place, *, create: bool) -> Iterator[Database | None]:
     """The target; None where it is a file that is not there and not to be made."""
-    if not create and config.is_missing_file(where.target):
-        yield None
-        return
-    database = j.open_database(where.target, create=create, wait=place.wait, schema=place.schema)
+    database = j.open_database(where.target, create=True, wait=place.wait, schema=place.schema)
     try:
-        yield database
+        yield None if database.is_absent and not create else database
     finally:
         database.engine.dispose()
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from seedjournal.journal import Policy, SeedJournalError, Spool
-from seedjournal.journal.fold import stands
+from seedjournal.journal.fold import resolve
 from seedjournal.journal.store import postgresql as journal_postgresql
 from seedjournal.projectors.ids import Ids
 from seedjournal.projectors.kind import KindWriter
@@ -85,6 +85,7 @@ _kind = import_module("seedjournal.projectors.kind")
 _leftovers = import_module("seedjournal.projectors.leftovers")
 _notes = import_module("seedjournal.projectors.notes")
 _replay = import_module("seedjournal.projectors.replay")
+_changes = import_module("seedjournal.journal.changes")
 _sealing = import_module("seedjournal.journal.sealing")
 
 
@@ -106,8 +107,8 @@ def state_an_event_twice(patch: pytest.MonkeyPatch) -> None:
             if entry.kind == "pr_file":
                 yield entry
 
-    whole = _sealing.overlay
-    patch.setattr(_sealing, "overlay", twice)
+    whole = _sealing.merge
+    patch.setattr(_sealing, "merge", twice)
 
 
 def skip_a_piece(module: Any) -> Plant:
@@ -122,11 +123,9 @@ def skip_a_piece(module: Any) -> Plant:
 
 def ignore_what_is_kept(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        _sealing,
-        "stands",
-        lambda policy, *, before, now: stands(
-            Policy.UPSERT if policy is Policy.ONCE else policy, before=before, now=now
-        ),
+        _changes,
+        "resolve",
+        lambda policy, **both: resolve(Policy.UPSERT if policy is Policy.ONCE else policy, **both),
     )
 
 
@@ -135,30 +134,28 @@ def do_not_count_what_is_kept(patch: pytest.MonkeyPatch) -> None:
 
 
 def break_ties_by_insertion_order(patch: pytest.MonkeyPatch) -> None:
-    def newest_row(policy: Policy, *, before: Any, now: Any) -> Any:
-        stood = stands(policy, before=before, now=now)
-        if policy is Policy.UPSERT and before is not None and now is not None:
-            return max(before, now, key=lambda content: content.id)
-        return stood
+    def newest_row(policy: Policy, *, previous: Any, recorded: Any) -> Any:
+        if policy is Policy.UPSERT and previous is not None and recorded is not None:
+            return max(previous, recorded, key=lambda content: content.id)
+        return resolve(policy, previous=previous, recorded=recorded)
 
-    patch.setattr(_sealing, "stands", newest_row)
+    patch.setattr(_changes, "resolve", newest_row)
 
 
 def treat_exact_as_upsert(patch: pytest.MonkeyPatch) -> None:
     def standing(connection: Any, kind: str, policy: Policy, *rest: Any) -> Any:
         return whole(connection, kind, Policy.UPSERT if policy is Policy.EXACT else policy, *rest)
 
-    whole = _sealing._standing
-    patch.setattr(_sealing, "_standing", standing)
+    whole = _sealing.carried_over
+    patch.setattr(_sealing, "carried_over", standing)
 
 
 def reuse_the_state_with_the_root(patch: pytest.MonkeyPatch) -> None:
-    def fold(database: Any, inputs: Any, previous: Any, root: Any, *rest: Any) -> Any:
-        with database.read() as connection:
-            earlier = _sealing.with_fingerprint(connection, inputs.project, inputs.fingerprint)
-            if earlier is not None:
-                return _sealing.read_manifest(connection, earlier.state)
-        return whole(database, inputs, previous, root, *rest)
+    def fold(connection: Any, inputs: Any, *rest: Any) -> Any:
+        earlier = _sealing.with_fingerprint(connection, inputs.project, inputs.fingerprint)
+        if earlier is not None:
+            return _sealing.read_manifest(connection, earlier.state)
+        return whole(connection, inputs, *rest)
 
     whole = _sealing._fold
     patch.setattr(_sealing, "_fold", fold)

@@ -309,11 +309,10 @@ def note(
     """Record the events as a run of the project that is named as the team."""
     with Spool() as spool:
         spool.add((encode(one), "hand/1") for one in events)
+        chosen = ENGINEERING.policies(policies or {})
         inputs = Inputs(
             project=name or slug,
-            namespace=slug,
-            policies=ENGINEERING.policies(policies or {}),
-            fresh=fresh,
+            policies=dict.fromkeys(chosen, Policy.EXACT) if fresh else chosen,
             window=False,
             values={"source": "hand"},
             fingerprint=hashlib.sha256(b"%d" % next(_TURN)).digest(),

@@ -107,7 +107,7 @@ def test_a_file_that_cannot_be_right(content: str, run: Run) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    ["survey_response_rate=1.5", "prs=-1", "team_slug=Not A Slug", "quality_rates={1=0.5}", "repos=nobody"],
+    ["survey_response_rate=1.5", "prs=-1", "quality_rates={1=0.5}", "repos=nobody"],
 )
 def test_a_setting_out_of_its_range(setting: str, at: str, run: Run) -> None:
     done = run(*DEMO, "--set", setting, "--json", status=3)
