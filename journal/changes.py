@@ -1,4 +1,7 @@
-"""What separates two manifests, entity by entity, and the state that follows from a run: what `diff` shows, folding resolves and projecting writes."""
+"""What separates two manifests, entity by entity: what `diff` shows, folding resolves and projecting writes.
+
+And the state that follows from it.
+"""
 
 from __future__ import annotations
 

@@ -161,13 +161,13 @@ def test_all_is_every_project_of_the_file_and_one_failure_stops_no_other(at: str
     small = 'source = "demo"\nprs = 3\ndays = 10\nmembers = 3\n'
     FILE.write_text(
         f'[projects.one]\n{small}[projects.two]\nsource = "cache:absent.json"\n[projects.three]\n{small}'
-        f'[projects.four]\n{small}team_slug = "one"\n'
+        f"[projects.four]\n{small}sprint_days = 0\n"
     )
     done = run("record", "--all", "--json", status=3)
     assert [one["project"] for one in done.json["runs"]] == ["one", "three"]
     assert [(one["project"], one["error"]["kind"]) for one in done.json["errors"]] == [
         ("two", "unavailable"),
-        ("four", "usage"),
+        ("four", "input"),
     ]
     assert done.err.count("error: ") == 2
     text = run("record", "--all", status=3)
