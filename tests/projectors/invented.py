@@ -302,16 +302,15 @@ def note(
     events: Iterable[Event],
     policies: Mapping[str, Policy] | None = None,
     *,
-    name: str | None = None,
     slug: str = SLUG,
     fresh: bool = False,
 ) -> Run:
-    """Record the events as a run of the project that is named as the team."""
+    """Record the events as a run of the project."""
     with Spool() as spool:
         spool.add((encode(one), "hand/1") for one in events)
         chosen = ENGINEERING.policies(policies or {})
         inputs = Inputs(
-            project=name or slug,
+            project=slug,
             policies=dict.fromkeys(chosen, Policy.EXACT) if fresh else chosen,
             window=False,
             values={"source": "hand"},

@@ -21,7 +21,6 @@ from tests.projectors.invented import (
     note,
     rows,
     show,
-    total,
     totals,
     with_changed,
 )
@@ -68,15 +67,6 @@ def test_a_forgotten_state_is_left_as_if_it_was_known(
         assert not done.other_journal
     assert rows(database) == rows(faithful)
     assert noted(database) == noted(faithful)
-
-
-def test_rows_under_a_former_name_are_stale_though_its_run_is_forgotten(database: Database) -> None:
-    first = note(database, everything("old"), name="p", slug="old")
-    show(database, first)
-    last = note(database, everything("new"), name="p", slug="new", fresh=True)
-    forget_runs(database, first.run, project="p")
-    assert total(show(database, last, prune=True), "deleted") == len(everything())
-    assert rows(database) == cold(database, last)
 
 
 def test_a_forgotten_state_is_told_and_no_finding(database: Database) -> None:
@@ -133,10 +123,12 @@ def test_every_change_of_a_position_is_found(database: Database) -> None:
 
 def test_two_journals_with_one_name_are_told_apart(database: Database) -> None:
     other = emptied(database.name, "other")
-    show(database, note(database, everything(), name="mine"))
-    theirs = note(other, everything(numbers=(1,)), name="theirs")
+    show(database, note(database, everything()))
+    theirs = note(other, everything(numbers=(1,)))
     before = dump(database)
-    with pytest.raises(Unavailable, match=f"already shows the team '{SLUG}': project 'mine' of another journal") as no:
+    with pytest.raises(
+        Unavailable, match=f"already shows the team '{SLUG}': project '{SLUG}' of another journal"
+    ) as no:
         show(other, theirs, database)
     assert "--rebuild" in no.value.hint
     assert dump(database) == before
@@ -144,14 +136,14 @@ def test_two_journals_with_one_name_are_told_apart(database: Database) -> None:
 
 def test_a_rebuild_takes_the_rows_of_another_journal_over(database: Database) -> None:
     other = emptied(database.name, "other")
-    show(database, note(database, everything(), name="mine"))
-    theirs = note(other, everything(numbers=(1,)), name="theirs")
+    show(database, note(database, everything()))
+    theirs = note(other, everything(numbers=(1,)))
     show(other, theirs, database, rebuild=True)
     assert rows(database) == cold(other, theirs)
     assert found(other, database) == ([], [])
     (wrong,), (open_,) = found(database, database)
-    assert "this one has them too, as mine" in wrong.problem
-    assert open_.what == wrong.what == "theirs"
+    assert f"this one has them too, as {SLUG}" in wrong.problem
+    assert open_.what == wrong.what == SLUG
 
 
 def test_another_journals_project_beside_ones_own_is_no_finding(database: Database) -> None:

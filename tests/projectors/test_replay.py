@@ -392,13 +392,6 @@ def test_readers_see_the_old_rows_until_all_are_new(database: Database) -> None:
     assert rows(database) != old
 
 
-def test_a_project_may_be_named_otherwise_than_its_team(database: Database) -> None:
-    run = note(database, everything(), name="nightly")
-    show(database, run)
-    assert totals(show(database, run, rebuild=True)) == (0, 0, 0)
-    assert execute(database, "SELECT DISTINCT project FROM seedjournal_positions") == [("nightly",)]
-
-
 def test_positions_are_kept_of_kinds_that_the_state_lacks(database: Database) -> None:
     show(database, note(database, [team()]))
     with database.read() as connection:

@@ -89,37 +89,6 @@ def test_a_kind_counts_and_prunes_its_own_stale_rows_only(database: Database) ->
     assert totals(show(database, run, prune=True)) == (0, 0, LEFT - 2)
 
 
-def test_another_slug_leaves_the_old_ones_rows_stale(database: Database) -> None:
-    show(database, note(database, everything(), name="birds"))
-    run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
-    done = show(database, run)
-    assert total(done, "stale") == len(everything())
-    assert totals(show(database, run, prune=True)) == (0, 0, len(everything()))
-    assert rows(database) == cold(database, run)
-
-
-def test_a_rebuild_finds_the_old_slugs_rows_too(database: Database) -> None:
-    show(database, note(database, everything(), name="birds"))
-    run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
-    assert totals(show(database, run, rebuild=True)) == (len(everything()), 0, len(everything()))
-    assert rows(database) == cold(database, run)
-
-
-@pytest.mark.parametrize("choice", [{"prune": True}, {"rebuild": True}])
-@pytest.mark.parametrize("other_first", [True, False])
-def test_an_old_slug_that_another_project_took_is_the_other_projects(
-    database: Database, choice: dict[str, Any], other_first: bool
-) -> None:
-    show(database, note(database, everything(), name="birds"))
-    run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
-    other = note(database, everything(), name="waders")
-    if other_first:
-        show(database, other)
-    assert totals(show(database, run, **choice)) == (len(everything()), 0, 0)
-    assert totals(show(database, other, **choice)) == (0, 0, 0)
-    assert len(rows(database)["teams"]) == 2
-
-
 # -- retained ------------------------------------------------------------------------------------------------------
 
 SMALL = [team(), member(), pull_request(1), file(1, "a"), pull_request(2), check_run(2)]
@@ -167,10 +136,10 @@ def test_a_row_that_a_users_row_in_a_table_of_ours_holds_is_retained(database: D
 
 
 def test_a_reference_to_a_natural_key_holds_as_well(database: Database) -> None:
-    show(database, note(database, everything("gulls"), slug="gulls", name="birds"))
+    show(database, note(database, everything("gulls"), slug="gulls"))
     execute(database, "CREATE TABLE notes (slug TEXT REFERENCES teams (slug))")
     execute(database, "INSERT INTO notes VALUES ('gulls')")
-    run = note(database, everything(), name="birds", fresh=True)
+    run = note(database, [], slug="gulls", fresh=True)
     done = show(database, run, prune=True)
     assert total(done, "retained") == 1
 
