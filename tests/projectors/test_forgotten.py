@@ -121,19 +121,6 @@ def test_every_change_of_a_position_is_found(database: Database) -> None:
 # Two journals
 
 
-def test_two_journals_with_one_name_are_told_apart(database: Database) -> None:
-    other = emptied(database.name, "other")
-    show(database, note(database, everything()))
-    theirs = note(other, everything(numbers=(1,)))
-    before = dump(database)
-    with pytest.raises(
-        Unavailable, match=f"already shows the team '{SLUG}': project '{SLUG}' of another journal"
-    ) as no:
-        show(other, theirs, database)
-    assert "--rebuild" in no.value.hint
-    assert dump(database) == before
-
-
 def test_a_rebuild_takes_the_rows_of_another_journal_over(database: Database) -> None:
     other = emptied(database.name, "other")
     show(database, note(database, everything()))
