@@ -198,8 +198,7 @@ def _settle_name(target: Connection, run: Run, journal: str, *, take: bool) -> N
         if not take:
             raise Unavailable(
                 f"the target already shows the team {run.project!r}: project {project!r} of another journal, {other}",
-                f"project {run.project!r} into a target of its own, or record it with another --set team_slug=… "
-                "and --fresh; --rebuild takes the rows over",
+                f"project {run.project!r} into a target of its own, or --rebuild takes the rows over",
             )
         notes.leave(target, project)
 

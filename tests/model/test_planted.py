@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from seedjournal.journal import Policy, SeedJournalError, Spool
 from seedjournal.journal.fold import resolve
-from seedjournal.journal.store import postgresql as journal_postgresql
+from seedjournal.journal.store.postgresql import PostgreSQL
 from seedjournal.projectors.ids import Ids
 from seedjournal.projectors.kind import KindWriter
 from seedjournal.projectors.load.stage import Stage
@@ -85,7 +85,6 @@ _kind = import_module("seedjournal.projectors.kind")
 _leftovers = import_module("seedjournal.projectors.leftovers")
 _notes = import_module("seedjournal.projectors.notes")
 _replay = import_module("seedjournal.projectors.replay")
-_changes = import_module("seedjournal.journal.changes")
 _sealing = import_module("seedjournal.journal.sealing")
 
 
@@ -219,8 +218,8 @@ def look_only_at_shared_nodes_of_one_level(patch: pytest.MonkeyPatch) -> None:
 
 
 def lose_a_hash_on_postgresql(patch: pytest.MonkeyPatch) -> None:
-    whole = journal_postgresql.among
-    patch.setattr(journal_postgresql, "among", lambda tested, values: whole(tested, list(values)[:3]))
+    whole = PostgreSQL.among
+    patch.setattr(PostgreSQL, "among", lambda self, tested, values: whole(self, tested, list(values)[:3]))
 
 
 PLANTED: dict[str, tuple[Plant, type[Histories]]] = {
