@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import Constraint, CreateIndex, CreateTable
 
-from seedjournal.journal import verbs
+from seedjournal.journal import dialect_of as journal_dialect_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Dialect:
 
     def among(self, tested: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[bool]:
         """Say in SQL that `tested` is one of these integers, with one bound value however many they are."""
-        condition: ColumnElement[bool] = verbs(self.connection).among(tested, numbers)
+        condition: ColumnElement[bool] = journal_dialect_of(self.connection).among(tested, numbers)
         return condition
 
     def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

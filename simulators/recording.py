@@ -84,7 +84,7 @@ def record(
     cannot be right; Misuse where window and policies do not go together; ChangedByUpgrade where the input is that of
     the newest run and only other versions of tools make other events of it, unless they are accepted.
     """
-    policies = ENGINEERING.policies({**project.policy, **options.policies})
+    policies = _policies(project, options)
     window = Window(since=options.since, until=options.until, newest=project.max_prs)
     _check(options, window, policies)
     inputs = _inputs(project, source, options, policies)
@@ -103,7 +103,7 @@ def record(
         inputs = replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()})
         if previous and not options.accept_upgrade:
             _refuse_changes_by_tools(database, previous, inputs, spool)
-        sealed = journal.record(database, inputs, spool, lambda more, total: tell("appending", more, total))
+        sealed = journal.record(database, inputs, spool, tell)
     notices = source.notices() if isinstance(source, Reporting) else []
     return Recorded(sealed, source.skipped, notices)
 
@@ -136,6 +136,12 @@ def _provenance(source: Source) -> dict[str, str]:
     return {name: f"{name}/{version}{versions}" for name, version in GENERATORS.items()}
 
 
+def _policies(project: Project, options: RecordOptions) -> Mapping[str, Policy]:
+    """Return each kind's policy for this run; `fresh` makes every kind `exact`."""
+    policies = ENGINEERING.policies({**project.policy, **options.policies})
+    return dict.fromkeys(policies, Policy.EXACT) if options.fresh else policies
+
+
 def _check(options: RecordOptions, window: Window, policies: Mapping[str, Policy]) -> None:
     if options.since and options.until and options.since >= options.until:
         raise Misuse("--since is not before --until", "the window is [since, until)")
@@ -143,18 +149,18 @@ def _check(options: RecordOptions, window: Window, policies: Mapping[str, Policy
         raise Misuse(f"--as-of {options.as_of} is before {_EARLIEST_YEAR}", "no source tells of anything earlier")
     if window.is_open:
         return
+    if options.fresh:
+        raise Misuse(
+            "--fresh cannot be combined with a window (--since, --until, max_prs): everything outside the window would "
+            "be dropped",
+            "leave out --fresh or the window",
+        )
     exact = [kind for kind, policy in policies.items() if policy is Policy.EXACT]
     if exact:
         raise Misuse(
             f"policy exact (kind {exact[0]}) needs a full recording: with a window (--since, --until, max_prs) it "
             "would remove everything outside the window",
             f"record without the window, or with --policy {exact[0]}=upsert",
-        )
-    if options.fresh:
-        raise Misuse(
-            "--fresh cannot be combined with a window (--since, --until, max_prs): it would remove everything outside "
-            "the window",
-            "leave out --fresh",
         )
 
 
@@ -168,26 +174,18 @@ def _inputs(project: Project, source: Source, options: RecordOptions, policies: 
         "since": options.since.isoformat() if options.since else None,
         "until": options.until.isoformat() if options.until else None,
         "skip_invalid": options.skip_invalid,
+        "fresh": options.fresh,
         "settings": project.recorded(),
         "generators": GENERATORS,
         "versions": {**source.versions, **_versions()},
     }
     if isinstance(source, Fetched):
         values["completeness"] = source.completeness()
-    fingerprint = hashlib.sha256(
-        canonical_bytes(
-            {
-                **values,
-                "policies": {kind: str(policy) for kind, policy in policies.items()},
-                "json": _json_probe(),
-            }
-        )
-    ).digest()
+    named = {kind: str(policy) for kind, policy in policies.items()}
+    fingerprint = hashlib.sha256(canonical_bytes({**values, "policies": named})).digest()
     return Inputs(
         project=project.name,
-        namespace=project.team_slug,
         policies=policies,
-        fresh=options.fresh,
         window=not (options.since is None and options.until is None and project.max_prs is None),
         values=values,
         fingerprint=fingerprint,
@@ -203,13 +201,3 @@ def _versions() -> dict[str, str]:
         "seedjournal": VERSION,
         "unicode": unicodedata.unidata_version,
     }
-
-
-def _json_probe() -> str:
-    """A digest of what orjson makes of everything that is special in canonical bytes."""
-    special: dict[str, Any] = {
-        "b": 'é\u2028\x7f\x01"\\/\b\f\n\r\t😀',
-        "a": [-(2**53) + 1, 0, True, None, {}],
-        "A": {"z": "", "a": []},
-    }
-    return hashlib.sha256(orjson.dumps(special, option=orjson.OPT_SORT_KEYS)).hexdigest()

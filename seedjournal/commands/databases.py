@@ -57,12 +57,9 @@ def opened_journal(databases: Databases, settings: config.Settings, *, create: b
 @contextmanager
 def opened_target(where: config.Addresses, databases: Databases, *, create: bool) -> Iterator[Database | None]:
     """The target; None where it is a file that is not there and not to be made."""
-    if not create and config.is_missing_file(where.target):
-        yield None
-        return
-    database = j.open_database(where.target, create=create, wait=databases.wait, schema=databases.schema)
+    database = j.open_database(where.target, create=True, wait=databases.wait, schema=databases.schema)
     try:
-        yield database
+        yield None if database.is_absent and not create else database
     finally:
         database.engine.dispose()
 

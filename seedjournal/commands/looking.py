@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import click
 
 from seedjournal import journal as j
-from seedjournal.journal import Misuse
+from seedjournal.journal import Forgotten, Misuse
 
 from .. import settings as config
 from ..registry import REGISTRY
@@ -38,14 +39,24 @@ def list_runs(databases: Databases, project_name: str | None) -> Document:
     """The journal's runs, oldest first, and what was forgotten of them."""
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
         runs = j.all_runs(connection, project_name)
-        gone = [one for one in j.forgettings(connection) if project_name is None or project_name in one.runs]
+        gone = [one for one in j.forgotten_runs(connection).values() if project_name in {None, one.project}]
         if project_name is not None and not runs and not gone:
             raise no_runs(connection, project_name)
     return {
         "format": FORMAT,
         "runs": [{**run_document(run), **run.totals} for run in runs],
-        "forgotten": [asdict(one) for one in gone],
+        "forgotten": list(_forgotten(gone)),
     }
+
+
+def _forgotten(runs: Iterable[Forgotten]) -> Iterable[Document]:
+    """Yield who forgot runs, when, and which ones by project."""
+    by_whom = attrgetter("forgotten_at", "forgotten_by")
+    for (at, by), together in groupby(sorted(runs, key=by_whom), key=by_whom):
+        numbers: dict[str, list[int]] = {}
+        for one in together:
+            numbers.setdefault(one.project, []).append(one.run)
+        yield {"forgotten_at": at, "forgotten_by": by, "runs": numbers}
 
 
 def _log_text(document: Mapping[str, Any]) -> str:
@@ -62,7 +73,7 @@ def _log_text(document: Mapping[str, Any]) -> str:
             one["changed"],
             one["removed"],
             one["root"][:_IN_LISTS],
-            one["recorded_by"] or "",
+            one["recorded_by"],
         ]
         for one in document["runs"]
     ]
@@ -126,8 +137,8 @@ def describe_run(databases: Databases, name: str) -> Document:
 def _run_text(document: Mapping[str, Any]) -> str:
     """One run with its inputs."""
     lines = [
-        f"run {document['run']} of {shown(document['project'])}, sealed {document['sealed_at']}"
-        + (f" by {shown(document['recorded_by'])}" if document["recorded_by"] else ""),
+        f"run {document['run']} of {shown(document['project'])}",
+        f"  sealed {document['sealed_at']} by {shown(document['recorded_by'])}",
         f"  root   {document['root']}",
         f"  state  {document['state']}",
         f"  {number_of(document['total'], 'event')}, {document['appended']:,} appended",

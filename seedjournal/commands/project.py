@@ -46,7 +46,7 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 @click.option("--rebuild", is_flag=True, help="Restore every row of the projects, whatever was done to it, and prune.")
 @click.option("--yes", is_flag=True, help="Do not ask before --prune or --rebuild.")
 @common_options
-def project(  # noqa: PLR0913 - its options
+def project(
     common: Common,
     *,
     projects: tuple[str, ...],

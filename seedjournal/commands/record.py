@@ -90,7 +90,9 @@ class Outcome:
     multiple=True,
     help="Which content of a kind stands: once, upsert or exact; may be repeated.",
 )
-@click.option("--fresh", is_flag=True, help="Start the project's state anew from this run.")
+@click.option(
+    "--fresh", is_flag=True, help="Make every kind `exact` for this run: the state becomes what the run states."
+)
 @click.option("--no-reuse", is_flag=True, help="Simulate even where all inputs are those of an earlier run.")
 @click.option("--skip-invalid", is_flag=True, help="Leave out entries that cannot be right, and list them.")
 @click.option(

@@ -81,7 +81,7 @@ class Weeks:
                     project=project.name,
                     kind="weekly_metrics",
                     key={
-                        "team": project.team_slug,
+                        "team": project.name,
                         "login": member,
                         "week_start": date.fromordinal(monday).isoformat(),
                     },

@@ -26,10 +26,9 @@ from tests.projectors.kept import LAYOUT
 
 # Everything that the product takes in pieces, in pieces so small that even small histories have several.
 _PIECES = {
-    "seedjournal.journal.appending": {"_GROUP": 5, "_GROUPS_AT_ONCE": 2},
+    "seedjournal.journal.appending": {"_GROUP": 5},
     "seedjournal.journal.changes": {"_BATCH": 3},
     "seedjournal.journal.manifest": {"CUT_MASK": 1},
-    "seedjournal.journal.sealing": {"_PIECE": 5},
     "seedjournal.journal.spool": {"_PIECE": 2000, "_BLOCK": 300},
     "seedjournal.journal.store.contents": {"_PROBE": 8},
     "seedjournal.journal.verify": {"_PIECE": 8},
@@ -124,11 +123,10 @@ class Side:
         cut: int | None,
     ) -> j.Sealed:
         """Record a run, reusing an earlier one of the same fingerprint if that may be."""
+        chosen = j.ENGINEERING.policies({kind: j.Policy(name) for kind, name in policies.items()})
         inputs = j.Inputs(
             project=project_name,
-            namespace=project_name,
-            policies=j.ENGINEERING.policies({kind: j.Policy(name) for kind, name in policies.items()}),
-            fresh=fresh,
+            policies=dict.fromkeys(chosen, j.Policy.EXACT) if fresh else chosen,
             window=window,
             values={"source": "model"},
             fingerprint=hashlib.sha256(fingerprint.encode()).digest(),

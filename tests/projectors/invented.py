@@ -311,7 +311,6 @@ def note(
         spool.add((encode(one), "hand/1") for one in events)
         inputs = Inputs(
             project=slug,
-            namespace=slug,
             policies=ENGINEERING.policies(policies or {}),
             fresh=fresh,
             window=False,

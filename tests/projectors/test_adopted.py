@@ -170,7 +170,9 @@ def test_once_adopted_and_changed_in_the_state(database: Database) -> None:
     add(database, *THEIRS)
     policies = {"pull_request": Policy.ONCE}
     show(database, note(database, everything(), policies))
-    run = note(database, with_changed(everything(), "pull_request", state="closed"), policies, fresh=True)
+    closed = with_changed(everything(), "pull_request", state="closed")
+    note(database, closed, {"pull_request": Policy.UPSERT})
+    run = note(database, closed, policies)
     assert show(database, run).kinds["pull_request"].updated == 2
     assert of_id(database, "pull_request", 9)["state"] == "open"
 

@@ -130,7 +130,6 @@ def test_keys_of_instants_decimals_and_dates_and_columns_named_as_ours(make: str
                     spool.add([(encode(book), "hand/1")])
             inputs = Inputs(
                 project="north",
-                namespace="north",
                 policies={"shelf": Policy.EXACT, "book": Policy.EXACT},
                 fresh=False,
                 window=False,

@@ -91,8 +91,8 @@ room.{name} = wait
 """
 MOMENTS = {
     "reading": ("seedjournal.simulators.recording", "_simulate", False),
-    "before appending": ("seedjournal.journal.sealing", "append_manifest", False),
-    "appended, not sealed": ("seedjournal.journal.sealing", "append_manifest", True),
+    "before appending": ("seedjournal.journal.sealing", "manifest_of", False),
+    "appended, not sealed": ("seedjournal.journal.sealing", "_compare", True),
     "sealing": ("seedjournal.journal.sealing", "add", True),
 }
 

@@ -115,6 +115,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "until": {"until": date(2025, 3, 1)},
     "max_prs": {"project": acme(max_prs=1000)},
     "skip_invalid": {"skip_invalid": True},
+    "fresh": {"fresh": True},
 }
 
 
@@ -128,7 +129,6 @@ def test_every_input_is_in_the_fingerprint() -> None:
     assert len(set(prints.values())) == len(prints)
     assert fingerprint(order()) == prints["none"]
     for same in (
-        {"fresh": True},
         {"reuse": False},
         {"policies": {"commit": Policy.ONCE}},
         {"project": acme(source="demo")},
@@ -136,14 +136,11 @@ def test_every_input_is_in_the_fingerprint() -> None:
         assert fingerprint(order(**same)) == prints["none"]
 
 
-@pytest.mark.parametrize("name", ["VERSION", "_json_probe", "unidata_version"])
-def test_version_json_and_unicode_are_in_the_fingerprint(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["VERSION", "unidata_version"])
+def test_version_and_unicode_are_in_the_fingerprint(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint(order())
     recording = sys.modules["seedjournal.simulators.recording"]
-    if name == "_json_probe":
-        monkeypatch.setattr(recording, name, lambda: "other")
-    else:
-        monkeypatch.setattr(unicodedata if name == "unidata_version" else recording, name, "other")
+    monkeypatch.setattr(unicodedata if name == "unidata_version" else recording, name, "other")
     assert fingerprint(order()) != before
 
 
