@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedjournal.journal import Event, Spool, TwoEventsOneKey, encode
-from seedjournal.journal import spool as spooling
 from tests.journal.things import thing
 
 KEYS = st.integers(-3, 300) | st.text(max_size=3).filter(lambda text: "\0" not in text and text.isprintable())
@@ -54,22 +53,6 @@ def test_one_key_in_two_kinds_is_two_entities() -> None:
     with Spool() as spool:
         spool.add((encode(thing(7, kind=kind)), "test/1") for kind in ("thing", "mirror"))
         assert [entry.kind for entry in spool.entries()] == ["mirror", "thing"]
-
-
-def test_pieces_of_other_spools_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spooling, "_PIECE", 50_000)
-    monkeypatch.setattr(spooling, "_BLOCK", 3_000)
-    made = [encode(thing(number, "x" * (number % 300))) for number in range(3_000)]
-    random.Random(1).shuffle(made)
-    with Spool() as spool:
-        for half in (made[:1000], made[1000:]):
-            with Spool() as other:
-                other.add((one, "test/1") for one in half)
-                pieces = list(other.pieces())
-            assert len(pieces) > 3
-            for piece in pieces:
-                spool.take(piece)
-        assert [entry.hash for entry in spool.entries()] == [one.hash for one in sorted(made)]
 
 
 def test_memory_does_not_grow_with_the_events() -> None:

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from seedjournal.journal import Policy, SeedJournalError, Spool
-from seedjournal.journal.fold import stands
-from seedjournal.journal.store import postgresql as journal_postgresql
+from seedjournal.journal.fold import resolve
+from seedjournal.journal.store.postgresql import PostgreSQL
 from seedjournal.projectors.dialects import Dialect
 from seedjournal.projectors.rows import Ids
 from seedjournal.projectors.stage import Stage
@@ -107,8 +107,8 @@ def state_an_event_twice(patch: pytest.MonkeyPatch) -> None:
             if entry.kind == "pr_file":
                 yield entry
 
-    whole = _sealing.overlay
-    patch.setattr(_sealing, "overlay", twice)
+    whole = _sealing.merge
+    patch.setattr(_sealing, "merge", twice)
 
 
 def skip_a_piece(module: Any, of: int | None = None) -> Plant:
@@ -123,11 +123,9 @@ def skip_a_piece(module: Any, of: int | None = None) -> Plant:
 
 def ignore_what_is_kept(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        _sealing,
-        "stands",
-        lambda policy, *, before, now: stands(
-            Policy.UPSERT if policy is Policy.ONCE else policy, before=before, now=now
-        ),
+        _changes,
+        "resolve",
+        lambda policy, **both: resolve(Policy.UPSERT if policy is Policy.ONCE else policy, **both),
     )
 
 
@@ -136,30 +134,28 @@ def do_not_count_what_is_kept(patch: pytest.MonkeyPatch) -> None:
 
 
 def break_ties_by_insertion_order(patch: pytest.MonkeyPatch) -> None:
-    def newest_row(policy: Policy, *, before: Any, now: Any) -> Any:
-        stood = stands(policy, before=before, now=now)
-        if policy is Policy.UPSERT and before is not None and now is not None:
-            return max(before, now, key=lambda content: content.id)
-        return stood
+    def newest_row(policy: Policy, *, previous: Any, recorded: Any) -> Any:
+        if policy is Policy.UPSERT and previous is not None and recorded is not None:
+            return max(previous, recorded, key=lambda content: content.id)
+        return resolve(policy, previous=previous, recorded=recorded)
 
-    patch.setattr(_sealing, "stands", newest_row)
+    patch.setattr(_changes, "resolve", newest_row)
 
 
 def treat_exact_as_upsert(patch: pytest.MonkeyPatch) -> None:
     def standing(connection: Any, kind: str, policy: Policy, *rest: Any) -> Any:
         return whole(connection, kind, Policy.UPSERT if policy is Policy.EXACT else policy, *rest)
 
-    whole = _sealing._standing
-    patch.setattr(_sealing, "_standing", standing)
+    whole = _sealing.carried_over
+    patch.setattr(_sealing, "carried_over", standing)
 
 
 def reuse_the_state_with_the_root(patch: pytest.MonkeyPatch) -> None:
-    def fold(database: Any, inputs: Any, previous: Any, root: Any, *rest: Any) -> Any:
-        with database.read() as connection:
-            earlier = _sealing.with_fingerprint(connection, inputs.project, inputs.fingerprint)
-            if earlier is not None:
-                return _sealing.read_manifest(connection, earlier.state)
-        return whole(database, inputs, previous, root, *rest)
+    def fold(connection: Any, inputs: Any, *rest: Any) -> Any:
+        earlier = _sealing.with_fingerprint(connection, inputs.project, inputs.fingerprint)
+        if earlier is not None:
+            return _sealing.read_manifest(connection, earlier.state)
+        return whole(connection, inputs, *rest)
 
     whole = _sealing._fold
     patch.setattr(_sealing, "_fold", fold)
@@ -223,8 +219,8 @@ def look_only_at_shared_nodes_of_one_level(patch: pytest.MonkeyPatch) -> None:
 
 
 def lose_a_hash_on_postgresql(patch: pytest.MonkeyPatch) -> None:
-    whole = journal_postgresql.among
-    patch.setattr(journal_postgresql, "among", lambda tested, values: whole(tested, list(values)[:3]))
+    whole = PostgreSQL.among
+    patch.setattr(PostgreSQL, "among", lambda self, tested, values: whole(self, tested, list(values)[:3]))
 
 
 PLANTED: dict[str, tuple[Plant, type[Histories]]] = {
