@@ -120,7 +120,7 @@ def test_who_writes_for_ever_blocks_for_a_bounded_time(base: Base) -> None:
     for arguments in (SECOND, ("project", "--run", "1", "--rebuild", "--yes")):
         started = time.monotonic()
         ended = run(base.folder, *arguments, "--wait", "1", "--journal", url)
-        assert_told(ended, 3, "another process holds it, and 1 s of waiting are over")
+        assert_told(ended, 3, "is locked by another process (waited 1 s)")
         assert 1 <= time.monotonic() - started < 60
         tally.count("busy database waited for", base.make)
     holder()
@@ -151,7 +151,7 @@ def test_who_reads_a_file_in_rollback_mode_is_waited_for_with_a_bound(base_of: C
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM journal_runs").fetchone()
         ended = run(base.folder, *SECOND, "--wait", "1", "--journal", url)
-        assert_told(ended, 3, "another process holds it, and 1 s of waiting are over")
+        assert_told(ended, 3, "is locked by another process (waited 1 s)")
     base.assert_recorded(url)
     base.assert_projected(url)
     base.drop(url)
