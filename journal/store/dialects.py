@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
 
 from .postgresql import PostgreSQL
 from .sqlite import SQLite
@@ -15,8 +15,8 @@ from .sqlite import SQLite
 class Dialect(Protocol):
     """What the journal needs of a database, beyond SQLAlchemy's own dialects."""
 
-    def connect_args(self, wait: int) -> dict[str, Any]:
-        """Return the arguments that the driver is opened with."""
+    def engine_arguments(self, address: URL, wait: int) -> dict[str, Any]:
+        """Return the arguments that SQLAlchemy makes an engine of, beside the address."""
 
     def listen(self, engine: Engine, event: Any) -> None:
         """Set up every connection and every transaction of an engine."""
@@ -26,6 +26,9 @@ class Dialect(Protocol):
 
     def lock(self, connection: Connection, name: str) -> None:
         """Wait for the write lock of that name; the end of the transaction releases it."""
+
+    def check_written(self, connection: Connection) -> None:
+        """Raise Unavailable where what was just committed is not in the database that the address names."""
 
     def set_up_file(self, engine: Engine, wait: int) -> None:
         """Create the database's file where there is none."""

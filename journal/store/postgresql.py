@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     ColumnElement,
     Connection,
@@ -33,9 +34,10 @@ _REFUSALS = {_NOT_ALLOWED, "3F000", "42P01"}
 class PostgreSQL:
     """Implement `Dialect` for PostgreSQL servers."""
 
-    def connect_args(self, wait: int) -> dict[str, Any]:
-        """Bound the wait for a connection."""
-        return {"connect_timeout": max(2, min(wait, 30)), "application_name": "seedjournal"}
+    def engine_arguments(self, address: URL, wait: int) -> dict[str, Any]:  # noqa: ARG002 - the signature of `Dialect`
+        """Bound the wait for a connection, and look first whether one that was not used for hours is still there."""
+        arguments = {"connect_timeout": max(2, min(wait, 30)), "application_name": "seedjournal"}
+        return {"connect_args": arguments, "pool_pre_ping": True}
 
     def listen(self, engine: Engine, event: Any) -> None:
         """Read in REPEATABLE READ (one snapshot), and write in READ COMMITTED, whatever the server's default is.
@@ -48,13 +50,16 @@ class PostgreSQL:
         """Set `lock_timeout` (0 would mean no limit) and the search path."""
         settings = {"lock_timeout": f"{wait * 1000 or 1}", "timezone": "UTC"}
         if schema is not None:
-            settings["search_path"] = connection.dialect.identifier_preparer.quote(schema)
+            settings["search_path"] = _quoted(schema)
         connection.execute(select(*(func.set_config(name, value, true()) for name, value in settings.items())))
 
     def lock(self, connection: Connection, name: str) -> None:
         """Take an advisory lock."""
         number = zlib.crc32(b"seedjournal:" + name.encode()) | (0x5EED << 32)
         connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+    def check_written(self, connection: Connection) -> None:
+        """Do nothing: a server answers for what it has committed."""
 
     def set_up_file(self, engine: Engine, wait: int) -> None:
         """Do nothing: a server has no file of ours."""
@@ -124,3 +129,8 @@ def _begin(connection: Connection) -> None:
     driver: Any = connection.connection.driver_connection
     writes = connection.get_execution_options().get("seedjournal_writes")
     driver.isolation_level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
+
+
+def _quoted(name: str) -> str:
+    """Return a name as SQL writes it in a setting; SQLAlchemy's own quoting is for statements, and doubles each %."""
+    return '"' + name.replace('"', '""') + '"'
