@@ -24,7 +24,6 @@ _DRIVERS = {
 _DECODES = make_url("sqlite:///%25").database == "%"  # since 2.1 SQLAlchemy decodes the database's name itself
 _SEVERAL_HOSTS = re.compile(r"^([\w+]+://(?:[^/?@]*@)?)([^/?@]*,[^/?@]*)(?=[/?]|$)")
 _MODES = ("ro", "rw")
-POOLER = "pooler"  # our own option of a PostgreSQL address: `?pooler=true`
 
 
 def parse_address(text: str) -> URL:
@@ -124,14 +123,12 @@ def _check_postgresql(address: URL) -> None:
             f"the driver for {address.drivername} is not installed: {error}",
             "pip install 'seedjournal[postgres]'",
         ) from error
-    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} | {POOLER}
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     for name in address.query:
         if name not in known:
             raise Misuse(
                 f"PostgreSQL knows no option {name!r} in an address", "leave it out; libpq's documentation lists them"
             )
-    if address.query.get(POOLER, "true") != "true":
-        raise Misuse("the option pooler of an address is not true", "leave it out, or write ?pooler=true")
 
 
 def file_uri(path: str, mode: str) -> str:

@@ -7,6 +7,7 @@ them can deadlock with another.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from ..errors import Busy, Misuse, Unavailable
 from .addresses import check_schema, not_understood, parse_address
 from .dialects import DIALECTS, Dialect
 from .sqlite import is_same_file
+from .trouble import LOCKED
 
 DEFAULT_WAIT = 120
+_ASK_AGAIN = 0.2  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +126,15 @@ class Database:
             raise Misuse(f"{self.shown} was opened to be read only, and this command writes", "leave ?mode=ro out")
 
     def _connect(self) -> Connection:
+        until = time.monotonic() + self.wait
         try:
-            return self.engine.connect()
+            while True:
+                try:
+                    return self.engine.connect()
+                except OperationalError as error:
+                    if error.orig is None or not self.dialect.is_full(error.orig) or time.monotonic() > until:
+                        raise
+                    time.sleep(_ASK_AGAIN)
         except (TypeError, ValueError):  # what drivers make of hosts, ports and options that cannot be
             raise not_understood() from None  # their words may hold the password
 
@@ -134,16 +144,16 @@ class Database:
             yield
         except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:  # bulk paths speak to the driver itself
             raw = error.orig if isinstance(error, DBAPIError) else error
-            if self.dialect.is_busy(raw):
-                raise Busy(
-                    f"{self.shown} is locked by another process (waited {self.wait} s)",
-                    "wait for the other process, or give a longer --wait SECONDS",
-                ) from error
-            if isinstance(error, ProgrammingError) and error.statement and not self.dialect.is_refusal(raw):
+            reason = (str(raw).strip().splitlines() or [type(raw).__name__])[0]
+            trouble = self.dialect.trouble(raw)
+            if trouble is LOCKED:
+                raise Busy(f"{self.shown} {trouble.says} (waited {self.wait} s)", trouble.hint) from error
+            if trouble is not None:
+                raise trouble.error(f"{self.shown}: {trouble.says}: {reason}", trouble.hint) from error
+            if isinstance(error, ProgrammingError) and error.statement:
                 raise
-            reason = str(raw).strip().splitlines() or [type(raw).__name__]
             raise Unavailable(
-                f"{self.shown}: {reason[0]}",
+                f"{self.shown}: {reason}",
                 "check the address, that the server runs, and that this user may do this"
                 if isinstance(error, OperationalError)
                 else "the database refused; nothing of this step was kept",

@@ -10,6 +10,7 @@ from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
 
 from .postgresql import PostgreSQL
 from .sqlite import SQLite
+from .trouble import Trouble
 
 
 class Dialect(Protocol):
@@ -33,11 +34,11 @@ class Dialect(Protocol):
     def set_up_file(self, engine: Engine, wait: int) -> None:
         """Create the database's file where there is none."""
 
-    def is_busy(self, error: object) -> bool:
-        """Return whether the driver gave up waiting for a lock."""
+    def trouble(self, error: BaseException) -> Trouble | None:
+        """Return what a driver's error means, None for one that only a bug of ours explains, or that nobody knows."""
 
-    def is_refusal(self, error: object) -> bool:
-        """Return whether the database refused a statement for a reason that the user can change."""
+    def is_full(self, error: BaseException) -> bool:
+        """Return whether the server has no connection left, or is only starting: one waits for it as for a lock."""
 
     def reading_leniently(self, connection: Connection) -> AbstractContextManager[None]:
         """Let verification read damaged texts."""

@@ -32,12 +32,41 @@ from sqlalchemy import (
 
 from ..errors import Unavailable
 from .addresses import file_uri
+from .trouble import LOCKED, Trouble
 
 _WIDTH = 32
 _MOUNTS = Path("/proc/self/mountinfo")
 _ASK_AGAIN = 0.02  # seconds
 _PAGE = 8192  # bytes; the index of hashes is written all over, and fewer and larger pages are written less often
 _CHECKPOINT = 8000  # pages of the write-ahead log before they are copied into the file
+
+_NOT_WRITABLE = Trouble(
+    Unavailable, "cannot be written", "check the permissions of the file and of its folder, and the disk it lies on"
+)
+_DAMAGED = Trouble(
+    Unavailable,
+    "the file is damaged, or no database of SQLite's",
+    "check the address; put a backup back, or save what can be read: sqlite3 FILE .recover",
+)
+_OTHER_TABLES = Trouble(
+    Unavailable,
+    "a table is not as seedjournal made it",
+    "somebody changed it: put the table or column back, or a backup of the database",
+)
+_TROUBLES = {
+    "SQLITE_BUSY": LOCKED,
+    "SQLITE_LOCKED": LOCKED,
+    "SQLITE_FULL": Trouble(Unavailable, "the disk is full", "free some space, and run the command again"),
+    "SQLITE_IOERR": Trouble(Unavailable, "the disk fails", "check that the disk has space and is in order"),
+    "SQLITE_READONLY": _NOT_WRITABLE,
+    "SQLITE_CANTOPEN": Trouble(
+        Unavailable, "cannot be opened", "check that the file is there, and the permissions of the file and its folder"
+    ),
+    "SQLITE_PERM": _NOT_WRITABLE,
+    "SQLITE_CORRUPT": _DAMAGED,
+    "SQLITE_NOTADB": _DAMAGED,
+    "SQLITE_FORMAT": _DAMAGED,
+}
 
 
 class SQLite:
@@ -92,7 +121,7 @@ class SQLite:
                     connection.execute(f"PRAGMA page_size = {_PAGE}")
                     connection.execute("PRAGMA journal_mode = WAL")
                 except sqlite3.OperationalError as error:
-                    if not self.is_busy(error) or time.monotonic() > until:
+                    if self.trouble(error) is not LOCKED or time.monotonic() > until:
                         raise
                     time.sleep(_ASK_AGAIN)
                 else:
@@ -100,12 +129,18 @@ class SQLite:
         finally:
             connection.close()
 
-    def is_busy(self, error: object) -> bool:
-        """Return whether SQLite gave up waiting for a lock."""
-        return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+    def trouble(self, error: BaseException) -> Trouble | None:
+        """Look at SQLite's own name of the error."""
+        name = getattr(error, "sqlite_errorname", None) or ""
+        for head, trouble in _TROUBLES.items():
+            if name.startswith(head):
+                return trouble
+        if name == "SQLITE_ERROR" and str(error).startswith(("no such column", "no such table", "table ")):
+            return _OTHER_TABLES
+        return None
 
-    def is_refusal(self, error: object) -> bool:  # noqa: ARG002 - the signature of `Dialect`
-        """Return False: SQLite has no users and no privileges."""
+    def is_full(self, error: BaseException) -> bool:  # noqa: ARG002 - the signature of `Dialect`
+        """Return False: a file has no server."""
         return False
 
     @contextmanager

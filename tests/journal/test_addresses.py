@@ -56,7 +56,6 @@ def test_every_part_of_the_program_means_the_same_file(written: str, name: str, 
         ("postgresql+psycopg2://host/name", "not a driver"),
         ("postgresql://host/name?nosuch=1", "no option 'nosuch'"),
         ("postgresql://host/name?connect", "no OPTION=VALUE"),
-        ("postgresql://host/name?pooler=maybe", "pooler"),
     ],
 )
 def test_what_an_address_cannot_mean_is_refused(
