@@ -17,6 +17,7 @@ import click
 from seedjournal.journal import Misuse, SeedJournalError
 
 from .commands import INTERRUPTED, NOT_DONE, OUR_BUG, WRONG_USE
+from .settings import FILLED
 from .terminal import folded, shown
 
 _PASSWORD = re.compile(r"(://[^\s/@:]*):\S*@")
@@ -74,6 +75,9 @@ def without_secrets(text: str) -> str:
     for line in map(_cut, text.split("\n")):
         for secret, instead in _SECRETS:
             line = secret.sub(instead, line)  # noqa: PLW2901 - piece by piece
+        for name, value in FILLED.items():
+            if value:
+                line = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", f"${{{name}}}", line)  # noqa: PLW2901
         lines.append(shown(line))
     return "\n".join(lines)
 

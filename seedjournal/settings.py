@@ -21,8 +21,12 @@ DEFAULT_JOURNAL = "sqlite:///seedjournal.db"
 JOURNAL_VARIABLE = "SEEDJOURNAL_JOURNAL"
 TARGET_VARIABLE = "SEEDJOURNAL_TARGET"
 
+FILLED: dict[str, str] = {}  # what a settings file's addresses took from the environment: no error shows it
+
 _TOP = ("journal", "projects", "target")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
+_USER_AND_PASSWORD = re.compile(r"[\w+]+://([^:/?@]*(?::[^/?@]*)?)@")
+_FOR_DATABASES = ("SEEDJOURNAL_", "PG", "DATABASE")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -36,11 +40,63 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
-    """The databases of one command: the target is the journal's database unless another is given."""
+class Address:
+    """An address as it was written, and whether the settings file says it or the user's own option or variable."""
 
-    journal: str
-    target: str
+    text: str
+    is_of_file: bool
+
+    def filled(self) -> str:
+        """Return the address with every `${VAR}` filled from the environment.
+
+        A settings file may come from a stranger: what it says may use only variables meant for databases, and only as
+        user and password. Raise Misuse for any other, and for one that is not set.
+        """
+        return _VARIABLE.sub(self._value, self.text)
+
+    def _value(self, match: re.Match[str]) -> str:
+        name = match[1]
+        part = _USER_AND_PASSWORD.match(self.text)
+        is_user_or_password = part is not None and part.start(1) <= match.start() and match.end() <= part.end(1)
+        if self.is_of_file and not is_user_or_password:
+            raise Misuse(
+                f"{FILE}: an address may use ${{{name}}} only as its user or password",
+                "write the rest of the address out, or give the whole of it: --journal, --target, "
+                f"{JOURNAL_VARIABLE}, {TARGET_VARIABLE}",
+            )
+        if self.is_of_file and not name.startswith(_FOR_DATABASES) and name not in _own_variables():
+            raise Misuse(
+                f"{FILE}: an address may not use the environment variable {name}",
+                f"call it SEEDJOURNAL_…, PG… or DATABASE…; or, if you trust this folder, write variables = "
+                f'["{name}"] into {user_file()}',
+            )
+        if name not in os.environ:
+            raise Misuse(
+                f"a database's address needs the environment variable {name}, which is not set", f"export {name}=…"
+            )
+        found = os.environ[name]
+        if self.is_of_file:
+            FILLED[name] = found
+        in_front = "://" in self.text[: match.start()] and match.end() <= self.text.rfind("@")
+        return quote(found, safe="") if in_front and _RESERVED.search(found) else found
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The databases of one command; variables are read when an address is used, so that no other need be set."""
+
+    _journal: Address
+    _target: Address
+
+    @property
+    def journal(self) -> str:
+        """The journal's address."""
+        return self._journal.filled()
+
+    @property
+    def target(self) -> str:
+        """The target's address: the journal's unless another is given."""
+        return self._target.filled()
 
 
 def load(path: Path = FILE) -> Settings:
@@ -68,6 +124,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path} is not a regular file", "write the settings into a file of that name")
     try:
         with path.open("rb") as file:
+            _refuse_strangers(path, os.fstat(file.fileno()).st_uid)
             return tomllib.load(file)
     except FileNotFoundError:
         return {}
@@ -79,19 +136,48 @@ def _read(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from None
 
 
+def _refuse_strangers(path: Path, owner: int) -> None:
+    """Raise BadInput for a file of somebody else's: it could name a server that this user's passwords are sent to."""
+    if hasattr(os, "geteuid") and owner not in {os.geteuid(), 0}:
+        raise BadInput(
+            f"{path} belongs to another user (uid {owner}), and is not read",
+            f"look what it says and, if you trust it, make it yours: chown {os.geteuid()} {path}",
+        )
+
+
 def addresses(settings: Settings, journal: str | None, target: str | None) -> Addresses:
-    """The databases to use; `${VAR}` is filled from the environment."""
-    chosen = _first(journal, os.environ.get(JOURNAL_VARIABLE), settings.journal) or DEFAULT_JOURNAL
+    """Choose the databases to use."""
+    FILLED.clear()
+    chosen = _first(journal, os.environ.get(JOURNAL_VARIABLE), settings.journal)
     given = _first(target, os.environ.get(TARGET_VARIABLE), settings.target)
-    return Addresses(_filled(chosen), _filled(given or chosen))
+    chosen = chosen or Address(DEFAULT_JOURNAL, is_of_file=False)
+    return Addresses(chosen, given or chosen)
 
 
-def _first(option: str | None, variable: str | None, setting: str | None) -> str | None:
-    """The first that is given; an empty variable is as good as none, an empty option or setting a mistake."""
+def _first(option: str | None, variable: str | None, setting: str | None) -> Address | None:
+    """Return the first that is given; an empty variable counts as none, an empty option or setting is a mistake."""
     chosen = option if option is not None else variable or setting
     if chosen == "":
         raise Misuse("the address of a database is empty", "it looks like sqlite:///seedjournal.db")
-    return chosen
+    return None if chosen is None else Address(chosen, is_of_file=option is None and not variable)
+
+
+def user_file() -> Path:
+    """Return the path of the user's own settings, in the platform's folder for configuration."""
+    from platformdirs import user_config_path
+
+    return user_config_path("seedjournal", appauthor=False) / FILE.name
+
+
+def _own_variables() -> Collection[str]:
+    """Return the names of variables that the user's own settings let every settings file use."""
+    path = user_file()
+    content = _read(path)
+    _check_names(path, "", content, ("variables",))
+    names = content.get("variables", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadInput(f"{path}: variables is no list of names", 'for example variables = ["DB_PASSWORD"]')
+    return names
 
 
 def is_known(settings: Settings, name: str) -> bool:
@@ -124,17 +210,3 @@ def _check_names(path: Path, head: str, table: Mapping[str, Any], known: tuple[s
             raise Misuse(
                 f"{path}: unknown key {head}{name}", f"the nearest is {head}{near[0]}" if near else "remove it"
             )
-
-
-def _filled(address: str) -> str:
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in os.environ:
-            raise Misuse(
-                f"a database's address needs the environment variable {match[1]}, which is not set",
-                f"export {match[1]}=…",
-            )
-        found = os.environ[match[1]]
-        is_user_or_password = "://" in address[: match.start()] and match.end() <= address.rfind("@")
-        return quote(found, safe="") if is_user_or_password and _RESERVED.search(found) else found
-
-    return _VARIABLE.sub(value, address)

@@ -7,25 +7,27 @@ them can deadlock with another.
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import (
-    ArgumentError,
     DBAPIError,
-    NoSuchModuleError,
     OperationalError,
     ProgrammingError,
 )
 
 from ..errors import Busy, Misuse, Unavailable
+from .addresses import check_schema, not_understood, parse_address
 from .dialects import DIALECTS, Dialect
+from .sqlite import is_same_file
+from .trouble import LOCKED
 
 DEFAULT_WAIT = 120
+_ASK_AGAIN = 0.2  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,14 @@ class Database:
     """An open database: its engine and how it is spoken to.
 
     `schema` is the PostgreSQL schema that unqualified names mean, None for the user's own search path. `wait` is how
-    many seconds a busy database is waited for.
+    many seconds a busy database is waited for. `is_read_only` says that the address does (`?mode=ro`).
     """
 
     engine: Engine
     dialect: Dialect
     wait: int
     schema: str | None = None
+    is_read_only: bool = False
 
     @property
     def shown(self) -> str:
@@ -54,13 +57,20 @@ class Database:
         """The database's make: `sqlite` or `postgresql`."""
         return self.engine.dialect.name
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, None for a server's database."""
+        return Path(self.engine.url.database or "") if self.name == "sqlite" else None
+
     def is_same(self, other: Database) -> bool:
-        """Whether both are one and the same database file or server database."""
+        """Whether both are one and the same database file or server database.
+
+        Raise Unavailable for one file under two names: each would have a write-ahead log of its own.
+        """
         if self.name != other.name:
             return False
-        if self.name == "sqlite":
-            mine, theirs = self.engine.url.database, other.engine.url.database
-            return Path(mine or "").resolve() == Path(theirs or "").resolve()
+        if self.file and other.file:
+            return is_same_file(self.file, other.file)
         return self.engine.url == other.engine.url and self.schema == other.schema
 
     @contextmanager
@@ -92,28 +102,41 @@ class Database:
     @property
     def is_absent(self) -> bool:
         """Whether it is a file that is not there: to read it would make an empty one."""
-        return self.name == "sqlite" and not Path(self.engine.url.database or "").exists()
+        return self.file is not None and not self.file.exists()
 
     def set_up_file(self) -> None:
         """Make the file where there is none, for its owner alone; a server's database is there."""
+        self._refuse_reading_only()
         with self._translated():
             self.dialect.set_up_file(self.engine, self.wait)
 
     @contextmanager
     def _begin(self, *, writes: bool) -> Iterator[Connection]:
-        with (
-            self._translated(),
-            self._connect().execution_options(seedjournal_writes=writes) as connection,
-            connection.begin(),
-        ):
-            self.dialect.prepare(connection, schema=self.schema, wait=self.wait)
-            yield connection
+        if writes:
+            self._refuse_reading_only()
+        with self._translated(), self._connect().execution_options(seedjournal_writes=writes) as connection:
+            with connection.begin():
+                self.dialect.prepare(connection, schema=self.schema, wait=self.wait)
+                yield connection
+            if writes:
+                self.dialect.check_written(connection)
+
+    def _refuse_reading_only(self) -> None:
+        if self.is_read_only:
+            raise Misuse(f"{self.shown} was opened to be read only, and this command writes", "leave ?mode=ro out")
 
     def _connect(self) -> Connection:
+        until = time.monotonic() + self.wait
         try:
-            return self.engine.connect()
+            while True:
+                try:
+                    return self.engine.connect()
+                except OperationalError as error:
+                    if error.orig is None or not self.dialect.is_full(error.orig) or time.monotonic() > until:
+                        raise
+                    time.sleep(_ASK_AGAIN)
         except (TypeError, ValueError):  # what drivers make of hosts, ports and options that cannot be
-            raise _not_understood() from None  # their words may hold the password
+            raise not_understood() from None  # their words may hold the password
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -121,16 +144,16 @@ class Database:
             yield
         except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:  # bulk paths speak to the driver itself
             raw = error.orig if isinstance(error, DBAPIError) else error
-            if self.dialect.is_busy(raw):
-                raise Busy(
-                    f"{self.shown} is locked by another process (waited {self.wait} s)",
-                    "wait for the other process, or give a longer --wait SECONDS",
-                ) from error
-            if isinstance(error, ProgrammingError) and error.statement and not self.dialect.is_refusal(raw):
+            reason = (str(raw).strip().splitlines() or [type(raw).__name__])[0]
+            trouble = self.dialect.trouble(raw)
+            if trouble is LOCKED:
+                raise Busy(f"{self.shown} {trouble.says} (waited {self.wait} s)", trouble.hint) from error
+            if trouble is not None:
+                raise trouble.error(f"{self.shown}: {trouble.says}: {reason}", trouble.hint) from error
+            if isinstance(error, ProgrammingError) and error.statement:
                 raise
-            reason = str(raw).strip().splitlines() or [type(raw).__name__]
             raise Unavailable(
-                f"{self.shown}: {reason[0]}",
+                f"{self.shown}: {reason}",
                 "check the address, that the server runs, and that this user may do this"
                 if isinstance(error, OperationalError)
                 else "the database refused; nothing of this step was kept",
@@ -143,63 +166,26 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
     Nothing is made: with `create` the file may be absent, and the first who makes tables makes it. Raises Misuse for a
     URL that cannot be understood and Unavailable where `create` is false and there is no file.
     """
-    address = _parse(url)
-    make = address.get_backend_name()
-    if make not in DIALECTS:
-        raise Misuse(f"{make} is not a database that seedjournal knows", "use sqlite:///FILE or postgresql://…")
-    if schema is not None and make != "postgresql":
+    address = parse_address(url)
+    backend = address.get_backend_name()
+    if schema is not None and backend != "postgresql":
         raise Misuse("--schema needs PostgreSQL; SQLite has no schemas", "leave --schema out")
-    dialect = DIALECTS[make]
-    if make == "sqlite":
+    if schema is not None:
+        check_schema(schema)
+    dialect = DIALECTS[backend]
+    if backend == "sqlite":
         _check_file(address, create=create)
-    try:
-        engine = create_engine(
-            address,
-            connect_args=dialect.connect_args(wait),
-            pool_pre_ping=make != "sqlite",  # fetching may take hours between two uses
-        )
-    except (NoSuchModuleError, ImportError) as error:
-        raise Unavailable(
-            f"the driver for {address.drivername} is not installed: {error}",
-            "pip install 'seedjournal[postgres]'",
-        ) from error
+    arguments = dialect.engine_arguments(address, wait)
+    is_read_only = backend == "sqlite" and address.query.get("mode") == "ro"
+    engine = create_engine(address.set(query={}) if backend == "sqlite" else address, **arguments)
     dialect.listen(engine, event)
-    return Database(engine=engine, dialect=dialect, wait=wait, schema=schema)
-
-
-def _parse(url: str) -> URL:
-    try:
-        address = make_url(url)
-        os.fsencode(url)  # half a surrogate pair is in no file's name
-    except (ArgumentError, ValueError):
-        raise _not_understood() from None
-    if "\0" in url:
-        raise _not_understood()
-    if address.get_backend_name() == "sqlite" and (address.host or address.username or address.port):
-        raise _not_understood()
-    if address.get_backend_name() != "sqlite" and url.count("@") > 1:  # a piece of a password would pass for a host
-        raise Misuse("the database URL contains more than one '@'", "write an @ in a password as %40")
-    if address.drivername in {"postgres", "postgresql"}:
-        address = address.set(drivername="postgresql+psycopg")
-    return address
-
-
-def _not_understood() -> Misuse:
-    return Misuse(
-        "the database's URL cannot be understood",
-        "it looks like sqlite:///seedjournal.db or postgresql://USER@HOST/NAME",
-    )
+    return Database(engine=engine, dialect=dialect, wait=wait, schema=schema, is_read_only=is_read_only)
 
 
 def _check_file(address: URL, *, create: bool) -> None:
-    if not address.database or address.database.startswith((":memory:", "file:")):
-        raise Misuse(
-            "an SQLite database must be a file, or nothing would be there for the next command",
-            "use sqlite:///seedjournal.db",
-        )
-    path = Path(address.database)
+    path = Path(address.database or "")
     if not path.exists():
-        if not create:
+        if not create or address.query.get("mode"):
             raise Unavailable(
                 f"there is no journal at {path}", "`seedjournal record` makes one; or name it: --journal URL"
             )

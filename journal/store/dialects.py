@@ -6,17 +6,18 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
 
 from .postgresql import PostgreSQL
 from .sqlite import SQLite
+from .trouble import Trouble
 
 
 class Dialect(Protocol):
     """What the journal needs of a database, beyond SQLAlchemy's own dialects."""
 
-    def connect_args(self, wait: int) -> dict[str, Any]:
-        """Return the arguments that the driver is opened with."""
+    def engine_arguments(self, address: URL, wait: int) -> dict[str, Any]:
+        """Return the arguments that SQLAlchemy makes an engine of, beside the address."""
 
     def listen(self, engine: Engine, event: Any) -> None:
         """Set up every connection and every transaction of an engine."""
@@ -27,14 +28,17 @@ class Dialect(Protocol):
     def lock(self, connection: Connection, name: str) -> None:
         """Wait for the write lock of that name; the end of the transaction releases it."""
 
+    def check_written(self, connection: Connection) -> None:
+        """Raise Unavailable where what was just committed is not in the database that the address names."""
+
     def set_up_file(self, engine: Engine, wait: int) -> None:
         """Create the database's file where there is none."""
 
-    def is_busy(self, error: object) -> bool:
-        """Return whether the driver gave up waiting for a lock."""
+    def trouble(self, error: BaseException) -> Trouble | None:
+        """Return what a driver's error means, None for one that only a bug of ours explains, or that nobody knows."""
 
-    def is_refusal(self, error: object) -> bool:
-        """Return whether the database refused a statement for a reason that the user can change."""
+    def is_full(self, error: BaseException) -> bool:
+        """Return whether the server has no connection left, or is only starting: one waits for it as for a lock."""
 
     def reading_leniently(self, connection: Connection) -> AbstractContextManager[None]:
         """Let verification read damaged texts."""

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     ColumnElement,
     Connection,
@@ -23,19 +24,118 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import ProgrammingError
 
-from ..errors import Unavailable
+from ..errors import Busy, Unavailable
+from .trouble import LOCKED, Trouble
 
-_BUSY = {"55P03", "40P01", "40001"}
 _NOT_ALLOWED = "42501"
-_REFUSALS = {_NOT_ALLOWED, "3F000", "42P01"}
+_FULL_WORDS = (
+    "too many connections",
+    "too many clients",
+    "connection slots are reserved",
+    "no more connections allowed",
+    "the database system is starting up",
+)
+_FULL = Trouble(
+    Busy,
+    "too many connections are open, or the server is starting",
+    "close a connection, raise the limit (max_connections, or the role's or database's), or give a longer --wait",
+)
+_LOST = Trouble(
+    Unavailable,
+    "the connection was lost; nothing of this step was kept",
+    "run the command again; the server's log says why it ended the connection",
+)
+_HIDDEN_ROWS = Trouble(
+    Unavailable,
+    "row-level security hides rows of a table from this user, and half the rows would look like damage",
+    "connect as the tables' owner or as a role with BYPASSRLS, or switch it off: "
+    "ALTER TABLE … DISABLE ROW LEVEL SECURITY",
+)
+_TIMED_OUT = Trouble(
+    Unavailable,
+    "a time-out of the server ended the command; nothing of this step was kept",
+    "raise the time-out for this user, for example: ALTER ROLE … SET statement_timeout = 0",
+)
+_OTHER_TABLES = Trouble(
+    Unavailable,
+    "a table is not as seedjournal made it",
+    "somebody changed it: put the table or column back, or a backup of the database",
+)
+_ENCODING = Trouble(
+    Unavailable,
+    "the database's encoding does not have every character",
+    "use a database with the encoding UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+)
+_RAISED = Trouble(
+    Unavailable,
+    "a trigger or a rule refused it; nothing of this step was kept",
+    "look at the triggers of the table that it names",
+)
+# By SQLSTATE, or by its class where every member means the same.
+_TROUBLES = {
+    "55P03": LOCKED,
+    "40P01": Trouble(
+        Busy,
+        "deadlock: this command and another program waited for each other, and the server ended this one; "
+        "nothing of this step was kept",
+        "run the command again",
+    ),
+    "40001": Trouble(
+        Busy, "another program changed the same rows meanwhile; nothing of this step was kept", "run the command again"
+    ),
+    "57014": _TIMED_OUT,
+    "25P03": _TIMED_OUT,
+    "25P04": _TIMED_OUT,
+    "57P05": _TIMED_OUT,
+    "57P01": _LOST,
+    "57P02": _LOST,
+    "08": _LOST,
+    "25006": Trouble(
+        Unavailable,
+        "this database may only be read",
+        "write to the primary server, or see default_transaction_read_only of this role and database",
+    ),
+    "53100": Trouble(Unavailable, "the server's disk is full", "free some space there, and run the command again"),
+    "53200": Trouble(Unavailable, "the server is out of memory", "see the server's log"),
+    _NOT_ALLOWED: Trouble(
+        Unavailable, "this user may not do this", "grant it; docs/postgresql.md lists what each command needs"
+    ),
+    "3F000": Trouble(Unavailable, "there is no such schema", "name one that exists: --schema NAME, or search_path"),
+    "42P01": _OTHER_TABLES,
+    "42703": _OTHER_TABLES,
+    "42804": _OTHER_TABLES,
+    "42883": _OTHER_TABLES,
+    "428C9": _OTHER_TABLES,
+    "22P02": _OTHER_TABLES,
+    "22P03": _OTHER_TABLES,
+    "22021": _ENCODING,
+    "22P05": _ENCODING,
+    "P0001": _RAISED,
+    "XX001": Trouble(Unavailable, "the database is damaged", "put a backup back; the server's log says more"),
+    "XX002": Trouble(Unavailable, "an index is damaged", "REINDEX it, and run `seedjournal verify`"),
+}
+_SETTINGS = {
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+    "row_security": "off",  # rather an error than half of the rows
+    "idle_in_transaction_session_timeout": "0",  # a simulation takes its time
+}
 
 
 class PostgreSQL:
     """Implement `Dialect` for PostgreSQL servers."""
 
-    def connect_args(self, wait: int) -> dict[str, Any]:
-        """Bound the wait for a connection."""
-        return {"connect_timeout": max(2, min(wait, 30)), "application_name": "seedjournal"}
+    def engine_arguments(self, address: URL, wait: int) -> dict[str, Any]:  # noqa: ARG002 - the signature of `Dialect`
+        """Bound the wait for a connection, and look first whether one that was not used for hours is still there."""
+        arguments = {
+            "connect_timeout": max(2, min(wait, 30)),
+            "application_name": "seedjournal",
+            "client_encoding": "UTF8",
+        }
+        return {"connect_args": arguments, "pool_pre_ping": True}
 
     def listen(self, engine: Engine, event: Any) -> None:
         """Read in REPEATABLE READ (one snapshot), and write in READ COMMITTED, whatever the server's default is.
@@ -45,27 +145,48 @@ class PostgreSQL:
         event.listen(engine, "begin", _begin)
 
     def prepare(self, connection: Connection, *, schema: str | None, wait: int) -> None:
-        """Set `lock_timeout` (0 would mean no limit) and the search path."""
-        settings = {"lock_timeout": f"{wait * 1000 or 1}", "timezone": "UTC"}
+        """Set what we rely on for this transaction, whatever the server, the role or a pooler's last user set.
+
+        `lock_timeout` would mean no limit by 0. Where another process answers than the one that the connection was
+        made to, there is a pooler between, which would run a prepared statement where nobody prepared it.
+        """
+        settings = {**_SETTINGS, "lock_timeout": f"{wait * 1000 or 1}"}
         if schema is not None:
-            settings["search_path"] = connection.dialect.identifier_preparer.quote(schema)
-        connection.execute(select(*(func.set_config(name, value, true()) for name, value in settings.items())))
+            settings["search_path"] = _quoted(schema)
+        chosen = (func.set_config(name, value, true()) for name, value in settings.items())
+        answering, *_ = connection.execute(select(func.pg_backend_pid(), *chosen)).one()
+        driver: Any = connection.connection.driver_connection
+        if answering != driver.info.backend_pid:
+            driver.prepare_threshold = None
 
     def lock(self, connection: Connection, name: str) -> None:
         """Take an advisory lock."""
         number = zlib.crc32(b"seedjournal:" + name.encode()) | (0x5EED << 32)
         connection.execute(select(func.pg_advisory_xact_lock(number)))
 
+    def check_written(self, connection: Connection) -> None:
+        """Do nothing: a server answers for what it has committed."""
+
     def set_up_file(self, engine: Engine, wait: int) -> None:
         """Do nothing: a server has no file of ours."""
 
-    def is_busy(self, error: object) -> bool:
-        """Return whether the server gave up waiting for a lock."""
-        return getattr(error, "sqlstate", None) in _BUSY
+    def trouble(self, error: BaseException) -> Trouble | None:
+        """Look at the SQLSTATE; a failure to connect, or a lost connection, has none."""
+        state = getattr(error, "sqlstate", None)
+        if self.is_full(error):
+            return _FULL
+        if state is None:
+            lost = any(words in str(error) for words in ("server closed the connection", "connection is lost"))
+            return _LOST if lost or "terminating connection" in str(error) else None
+        if state == _NOT_ALLOWED and "row-level security" in str(error):
+            return _HIDDEN_ROWS
+        return _TROUBLES.get(state) or _TROUBLES.get(state[:2])
 
-    def is_refusal(self, error: object) -> bool:
-        """Return whether a privilege, a schema or a table is missing."""
-        return getattr(error, "sqlstate", None) in _REFUSALS
+    def is_full(self, error: BaseException) -> bool:
+        """Return whether all connections are in use or the server starts; where connecting fails, only words tell."""
+        if getattr(error, "sqlstate", None) in {"53300", "57P03"}:
+            return True
+        return any(words in str(error) for words in _FULL_WORDS) and getattr(error, "sqlstate", None) is None
 
     def reading_leniently(self, connection: Connection) -> AbstractContextManager[None]:  # noqa: ARG002 - the signature of `Dialect`
         """Do nothing: PostgreSQL's texts are always UTF-8."""
@@ -123,4 +244,14 @@ def _begin(connection: Connection) -> None:
 
     driver: Any = connection.connection.driver_connection
     writes = connection.get_execution_options().get("seedjournal_writes")
+    if not writes:  # verification compares by temporary tables, which a read-only transaction may not make
+        is_standby = driver.info.parameter_status("in_hot_standby") == "on"
+        driver.read_only = None if is_standby else False
+    else:
+        driver.read_only = None
     driver.isolation_level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
+
+
+def _quoted(name: str) -> str:
+    """Return a name as SQL writes it in a setting; SQLAlchemy's own quoting is for statements, and doubles each %."""
+    return '"' + name.replace('"', '""') + '"'

@@ -8,10 +8,12 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     ColumnElement,
     Connection,
     Engine,
@@ -28,29 +30,80 @@ from sqlalchemy import (
     table,
 )
 
+from ..errors import Unavailable
+from .addresses import file_uri
+from .trouble import LOCKED, Trouble
+
 _WIDTH = 32
+_MOUNTS = Path("/proc/self/mountinfo")
 _ASK_AGAIN = 0.02  # seconds
 _PAGE = 8192  # bytes; the index of hashes is written all over, and fewer and larger pages are written less often
 _CHECKPOINT = 8000  # pages of the write-ahead log before they are copied into the file
+
+_NOT_WRITABLE = Trouble(
+    Unavailable, "cannot be written", "check the permissions of the file and of its folder, and the disk it lies on"
+)
+_DAMAGED = Trouble(
+    Unavailable,
+    "the file is damaged, or no database of SQLite's",
+    "check the address; put a backup back, or save what can be read: sqlite3 FILE .recover",
+)
+_OTHER_TABLES = Trouble(
+    Unavailable,
+    "a table is not as seedjournal made it",
+    "somebody changed it: put the table or column back, or a backup of the database",
+)
+_TROUBLES = {
+    "SQLITE_BUSY": LOCKED,
+    "SQLITE_LOCKED": LOCKED,
+    "SQLITE_FULL": Trouble(Unavailable, "the disk is full", "free some space, and run the command again"),
+    "SQLITE_IOERR": Trouble(Unavailable, "the disk fails", "check that the disk has space and is in order"),
+    "SQLITE_READONLY": _NOT_WRITABLE,
+    "SQLITE_CANTOPEN": Trouble(
+        Unavailable, "cannot be opened", "check that the file is there, and the permissions of the file and its folder"
+    ),
+    "SQLITE_PERM": _NOT_WRITABLE,
+    "SQLITE_CORRUPT": _DAMAGED,
+    "SQLITE_NOTADB": _DAMAGED,
+    "SQLITE_FORMAT": _DAMAGED,
+}
 
 
 class SQLite:
     """Implement `Dialect` for SQLite files."""
 
-    def connect_args(self, wait: int) -> dict[str, Any]:
-        """Bound the wait for the write lock."""
-        return {"timeout": wait}
+    def engine_arguments(self, address: URL, wait: int) -> dict[str, Any]:
+        """Open the file by SQLite's own address of it: SQLAlchemy's reading of a path differs between versions."""
+        mode = str(address.query.get("mode", "rw"))
+        return {"creator": partial(_open, Path(address.database or ""), mode, wait)}
 
     def listen(self, engine: Engine, event: Any) -> None:
         """Set up every connection, and let transactions be SQLAlchemy's alone, DDL included."""
         event.listen(engine, "connect", _connect)
         event.listen(engine, "begin", _begin)
 
-    def prepare(self, connection: Connection, *, schema: str | None, wait: int) -> None:
-        """Do nothing: a new connection sets everything."""
+    def prepare(self, connection: Connection, *, schema: str | None, wait: int) -> None:  # noqa: ARG002 - the signature of `Dialect`
+        """Look whether the file is still the one that was opened, and may be written; a new connection set the rest."""
+        opened = _opened(connection)
+        if opened.identity != _identity(opened.path):
+            raise Unavailable(f"{opened.path} was deleted or replaced meanwhile", "run the command again")
+        if _writes(connection):
+            _refuse_second_name(opened.path)
+            opened.log = _identity(_log_of(opened.path))
 
     def lock(self, connection: Connection, name: str) -> None:
         """Do nothing: BEGIN IMMEDIATE already holds SQLite's only write lock."""
+
+    def check_written(self, connection: Connection) -> None:
+        """Compare device and inode of the file, and of its write-ahead log, with those that were opened."""
+        opened = _opened(connection)
+        is_there = opened.identity == _identity(opened.path)
+        if not is_there or (opened.log and opened.log != _identity(_log_of(opened.path))):
+            raise Unavailable(
+                f"{opened.path} was deleted or replaced while this command wrote: what it wrote is not in it",
+                "see that nothing deletes or moves a database's files while they are used, put a backup back if they "
+                "were needed, and run the command again",
+            )
 
     def set_up_file(self, engine: Engine, wait: int) -> None:
         """Create a file that only its owner may use, and that can be read while it is written.
@@ -60,7 +113,7 @@ class SQLite:
         """
         with suppress(OSError):  # it is there, or SQLite says what is wrong
             os.close(os.open(Path(engine.url.database or "").resolve(), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        connection = sqlite3.connect(engine.url.database or "", timeout=wait, isolation_level=None)
+        connection = _open(Path(engine.url.database or ""), "rw", wait)
         until = time.monotonic() + wait
         try:
             while connection.execute("PRAGMA page_count").fetchone()[0] == 0:
@@ -68,7 +121,7 @@ class SQLite:
                     connection.execute(f"PRAGMA page_size = {_PAGE}")
                     connection.execute("PRAGMA journal_mode = WAL")
                 except sqlite3.OperationalError as error:
-                    if not self.is_busy(error) or time.monotonic() > until:
+                    if self.trouble(error) is not LOCKED or time.monotonic() > until:
                         raise
                     time.sleep(_ASK_AGAIN)
                 else:
@@ -76,12 +129,18 @@ class SQLite:
         finally:
             connection.close()
 
-    def is_busy(self, error: object) -> bool:
-        """Return whether SQLite gave up waiting for a lock."""
-        return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+    def trouble(self, error: BaseException) -> Trouble | None:
+        """Look at SQLite's own name of the error."""
+        name = getattr(error, "sqlite_errorname", None) or ""
+        for head, trouble in _TROUBLES.items():
+            if name.startswith(head):
+                return trouble
+        if name == "SQLITE_ERROR" and str(error).startswith(("no such column", "no such table", "table ")):
+            return _OTHER_TABLES
+        return None
 
-    def is_refusal(self, error: object) -> bool:  # noqa: ARG002 - the signature of `Dialect`
-        """Return False: SQLite has no users and no privileges."""
+    def is_full(self, error: BaseException) -> bool:  # noqa: ARG002 - the signature of `Dialect`
+        """Return False: a file has no server."""
         return False
 
     @contextmanager
@@ -137,7 +196,6 @@ class SQLite:
 
 
 def _connect(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")
@@ -147,5 +205,86 @@ def _connect(connection: sqlite3.Connection, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("seedjournal_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("seedjournal_writes"))
+
+
+class _File(sqlite3.Connection):
+    """A connection that knows which file it has open: its path, device and inode, and those of its write-ahead log."""
+
+    path: Path
+    identity: tuple[int, int] | None
+    log: tuple[int, int] | None = None
+
+
+def _open(path: Path, mode: str, wait: int) -> _File:
+    """Open a file that is there, and note which one it is; SQLite itself does not tell."""
+    before = _identity(path)
+    connection = sqlite3.connect(
+        file_uri(str(path), mode), uri=True, timeout=wait, isolation_level=None, check_same_thread=False, factory=_File
+    )
+    connection.path, connection.identity = path, _identity(path)
+    if before != connection.identity:
+        connection.close()
+        raise Unavailable(f"{path} was deleted or replaced while it was opened", "run the command again")
+    return connection
+
+
+def _opened(connection: Connection) -> _File:
+    opened = connection.connection.driver_connection
+    assert isinstance(opened, _File)  # noqa: S101 - `engine_arguments` opens no other
+    return opened
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file, None where there is none; a symbolic link is followed, as SQLite does."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _log_of(path: Path) -> Path:
+    """Return the path of a file's write-ahead log: beside the file itself, wherever a symbolic link to it lies."""
+    file = path.resolve()
+    return file.with_name(f"{file.name}-wal")
+
+
+def is_same_file(mine: Path, theirs: Path) -> bool:
+    """Return whether two paths are one file; raise Unavailable where it has two names.
+
+    SQLite finds the write-ahead log by the name, so that what is written by one name is not seen by the other.
+    """
+    if mine.resolve() == theirs.resolve():
+        return True
+    if (found := _identity(mine)) and found == _identity(theirs):
+        raise Unavailable(f"{mine} and {theirs} are one file under two names", "use one of the names for both")
+    return False
+
+
+def _refuse_second_name(path: Path) -> None:
+    """Raise Unavailable for a file with several hard links, or mounted by itself: another name has another log."""
+    names = path.stat().st_nlink
+    if names > 1:
+        raise Unavailable(
+            f"{path} has {names} names (hard links); SQLite loses what is written by two of them",
+            "leave one of the names and remove the others; a symbolic link may stay",
+        )
+    mounts = _MOUNTS.read_bytes() if _MOUNTS.exists() else b""
+    if is_mounted(path.resolve(), mounts):
+        raise Unavailable(
+            f"{path} is mounted as a single file; SQLite keeps a second file beside it, which would not be shared",
+            "mount the folder that the file lies in",
+        )
+
+
+def is_mounted(file: Path, mounts: bytes) -> bool:
+    """Return whether Linux's list of mounts, `/proc/self/mountinfo`, has a file itself and not only its folder."""
+    written = os.fsencode(file)
+    for special in b"\\ \t\n":
+        written = written.replace(bytes([special]), b"\\%03o" % special)
+    return any(line.split(b" ", 5)[4:5] == [written] for line in mounts.splitlines())

@@ -48,18 +48,90 @@ def test_no_password_of_an_address_is_printed(
 
 @given(password=passwords)
 def test_no_password_of_the_environment_is_printed(password: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("seedjournal.toml").write_text(f'journal = "postgresql://me:${{DB_PASSWORD}}@{NOWHERE}"\n', encoding="utf-8")
+    Path("seedjournal.toml").write_text(
+        f'journal = "postgresql://me:${{DATABASE_PASSWORD}}@{NOWHERE}"\n', encoding="utf-8"
+    )
     try:
-        os.environ["DB_PASSWORD"] = password
+        os.environ["DATABASE_PASSWORD"] = password
     except (UnicodeEncodeError, ValueError):
         assume(False)
     try:
         done = call(capsys, ("log", "--debug"))
     finally:
-        del os.environ["DB_PASSWORD"]
+        del os.environ["DATABASE_PASSWORD"]
         Path("seedjournal.toml").unlink()
     assert done.status in {2, 3}
     assert not told(done, password), done
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://${AWS_SECRET}:x@127.0.0.1:1/x",
+        "postgresql://me:${AWS_SECRET}@127.0.0.1:1/x",
+        "postgresql://127.0.0.1:1/${PGSECRET}",
+        "postgresql://127.0.0.1:1/?application_name=${PGSECRET}@",
+        "postgresql://me:x@${PGSECRET}/x",
+        "postgresql://me:x@127.0.0.1:1/x?options=${PGSECRET}@y",
+        "sqlite:///${PGSECRET}.db",
+    ],
+)
+@pytest.mark.parametrize("which", ["journal", "target"])
+def test_no_strangers_settings_file_gets_a_variable(
+    address: str, which: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET", HEAD)
+    monkeypatch.setenv("PGSECRET", HEAD)
+    run("migrate", "--journal", "sqlite:///own.db")
+    own = "" if which == "journal" else 'journal = "sqlite:///own.db"\n'
+    Path("seedjournal.toml").write_text(f'{own}{which} = "{address}"\n', encoding="utf-8")
+    done = run("verify", status=2)
+    assert "SECRET" in done.err
+    assert not told(done, HEAD)
+    assert {file.name for file in Path().glob("*.db")} == {"own.db"}
+
+
+def test_a_variable_that_the_user_lists_may_be_used(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from seedjournal.settings import user_file
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DB_USER", HEAD)
+    Path("seedjournal.toml").write_text('journal = "postgresql://${DB_USER}:x@127.0.0.1:1/x"\n', encoding="utf-8")
+    assert str(user_file()) in run("log", status=2).err.replace("\n", "")
+    user_file().parent.mkdir(parents=True)
+    user_file().write_text('variables = ["DB_USER"]\n', encoding="utf-8")
+    done = run("log", status=3)
+    assert "${DB_USER}" in done.err
+    assert not told(done, HEAD)
+
+
+def test_the_users_own_options_and_variables_are_not_limited(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHERE", "mine")
+    run("migrate", "--journal", "sqlite:///${WHERE}.db")
+    monkeypatch.setenv("SEEDJOURNAL_JOURNAL", "sqlite:///${WHERE}2.db")
+    run("migrate")
+    assert {file.name for file in Path().glob("*.db")} == {"mine.db", "mine2.db"}
+
+
+def test_a_targets_variable_is_read_only_where_the_target_is_used(run: Run) -> None:
+    content = 'journal = "sqlite:///own.db"\ntarget = "postgresql://me:${PGABSENT}@127.0.0.1:1/x"\n'
+    Path("seedjournal.toml").write_text(content, encoding="utf-8")
+    run(*TWENTY)
+    run("log")
+    run("diff", status=2)
+    assert "PGABSENT" in run("project", status=2).err
+
+
+def test_a_settings_file_of_another_user_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("seedjournal.toml").write_text('journal = "sqlite:///own.db"\n', encoding="utf-8")
+    if os.geteuid() == 0:
+        os.chown("seedjournal.toml", 12345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+        monkeypatch.setattr(os, "fstat", lambda _: os.stat_result((0o100600, 1, 1, 1, 12346, 0, 0, 0, 0, 0)))
+    assert "belongs to another user" in run("log", status=3).err
+    assert not Path("own.db").exists()
 
 
 def test_what_is_stored_knows_no_address(run: Run, make_url: Callable[[str], str]) -> None:

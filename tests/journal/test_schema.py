@@ -33,6 +33,7 @@ HISTORIES = pytest.mark.parametrize("history", [JOURNAL_HISTORY, TARGET_HISTORY]
 def empty(url: str) -> Any:
     """An empty database, on either make."""
     database = open_database(url, create=True)
+    database.set_up_file()
     yield database
     database.engine.dispose()
 
@@ -102,6 +103,7 @@ def test_the_migrated_schema_is_the_declared_one(
         for migrated in (True, False):
             database = open_database(make_url(make), create=True)
             request.addfinalizer(database.engine.dispose)
+            database.set_up_file()
             if migrated:
                 ensure(database, history, create=True)
             with database.write() as connection:

@@ -213,7 +213,7 @@ def _recorded(at: str, run: Run) -> None:
 def test_a_busy_database_is_waited_for_and_then_given_up(run: Run) -> None:
     done = run(*DEMO, "--set", "prs=21", "--wait", "1", "--json", status=3)
     assert done.error["kind"] == "busy"
-    assert "is locked by another process (waited 1 s)" in done.error["message"]
+    assert "locked by another process (waited 1 s)" in done.error["message"]
     assert "--wait" in done.error["hint"]
 
 

@@ -62,11 +62,11 @@ def test_project_settings_option_over_file_over_registry_over_default(at: str, r
 
 
 def test_variables_in_addresses(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    FILE.write_text('journal = "sqlite:///${SEEDS_NAME}.db"\n')
-    done = run("log", "--json", status=2)
+    named = ("--journal", "sqlite:///${SEEDS_NAME}.db")
+    done = run("log", "--json", *named, status=2)
     assert "SEEDS_NAME, which is not set" in done.error["message"]
     monkeypatch.setenv("SEEDS_NAME", "named")
-    run("migrate")
+    run("migrate", *named)
     assert Path("named.db").exists()
     assert "SEEDS_OTHER" in run("log", "--journal", "sqlite:///${SEEDS_OTHER}.db", status=2).err
 

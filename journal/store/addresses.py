@@ -1,0 +1,142 @@
+"""What a database's address means: one parser, with one meaning whatever version of SQLAlchemy is installed.
+
+An address that cannot mean anything is refused: nothing of it is left out silently, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import unquote
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..errors import Misuse, Unavailable
+
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite+pysqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_DECODES = make_url("sqlite:///%25").database == "%"  # since 2.1 SQLAlchemy decodes the database's name itself
+_SEVERAL_HOSTS = re.compile(r"^([\w+]+://(?:[^/?@]*@)?)([^/?@]*,[^/?@]*)(?=[/?]|$)")
+_MODES = ("ro", "rw")
+
+
+def parse_address(text: str) -> URL:
+    """Return what an address means; raise Misuse for one that cannot be understood."""
+    hosts, rest = _hosts(text)
+    try:
+        address = make_url(rest)
+        os.fsencode(text)  # half a surrogate pair is in no file's name
+    except (ArgumentError, ValueError):
+        raise not_understood() from None
+    backend = address.get_backend_name()
+    if backend not in ("sqlite", "postgresql", "postgres"):
+        raise Misuse(f"{backend} is not a database that seedjournal knows", "use sqlite:///FILE or postgresql://…")
+    if address.drivername not in _DRIVERS:
+        raise Misuse(
+            f"{address.drivername} is not a driver that seedjournal uses",
+            "use sqlite:///FILE or postgresql://…, which means postgresql+psycopg://…",
+        )
+    database = address.database if _DECODES or not address.database else unquote(address.database)
+    address = address.set(drivername=_DRIVERS[address.drivername], database=database or "")
+    if "\0" in text + (database or ""):
+        raise not_understood()
+    _refuse_half_options(text)
+    if backend == "sqlite":
+        _check_sqlite(address)
+        return address
+    if text.count("@") > 1:  # a piece of a password would pass for a host
+        raise Misuse("the database URL contains more than one '@'", "write an @ in a password as %40")
+    if hosts:
+        address = address.update_query_pairs([("host", one) for one in hosts])
+    elif address.host:
+        address = address.set(host=unquote(address.host))  # %2F: a socket's folder
+    _check_postgresql(address)
+    return address
+
+
+def not_understood() -> Misuse:
+    """Return the error for an address without meaning; it holds nothing of the address, which may have a password."""
+    return Misuse(
+        "the database's URL cannot be understood",
+        "it looks like sqlite:///seedjournal.db or postgresql://USER@HOST/NAME",
+    )
+
+
+def check_schema(schema: str) -> None:
+    """Raise Misuse for a name that can be no schema of a user's: one of the server's own, or none at all."""
+    if not schema or "\0" in schema or schema.startswith("pg_") or schema == "information_schema":
+        raise Misuse(
+            f"{schema!r} cannot be the schema of anybody's tables",
+            "name a schema of your own: PostgreSQL uses names that begin with pg_ itself",
+        )
+
+
+def _hosts(text: str) -> tuple[list[str], str]:
+    """Return the hosts of libpq's `//a:1,b:2/` and the address without them; no hosts where there is one at most."""
+    found = _SEVERAL_HOSTS.match(text)
+    if not found or not text.startswith("postgres"):
+        return [], text
+    return found[2].split(","), found[1].rstrip("@") + ("@" if "@" in found[1] else "") + text[found.end() :]
+
+
+def _refuse_half_options(text: str) -> None:
+    """Raise Misuse where what follows the `?` is no option: SQLAlchemy drops it, and with it a piece of a name."""
+    _, mark, options = text.rpartition("@")[2].partition("?")
+    if mark and not all("=" in option for option in options.split("&")):
+        raise Misuse(
+            "the database's URL has a '?' with something behind it that is no OPTION=VALUE",
+            "write a '?' in a name as %3F",
+        )
+
+
+def _check_sqlite(address: URL) -> None:
+    if address.host or address.username or address.port or not address.database:
+        if address.render_as_string() not in {"sqlite://", "sqlite:///", "sqlite+pysqlite://", "sqlite+pysqlite:///"}:
+            raise not_understood()
+        address = address.set(database=":memory:")
+    if (address.database or "").startswith((":memory:", "file:")):
+        raise Misuse(
+            "an SQLite database must be a file, or nothing would be there for the next command",
+            "use sqlite:///seedjournal.db",
+        )
+    for name, value in address.query.items():
+        if name != "mode":
+            raise Misuse(
+                f"the address of an SQLite file has no option {name!r}",
+                "leave it out; only ?mode=ro is known, and --wait SECONDS bounds the wait for a busy file",
+            )
+        if value not in _MODES:
+            raise Misuse("the option mode of an SQLite address is neither ro nor rw", "?mode=ro only reads the file")
+
+
+def _check_postgresql(address: URL) -> None:
+    try:
+        from psycopg import pq
+    except ImportError as error:
+        raise Unavailable(
+            f"the driver for {address.drivername} is not installed: {error}",
+            "pip install 'seedjournal[postgres]'",
+        ) from error
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    for name in address.query:
+        if name not in known:
+            raise Misuse(
+                f"PostgreSQL knows no option {name!r} in an address", "leave it out; libpq's documentation lists them"
+            )
+
+
+def file_uri(path: str, mode: str) -> str:
+    """Return SQLite's own address of a file: whatever is in the path, it is opened in this mode and never created.
+
+    >>> file_uri("a b?.db", "ro")
+    'file:a%20b%3F.db?mode=ro'
+    """
+    from urllib.parse import quote
+
+    return f"file:{quote(os.fsencode(path))}?mode={mode}"
