@@ -18,7 +18,7 @@ from .dialects import dialect_of
 from .layout import Layout, TableMap, key_from_row
 from .notes import ADOPTED, ROWS, STALE, Adopted
 from .rows import Ids, Row, derived_id, row_maker
-from .stage import Stage, Taken
+from .stage import Stage, Taken, refuse_lost
 
 _PIECE = 20_000
 _BATCH = 5_000
@@ -60,7 +60,8 @@ class KindWriter:
         done = 0
         for texts in event_texts(source, top, _PIECE):
             rows = sorted(map(make, texts))  # by id, as the table is
-            dialect_of(self.connection).load(self.mapped.table.name, self.mapped.columns, rows)
+            stored = dialect_of(self.connection).load(self.mapped.table.name, self.mapped.columns, rows)
+            refuse_lost(self.connection, self.mapped.table, len(rows), stored)
             done += len(rows)
             tell(len(rows))
         return done
@@ -218,15 +219,22 @@ class UnseenRows:
 
 
 def prune(connection: Connection, mapped: TableMap, project: str) -> int:
-    """Delete the project's stale rows of a kind that no row points to, anybody's; return how many there were."""
+    """Delete the project's stale rows of a kind that no row points to, anybody's; return how many there were.
+
+    The rows are locked before references are looked for: whoever is about to refer to one of them has either committed
+    and is seen, or finds it gone.
+    """
     rows, kind = mapped.table, mapped.kind.name
     stale = notes.stale_ids(connection, project, kind)
+    if not stale:
+        return 0
     dialect = dialect_of(connection)
-    pointers = dialect.pointers_to(rows) if stale else []
+    dialect.see_all_rows()
+    held = [pointer.points_to(rows) for pointer in dialect.pointers_to(rows)]
     deleted = 0
-    for batch in batched(stale, _BATCH):
+    for batch in batched(sorted(stale), _BATCH):
         among = dialect.among(rows.c.id, batch)
-        held = [pointer.points_to(rows) for pointer in pointers]
+        connection.execute(select(rows.c.id).where(among).order_by(rows.c.id).with_for_update()).all()
         deleted += connection.execute(delete(rows).where(among, *(~one for one in held))).rowcount
         left = set(connection.execute(select(rows.c.id).where(among)).scalars())
         notes.drop_stale(connection, kind, [number for number in batch if number not in left])
