@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -17,12 +18,13 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    inspect,
     select,
     table,
     text,
     true,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import Constraint, CreateIndex, CreateTable
 
 from seedjournal.journal import dialect_of as journal_dialect_of
@@ -73,6 +75,7 @@ class Dialect:
 
     pointers: TextClause
     interfering: TextClause
+    bytewise: str  # the collation that compares bytes
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -99,6 +102,9 @@ class Dialect:
             for index in sorted(one.indexes, key=lambda index: str(index.name)):
                 self.connection.execute(CreateIndex(index))
 
+    def add_missing_references(self, tables: Sequence[Table]) -> None:
+        """Add the foreign keys of ours that were lost with the tables that they refer to, where the rows allow it."""
+
     def pointers_to(self, rows: Table) -> list[Pointer]:
         """Find every foreign key that refers to the table, anybody's, in any schema."""
         found = self.connection.execute(self.pointers, {"name": self.quoted(rows.name)})
@@ -116,6 +122,10 @@ class Dialect:
         """Return a name as the database compares it."""
         return name
 
+    def damage(self) -> list[str]:
+        """List what the database itself finds wrong with its file; a server has none of ours."""
+        return []
+
     def quoted(self, name: str) -> str:
         """Return a table's name as the database's own functions take it."""
         return name
@@ -129,6 +139,7 @@ class PostgreSQL(Dialect):
 
     pointers = _POINTERS_ON_POSTGRESQL
     interfering = _INTERFERING_ON_POSTGRESQL
+    bytewise = "C"
 
     def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
         """Add rows by COPY; the server parses texts by the columns' types."""
@@ -161,6 +172,15 @@ class PostgreSQL(Dialect):
             for key in sorted(one.foreign_key_constraints, key=lambda key: str(key.name)):
                 self._add(one, key)
 
+    def add_missing_references(self, tables: Sequence[Table]) -> None:
+        """Add what `DROP TABLE … CASCADE` took from the tables that point to a dropped one."""
+        for one in tables:
+            names = {key["constrained_columns"][0] for key in inspect(self.connection).get_foreign_keys(one.name)}
+            for key in sorted(one.foreign_key_constraints, key=lambda key: str(key.name)):
+                if key.column_keys[0] not in names:
+                    with suppress(IntegrityError), self.connection.begin_nested():
+                        self._add(one, key)
+
     def _add(self, to: Table, key: Constraint) -> None:
         # Not by AddConstraint, which would leave the key out of every later CREATE TABLE in this process.
         self._execute(f"ALTER TABLE {self._name(to)} ADD {self._compiler(to).process(key)}")
@@ -188,6 +208,7 @@ class SQLite(Dialect):
 
     pointers = _POINTERS_ON_SQLITE
     interfering = _INTERFERING_ON_SQLITE
+    bytewise = "BINARY"
 
     def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
         """Add rows in one statement."""
@@ -205,6 +226,11 @@ class SQLite(Dialect):
     def fold(self, name: str) -> str:
         """Return a name in small letters: SQLite compares names in any case."""
         return name.lower()
+
+    def damage(self) -> list[str]:
+        """Return the lines of `integrity_check`, which compares indexes with tables as well."""
+        found = self.connection.exec_driver_sql("PRAGMA integrity_check").scalars()
+        return [line for line in found if line != "ok"]
 
 
 def dialect_of(connection: Connection) -> Dialect:

@@ -8,7 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from seedjournal.journal import KeyBytes, Unavailable
 
@@ -95,7 +109,7 @@ class Stage:
         """List (place, columns) of staged rows that the target's row of the same id differs from."""
         rows, staged = self.mapped.table, self.mapped.staged
         names = self.mapped.columns[1:]
-        query = select(self.table.c.place, *(rows.c[name].is_distinct_from(staged[name]) for name in names))
+        query = select(self.table.c.place, *map(self._differ_in, names))
         query = query.join_from(self.table, rows, rows.c.id == staged["id"]).where(self.differs(names))
         return [
             (place, [name for name, differs in zip(names, flags, strict=True) if differs])
@@ -119,14 +133,20 @@ class Stage:
         Raises Unavailable where the database changed fewer.
         """
         rows, staged = self.mapped.table, self.mapped.staged
-        names = self.mapped.columns[1:]
-        condition = and_(rows.c.id == staged["id"], self.differs(names))
-        expected = self._count(select(func.count()).select_from(self.table, rows).where(condition))
+        expected = self.count_differing()
         if expected:
-            statement = update(rows).values({name: staged[name] for name in names}).where(condition)
+            names = self.mapped.columns[1:]
+            statement = update(rows).values({name: staged[name] for name in names})
+            statement = statement.where(rows.c.id == staged["id"], self.differs(names))
             changed = int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
             refuse_lost(self.connection, rows, expected, changed)
         return expected
+
+    def count_differing(self) -> int:
+        """Count the target's rows that differ from the staged ones of the same id."""
+        rows, staged = self.mapped.table, self.mapped.staged
+        query = select(func.count()).select_from(self.table, rows)
+        return self._count(query.where(rows.c.id == staged["id"], self.differs(self.mapped.columns[1:])))
 
     def insert_rows(self) -> int:
         """Add the staged rows whose id the target does not have; return how many.
@@ -149,8 +169,16 @@ class Stage:
 
     def differs(self, names: Sequence[str]) -> ColumnElement[bool]:
         """Say in SQL that a target's row and a staged one differ in any of these columns."""
-        rows, staged = self.mapped.table, self.mapped.staged
-        return or_(*(rows.c[name].is_distinct_from(staged[name]) for name in names))
+        return or_(*map(self._differ_in, names))
+
+    def _differ_in(self, name: str) -> ColumnElement[bool]:
+        """Compare texts by their bytes: a column's own collation may not tell upper from lower case."""
+        row: ColumnElement[Any] = self.mapped.table.c[name]
+        staged = self.mapped.staged[name]
+        if isinstance(row.type, String):
+            collation = dialect_of(self.connection).bytewise
+            row, staged = row.collate(collation), staged.collate(collation)
+        return row.is_distinct_from(staged)
 
     def _same_key(self) -> ColumnElement[bool]:
         rows, staged = self.mapped.table, self.mapped.staged

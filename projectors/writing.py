@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, exists, select
 
@@ -22,6 +23,14 @@ from .stage import Stage, Taken, refuse_lost
 
 _PIECE = 20_000
 _BATCH = 5_000
+
+
+class Wrote(NamedTuple):
+    """How many rows were inserted and updated, and how many differ from the state and were left alone."""
+
+    inserted: int = 0
+    updated: int = 0
+    differing: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +81,19 @@ class KindWriter:
         unseen: UnseenRows | None,
         was_shown: Callable[[Change], bool],
         tell: Callable[[int], None],
-    ) -> tuple[int, int]:
-        """Carry out changes; return how many rows were inserted and updated. Entities that are gone become stale.
+        *,
+        only_missing: bool = False,
+    ) -> Wrote:
+        """Carry out changes. Entities that are gone become stale.
 
         With `unseen` the changes are the whole state, and rows of ours outside of it become stale. `was_shown` says
-        whether the target showed the entity before.
+        whether the target showed the entity before. `only_missing` leaves rows that are there as they are.
         """
         make = row_maker(self.mapped, self.ids)
         stage = Stage(self.connection, self.layout, self.mapped)
         has_notes = notes.has_any(self.connection, self.project, self.kind)
         gone: list[KeyBytes] = []
-        inserted = updated = 0
+        inserted = updated = differing = 0
         for piece in batched(_present(changed, gone), _PIECE):
             keys = [one.key for one in piece]
             rows = [make(one.now.text) for one in piece if one.now]
@@ -92,9 +103,12 @@ class KindWriter:
             if missing := stage.missing_parents():
                 raise Misuse(
                     f"{self.kind} cannot be projected: rows of {' and '.join(missing)} that it needs are not there",
-                    "if they were deleted, --rebuild puts them back",
+                    "if they were deleted, --repair puts them back",
                 )
-            updated += stage.update_rows()
+            if only_missing:
+                differing += stage.count_differing()
+            else:
+                updated += stage.update_rows()
             inserted += stage.insert_rows()
             numbers = [self.ids.of(self.kind, key) for key in keys] if unseen or has_notes else []
             if unseen:
@@ -107,7 +121,7 @@ class KindWriter:
             self._forget(unseen.adopted(self.project))
             stale = unseen.ours(self.project, self.ids.adopted)
             notes.note(self.connection, self.project, self.kind, stale, STALE)
-        return inserted, updated
+        return Wrote(inserted, updated, differing)
 
     def _adopt(self, stage: Stage, keys: Sequence[KeyBytes], rows: Sequence[Row]) -> None:
         """Point staged rows to the adopted rows that have their keys, or leave them out, and note these."""
