@@ -6,11 +6,14 @@ rows that should be there are staged, so that the database itself compares value
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, ProgrammingError
 
 from seedjournal.journal import (
+    Change,
     Damaged,
     Finding,
     KeyBytes,
@@ -29,65 +32,84 @@ from seedjournal.journal import (
 )
 
 from . import notes
-from .layout import Layout, TableMap
-from .notes import Position
-from .replay import policy_of
-from .rows import Ids, row_maker
+from .dialects import dialect_of
+from .layout import Layout, TableMap, key_from_row, table_problems
+from .notes import ADOPTED, ROWS, STALE, Position
+from .replay import policy_of, position_problem
+from .rows import Ids, derived_id, row_maker
 from .stage import Stage
+from .writing import UnseenRows
 
 Tell = Callable[[str, int, int | None], None]
 
 _PIECE = 10_000
 _WHERE = notes.POSITIONS.name
+_MISSING = "its row is missing"
 
 
 def check(source: Connection, target: Connection, layout: Layout, tell: Tell = lambda *_: None) -> Iterator[Finding]:
     """Find everything in which the target's rows differ from what its positions say."""
+    dialect = dialect_of(target)
+    dialect.see_all_rows()
+    if target is not source:  # else the journal's own verification looks at the file
+        for line in dialect.damage():
+            yield Finding(where="the target's file", what="PRAGMA integrity_check", problem=line)
+    problems = table_problems(target, layout) if has_positions(target) else {}
+    for table, problem in problems.items():
+        yield Finding(where=table, what="the table", problem=problem)
+    readable = {one.name for one in layout.tables} - problems.keys()
+    yield from _stray_notes(target, layout)
     this_journal = journal_id(source)
     for project, position in _positions(target):
-        if position.journal != this_journal:
-            if project in newest_of_each(source):
-                problem = f"its rows are those of another journal, {position.journal}, and this one has it too"
-                yield Finding(where=_WHERE, what=project, problem=problem)
+        if position.journal == this_journal:
+            yield from _check_project(source, target, layout, project, position, readable, tell)
+        elif project in newest_of_each(source):
+            problem = f"its rows are those of another journal, {position.journal}, and this one has it too"
+            yield Finding(where=_WHERE, what=project, problem=problem)
+
+
+def _check_project(
+    source: Connection,
+    target: Connection,
+    layout: Layout,
+    project: str,
+    position: Position,
+    readable: Collection[str],
+    tell: Tell,
+) -> Iterator[Finding]:
+    """Compare a project's rows with the state at its position, in tables that can be read."""
+    if wrong := position_problem(source, project, position):
+        yield Finding(where=_WHERE, what=project, problem=f"it is shown {wrong}")
+        return
+    run = _run_of(source, project, position)
+    if run is None:  # it was forgotten with its state
+        return
+    try:
+        state = read_manifest(source, position.state)
+    except Damaged as error:
+        yield Finding(where=_WHERE, what=project, problem=error.message)
+        return
+    if unknown := layout.without_table(state.kinds):
+        yield Finding(where=_WHERE, what=project, problem=f"its kinds {', '.join(unknown)} have no table")
+    ids = Ids(notes.adopted(target, project))
+    for kind, mapped in layout.maps.items():
+        if not layout.tables_of_key(mapped) <= set(readable):
             continue
-        if wrong := _position_problem(source, project, position):
-            yield Finding(where=_WHERE, what=project, problem=wrong)
-            continue
-        run = _run_of(source, project, position)
-        if run is None:  # it was forgotten with its state
-            continue
+        one = _OneKind(source, target, layout, mapped, project, ids, policy_of(run, kind))
         try:
-            state = read_manifest(source, position.state)
+            with target.begin_nested():  # so that what fails leaves the others to be checked
+                yield from one.check(state.kinds.get(kind), tell)
         except Damaged as error:
-            yield Finding(where=_WHERE, what=project, problem=error.message)
-            continue
-        ids = Ids(notes.adopted(target, project))
-        for kind, mapped in layout.maps.items():
-            try:
-                if subtree := state.kinds.get(kind):
-                    yield from _check_kind(
-                        source, Stage(target, layout, mapped), ids, policy_of(run, kind), subtree, tell
-                    )
-            except Damaged as error:
-                yield Finding(where=_WHERE, what=f"{project} {kind}", problem=error.message)
+            yield Finding(where=_WHERE, what=f"{project} {kind}", problem=error.message)
+        except (ProgrammingError, DataError) as error:
+            reason = (str(error.orig).strip().splitlines() or ["?"])[0]
+            yield Finding(where=mapped.table.name, what=project, problem=f"its rows cannot be compared: {reason}")
 
 
 def _positions(target: Connection) -> Iterator[tuple[str, Position]]:
     for project in notes.shown_projects(target):
         if position := notes.position(target, project):
             yield project, position
-
-
-def _position_problem(source: Connection, project: str, position: Position) -> str | None:
-    """Say what is wrong with a position of this journal's: it names a run and what that run says."""
-    run = numbered(source, RunNumber(position.run))
-    if run is None:
-        if position.run in forgotten_runs(source):
-            return None
-        return f"it names run {position.run}, which the journal neither has nor forgot"
-    if run.project != project or run.state != position.state:
-        return f"it names state {position.state.hex()[:12]}, which is not what run {run.run} shows"
-    return None
 
 
 def _run_of(source: Connection, project: str, position: Position) -> Run | None:
@@ -107,7 +129,13 @@ def unchecked(source: Connection, target: Connection) -> Iterator[Finding]:
             problem = f"shown by another journal, {position.journal}"
             yield Finding(where=_WHERE, what=project, problem=problem)
         elif position.run in forgotten_runs(source) and _run_of(source, project, position) is None:
-            problem = f"shows run {position.run}, which was forgotten; `seedjournal project` brings it to the newest"
+            newest = newest_of_each(source).get(project)
+            way_out = (
+                "`seedjournal project` brings it to the newest"
+                if newest
+                else (f"`seedjournal unseed {project}` removes its rows")
+            )
+            problem = f"shows run {position.run}, which was forgotten; {way_out}"
             yield Finding(where=_WHERE, what=project, problem=problem)
 
 
@@ -130,29 +158,103 @@ def listed(target: Connection, layout: Layout) -> dict[str, dict[str, dict[str, 
     return found
 
 
-def _check_kind(
-    source: Connection, stage: Stage, ids: Ids, policy: Policy, subtree: Subtree, tell: Tell
-) -> Iterator[Finding]:
-    """Compare a kind's rows with a state; under `once` adopted rows may differ."""
-    mapped = stage.mapped
-    make = row_maker(mapped, ids)
-    kind = mapped.kind.name
-    try:
-        for piece in batched(changes(source, None, subtree.top), _PIECE):
-            keys = [one.key for one in piece]
-            rows = [make(one.now.text) for one in piece if one.now]
-            stage.fill(rows)
-            for place, number in stage.other_ids():
-                yield _finding(mapped, keys[place], f"its row has id {number}, which is neither derived nor remembered")
-            for place in stage.places_without_row():
-                yield _finding(mapped, keys[place], "its row is missing")
-            for place, names in stage.differences():
-                if policy is not Policy.ONCE or not ids.is_adopted(kind, keys[place]):
-                    yield _finding(mapped, keys[place], f"its row differs in {', '.join(names)}")
-            tell(kind, len(rows), subtree.count)
-    finally:
+def _stray_notes(target: Connection, layout: Layout) -> Iterator[Finding]:
+    """Find notes that no projection can have left: of a project that is not shown, an unknown kind or reason."""
+    shown = set(notes.shown_projects(target))
+    for project, kind, why, count in notes.groups(target):
+        problem = (
+            f"{count:,} rows are noted, but the project has no position"
+            if project not in shown
+            else f"{count:,} rows are noted of a kind that no table holds"
+            if kind not in layout.maps
+            else f"{count:,} rows are noted as {why!r}"
+            if why not in {ADOPTED, STALE}
+            else ""
+        )
+        if problem:
+            yield Finding(where=ROWS.name, what=f"{project} {kind}", problem=problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _OneKind:
+    """Compares one kind's rows and notes with a state; under `once` adopted rows may differ."""
+
+    source: Connection
+    target: Connection
+    layout: Layout
+    mapped: TableMap
+    project: str
+    ids: Ids
+    policy: Policy
+
+    def check(self, subtree: Subtree | None, tell: Tell) -> Iterator[Finding]:
+        """Yield every row that is missing, different or too many, and every note that contradicts rows or state."""
+        noted = notes.of_kind(self.target, self.project, self.mapped.kind.name, self.mapped.table)
+        yield from self._wrong_notes(noted)
+        stage, unseen = self._stage(), UnseenRows(self.target, self.layout, self.mapped)
+        in_state: set[KeyBytes] = set()  # of the keys that are noted
+        missing = 0
+        for piece in batched(changes(self.source, None, subtree.top if subtree else None), _PIECE):
+            in_state.update(one.key for one in piece if one.key in noted)
+            for finding in self._compare(stage, unseen, piece):
+                missing += finding.problem == _MISSING
+                yield finding
+            tell(self.mapped.kind.name, len(piece), subtree.count if subtree else None)
+        for key, one in noted.items():
+            if one.why == STALE and key in in_state:
+                yield self._note(key, "it is noted as stale, and the state has it")
+            if one.why == ADOPTED and key not in in_state:
+                yield self._note(key, "it is noted as adopted, and the state does not have it")
+        stale = {key for key, one in noted.items() if one.why == STALE and key not in in_state}
+        expected = (subtree.count if subtree else 0) - missing + sum(noted[key].is_there for key in stale)
+        if self.layout.count_rows(self.target, self.mapped, self.project) > expected:
+            for key in sorted(unseen.ours(self.project, self.ids.adopted).keys() - stale):
+                yield self._row(key, "its row is neither in the state nor noted as stale")
         stage.drop()
+        unseen.drop()
 
+    def _compare(self, stage: Stage, unseen: UnseenRows, piece: Sequence[Change]) -> Iterator[Finding]:
+        """Compare a piece of the state with the table's rows."""
+        kind, make = self.mapped.kind.name, row_maker(self.mapped, self.ids)
+        keys = [one.key for one in piece]
+        rows = [make(one.now.text) for one in piece if one.now]
+        stage.fill(rows)
+        unseen.see([row[0] for row in rows])
+        for place, number in stage.other_ids():
+            yield self._row(keys[place], f"its row has id {number}, which is neither derived nor remembered")
+        for place in stage.places_without_row():
+            yield self._row(keys[place], _MISSING)
+        for place, names in stage.differences():
+            if self.policy is not Policy.ONCE or not self.ids.is_adopted(kind, keys[place]):
+                yield self._row(keys[place], f"its row differs in {', '.join(names)}")
 
-def _finding(mapped: TableMap, key: KeyBytes, problem: str) -> Finding:
-    return Finding(where=mapped.table.name, what=f"{mapped.kind.name} {key.decode()}", problem=problem)
+    def _wrong_notes(self, noted: Mapping[KeyBytes, notes.Note]) -> Iterator[Finding]:
+        kind = self.mapped.kind.name
+        keys = self._keys_of([one.id for one in noted.values() if one.is_there])
+        for key, one in noted.items():
+            derived = derived_id(kind, key)
+            if one.why == STALE and one.id != derived:
+                yield self._note(key, f"it is noted as stale with id {one.id}, and seedjournal gives it {derived}")
+            elif one.why == ADOPTED and one.id == derived:
+                yield self._note(key, "it is noted as adopted, and its id is the one that seedjournal gives")
+            elif one.is_there and keys[one.id] != key:
+                yield self._note(key, f"it is noted as {one.why} with id {one.id}, and that row is another's")
+
+    def _keys_of(self, ids: Sequence[int]) -> dict[int, KeyBytes]:
+        query, parts = self.layout.natural_keys(self.mapped)
+        return {
+            number: key_from_row(self.mapped, parts, values)
+            for batch in batched(ids, _PIECE)
+            for number, *values in self.target.execute(
+                query.where(dialect_of(self.target).among(self.mapped.table.c.id, batch))
+            )
+        }
+
+    def _stage(self) -> Stage:
+        return Stage(self.target, self.layout, self.mapped)
+
+    def _row(self, key: KeyBytes, problem: str) -> Finding:
+        return Finding(where=self.mapped.table.name, what=f"{self.mapped.kind.name} {key.decode()}", problem=problem)
+
+    def _note(self, key: KeyBytes, problem: str) -> Finding:
+        return Finding(where=ROWS.name, what=f"{self.mapped.kind.name} {key.decode()}", problem=problem)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
+    TextClause,
     and_,
     column,
     exists,
@@ -18,11 +21,37 @@ from sqlalchemy import (
     inspect,
     select,
     table,
+    text,
+    true,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import Constraint, CreateIndex, CreateTable
 
 from seedjournal.journal import dialect_of as journal_dialect_of
+
+# Foreign keys that refer to a table, one row a pair of columns. PostgreSQL compares object ids, so that neither names
+# nor the search path matter; SQLite knows no column where a key refers to the primary key, and names in any case.
+_POINTERS_ON_POSTGRESQL = text("""
+    SELECT con.oid, space.nspname, class.relname, mine.attname, theirs.attname
+    FROM pg_constraint con
+    JOIN pg_class class ON class.oid = con.conrelid
+    JOIN pg_namespace space ON space.oid = class.relnamespace
+    CROSS JOIN LATERAL unnest(con.conkey, con.confkey) WITH ORDINALITY AS pair (mine, theirs, place)
+    JOIN pg_attribute mine ON mine.attrelid = con.conrelid AND mine.attnum = pair.mine
+    JOIN pg_attribute theirs ON theirs.attrelid = con.confrelid AND theirs.attnum = pair.theirs
+    WHERE con.contype = 'f' AND con.confrelid = to_regclass(:name)
+    ORDER BY con.oid, pair.place""")
+_POINTERS_ON_SQLITE = text("""
+    SELECT master.name || ' ' || key.id, NULL, master.name, key."from", coalesce(key."to", 'id')
+    FROM sqlite_master master, pragma_foreign_key_list(master.name) key
+    WHERE master.type = 'table' AND lower(key."table") = lower(:name)
+    ORDER BY master.name, key.id, key.seq""")
+_INTERFERING_ON_POSTGRESQL = text("""
+    SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = to_regclass(:name) AND NOT tgisinternal
+    UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = to_regclass(:name) ORDER BY 1""")
+_INTERFERING_ON_SQLITE = text("""
+    SELECT 'trigger ' || name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(:name) ORDER BY 1
+    """)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +73,10 @@ class Pointer:
 class Dialect:
     """What both databases do alike."""
 
+    pointers: TextClause
+    interfering: TextClause
+    bytewise: str  # the collation that compares bytes
+
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
@@ -52,8 +85,11 @@ class Dialect:
         condition: ColumnElement[bool] = journal_dialect_of(self.connection).among(tested, numbers)
         return condition
 
-    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Add rows, in the order of `columns`; raises what SQLAlchemy raises for a statement of its own."""
+    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+        """Add rows, in the order of `columns`; return how many the database stored.
+
+        Raises what SQLAlchemy raises for a statement of its own.
+        """
         raise NotImplementedError
 
     def create_bare(self, tables: Sequence[Table]) -> None:
@@ -66,31 +102,46 @@ class Dialect:
             for index in sorted(one.indexes, key=lambda index: str(index.name)):
                 self.connection.execute(CreateIndex(index))
 
+    def add_missing_references(self, tables: Sequence[Table]) -> None:
+        """Add the foreign keys of ours that were lost with the tables that they refer to, where the rows allow it."""
+
+    def pointers_to(self, rows: Table) -> list[Pointer]:
+        """Find every foreign key that refers to the table, anybody's, in any schema."""
+        found = self.connection.execute(self.pointers, {"name": self.quoted(rows.name)})
+        keys = (list(key) for _, key in groupby(found, key=lambda row: row[0]))
+        return [
+            Pointer(key[0][1], key[0][2], tuple(row[3] for row in key), tuple(self.fold(row[4]) for row in key))
+            for key in keys
+        ]
+
+    def interfering_with(self, rows: Table) -> list[str]:
+        """Name the table's triggers and rules, which may keep rows out of it."""
+        return list(self.connection.execute(self.interfering, {"name": self.quoted(rows.name)}).scalars())
+
     def fold(self, name: str) -> str:
         """Return a name as the database compares it."""
         return name
 
-    def schemas(self) -> tuple[str | None, list[str | None]]:
-        """Return the schema that our tables are in, and all that may hold tables that point to them."""
-        raise NotImplementedError
+    def damage(self) -> list[str]:
+        """List what the database itself finds wrong with its file; a server has none of ours."""
+        return []
 
-    def pointers_to(self, rows: Table) -> list[Pointer]:
-        """Find every foreign key that refers to the table, anybody's, in any schema."""
-        own, schemas = self.schemas()
-        inspector = inspect(self.connection)
-        return [
-            Pointer(schema, name, tuple(key["constrained_columns"]), tuple(map(self.fold, key["referred_columns"])))
-            for schema in schemas
-            for (_, name), keys in inspector.get_multi_foreign_keys(schema=schema).items()
-            for key in keys
-            if self.fold(key["referred_table"]) == self.fold(rows.name) and key["referred_schema"] in {None, own}
-        ]
+    def quoted(self, name: str) -> str:
+        """Return a table's name as the database's own functions take it."""
+        return name
+
+    def see_all_rows(self) -> None:
+        """Let the database refuse, from here to the transaction's end, a query from which it would hide rows."""
 
 
 class PostgreSQL(Dialect):
     """Loads by COPY; keys, foreign keys and indexes are added after the load."""
 
-    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    pointers = _POINTERS_ON_POSTGRESQL
+    interfering = _INTERFERING_ON_POSTGRESQL
+    bytewise = "C"
+
+    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
         """Add rows by COPY; the server parses texts by the columns' types."""
         from psycopg import Error, sql
 
@@ -98,11 +149,13 @@ class PostgreSQL(Dialect):
             sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
         )
         try:
-            with self.connection.connection.cursor().copy(statement) as copy:
+            cursor = self.connection.connection.cursor()
+            with cursor.copy(statement) as copy:
                 for row in rows:
                     copy.write_row(row)
         except Error as error:
             raise DBAPIError.instance(f"COPY {name}", None, error, Error, dialect=self.connection.dialect) from error
+        return int(cursor.rowcount)
 
     def create_bare(self, tables: Sequence[Table]) -> None:
         """Create tables with columns only."""
@@ -119,6 +172,15 @@ class PostgreSQL(Dialect):
             for key in sorted(one.foreign_key_constraints, key=lambda key: str(key.name)):
                 self._add(one, key)
 
+    def add_missing_references(self, tables: Sequence[Table]) -> None:
+        """Add what `DROP TABLE … CASCADE` took from the tables that point to a dropped one."""
+        for one in tables:
+            names = {key["constrained_columns"][0] for key in inspect(self.connection).get_foreign_keys(one.name)}
+            for key in sorted(one.foreign_key_constraints, key=lambda key: str(key.name)):
+                if key.column_keys[0] not in names:
+                    with suppress(IntegrityError), self.connection.begin_nested():
+                        self._add(one, key)
+
     def _add(self, to: Table, key: Constraint) -> None:
         # Not by AddConstraint, which would leave the key out of every later CREATE TABLE in this process.
         self._execute(f"ALTER TABLE {self._name(to)} ADD {self._compiler(to).process(key)}")
@@ -132,22 +194,29 @@ class PostgreSQL(Dialect):
     def _execute(self, statement: str) -> None:
         self.connection.exec_driver_sql(statement.replace("%", "%%"))
 
-    def schemas(self) -> tuple[str | None, list[str | None]]:
-        """Return the schema that our tables are in, and all of the database's."""
-        own = self.connection.execute(select(func.current_schema())).scalar()
-        every = inspect(self.connection).get_schema_names()
-        return own, [name for name in every if name != "information_schema"]
+    def quoted(self, name: str) -> str:
+        """Quote a name, of which the server would fold capitals otherwise."""
+        return self.connection.dialect.identifier_preparer.quote_identifier(name)
+
+    def see_all_rows(self) -> None:
+        """Set `row_security` to off: a policy that hides rows from this user makes a query an error."""
+        self.connection.execute(select(func.set_config("row_security", "off", true())))
 
 
 class SQLite(Dialect):
     """CREATE TABLE holds primary and foreign keys, which cannot be added later; indexes are added after the load."""
 
-    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    pointers = _POINTERS_ON_SQLITE
+    interfering = _INTERFERING_ON_SQLITE
+    bytewise = "BINARY"
+
+    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
         """Add rows in one statement."""
-        if rows:
-            statement = insert(table(name, *map(column, columns))).values(dict.fromkeys(columns))
-            text = str(statement.compile(dialect=self.connection.dialect, column_keys=list(columns)))
-            self.connection.exec_driver_sql(text, [tuple(row) for row in rows])
+        if not rows:
+            return 0
+        statement = insert(table(name, *map(column, columns))).values(dict.fromkeys(columns))
+        compiled = str(statement.compile(dialect=self.connection.dialect, column_keys=list(columns)))
+        return self.connection.exec_driver_sql(compiled, [tuple(row) for row in rows]).rowcount
 
     def create_bare(self, tables: Sequence[Table]) -> None:
         """Create tables without indexes."""
@@ -158,9 +227,10 @@ class SQLite(Dialect):
         """Return a name in small letters: SQLite compares names in any case."""
         return name.lower()
 
-    def schemas(self) -> tuple[str | None, list[str | None]]:
-        """Return the only schema that there is."""
-        return None, [None]
+    def damage(self) -> list[str]:
+        """Return the lines of `integrity_check`, which compares indexes with tables as well."""
+        found = self.connection.exec_driver_sql("PRAGMA integrity_check").scalars()
+        return [line for line in found if line != "ok"]
 
 
 def dialect_of(connection: Connection) -> Dialect:

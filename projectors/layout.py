@@ -6,7 +6,7 @@ database, or on PostgreSQL a schema, that has none of their names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -34,6 +34,7 @@ from sqlalchemy import (
     Text,
     TextClause,
     false,
+    func,
     inspect,
     select,
     text,
@@ -168,6 +169,27 @@ class Layout:
         query, parts = self.natural_keys(mapped)
         return query.where(parts[mapped.kind.key[0]] == project)
 
+    def count_rows(self, connection: Connection, mapped: TableMap, project: str) -> int:
+        """Count the project's rows, anybody's; without a join where the target has rows of no other project."""
+        query, parts = self.natural_keys(mapped)
+        name = parts[mapped.kind.key[0]]
+        if name.table is mapped.table:
+            counted = select(func.count()).select_from(mapped.table).where(name == project)
+        elif connection.execute(select(name).where(name != project).limit(1)).first() is None:
+            counted = select(func.count()).select_from(mapped.table)
+        else:
+            counted = select(func.count()).select_from(query.where(name == project).subquery())
+        return int(connection.execute(counted).scalar_one())
+
+    def tables_of_key(self, mapped: TableMap) -> set[str]:
+        """Name the tables that a row and its natural key are read from, and those that it points to."""
+        references = mapped.kind.references
+        return {mapped.table.name}.union(*(self.tables_of_key(self[one.to]) for one in references))
+
+    def without_table(self, kinds: Iterable[str]) -> list[str]:
+        """List those of the kinds that no table holds."""
+        return sorted(set(kinds) - self.maps.keys())
+
     def _key_parts(self, mapped: TableMap, rows: FromClause) -> tuple[KeyParts, Joins]:
         """Find a row's natural key: the key's fields as columns, and the joins to the rows that it points to."""
         fields = {field.name for field in mapped.kind.fields}
@@ -268,57 +290,122 @@ def has_tables(connection: Connection, layout: Layout, address: str) -> bool:
 
     Raises WrongSchema where a name is taken by something else, or a table or column is missing.
     """
-    named = {table.name: table for table in layout.tables}
-    reflected = inspect(connection).get_multi_columns(filter_names=list(named), kind=ObjectKind.ANY)
-    found = {name: {column["name"] for column in columns} for (_, name), columns in reflected.items()}
-    ours = [name for name, columns in found.items() if columns.issuperset(named[name].columns.keys())]
-    if len(ours) == len(named):
-        return True
-    if not found:
-        return False
-    others = sorted(found.keys() - set(ours))
-    if others:
+    missing = missing_tables(connection, layout, address)
+    if missing and len(missing) < len(layout.tables):
         raise WrongSchema(
-            f"{address} already has {', '.join(others)}, not made by seedjournal; nothing was touched",
+            f"{address} lacks {', '.join(sorted(one.name for one in missing))}; nothing was touched",
+            "`seedjournal project --repair` makes them again, with their rows; `seedjournal migrate --tables` makes "
+            "them empty",
+        )
+    return not missing
+
+
+def missing_tables(connection: Connection, layout: Layout, address: str) -> list[Table]:
+    """List the layout's tables that the database does not have; raises WrongSchema where one is not as we made it."""
+    missing, problems = _looked_at(connection, layout)
+    if not problems:
+        return missing
+    if all(problem == _NO_COLUMN for one in problems.values() for problem in one.values()) and (
+        missing or len(problems) == len(layout.tables)
+    ):
+        raise WrongSchema(
+            f"{address} already has {', '.join(sorted(problems))}, not made by seedjournal; nothing was touched",
             "use a database of its own, or on PostgreSQL a schema of its own: --schema NAME",
         )
+    told = [f"{table}.{name} {problem}" for table, one in sorted(problems.items()) for name, problem in one.items()]
     raise WrongSchema(
-        f"{address} lacks {', '.join(sorted(named.keys() - found.keys()))}, but has {', '.join(sorted(ours))}; "
-        "nothing was touched",
-        "drop what is left of the tables, and `seedjournal project` makes all of them",
+        f"{address}: column {'; column '.join(told)}; nothing was touched",
+        "give the column the name and type that it had, or use a database of its own, or on PostgreSQL a schema of its "
+        "own: --schema NAME",
     )
 
 
+_NO_COLUMN = "is not there"
+_NUMBERS = {"INTEGER", "NUMERIC", "FLOAT"}
+_DATES = {"DATE", "DATETIME"}
+
+
+def _looked_at(connection: Connection, layout: Layout) -> tuple[list[Table], dict[str, dict[str, str]]]:
+    """Return the tables that are missing, and by table and column what is wrong with the others."""
+    named = {table.name: table for table in layout.tables}
+    reflected = inspect(connection).get_multi_columns(filter_names=list(named), kind=ObjectKind.ANY)
+    found = {name: {column["name"]: column for column in columns} for (_, name), columns in reflected.items()}
+    problems: dict[str, dict[str, str]] = {}
+    for name, columns in found.items():
+        for column in named[name].columns:
+            if wrong := _column_problem(connection, column, columns.get(column.name)):
+                problems.setdefault(name, {})[column.name] = wrong
+    return [table for table in layout.tables if table.name not in found], problems
+
+
+def _column_problem(connection: Connection, column: Column[Any], found: Any) -> str | None:
+    """Say what is wrong with a column: it is absent, always generated, or of a type that rows cannot be compared with.
+
+    SQLite's columns take values of any type.
+    """
+    if found is None:
+        return _NO_COLUMN
+    if "computed" in found or (found.get("identity") or {}).get("always"):
+        return "is GENERATED ALWAYS, and takes no values"
+    if connection.dialect.name == "sqlite":
+        return None
+    ours, theirs = (_affinity(type_) for type_ in (column.type, found["type"]))
+    if ours == theirs or {ours, theirs} <= _NUMBERS or {ours, theirs} <= _DATES:
+        return None
+    return f"has type {found['type']}, not {column.type.compile(connection.dialect)}"
+
+
+def _affinity(type_: TypeEngine[Any]) -> str:
+    """Name the group of types of which a database compares values with each other."""
+    return "JSONB" if isinstance(type_, JSONB) else type_._type_affinity.__name__.upper()  # type: ignore[union-attr]  # noqa: SLF001
+
+
+def table_problems(connection: Connection, layout: Layout) -> dict[str, str]:
+    """Say, by table, what keeps its rows from being compared."""
+    missing, problems = _looked_at(connection, layout)
+    return {
+        **{one.name: "the table is not there; `seedjournal project --repair` makes it again" for one in missing},
+        **{
+            table: "; ".join(f"column {name} {problem}" for name, problem in one.items())
+            for table, one in problems.items()
+        },
+    }
+
+
 def make_tables(database: Database, layout: Layout) -> bool:
-    """Create the layout's tables with keys and indexes, if there are none; say whether it did."""
+    """Create those of the layout's tables that are missing, with keys and indexes; say whether there were any."""
     with database.write("target") as connection:
-        if has_tables(connection, layout, database.shown):
+        missing = missing_tables(connection, layout, database.shown)
+        if not missing:
             return False
-        create_tables(connection, layout)
-        if is_present(connection, TARGET_HISTORY):
+        create_tables(connection, missing)
+        if len(missing) == len(layout.tables) and is_present(connection, TARGET_HISTORY):
             clear(connection)  # of tables that somebody dropped
+        else:
+            dialect_of(connection).add_missing_references(layout.tables)
         return True
 
 
-def create_tables(connection: Connection, layout: Layout) -> None:
-    """Create the layout's tables with all their keys and indexes."""
+def create_tables(connection: Connection, tables: Sequence[Table]) -> None:
+    """Create tables of a layout with all their keys and indexes."""
     dialect = dialect_of(connection)
-    dialect.create_bare(layout.tables)
-    dialect.add_keys_and_indexes(layout.tables)
+    dialect.create_bare(tables)
+    dialect.add_keys_and_indexes(tables)
 
 
 def ensure_target(database: Database, layout: Layout) -> None:
     """See that the notes are there, and make them; raises WrongSchema where the layout's tables cannot be ours."""
     if not database.is_absent:
         with database.read() as connection:
-            has_tables(connection, layout, database.shown)
+            missing_tables(connection, layout, database.shown)
     ensure(database, TARGET_HISTORY, create=True)
 
 
 def is_ready(database: Database, layout: Layout) -> bool:
-    """Say whether notes and tables are there; raises WrongSchema where a projection would."""
+    """Say whether notes and some of the tables are there; raises WrongSchema where they cannot be ours."""
     has_notes = is_history_ready(database, TARGET_HISTORY)
     if database.is_absent:
         return False
     with database.read() as connection:
-        return has_tables(connection, layout, database.shown) and has_notes
+        missing = missing_tables(connection, layout, database.shown)
+        return len(missing) < len(layout.tables) and has_notes

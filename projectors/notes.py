@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -122,6 +123,28 @@ def forget(connection: Connection, kind: str, keys: Iterable[KeyBytes]) -> None:
     for batch in batched(keys, _BATCH):
         names = [key.decode() for key in batch]
         connection.execute(delete(ROWS).where(ROWS.c.kind == kind, ROWS.c.key.in_(names)))
+
+
+class Note(NamedTuple):
+    """What is noted of one key: an id, why, and whether the table has a row of that id."""
+
+    id: int
+    why: str
+    is_there: bool
+
+
+def of_kind(connection: Connection, project: str, kind: str, rows: Table) -> dict[KeyBytes, Note]:
+    """Return all that is noted of the project's kind."""
+    is_there = exists().where(rows.c.id == ROWS.c.id)
+    query = select(ROWS.c.key, ROWS.c.id, ROWS.c.why, is_there).where(ROWS.c.project == project, ROWS.c.kind == kind)
+    return {KeyBytes(key.encode()): Note(*rest) for key, *rest in connection.execute(query)}
+
+
+def groups(connection: Connection) -> list[tuple[str, str, str, int]]:
+    """Count the notes by project, kind and reason."""
+    columns = (ROWS.c.project, ROWS.c.kind, ROWS.c.why)
+    query = select(*columns, func.count()).group_by(*columns).order_by(*columns)
+    return [(project, kind, why, count) for project, kind, why, count in connection.execute(query)]
 
 
 def adopted_count(connection: Connection, project: str, kind: str) -> int:

@@ -25,21 +25,23 @@ from seedjournal.journal import (
     Run,
     RunNumber,
     Unavailable,
+    WrongSchema,
     changes,
+    forgotten_runs,
     journal_id,
+    newest,
     numbered,
     read_manifest,
 )
 
 from . import notes
 from .dialects import dialect_of
-from .layout import Layout, create_tables, has_tables
+from .layout import Layout, create_tables, has_tables, missing_tables
 from .notes import STALE, Position
 from .rows import Ids
-from .writing import KindWriter, UnseenRows, prune
+from .writing import KindWriter, UnseenRows, Wrote, prune
 
 Tell = Callable[[str, int, int | None], None]
-Written = dict[str, tuple[int, int]]  # by kind, how many rows were inserted and updated
 
 
 @dataclass(slots=True)
@@ -47,7 +49,8 @@ class KindResult:
     """What became of one kind's rows.
 
     `kept` tells of the run: what `once` kept against it. `stale`, `retained` and `foreign` tell of the whole target;
-    `foreign` are the adopted rows.
+    `foreign` are the adopted rows. `restored` are those of the inserted that somebody had deleted, `differing` those
+    that somebody edited and that were left so, `extra` those of the project that neither the state nor a note names.
     """
 
     inserted: int = 0
@@ -58,15 +61,30 @@ class KindResult:
     stale: int = 0
     retained: int = 0
     foreign: int = 0
+    restored: int = 0
+    differing: int = 0
+    extra: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """How to project."""
+    """How to project.
+
+    `check` compares all rows, `repair` also brings them all to the state, and `rebuild` prunes as well. `take_over`
+    brings a target to this journal's state that another one, or a copy of this one, has filled.
+    """
 
     prune: bool = False
+    check: bool = False
+    repair: bool = False
     rebuild: bool = False
+    take_over: bool = False
     dry_run: bool = False
+
+    @property
+    def writes_all(self) -> bool:
+        """Whether every row is brought to the state."""
+        return self.repair or self.rebuild
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +92,16 @@ class Projected:
     """What one projection did.
 
     `kept_fields` names, by kind, where kept content differs. `forgotten` says that the target showed a run that this
-    journal has forgotten: all rows were compared.
+    journal has forgotten, `taken_over` that it showed a run that is not this journal's: all rows were compared.
+    `compared` says that all rows were, for whatever reason; else they were counted.
     """
 
     run: Run
     kinds: dict[str, KindResult]
     kept_fields: Mapping[str, list[str]] = field(default_factory=dict)
     forgotten: bool = False
+    taken_over: bool = False
+    compared: bool = False
 
 
 def project(
@@ -103,6 +124,7 @@ def preview(journal: Database, layout: Layout, run: Run) -> Projected:
     """Say what a projection into a target that has no tables yet would do."""
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
+    _refuse_unknown_kinds(layout, run, state)
     results = {kind: KindResult(inserted=_count(state, kind), kept=_kept(run, kind)) for kind in layout.maps}
     return Projected(run, results, run.counts["kept_fields"])
 
@@ -130,87 +152,139 @@ class _Replay:
         """Carry it out."""
         this_journal, project = journal_id(self.source), self.run.project
         state = read_manifest(self.source, self.run.state)
+        _refuse_unknown_kinds(self.layout, self.run, state)
+        dialect_of(self.target).see_all_rows()
         position = notes.position(self.target, project)
-        if has_tables(self.target, self.layout, address):
-            _refuse_other_journal(position, project, this_journal)
-            written, forgotten = self._write(position, state, tell)
+        missing = missing_tables(self.target, self.layout, address)
+        forgotten = taken_over = compared = False
+        if len(missing) < len(self.layout.tables):
+            problem = position_problem(self.source, project, position)
+            if problem and not self.choice.take_over:
+                raise _of_another(project, problem)
+            if missing and self.choice.writes_all:
+                create_tables(self.target, missing)
+            elif missing:
+                has_tables(self.target, self.layout, address)  # which refuses it, and says why
+            shown_run, shown = (None, None) if problem else self._shown(position)
+            compared = self.choice.check or self.choice.writes_all or shown is None
+            written = self._write(position, shown_run, shown, state, tell)
+            taken_over = problem is not None
+            forgotten = not taken_over and position is not None and shown_run is None
+            if self.choice.writes_all:
+                dialect_of(self.target).add_missing_references(self.layout.tables)
         else:
             notes.clear(self.target)
-            written, forgotten = self._load_first(state, tell), False
+            written = self._load_first(state, tell)
         deleted = self._prune() if self.choice.prune or self.choice.rebuild else {}
         notes.move(self.target, self.run, this_journal)
-        results: dict[str, KindResult] = {}
         for kind, mapped in self.layout.maps.items():
-            inserted, updated = written.get(kind, (0, 0))
-            stale = notes.stale_count(self.target, project, kind, mapped.table)
-            results[kind] = KindResult(
-                inserted=inserted,
-                updated=updated,
-                unchanged=_count(state, kind) - inserted - updated,
-                kept=_kept(self.run, kind),
-                deleted=deleted.get(kind, 0),
-                stale=stale,
-                retained=stale if deleted else 0,
-                foreign=notes.adopted_count(self.target, project, kind),
-            )
-        return Projected(self.run, results, self.run.counts["kept_fields"], forgotten)
+            result = written[kind]
+            result.stale = notes.stale_count(self.target, project, kind, mapped.table)
+            result.unchanged = _count(state, kind) - result.inserted - result.updated - result.differing
+            result.kept = _kept(self.run, kind)
+            result.deleted = deleted.get(kind, 0)
+            result.retained = result.stale if deleted else 0
+            result.foreign = notes.adopted_count(self.target, project, kind)
+        compared = compared and any(result.unchanged or result.differing for result in written.values())
+        return Projected(self.run, written, self.run.counts["kept_fields"], forgotten, taken_over, compared)
 
-    def _load_first(self, state: Root, tell: Tell) -> Written:
+    def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:
         """Create the tables and load them, keys and indexes last; where keys refuse the rows, compare to say why."""
         ids = Ids()
+        written = {kind: KindResult() for kind in self.layout.maps}
         try:
             with self.target.begin_nested():
                 dialect, tables = dialect_of(self.target), self.layout.tables
                 dialect.create_bare(tables)
-                written = {
-                    kind: (self._writer(kind, ids).load(self.source, top, self._teller(tell, state, kind)), 0)
-                    for kind in self.layout.maps
-                    if (top := _top(state, kind)) is not None
-                }
+                for kind, result in written.items():
+                    if (top := _top(state, kind)) is not None:
+                        say = self._teller(tell, state, kind)
+                        result.inserted = self._writer(kind, ids).load(self.source, top, say)
                 dialect.add_keys_and_indexes(tables)
         except IntegrityError:
-            create_tables(self.target, self.layout)
-            written, _ = self._write(None, state, tell)
+            create_tables(self.target, self.layout.tables)
+            written = self._write(None, None, None, state, tell)
         return written
 
-    def _write(self, position: Position | None, state: Root, tell: Tell) -> tuple[Written, bool]:
-        """Write what differs; return the counts, and whether the target showed a run that is forgotten."""
-        shown_run, shown = self._shown(position)
+    def _write(
+        self, position: Position | None, shown_run: Run | None, shown: Root | None, state: Root, tell: Tell
+    ) -> dict[str, KindResult]:
+        """Write what differs, kind by kind, and see that as many rows are there as should be."""
         ids = Ids(notes.adopted(self.target, self.run.project))
-        written: Written = {}
-        for kind in self.layout.maps:
-            before, now = _top(shown, kind), _top(state, kind)
-            whole = self.choice.rebuild or shown is None or shown_run is None
-            if shown_run and policy_of(shown_run, kind) != policy_of(self.run, kind) and ids.has_adopted(kind):
-                whole = True  # adopted rows must be looked at again, and nothing tells where in the tree they are
-            if not whole and before == now:
-                continue
-            writer, say = self._writer(kind, ids), self._teller(tell, state, kind)
-            if before is None and now is not None and writer.is_clear():
-                try:
-                    with self.target.begin_nested():
-                        written[kind] = (writer.load(self.source, now, say), 0)
-                    continue
-                except IntegrityError:  # an id is taken: comparing finds by which key
-                    pass
-            if whole:
-                was_shown = self._was_shown(position, shown, before, now)
-                unseen = UnseenRows(self.target, self.layout, self.layout[kind])
-                written[kind] = writer.write(changes(self.source, None, now), unseen, was_shown, say)
-                unseen.drop()
-            else:
-                written[kind] = writer.write(changes(self.source, before, now), None, _is_changed, say)
-        return written, position is not None and shown is None
+        return {
+            kind: self._write_kind(kind, ids, position, (shown_run, shown), state, self._teller(tell, state, kind))
+            for kind in self.layout.maps
+        }
+
+    def _write_kind(
+        self,
+        kind: str,
+        ids: Ids,
+        position: Position | None,
+        shown_before: tuple[Run | None, Root | None],
+        state: Root,
+        say: Callable[[int], None],
+    ) -> KindResult:
+        """Write one kind: what changed, or all of it; then restore what is missing where the counts say so."""
+        shown_run, shown = shown_before
+        before, now = _top(shown, kind), _top(state, kind)
+        whole = self.choice.writes_all or shown is None or shown_run is None
+        if shown_run and policy_of(shown_run, kind) != policy_of(self.run, kind) and ids.has_adopted(kind):
+            whole = True  # adopted rows must be looked at again, and nothing tells where in the tree they are
+        writer = self._writer(kind, ids)
+        wrote = Wrote()
+        if before is None and now is not None and (loaded := self._loaded(writer, now, say)) is not None:
+            return KindResult(inserted=loaded)
+        if whole:
+            was_shown = self._was_shown(position, shown, before, now)
+            unseen = UnseenRows(self.target, self.layout, self.layout[kind])
+            wrote = writer.write(changes(self.source, None, now), unseen, was_shown, say)
+            unseen.drop()
+        elif before != now:
+            wrote = writer.write(changes(self.source, before, now), None, _is_changed, say)
+        result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
+        more = self._more_rows(kind, state)
+        if not whole and (more or self.choice.check):
+            restored = self._restore(writer, now, say if before == now else lambda _: None)
+            result.inserted += restored.inserted
+            result.restored, result.differing = restored.inserted, restored.differing
+            more += restored.inserted
+        result.extra = max(more, 0)
+        return result
+
+    def _restore(self, writer: KindWriter, now: NodeHash | None, say: Callable[[int], None]) -> Wrote:
+        """Insert the rows of a kind that are missing, and leave the others as they are."""
+        if now is None:
+            return Wrote()
+        if (loaded := self._loaded(writer, now, say)) is not None:
+            return Wrote(inserted=loaded)
+        return writer.write(changes(self.source, None, now), None, lambda _: True, say, only_missing=True)
+
+    def _loaded(self, writer: KindWriter, now: NodeHash, say: Callable[[int], None]) -> int | None:
+        """Load a kind where the target has nothing that its rows could meet; return how many, None where it has."""
+        if not writer.is_clear():
+            return None
+        try:
+            with self.target.begin_nested():
+                return writer.load(self.source, now, say)
+        except IntegrityError:  # an id is taken: comparing finds by which key
+            return None
+
+    def _more_rows(self, kind: str, state: Root) -> int:
+        """Count how many rows more of the project's kind there are than the state and the notes of stale rows name."""
+        mapped, project = self.layout[kind], self.run.project
+        named = _count(state, kind) + notes.stale_count(self.target, project, kind, mapped.table)
+        return self.layout.count_rows(self.target, mapped, project) - named
 
     def _shown(self, position: Position | None) -> tuple[Run | None, Root | None]:
         """Return the run that the target shows, and its state, as far as the journal has them."""
         run = numbered(self.source, RunNumber(position.run)) if position else None
-        if position is None or run is None or run.project != self.run.project or run.state != position.state:
+        if run is None:
             return None, None
         try:
-            return run, read_manifest(self.source, position.state)
+            return run, read_manifest(self.source, run.state)
         except Damaged:
-            return None, None
+            return run, None
 
     def _was_shown(
         self, position: Position | None, shown: Root | None, before: NodeHash | None, now: NodeHash | None
@@ -253,7 +327,8 @@ def remove_project(source: Connection, target: Connection, layout: Layout, proje
     position = notes.position(target, project)
     if position is None:
         return {}
-    _refuse_other_journal(position, project, journal_id(source))
+    if problem := position_problem(source, project, position):
+        raise _of_another(project, problem)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
     for kind, mapped in layout.maps.items():
@@ -274,17 +349,49 @@ def policy_of(run: Run, kind: str) -> Policy:
     return run.policies.get(kind, Policy.UPSERT)
 
 
-def _refuse_other_journal(position: Position | None, project: str, journal: str) -> None:
-    """Raise Unavailable where the target shows the project of another journal.
+def position_problem(source: Connection, project: str, position: Position | None) -> str | None:
+    """Say why a position cannot be one that this journal wrote: another journal did, or a copy of this one."""
+    if position is None:
+        return None
+    this_journal = journal_id(source)
+    if position.journal != this_journal:
+        return f"of another journal, {position.journal}; this journal is {this_journal}"
+    run, theirs = numbered(source, RunNumber(position.run)), f"run {position.run} with state {position.state.hex()}"
+    forgotten = forgotten_runs(source).get(RunNumber(position.run)) if run is None else None
+    known = run or forgotten
+    if known is None:
+        last = newest(source, project)
+        newest_run = f"run {last.run} with state {last.state.hex()}" if last else "none"
+        return f"as {theirs}, which this journal neither has nor forgot (its newest is {newest_run}): {_COPIED}"
+    if known.project != project:
+        return f"as {theirs}, and in this journal run {known.run} is one of project {known.project!r}: {_COPIED}"
+    if run and run.state != position.state:
+        return f"as {theirs}, and in this journal run {run.run} has state {run.state.hex()}: {_COPIED}"
+    return None
+
+
+_COPIED = "a copy of this journal filled it, or an older backup of the journal was put back"
+
+
+def _of_another(project: str, problem: str) -> Unavailable:
+    """Return the error for a target that shows a project as another journal, or another copy of this one, has it.
 
     Both would write the same rows, and each would find its own changed whenever the other was projected.
     """
-    if position is not None and position.journal != journal:
-        raise Unavailable(
-            f"the target shows project {project!r} of another journal, {position.journal}; this journal is {journal}, "
-            "and nothing was written",
-            f"use a target of its own, or first remove the rows there: `seedjournal forget --project {project} "
-            "--target URL` with the other journal",
+    return Unavailable(
+        f"the target shows project {project!r} {problem}; nothing was written",
+        f"use a target of its own, or remove the rows with the other journal (`seedjournal unseed {project}`), or "
+        "`seedjournal project --take-over` brings them to this journal's state",
+    )
+
+
+def _refuse_unknown_kinds(layout: Layout, run: Run, state: Root) -> None:
+    """Raise WrongSchema if no table holds some of the state's kinds."""
+    if unknown := layout.without_table(state.kinds):
+        raise WrongSchema(
+            f"run {run.run} of project {run.project!r} has kinds that no table holds: {', '.join(unknown)}; nothing "
+            "was written",
+            "project it with the domain that declares these kinds",
         )
 
 

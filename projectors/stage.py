@@ -8,9 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from seedjournal.journal import KeyBytes
+from seedjournal.journal import KeyBytes, Unavailable
 
 from .dialects import dialect_of
 from .layout import Layout, TableMap, foreign_key, key_from_row
@@ -95,7 +109,7 @@ class Stage:
         """List (place, columns) of staged rows that the target's row of the same id differs from."""
         rows, staged = self.mapped.table, self.mapped.staged
         names = self.mapped.columns[1:]
-        query = select(self.table.c.place, *(rows.c[name].is_distinct_from(staged[name]) for name in names))
+        query = select(self.table.c.place, *map(self._differ_in, names))
         query = query.join_from(self.table, rows, rows.c.id == staged["id"]).where(self.differs(names))
         return [
             (place, [name for name, differs in zip(names, flags, strict=True) if differs])
@@ -114,26 +128,71 @@ class Stage:
         return missing
 
     def update_rows(self) -> int:
-        """Give the target's rows of the same id the staged content where any of it differs; return how many."""
+        """Give the target's rows of the same id the staged content where any of it differs; return how many.
+
+        Raises Unavailable where the database changed fewer.
+        """
         rows, staged = self.mapped.table, self.mapped.staged
-        names = self.mapped.columns[1:]
-        statement = update(rows).values({name: staged[name] for name in names})
-        statement = statement.where(rows.c.id == staged["id"], self.differs(names))
-        return int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
+        expected = self.count_differing()
+        if expected:
+            names = self.mapped.columns[1:]
+            statement = update(rows).values({name: staged[name] for name in names})
+            statement = statement.where(rows.c.id == staged["id"], self.differs(names))
+            changed = int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
+            refuse_lost(self.connection, rows, expected, changed)
+        return expected
+
+    def count_differing(self) -> int:
+        """Count the target's rows that differ from the staged ones of the same id."""
+        rows, staged = self.mapped.table, self.mapped.staged
+        query = select(func.count()).select_from(self.table, rows)
+        return self._count(query.where(rows.c.id == staged["id"], self.differs(self.mapped.columns[1:])))
 
     def insert_rows(self) -> int:
-        """Add the staged rows whose id the target does not have; return how many."""
+        """Add the staged rows whose id the target does not have; return how many.
+
+        Raises Unavailable where the database stored fewer.
+        """
         rows, staged = self.mapped.table, self.mapped.staged
-        new = select(*staged.values()).where(~exists().where(rows.c.id == staged["id"]))
-        statement = insert(rows).from_select(list(self.mapped.columns), new)
-        return int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
+        is_new = ~exists().where(rows.c.id == staged["id"])
+        count_new = select(func.count()).select_from(self.table).where(is_new)
+        expected = self._count(count_new)
+        if expected:
+            statement = insert(rows).from_select(list(self.mapped.columns), select(*staged.values()).where(is_new))
+            stored = int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
+            elsewhere = self._count(count_new)  # a rule may have put them into another table
+            refuse_lost(self.connection, rows, expected, min(stored, expected - elsewhere))
+        return expected
+
+    def _count(self, query: Select[Any]) -> int:
+        return int(self.connection.execute(query).scalar_one())
 
     def differs(self, names: Sequence[str]) -> ColumnElement[bool]:
         """Say in SQL that a target's row and a staged one differ in any of these columns."""
-        rows, staged = self.mapped.table, self.mapped.staged
-        return or_(*(rows.c[name].is_distinct_from(staged[name]) for name in names))
+        return or_(*map(self._differ_in, names))
+
+    def _differ_in(self, name: str) -> ColumnElement[bool]:
+        """Compare texts by their bytes: a column's own collation may not tell upper from lower case."""
+        row: ColumnElement[Any] = self.mapped.table.c[name]
+        staged = self.mapped.staged[name]
+        if isinstance(row.type, String):
+            collation = dialect_of(self.connection).bytewise
+            row, staged = row.collate(collation), staged.collate(collation)
+        return row.is_distinct_from(staged)
 
     def _same_key(self) -> ColumnElement[bool]:
         rows, staged = self.mapped.table, self.mapped.staged
         conditions: list[Any] = [rows.c[name] == staged[name] for name in self.mapped.key_columns]
         return and_(*conditions)
+
+
+def refuse_lost(connection: Connection, rows: Table, sent: int, stored: int) -> None:
+    """Raise Unavailable if the database stored fewer rows than it was sent, naming what may have kept them out."""
+    if stored >= sent:
+        return
+    interfering = dialect_of(connection).interfering_with(rows)
+    raise Unavailable(
+        f"table {rows.name} took {stored:,} of {sent:,} rows; nothing was written"
+        + (f" (it has {', '.join(interfering)})" if interfering else ""),
+        "a trigger or rule of the table keeps rows out: drop or disable it, or let it store these rows",
+    )

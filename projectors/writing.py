@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, exists, select
 
@@ -18,10 +19,18 @@ from .dialects import dialect_of
 from .layout import Layout, TableMap, key_from_row
 from .notes import ADOPTED, ROWS, STALE, Adopted
 from .rows import Ids, Row, derived_id, row_maker
-from .stage import Stage, Taken
+from .stage import Stage, Taken, refuse_lost
 
 _PIECE = 20_000
 _BATCH = 5_000
+
+
+class Wrote(NamedTuple):
+    """How many rows were inserted and updated, and how many differ from the state and were left alone."""
+
+    inserted: int = 0
+    updated: int = 0
+    differing: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +69,8 @@ class KindWriter:
         done = 0
         for texts in event_texts(source, top, _PIECE):
             rows = sorted(map(make, texts))  # by id, as the table is
-            dialect_of(self.connection).load(self.mapped.table.name, self.mapped.columns, rows)
+            stored = dialect_of(self.connection).load(self.mapped.table.name, self.mapped.columns, rows)
+            refuse_lost(self.connection, self.mapped.table, len(rows), stored)
             done += len(rows)
             tell(len(rows))
         return done
@@ -71,17 +81,19 @@ class KindWriter:
         unseen: UnseenRows | None,
         was_shown: Callable[[Change], bool],
         tell: Callable[[int], None],
-    ) -> tuple[int, int]:
-        """Carry out changes; return how many rows were inserted and updated. Entities that are gone become stale.
+        *,
+        only_missing: bool = False,
+    ) -> Wrote:
+        """Carry out changes. Entities that are gone become stale.
 
         With `unseen` the changes are the whole state, and rows of ours outside of it become stale. `was_shown` says
-        whether the target showed the entity before.
+        whether the target showed the entity before. `only_missing` leaves rows that are there as they are.
         """
         make = row_maker(self.mapped, self.ids)
         stage = Stage(self.connection, self.layout, self.mapped)
         has_notes = notes.has_any(self.connection, self.project, self.kind)
         gone: list[KeyBytes] = []
-        inserted = updated = 0
+        inserted = updated = differing = 0
         for piece in batched(_present(changed, gone), _PIECE):
             keys = [one.key for one in piece]
             rows = [make(one.now.text) for one in piece if one.now]
@@ -91,9 +103,12 @@ class KindWriter:
             if missing := stage.missing_parents():
                 raise Misuse(
                     f"{self.kind} cannot be projected: rows of {' and '.join(missing)} that it needs are not there",
-                    "if they were deleted, --rebuild puts them back",
+                    "if they were deleted, --repair puts them back",
                 )
-            updated += stage.update_rows()
+            if only_missing:
+                differing += stage.count_differing()
+            else:
+                updated += stage.update_rows()
             inserted += stage.insert_rows()
             numbers = [self.ids.of(self.kind, key) for key in keys] if unseen or has_notes else []
             if unseen:
@@ -106,7 +121,7 @@ class KindWriter:
             self._forget(unseen.adopted(self.project))
             stale = unseen.ours(self.project, self.ids.adopted)
             notes.note(self.connection, self.project, self.kind, stale, STALE)
-        return inserted, updated
+        return Wrote(inserted, updated, differing)
 
     def _adopt(self, stage: Stage, keys: Sequence[KeyBytes], rows: Sequence[Row]) -> None:
         """Point staged rows to the adopted rows that have their keys, or leave them out, and note these."""
@@ -218,15 +233,22 @@ class UnseenRows:
 
 
 def prune(connection: Connection, mapped: TableMap, project: str) -> int:
-    """Delete the project's stale rows of a kind that no row points to, anybody's; return how many there were."""
+    """Delete the project's stale rows of a kind that no row points to, anybody's; return how many there were.
+
+    The rows are locked before references are looked for: whoever is about to refer to one of them has either committed
+    and is seen, or finds it gone.
+    """
     rows, kind = mapped.table, mapped.kind.name
     stale = notes.stale_ids(connection, project, kind)
+    if not stale:
+        return 0
     dialect = dialect_of(connection)
-    pointers = dialect.pointers_to(rows) if stale else []
+    dialect.see_all_rows()
+    held = [pointer.points_to(rows) for pointer in dialect.pointers_to(rows)]
     deleted = 0
-    for batch in batched(stale, _BATCH):
+    for batch in batched(sorted(stale), _BATCH):
         among = dialect.among(rows.c.id, batch)
-        held = [pointer.points_to(rows) for pointer in pointers]
+        connection.execute(select(rows.c.id).where(among).order_by(rows.c.id).with_for_update()).all()
         deleted += connection.execute(delete(rows).where(among, *(~one for one in held))).rowcount
         left = set(connection.execute(select(rows.c.id).where(among)).scalars())
         notes.drop_stale(connection, kind, [number for number in batch if number not in left])

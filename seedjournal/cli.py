@@ -33,6 +33,7 @@ COMMANDS = {
     "verify": ("verify", "Check every hash, manifest, state and row."),
     "fetched": ("fetched", "List, delete or export what was fetched from GitHub."),
     "forget": ("forget", "Take old runs, or whole projects, out of the journal."),
+    "unseed": ("forget", "Delete a project's rows from the target."),
     "registry": ("looking", "List the built-in projects."),
     "migrate": ("migrate", "Create or upgrade the journal and the notes in the target."),
 }

@@ -20,10 +20,11 @@ FILE = Path("seedjournal.toml")
 DEFAULT_JOURNAL = "sqlite:///seedjournal.db"
 JOURNAL_VARIABLE = "SEEDJOURNAL_JOURNAL"
 TARGET_VARIABLE = "SEEDJOURNAL_TARGET"
+SCHEMA_VARIABLE = "SEEDJOURNAL_SCHEMA"
 
 FILLED: dict[str, str] = {}  # what a settings file's addresses took from the environment: no error shows it
 
-_TOP = ("journal", "projects", "target")
+_TOP = ("journal", "projects", "schema", "target")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _USER_AND_PASSWORD = re.compile(r"[\w+]+://([^:/?@]*(?::[^/?@]*)?)@")
 _FOR_DATABASES = ("SEEDJOURNAL_", "PG", "DATABASE")
@@ -36,6 +37,7 @@ class Settings:
 
     journal: str | None = None
     target: str | None = None
+    schema: str | None = None
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -106,6 +108,8 @@ def load(path: Path = FILE) -> Settings:
     for name in ("journal", "target"):
         if not isinstance(content.get(name, ""), str):
             raise BadInput(f"{path}: {name} is not text", f'for example {name} = "{DEFAULT_JOURNAL}"')
+    if not isinstance(content.get("schema", ""), str):
+        raise BadInput(f"{path}: schema is not text", 'for example schema = "seeds"')
     projects = content.get("projects", {})
     if not isinstance(projects, dict) or not all(isinstance(one, dict) for one in projects.values()):
         raise BadInput(f"{path}: projects holds something that is no table", "write [projects.NAME] above its settings")
@@ -114,7 +118,12 @@ def load(path: Path = FILE) -> Settings:
 
         for name, settings in projects.items():
             _check_names(path, f"projects.{name}.", settings, SETTINGS)
-    return Settings(journal=content.get("journal"), target=content.get("target"), projects=projects)
+    return Settings(
+        journal=content.get("journal"),
+        target=content.get("target"),
+        schema=content.get("schema"),
+        projects=projects,
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -152,6 +161,14 @@ def addresses(settings: Settings, journal: str | None, target: str | None) -> Ad
     given = _first(target, os.environ.get(TARGET_VARIABLE), settings.target)
     chosen = chosen or Address(DEFAULT_JOURNAL, is_of_file=False)
     return Addresses(chosen, given or chosen)
+
+
+def schema(settings: Settings, option: str | None) -> str | None:
+    """The PostgreSQL schema that rows go to, None for the user's own search path."""
+    given = option if option is not None else os.environ.get(SCHEMA_VARIABLE) or settings.schema
+    if given == "":
+        raise Misuse("the name of a schema is empty", "leave it out to use the search path")
+    return given
 
 
 def _first(option: str | None, variable: str | None, setting: str | None) -> Address | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from sqlalchemy import inspect
+
 from seedjournal import journal as j
-from seedjournal.journal import Database
+from seedjournal.journal import Database, Misuse
 
 from .. import settings as config
 
@@ -56,12 +59,36 @@ def opened_journal(databases: Databases, settings: config.Settings, *, create: b
 
 @contextmanager
 def opened_target(where: config.Addresses, databases: Databases, *, create: bool) -> Iterator[Database | None]:
-    """The target; None where it is a file that is not there and not to be made."""
-    database = j.open_database(where.target, create=True, wait=databases.wait, schema=databases.schema)
+    """The target; None where it is a file that is not there and not to be made.
+
+    Raises Misuse for a schema that does not exist, naming the nearest.
+    """
+    schema = config.schema(config.load(), databases.schema)
+    database = j.open_database(where.target, create=True, wait=databases.wait, schema=schema)
     try:
+        if schema is not None:
+            _refuse_unknown_schema(database, schema)
         yield None if database.is_absent and not create else database
     finally:
         database.engine.dispose()
+
+
+def _refuse_unknown_schema(database: Database, schema: str) -> None:
+    refuse_system_schema(schema)
+    with database.read() as connection:
+        known = [name for name in inspect(connection).get_schema_names() if name != "information_schema"]
+    if schema not in known:
+        near = difflib.get_close_matches(schema, known, n=1, cutoff=0)
+        raise Misuse(
+            f"{database.shown} has no schema {schema!r}",
+            (f"the nearest is {near[0]!r}; " if near else "") + f"`seedjournal migrate --schema {schema}` makes one",
+        )
+
+
+def refuse_system_schema(schema: str) -> None:
+    """Raise Misuse for a schema in which PostgreSQL keeps what is its own, or what goes with the session."""
+    if schema.startswith("pg_") or schema == "information_schema":
+        raise Misuse(f"schema {schema!r} is PostgreSQL's own", "choose another name")
 
 
 @cache

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import click
@@ -27,19 +28,25 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 @dataclass(slots=True)
 class Comparison:
-    """Two runs and what separates them; the changes are a stream, and the counts fill while it is read."""
+    """Two runs and what separates them; the changes are a stream, and the counts fill while it is read.
+
+    `of_states` compares what tables show after the runs, not what the runs say. `other_counts` are those of the states,
+    where they are not those of the runs.
+    """
 
     old: Run
     new: Run
     changes: Iterator[j.EntityChange]
+    of_states: bool = False
+    other_counts: dict[str, int] | None = None
     kinds: dict[str, dict[str, int]] = field(default_factory=dict)
     left_out: int = 0
     last_different: tuple[Run, Run] | None = None
 
     @property
     def equal(self) -> bool:
-        """Whether both runs state the same."""
-        return self.old.root == self.new.root
+        """Whether both runs state the same, or lead to the same state."""
+        return self.old.state == self.new.state if self.of_states else self.old.root == self.new.root
 
     @property
     def shown(self) -> int:
@@ -59,6 +66,7 @@ class Comparison:
 @click.argument("runs", metavar="[A [B]]", nargs=-1)
 @click.option("--project", "project_name", metavar="NAME", help="Whose runs, where the journal has several projects.")
 @click.option("--stat", is_flag=True, help="Only how many entities of each kind differ.")
+@click.option("--state", is_flag=True, help="Compare the states after the runs: what tables show.")
 @click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only this kind; may be repeated.")
 @click.option(
     "--change",
@@ -76,12 +84,13 @@ class Comparison:
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when the shown difference is not empty.")
 @common_options
-def diff(
+def diff(  # noqa: PLR0913 - its options
     common: Common,
     *,
     runs: tuple[str, ...],
     project_name: str | None,
     stat: bool,
+    state: bool,
     kinds: tuple[str, ...],
     changes: tuple[str, ...],
     limit: int | None,
@@ -97,7 +106,9 @@ def diff(
         limit = 0
     elif limit is None and not common.as_json and is_terminal(sys.stdout):
         limit = _ON_A_TERMINAL
-    with compare_runs(common.databases(), runs, project_name, kinds=kinds, changes=changes, limit=limit) as comparison:
+    with compare_runs(
+        common.databases(), runs, project_name, kinds=kinds, changes=changes, limit=limit, of_states=state
+    ) as comparison:
         if common.as_json:
             print_whole(_json(comparison, stat=stat))
         else:
@@ -115,8 +126,9 @@ def compare_runs(
     kinds: Sequence[str],
     changes: Sequence[str],
     limit: int | None,
+    of_states: bool = False,
 ) -> Iterator[Comparison]:
-    """The difference of two runs: of those named, or of the project's last two."""
+    """The difference of two runs, or of the states after them: of those named, or of the project's last two."""
     settings = config.load()
     for kind in kinds:
         j.ENGINEERING[kind]
@@ -126,13 +138,31 @@ def compare_runs(
             raise Misuse(
                 f"run {new.run} is one of project {new.project!r}, not {project_name!r}", "leave --project out"
             )
-        comparison = Comparison(old, new, iter(()))
-        if comparison.equal and not names:
+        comparison = Comparison(old, new, iter(()), of_states=of_states)
+        if comparison.equal and not names and not of_states:
             comparison.last_different = j.last_different(connection, new.project)
+        if not of_states:
+            comparison.other_counts = _other_counts(connection, old, new)
+        compared = (_state_of(old), _state_of(new)) if of_states else (old, new)
         comparison.changes = _filtered(
-            j.compare(connection, old, new, set(kinds) or None), comparison, set(changes) or set(j.CHANGES), limit
+            j.compare(connection, *compared, set(kinds) or None), comparison, set(changes) or set(j.CHANGES), limit
         )
         yield comparison
+
+
+def _state_of(run: Run) -> Run:
+    """Return the run with its state in the place of what it says."""
+    return replace(run, root=run.state)
+
+
+def _other_counts(connection: Any, old: Run, new: Run) -> dict[str, int] | None:
+    """Count what separates the states, if that is not what separates the runs."""
+    if (old.root, new.root) == (old.state, new.state):
+        return None
+    of_states = Counter((one.kind, one.change) for one in j.compare(connection, _state_of(old), _state_of(new)))
+    if of_states == Counter((one.kind, one.change) for one in j.compare(connection, old, new)):
+        return None
+    return {name: sum(count for (_, change), count in of_states.items() if change == name) for name in j.CHANGES}
 
 
 def _filtered(
@@ -186,12 +216,22 @@ def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     yield f"{shown(new.project)}: {' → '.join(runs)}\n"
     if new.inputs["window"]:
         yield f"  run {new.run} was recorded with a window; what is removed may only lie outside it\n"
+    if comparison.of_states:
+        yield "  the states after these runs\n"
     for change in comparison.changes:
         key = " ".join(shown(str(part)) for part in _in_order(change.kind, change.key))
         yield f"{_SIGNS[change.change]} {change.kind} {key}\n"
         if change.change == "changed":
             for name, (before, now) in change.fields.items():
                 yield "\n".join(old_and_new(f"    {name}", before, now)) + "\n"
+    yield from _summary(comparison, stat=stat)
+    if counts := comparison.other_counts:
+        told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing"
+        command = f"seedjournal diff --state {old.run} {new.run}"
+        yield f"the states, which tables show, differ otherwise: {told}; see `{command}`\n"
+
+
+def _summary(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     if comparison.equal:
         yield "equal\n"
         if comparison.last_different:
@@ -216,6 +256,7 @@ def _json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
         "to": comparison.new.run,
         "from_root": comparison.old.root.hex(),
         "to_root": comparison.new.root.hex(),
+        "of_states": comparison.of_states,
         "equal": comparison.equal,
         "window": window_of(comparison.new),
     }
@@ -235,6 +276,7 @@ def _json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
         "kinds": comparison.kinds,
         "truncated": bool(comparison.left_out) and not stat,
         "left_out": comparison.left_out,
+        "states_differ_otherwise": comparison.other_counts,
         "last_different": [last[0].run, last[1].run] if last else None,
     }
     yield b"]," + orjson.dumps(tail)[1:] + b"\n"

@@ -1,4 +1,4 @@
-"""`forget`: old runs, or whole projects, out of the journal; and on request a project's rows out of the target."""
+"""`forget`: old runs, or whole projects, out of the journal; `unseed`: a project's rows out of the target."""
 
 from __future__ import annotations
 
@@ -150,12 +150,18 @@ def _measure(database: Database, target: Database | None, choice: ForgetChoice) 
     with database.read() as connection:
         gone = j.measure(connection, _runs(connection, choice))
     if target is not None:
-        with target.write("target") as connection, ExitStack() as stack:
-            savepoint = connection.begin_nested()
-            same = database.is_same(target)
-            rows = _remove(connection if same else stack.enter_context(database.read()), connection, choice)
-            savepoint.rollback()
+        rows = _rows_to_remove(database, target, choice)
     return rows, gone
+
+
+def _rows_to_remove(database: Database, target: Database, choice: ForgetChoice) -> Rows:
+    """Count what would go, by taking it out and rolling back."""
+    with target.write("target") as connection, ExitStack() as stack:
+        savepoint = connection.begin_nested()
+        same = database.is_same(target)
+        rows = _remove(connection if same else stack.enter_context(database.read()), connection, choice)
+        savepoint.rollback()
+        return rows
 
 
 def _remove(source: Any, target: Any, choice: ForgetChoice) -> Rows:
@@ -183,3 +189,72 @@ def _text(document: Mapping[str, Any]) -> str:
     if document["bytes"] and not document["dry_run"] and document["journal"].startswith("sqlite"):
         lines += wrapped("later records use the space that is free now; VACUUM gives it back to the disk")
     return "\n".join(lines) + "\n"
+
+
+@click.command(epilog=exits("the rows are gone, but for those that other rows refer to"))
+@click.argument("project", metavar="PROJECT")
+@click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
+@click.option("--dry-run", is_flag=True, help="Count the rows, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask before.")
+@common_options
+def unseed(common: Common, *, project: str, schema: str | None, dry_run: bool, yes: bool) -> int:
+    """Delete the rows that seedjournal made for a project from the target; the journal keeps its runs.
+
+    Rows that were there under ids of their own stay, and so does every row that another row refers to.
+    """
+    if not (yes or dry_run or is_terminal(sys.stdin)):
+        raise click.UsageError("--yes is needed to delete rows without a terminal")
+
+    def ask(count: int, target: str) -> None:
+        if not yes:
+            click.confirm(
+                f"Delete {number_of(count, 'row')} of {shown(project)} from {shown(target)}?", abort=True, err=True
+            )
+
+    common.give(remove_rows(common.databases(schema), project, ask, dry_run=dry_run), _unseeded_text)
+    return FINE
+
+
+def remove_rows(databases: Databases, project: str, ask: Callable[[int, str], None], *, dry_run: bool) -> Document:
+    """Delete a project's rows from the target; `ask` hears how many, and may raise."""
+    started = time.monotonic()
+    where = config.addresses(config.load(), databases.journal, databases.target)
+    choice = ForgetChoice(projects=(project,), dry_run=dry_run)
+    with (
+        opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as database,
+        opened_target(where, databases, create=False) as target,
+    ):
+        if target is None or not projectors.is_ready(target, layout()):
+            raise Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
+        with target.read() as connection:
+            known = projectors.shown_projects(connection)
+        if project not in known:
+            raise Misuse(
+                f"{target.shown} shows nothing of project {project!r}", f"it shows {', '.join(known) or 'no project'}"
+            )
+        rows = _rows_to_remove(database, target, choice)
+        if not dry_run:
+            ask(sum(one.deleted for one in rows[project].values()), target.shown)
+            with ExitStack() as stack:
+                connection = stack.enter_context(target.write("target"))
+                same = database.is_same(target)
+                rows = _remove(connection if same else stack.enter_context(database.read()), connection, choice)
+        return {
+            "format": FORMAT,
+            "target": target.shown,
+            "project": project,
+            "dry_run": dry_run,
+            "kinds": {kind: {name: getattr(one, name) for name in _WITHDRAWN} for kind, one in rows[project].items()},
+            "seconds": round(time.monotonic() - started, 3),
+        }
+
+
+def _unseeded_text(document: Mapping[str, Any]) -> str:
+    """What `unseed` took away."""
+    rows = [[kind, *one.values()] for kind, one in document["kinds"].items() if any(one.values())]
+    deleted = number_of(sum(one["deleted"] for one in document["kinds"].values()), "row")
+    told = "would be deleted (dry run: nothing was done)" if document["dry_run"] else "deleted"
+    lines = [f"{shown(document['project'])}: {deleted} of {shown(document['target'])} {told}"]
+    if rows:
+        lines.append(table(("rows of", *_WITHDRAWN), rows, indent=2))
+    return "\n".join([*lines, f"{document['seconds']:.1f} s"]) + "\n"

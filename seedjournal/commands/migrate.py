@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+from sqlalchemy import inspect
+from sqlalchemy.schema import CreateSchema
 
 from seedjournal import journal as j
 from seedjournal import projectors
@@ -13,7 +15,7 @@ from seedjournal import projectors
 from .. import settings as config
 from ..terminal import shown
 from . import FINE, exits
-from .databases import Databases, layout
+from .databases import Databases, layout, refuse_system_schema
 from .options import Common, common_options
 from .runs import FORMAT, Document
 
@@ -21,8 +23,8 @@ from .runs import FORMAT, Document
 @click.command(
     epilog=exits("the tables are those of this version"),
 )
-@click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to.")
-@click.option("--tables", is_flag=True, help="Create the tables that rows go to as well, if there are none.")
+@click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to; made if absent.")
+@click.option("--tables", is_flag=True, help="Create the tables that rows go to as well, those that are missing.")
 @common_options
 def migrate(common: Common, *, schema: str | None, tables: bool) -> int:
     """Create or upgrade the journal's tables, and the notes that seedjournal keeps in the target.
@@ -36,14 +38,18 @@ def migrate(common: Common, *, schema: str | None, tables: bool) -> int:
 
 def migrate_databases(databases: Databases, *, tables: bool) -> Document:
     """Create or upgrade the journal and the notes in the target, with `tables` also the tables that rows go to."""
-    where = config.addresses(config.load(), databases.journal, databases.target)
+    settings = config.load()
+    where = config.addresses(settings, databases.journal, databases.target)
+    target_schema = config.schema(settings, databases.schema)
     done: list[Document] = []
     for name, address, history, schema in (
         ("journal", where.journal, j.JOURNAL_HISTORY, None),
-        ("target", where.target, projectors.TARGET_HISTORY, databases.schema),
+        ("target", where.target, projectors.TARGET_HISTORY, target_schema),
     ):
         database = j.open_database(address, create=True, wait=databases.wait, schema=schema)
         try:
+            if schema is not None and _make_schema(database, schema):
+                done.append({"what": f"schema {schema}", "database": database.shown, "from": None, "to": ""})
             made = None
             if tables and history is projectors.TARGET_HISTORY:
                 database.set_up_file()
@@ -59,10 +65,21 @@ def migrate_databases(databases: Databases, *, tables: bool) -> Document:
     return {"format": FORMAT, "migrated": done}
 
 
+def _make_schema(database: j.Database, schema: str) -> bool:
+    """Create a PostgreSQL schema where there is none of the name; say whether it did."""
+    refuse_system_schema(schema)
+    with database.write("schema") as connection:
+        if inspect(connection).has_schema(schema):
+            return False
+        connection.execute(CreateSchema(schema))
+        return True
+
+
 def _text(document: Mapping[str, Any]) -> str:
     """What `migrate` did."""
     lines = []
     for one in document["migrated"]:
         did = "is current" if one["from"] == one["to"] else f"upgraded from {one['from']}" if one["from"] else "made"
-        lines.append(f"{one['what']} in {shown(one['database'])}: {did} (schema {one['to']})")
+        version = f" (schema {one['to']})" if one["to"] else ""
+        lines.append(f"{one['what']} in {shown(one['database'])}: {did}{version}")
     return "\n".join(lines) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
@@ -18,12 +18,17 @@ from seedjournal.projectors import Choice
 
 from .. import settings as config
 from ..terminal import SHORT, Progress, number_of, shown, table, wrapped
-from . import FINE, exits
+from . import DIFFERENT, FINE, exits
 from .databases import Databases, layout, opened, opened_target
 from .options import RUN, Common, common_options, echo_if_read, is_terminal
 from .runs import FORMAT, Document, no_runs, window_of, window_text
 
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
+_FOUND = {
+    "restored": "that somebody had deleted were restored",
+    "differing": "differ from the state and were left so (`seedjournal project --repair` restores them)",
+    "extra": "more than the state has, which seedjournal does not know; they were left",
+}
 _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 
 
@@ -36,17 +41,22 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
     "  deleted    stale rows that --prune took away\n"
     "  stale      rows of ours whose entity has left the state\n"
     "  retained   stale rows that another row still refers to\n"
-    "  foreign    rows that were there under ids of their own\n\n" + RUN + exits("the tables are as they should be"),
+    "  foreign    rows that were there under ids of their own\n\n"
+    + RUN
+    + exits("the tables are as they should be", "with --check only: rows differ from the state"),
 )
 @click.option("--project", "projects", metavar="NAME", multiple=True, help="Only this project; may be repeated.")
 @click.option("--run", metavar="RUN", help="The state after this run, of its project only. [default: the newest]")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--prune", is_flag=True, help="Delete stale rows that no other row refers to.")
-@click.option("--rebuild", is_flag=True, help="Restore every row of the projects, whatever was done to it, and prune.")
+@click.option("--check", is_flag=True, help="Compare all rows, and say how many differ; exit with 1 if any do.")
+@click.option("--repair", is_flag=True, help="Restore edited and deleted rows and tables, and prune nothing.")
+@click.option("--rebuild", is_flag=True, help="Repair and prune.")
+@click.option("--take-over", is_flag=True, help="Also where another journal, or a copy of this one, filled the target.")
 @click.option("--yes", is_flag=True, help="Do not ask before --prune or --rebuild.")
 @common_options
-def project(
+def project(  # noqa: PLR0913 - its options
     common: Common,
     *,
     projects: tuple[str, ...],
@@ -54,13 +64,17 @@ def project(
     schema: str | None,
     dry_run: bool,
     prune: bool,
+    check: bool,
+    repair: bool,
     rebuild: bool,
+    take_over: bool,
     yes: bool,
 ) -> int:
     """Bring tables to the state of each project's newest run, or of a run.
 
-    Only what differs is written. Rows that were there under ids of their own are honoured; rows of ours whose entity
-    has left the state stay, counted stale, until --prune. Everything happens in one transaction a project.
+    Only what differs is written. Rows that are unchanged are counted, and restored where some are missing. Rows that
+    were there under ids of their own are honoured; rows of ours whose entity has left the state stay, counted stale,
+    until --prune. Everything happens in one transaction a project.
     """
     deed = "" if yes or dry_run else "rebuild rows and prune" if rebuild else "prune stale rows" if prune else ""
     if deed and not is_terminal(sys.stdin):
@@ -69,14 +83,20 @@ def project(
     def say(address: str) -> None:
         if not common.as_json and not common.quiet:
             echo_if_read(f"target: {shown(address)}")
-        if deed:
-            click.confirm(f"{deed.capitalize()} in {shown(address)}?", abort=True, err=True)
 
-    choice = Choice(prune=prune, rebuild=rebuild, dry_run=dry_run)
+    def ask(address: str, stale: int) -> None:
+        rows = number_of(stale, "stale row")
+        what = f"Rebuild rows and prune {rows}" if rebuild else f"Prune {rows}"
+        click.confirm(f"{what} in {shown(address)}?", abort=True, err=True)
+
+    choice = Choice(prune=prune, check=check, repair=repair, rebuild=rebuild, take_over=take_over, dry_run=dry_run)
     with Progress(quiet=common.quiet) as progress:
-        document = project_runs(common.databases(schema), projects, run, choice, progress.stage, say)
+        document = project_runs(
+            common.databases(schema), projects, run, choice, progress.stage, say, ask if deed else None
+        )
     common.give(document, _projected_text)
-    return FINE
+    differs = any(result["differing"] for one in document["projects"].values() for result in one["kinds"].values())
+    return DIFFERENT if check and differs else FINE
 
 
 def project_runs(
@@ -86,8 +106,12 @@ def project_runs(
     choice: Choice,
     tell: Callable[[str], Tell],
     say: Callable[[str], None],
+    ask: Callable[[str, int], None] | None = None,
 ) -> Document:
-    """Bring the target to the chosen projects' newest runs, or to one run; `say` hears the target's address first."""
+    """Bring the target to the chosen projects' newest runs, or to one run; `say` hears the target's address first.
+
+    `ask` is told the address and how many rows a dry run leaves stale, and may stop everything.
+    """
     started = time.monotonic()
     settings = config.load()
     where = config.addresses(settings, databases.journal, databases.target)
@@ -98,10 +122,13 @@ def project_runs(
             runs = _runs_to_project(connection, names, run)
         with opened_target(where, databases, create=not choice.dry_run) as target:
             shown = target.shown if target else where.target  # a file's address has no password
-            say(shown + (f" (schema {databases.schema})" if databases.schema else ""))
+            schema = config.schema(settings, databases.schema)
+            say(shown + (f" (schema {schema})" if schema else ""))
             if target and not choice.dry_run:
                 projectors.ensure_target(target, layout())
             made = target if target and (not choice.dry_run or projectors.is_ready(target, layout())) else None
+            if ask:
+                ask(shown, _stale_after(source, made, runs, choice))
             done = [
                 projectors.project(source, made, layout(), one, choice, tell(one.project))
                 if made
@@ -117,6 +144,15 @@ def project_runs(
     }
 
 
+def _stale_after(source: j.Database, target: j.Database | None, runs: Sequence[Run], choice: Choice) -> int:
+    """Count the rows that would be stale, by a dry run that prunes nothing."""
+    if target is None:
+        return 0
+    dry = replace(choice, prune=False, repair=choice.writes_all, rebuild=False, dry_run=True)
+    done = [projectors.project(source, target, layout(), one, dry) for one in runs]
+    return sum(result.stale for one in done for result in one.kinds.values())
+
+
 def _projected(done: projectors.Projected) -> Document:
     return {
         "run": done.run.run,
@@ -124,6 +160,8 @@ def _projected(done: projectors.Projected) -> Document:
         "state": done.run.state.hex(),
         "window": window_of(done.run),
         "forgotten": done.forgotten,
+        "taken_over": done.taken_over,
+        "compared": done.compared,
         "kept_fields": dict(done.kept_fields),
         "kinds": {kind: asdict(result) for kind, result in done.kinds.items()},
     }
@@ -153,12 +191,14 @@ def _projected_text(document: Mapping[str, Any]) -> str:
 
 
 def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
-    sums = {column: sum(result[column] for result in one["kinds"].values()) for column in _ROWS}
+    sums = {name: sum(result[name] for result in one["kinds"].values()) for name in (*_ROWS, *_FOUND)}
     yield f"{shown(name)}: run {one['run']}, state {one['state'][:SHORT]}" + (
         " (dry run: nothing was done)" if document["dry_run"] else ""
     )
     if one["forgotten"]:
         yield "  the state that the target showed was forgotten: all rows were compared"
+    if one["taken_over"]:
+        yield "  taken over from another journal, or a copy of this one: all rows were compared"
     if one["window"]:
         yield from wrapped(window_text(one["window"]))
     if any(sums[column] for column in _ROWS if column not in {"unchanged", "kept"}):
@@ -166,7 +206,8 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
         rows = [[kind, *(result[column] for column in columns)] for kind, result in one["kinds"].items()]
         yield table(("rows of", *columns), [*rows, ["all", *(sums[column] for column in columns)]], indent=2)
     else:
-        yield f"  nothing changed: {number_of(sums['unchanged'], 'row')} as they should be"
+        yield "  nothing changed"
+    yield from _looked_at(one, sums)
     for kind, result in one["kinds"].items():
         if result["kept"]:
             fields = ", ".join(one["kept_fields"].get(kind, ()))
@@ -177,3 +218,16 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
             f"{number_of(sums['stale'], 'stale row')} left; `seedjournal project --prune` deletes those that nothing "
             "refers to"
         )
+
+
+def _looked_at(one: Mapping[str, Any], sums: Mapping[str, int]) -> Iterator[str]:
+    """Say which rows were looked at, how, and what was found."""
+    rows = number_of(sum(sums[name] for name in ("inserted", "updated", "unchanged", "differing")), "row")
+    if one["compared"]:
+        yield from wrapped(f"{rows} compared")
+    elif sums["unchanged"]:
+        yield from wrapped(f"{rows} counted; contents are compared by `verify` or `project --check`")
+    for name, what in _FOUND.items():
+        if sums[name]:
+            kinds = ", ".join(f"{kind} {result[name]:,}" for kind, result in one["kinds"].items() if result[name])
+            yield from wrapped(f"{number_of(sums[name], 'row')} {what}: {kinds}")

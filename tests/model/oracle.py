@@ -17,7 +17,10 @@ Statement = Mapping[Place, Data]
 Counts = dict[str, dict[str, int]]
 
 RECORDED = ("total", "added", "changed", "removed", "unchanged", "kept")
-PROJECTED = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
+PROJECTED = (
+    *("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign"),
+    *("restored", "differing", "extra"),
+)
 
 
 class Refused(Exception):
@@ -179,7 +182,9 @@ class Target:
                 counts[kind]["deleted"] = after._prune(run, kind)
                 counts[kind]["retained"] = after._stale_of(run, kind)
         for kind, count in counts.items():
-            count["unchanged"] = len(of_kind(kind, run.state)) - count["inserted"] - count["updated"]
+            count["unchanged"] = (
+                len(of_kind(kind, run.state)) - count["inserted"] - count["updated"] - count["differing"]
+            )
             count["kept"] = run.counts.get(kind, {}).get("kept", 0)
             count["stale"] = after._stale_of(run, kind)
             count["foreign"] = sum(place[:2] == (kind, run.project) for place in after.foreign)
@@ -205,8 +210,24 @@ class Target:
         for place in gone:
             if self.foreign.pop(place, None) is None and self.is_ours(place):
                 self.stale.add(place)
+        more = self._more_rows(run, kind)
+        if more and not whole:
+            before = count["inserted"]
+            for place, data in state.items():
+                self.stale.discard(place)
+                self._write_row(place, data, run.policies[kind], count, only_missing=True)
+            count["restored"] = count["inserted"] - before
+            more += count["restored"]
+        count["extra"] = max(more, 0)
 
-    def _write_row(self, place: Place, data: Data, policy: str, count: dict[str, int]) -> None:
+    def _more_rows(self, run: Run, kind: str) -> int:
+        """How many rows more of the kind there are than the state and the stale ones."""
+        rows = sum(place[:2] == (kind, run.project) for place in self.rows)
+        return rows - len(of_kind(kind, run.state)) - self._stale_of(run, kind)
+
+    def _write_row(
+        self, place: Place, data: Data, policy: str, count: dict[str, int], *, only_missing: bool = False
+    ) -> None:
         if not all(map(self.is_sound, holders(place))):
             raise Refused
         row = self.rows.get(place)
@@ -219,6 +240,9 @@ class Target:
             raise Refused
         if row is None:
             count["inserted"] += 1
+        elif row.data != data and only_missing:
+            count["differing"] += 1
+            return
         elif row.data != data:
             count["updated"] += 1
         self.rows[place] = Row(row.id if row else derived(place), data)

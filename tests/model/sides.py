@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -145,8 +146,7 @@ class Side:
             run = j.find_run(connection, str(number))
         with cut_off([self.journal, self.target], cut):
             done = project(self.journal, self.target, LAYOUT, run, Choice(**choice))
-        names = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
-        return {kind: {name: getattr(result, name) for name in names} for kind, result in done.kinds.items()}
+        return {kind: asdict(result) for kind, result in done.kinds.items()}
 
     def run(self, number: int) -> j.Run:
         """A run as the journal tells it."""

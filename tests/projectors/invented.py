@@ -306,13 +306,12 @@ def note(
     slug: str = SLUG,
     fresh: bool = False,
 ) -> Run:
-    """Record the events as a run of the project that its team has the name of."""
+    """Record the events as a run of the project that its team has the name of; a fresh one is `exact` throughout."""
     with Spool() as spool:
         spool.add((encode(one), "hand/1") for one in events)
         inputs = Inputs(
             project=slug,
-            policies=ENGINEERING.policies(policies or {}),
-            fresh=fresh,
+            policies=ALL_EXACT if fresh else ENGINEERING.policies(policies or {}),
             window=False,
             values={"source": "hand"},
             fingerprint=hashlib.sha256(b"%d" % next(_TURN)).digest(),

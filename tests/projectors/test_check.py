@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+
 import pytest
 
-from seedjournal.journal import Database, Finding
+from seedjournal.journal import Database, Finding, WrongSchema
 from seedjournal.projectors import check, listed
 from tests.projectors.invented import ALL_EXACT, SLUG, damage, everything, execute, note, rows, show, with_changed
 from tests.projectors.kept import LAYOUT
@@ -135,3 +140,131 @@ def test_a_check_changes_nothing(database: Database) -> None:
     findings(database)
     execute(database, "UPDATE teams SET name = :name", name=before["teams"][0]["name"])
     assert rows(database) == before
+
+
+# -- notes and rows that are too many ------------------------------------------------------------------------------
+
+
+def shrunk(database: Database) -> None:
+    """A target with adopted rows and stale ones."""
+    execute(database, f"INSERT INTO teams (id, slug, name) VALUES (7, '{SLUG}', 'theirs')")
+    show(database, note(database, everything(), ALL_EXACT))
+    show(database, note(database, everything(numbers=(1, 2)), ALL_EXACT))
+    assert findings(database) == []
+
+
+def test_a_position_of_an_earlier_run_is_found(database: Database) -> None:
+    show(database, note(database, everything(numbers=(1,))))
+    (earlier,) = execute(database, "SELECT run, state FROM seedjournal_positions")
+    show(database, note(database, everything(numbers=(1, 2))))
+    execute(database, "UPDATE seedjournal_positions SET run = :run, state = :state", run=earlier[0], state=earlier[1])
+    wrong = findings(database)
+    assert {one.problem for one in wrong} == {"its row is neither in the state nor noted as stale"}
+    assert len(wrong) == len(everything(numbers=(1, 2))) - len(everything(numbers=(1,)))
+
+
+def test_a_deleted_note_of_a_stale_row_is_found(database: Database) -> None:
+    shrunk(database)
+    execute(database, "DELETE FROM seedjournal_rows WHERE kind = 'pull_request'")
+    (wrong,) = findings(database)
+    assert (wrong.where, wrong.problem) == ("pull_requests", "its row is neither in the state nor noted as stale")
+
+
+def test_a_missing_row_does_not_hide_one_too_many(database: Database) -> None:
+    shrunk(database)
+    execute(database, "DELETE FROM seedjournal_rows WHERE kind = 'pr_check_run'")
+    execute(
+        database, "DELETE FROM pr_check_runs WHERE pull_request_id = (SELECT id FROM pull_requests WHERE number = 1)"
+    )
+    assert sorted(one.problem for one in findings(database)) == [
+        "its row is missing",
+        "its row is neither in the state nor noted as stale",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("id = 5 WHERE kind = 'pull_request'", "it is noted as stale with id 5, and seedjournal gives it"),
+        ("why = 'adopted' WHERE kind = 'pull_request'", "it is noted as adopted, and"),
+        ("why = 'other' WHERE kind = 'pull_request'", "1 rows are noted as 'other'"),
+        ("project = 'gulls' WHERE kind = 'pull_request'", "the project has no position"),
+        ("kind = 'ship' WHERE kind = 'pull_request'", "a kind that no table holds"),
+        ("why = 'stale' WHERE kind = 'team'", "it is noted as stale, and the state has it"),
+        ("id = 8 WHERE kind = 'team'", "its row has id 7, which is neither derived nor remembered"),
+    ],
+)
+def test_a_falsified_note_is_found(database: Database, change: str, problem: str) -> None:
+    shrunk(database)
+    execute(database, f"UPDATE seedjournal_rows SET {change}")
+    assert any(problem in one.problem for one in findings(database))
+
+
+def test_texts_are_compared_by_their_bytes_whatever_a_columns_collation(
+    make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    """On SQLite, as the tests' PostgreSQL has no collation that takes upper and lower case for equal."""
+    database = open_url(make_url("sqlite"))
+    run = note(database, everything())
+    show(database, run)
+    before = rows(database)
+    with closing(sqlite3.connect(database.engine.url.database or "")) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'title VARCHAR(500)', 'title VARCHAR(500) COLLATE NOCASE') "
+            "WHERE name = 'pull_requests'"
+        )
+    database.engine.dispose()
+    execute(database, "UPDATE pull_requests SET title = upper(title)")
+    assert execute(database, "SELECT DISTINCT title = lower(title) FROM pull_requests") == [(1,)]
+    assert [one.problem for one in findings(database)] == ["its row differs in title"] * 3
+    show(database, run, rebuild=True)
+    assert rows(database) == before
+
+
+def test_a_damaged_index_of_a_target_is_found(
+    database: Database, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    target = open_url(make_url("sqlite"))
+    show(database, note(database, everything()), target)
+    with closing(sqlite3.connect(target.engine.url.database or "", isolation_level=None)) as connection:
+        other = "(SELECT rootpage FROM sqlite_master WHERE name = 'zi')"
+        connection.executescript(
+            "CREATE TABLE zz (h INTEGER); CREATE INDEX zi ON zz (h); PRAGMA writable_schema = ON; "
+            f"UPDATE sqlite_master SET rootpage = {other} WHERE name = 'uq_jira_issues'; PRAGMA schema_version = 99"
+        )
+    target.engine.dispose()
+    with database.read() as source, target.read() as connection:
+        assert any(one.where == "the target's file" for one in check(source, connection, LAYOUT))
+
+
+# -- tables that are not as they were ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("RENAME COLUMN title TO t", "column title is not there"),
+        ("DROP COLUMN title", "column title is not there"),
+        ("ALTER title TYPE integer USING 1", "column title has type INTEGER, not VARCHAR(500)"),
+        ("ALTER labels TYPE text", "column labels has type TEXT, not JSONB"),
+        ("ALTER id ADD GENERATED ALWAYS AS IDENTITY", "column id is GENERATED ALWAYS"),
+    ],
+)
+def test_a_changed_column_is_named(
+    database: Database, change: str, problem: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    if database.name == "sqlite" and not change.startswith(("RENAME", "DROP")):
+        change, problem = "RENAME COLUMN title TO t", "column title is not there"
+    target = open_url(make_url(database.name))
+    run = note(database, everything())
+    show(database, run, target)
+    if "IDENTITY" in change:
+        execute(target, "ALTER TABLE pull_requests ALTER id DROP DEFAULT")
+    execute(target, f"ALTER TABLE pull_requests {change}")
+    for choice in ({}, {"rebuild": True}, {"dry_run": True}):
+        with pytest.raises(WrongSchema, match=re.escape(problem.replace("column ", "column pull_requests."))):
+            show(database, run, target, **choice)
+    with database.read() as source, target.read() as connection:
+        wrong = list(check(source, connection, LAYOUT))
+    assert [(one.where, problem in one.problem) for one in wrong] == [("pull_requests", True)]

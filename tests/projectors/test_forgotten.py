@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from seedjournal.journal import Database, Finding, Policy, Unavailable, forget, journal_id
+from seedjournal.journal import Database, Finding, Policy, Unavailable, dialect_of, forget, journal_id
+from seedjournal.journal.tables import JOURNAL
 from seedjournal.projectors import KindResult, check, remove_project, unchecked
 from seedjournal.projectors.notes import POSITIONS, ROWS
 from tests.projectors.invented import (
@@ -99,15 +100,16 @@ def test_every_change_of_a_position_is_found(database: Database) -> None:
     run = note(database, everything(numbers=(1,)))
     note(database, everything(), {"team": Policy.UPSERT})
     for number in (run.run + 1, run.run + 7):
-        show(database, run)
+        show(database, run, take_over=True)
         execute(database, f"UPDATE seedjournal_positions SET run = {number}")
         wrong, _ = found(database, database)
         assert [(one.where, one.what) for one in wrong] == [("seedjournal_positions", SLUG)], number
-    show(database, run)
+    show(database, run, take_over=True)
     with database.write("target") as connection:
         connection.execute(POSITIONS.update().values(state=b"x" * 32))
     wrong, _ = found(database, database)
-    assert [one.problem for one in wrong] == [f"it names state 787878787878, which is not what run {run.run} shows"]
+    (problem,) = (one.problem for one in wrong)
+    assert f"as run {run.run} with state {b'x'.hex() * 32}, and in this journal run {run.run} has state" in problem
     execute(database, "UPDATE seedjournal_positions SET journal = 'other'")
     wrong, open_ = found(database, database)
     assert ([one.what for one in wrong], [one.what for one in open_]) == ([SLUG], [SLUG])
@@ -131,6 +133,64 @@ def test_two_journals_with_one_project_are_told_apart(database: Database, choice
     (wrong,), (open_,) = found(other, database)
     assert "another journal" in wrong.problem
     assert open_.what == wrong.what == SLUG
+
+
+def test_a_copy_of_a_journal_is_told_from_its_original(database: Database) -> None:
+    """The same id, and a run of the same number with another state."""
+    other = emptied(database.name, "other")
+    with database.read() as connection:
+        name = connection.execute(select(JOURNAL)).one()
+    with other.write() as connection, dialect_of(connection).changeable(connection, [JOURNAL]):
+        original = connection.execute(select(JOURNAL)).one()
+        connection.execute(JOURNAL.update().values(**name._mapping))
+    try:
+        show(database, note(database, everything()))
+        shown = note(database, everything(numbers=(1,)), ALL_EXACT)
+        show(database, shown)
+        note(other, everything())
+        theirs = note(other, everything(numbers=(2,)), ALL_EXACT)
+        before = dump(database)
+        for choice in ({}, {"prune": True}, {"rebuild": True}):
+            with pytest.raises(Unavailable, match="a copy of this journal filled it") as refused:
+                show(other, theirs, database, **choice)
+            assert shown.state.hex() in refused.value.message
+            assert theirs.state.hex() in refused.value.message
+            assert dump(database) == before
+        wrong, _ = found(other, database)
+        assert [one.where for one in wrong] == ["seedjournal_positions"]
+        done = show(other, theirs, database, take_over=True)
+        assert (done.taken_over, done.forgotten) == (True, False)
+        assert found(other, database) == ([], [])
+    finally:
+        with other.write() as connection, dialect_of(connection).changeable(connection, [JOURNAL]):
+            connection.execute(JOURNAL.update().values(**original._mapping))
+
+
+def test_a_copy_with_the_same_runs_goes_on_working(database: Database) -> None:
+    other = emptied(database.name, "other")
+    run = note(database, everything())
+    show(database, run, other)
+    assert totals(show(database, run, other)) == (0, 0, 0)
+
+
+def test_an_older_backup_of_a_journal_is_refused(database: Database) -> None:
+    run = note(database, everything())
+    show(database, run)
+    execute(database, "UPDATE seedjournal_positions SET run = run + 5")
+    with pytest.raises(Unavailable, match="neither has nor forgot") as refused:
+        show(database, run)
+    assert "--take-over" in refused.value.hint
+    done = show(database, run, take_over=True)
+    assert (done.taken_over, done.forgotten, totals(done)) == (True, False, (0, 0, 0))
+
+
+def test_another_journals_rows_are_taken_over_on_request(database: Database) -> None:
+    other = emptied(database.name, "other")
+    show(database, note(database, everything()))
+    theirs = note(other, everything(numbers=(1,)))
+    done = show(other, theirs, database, take_over=True, prune=True)
+    assert done.taken_over
+    assert found(other, database) == ([], [])
 
 
 def test_another_journals_project_beside_ones_own_is_no_finding(database: Database) -> None:

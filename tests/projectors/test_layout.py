@@ -131,7 +131,6 @@ def test_keys_of_instants_decimals_and_dates_and_columns_named_as_ours(make: str
             inputs = Inputs(
                 project="north",
                 policies={"shelf": Policy.EXACT, "book": Policy.EXACT},
-                fresh=False,
                 window=False,
                 values={},
                 fingerprint=place.encode() * 4,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.event import listen
 
-from seedjournal.journal import Database, Run, ensure, open_database
+from seedjournal.journal import Database, Run, Unavailable, ensure, open_database
 from seedjournal.projectors import TARGET_HISTORY, listed
 from tests.projectors.invented import (
     ALL_EXACT,
@@ -151,7 +155,7 @@ def test_sqlite_reads_names_in_any_case() -> None:
     database = emptied("sqlite")
     run = shrink(database)
     execute(database, "CREATE TABLE bookmarks (pr INTEGER REFERENCES Pull_Requests (ID) ON DELETE CASCADE)")
-    execute(database, "CREATE TABLE others (pr INTEGER REFERENCES pull_requests ON DELETE CASCADE)")
+    execute(database, "CREATE TABLE others (pr INTEGER REFERENCES Pull_requests ON DELETE CASCADE)")
     execute(database, "INSERT INTO bookmarks SELECT id FROM pull_requests WHERE number = 1")
     execute(database, "INSERT INTO others SELECT id FROM pull_requests WHERE number = 2")
     assert total(show(database, run, prune=True), "retained") == 2
@@ -188,3 +192,86 @@ def test_a_users_table_in_another_schema_holds_a_row(
     finally:
         plain.engine.dispose()
         target.engine.dispose()
+
+
+@pytest.fixture
+def server(make_url: Callable[[str], str]) -> Iterator[tuple[str, Database]]:
+    """The address of a PostgreSQL database with an empty target, and its owner's connections."""
+    url = make_url("postgresql")
+    owner = open_database(url, create=True)
+    yield url, owner
+    owner.engine.dispose()
+
+
+def test_tables_beyond_the_first_schema_of_the_search_path_are_held_as_well(
+    server: tuple[str, Database], open_url: Callable[[str], Database], make_url: Callable[[str], str]
+) -> None:
+    url, owner = server
+    journal = open_url(make_url("sqlite"))
+    target = open_url(url)
+    show(journal, note(journal, SMALL, ALL_EXACT), target)
+    run = note(journal, [team(), member()], ALL_EXACT)
+    execute(owner, "CREATE TABLE bookmarks (pr BIGINT REFERENCES pull_requests (id) ON DELETE CASCADE)")
+    execute(owner, "INSERT INTO bookmarks SELECT id FROM pull_requests WHERE number = 1")
+    execute(owner, "CREATE SCHEMA desk")
+    execute(owner, f"ALTER DATABASE {make_url_name(url)} SET search_path = desk, public")
+    later = open_database(url, create=True)
+    try:
+        assert total(show(journal, run, later, prune=True), "retained") == 1
+        assert len(execute(owner, "SELECT pr FROM public.bookmarks")) == 1
+    finally:
+        later.engine.dispose()
+
+
+def make_url_name(url: str) -> str:
+    """The database's name in an address."""
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+def test_rows_that_a_policy_hides_are_not_taken_for_absent(
+    server: tuple[str, Database], open_url: Callable[[str], Database], make_url: Callable[[str], str]
+) -> None:
+    """The role may see none of the rows that point to ours: the server's refusal names the table."""
+    url, owner = server
+    journal = open_url(make_url("sqlite"))
+    show(journal, note(journal, SMALL, ALL_EXACT), open_url(url))
+    run = note(journal, [team(), member()], ALL_EXACT)
+    execute(owner, "CREATE TABLE bookmarks (pr BIGINT REFERENCES pull_requests (id) ON DELETE CASCADE)")
+    execute(owner, "INSERT INTO bookmarks SELECT id FROM pull_requests WHERE number = 1")
+    execute(owner, "ALTER TABLE bookmarks ENABLE ROW LEVEL SECURITY")
+    role = f"seeder_{make_url_name(url)}"
+    execute(owner, f"CREATE ROLE {role}")
+    execute(owner, f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    target = open_url(url)
+    listen(target.engine, "begin", lambda connection: connection.exec_driver_sql(f"SET ROLE {role}"))
+    try:
+        with pytest.raises(Unavailable, match='row-level security policy for table "bookmarks"'):
+            show(journal, run, target, prune=True)
+        assert len(execute(owner, "SELECT pr FROM bookmarks")) == 1
+    finally:
+        target.engine.dispose()
+        execute(owner, f"DROP OWNED BY {role}")
+        execute(owner, f"DROP ROLE {role}")
+
+
+def test_a_reference_that_is_committed_while_the_rows_are_locked_is_seen(
+    server: tuple[str, Database], open_url: Callable[[str], Database], make_url: Callable[[str], str]
+) -> None:
+    url, owner = server
+    journal = open_url(make_url("sqlite"))
+    target = open_url(url)
+    show(journal, note(journal, SMALL, ALL_EXACT), target)
+    run = note(journal, [team(), member()], ALL_EXACT)
+    execute(owner, "CREATE TABLE bookmarks (pr BIGINT REFERENCES pull_requests (id) ON DELETE CASCADE)")
+    with ThreadPoolExecutor() as pool, owner.engine.connect() as another:
+        another.execute(text("INSERT INTO bookmarks SELECT id FROM pull_requests WHERE number = 1"))
+        done = pool.submit(show, journal, run, target, prune=True)
+        waiting = text("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        is_waiting = False
+        while not is_waiting:
+            time.sleep(0.01)
+            with owner.read() as looking:
+                is_waiting = looking.execute(waiting).first() is not None
+        another.commit()
+        assert total(done.result(), "retained") == 1
+    assert len(execute(owner, "SELECT pr FROM bookmarks")) == 1
