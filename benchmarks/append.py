@@ -24,9 +24,7 @@ def main() -> None:
     ensure(database, JOURNAL_HISTORY, create=True)
     inputs = Inputs(
         project=PROJECT,
-        namespace=PROJECT,
         policies=ENGINEERING.policies({}),
-        fresh=False,
         window=False,
         values={},
         fingerprint=hashlib.sha256(b"events that are ready in memory").digest(),

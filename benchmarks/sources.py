@@ -53,17 +53,17 @@ def main() -> None:
 
 def _altered(chosen: Chosen) -> AbstractContextManager[object]:
     """Let `record` open altered sources, and be the same in everything else."""
-    from seedjournal.app import recording
+    from seedjournal.commands import record
     from seedjournal.sources import open_source
 
     def opened(*given: Any, **named: Any) -> Source:
         return Altered(open_source(*given, **named), chosen)
 
-    return patch.object(recording, "open_source", opened)
+    return patch.object(record, "open_source", opened)
 
 
 def _opened(text: str, *settings: str) -> Source:
-    from seedjournal.app import RecordChoice
+    from seedjournal.commands.record import RecordChoice
     from seedjournal.simulators import make_project, parse_setting
     from seedjournal.sources import open_source
 

@@ -3,9 +3,8 @@
 The names below are the room's front door; everything else is its own business.
 """
 
-from .batches import batched
 from .changes import Change, changes, event_texts, key_of
-from .diff import CHANGES, EntityChange, compare, last_different
+from .diff import CHANGES, EntityChange, Stated, compare, history, last_different
 from .errors import (
     BadInput,
     Busy,
@@ -33,17 +32,18 @@ from .event import (
 )
 from .fold import Policy
 from .forget import Forgettable, forget, measure, runs_before_newest
-from .forgotten import Forgetting, forgettings, forgotten_runs
-from .history import Stated, history
-from .manifest import NodeHash, Root, Subtree
+from .manifest import NodeHash, Root, Subtree, batched
 from .runs import (
+    Forgotten,
     Inputs,
+    Progress,
     Run,
     RunNumber,
     all_runs,
     before,
     changed_inputs,
     find_run,
+    forgotten_runs,
     newest,
     newest_of_each,
     numbered,
@@ -53,7 +53,7 @@ from .sealing import Sealed, last_run, record, reuse, would_change
 from .spool import Spool, room_in_the_temporary_folder
 from .store.contents import Content, contents, journal_id, provenance, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
-from .store.dialects import verbs
+from .store.dialects import Dialect, dialect_of
 from .store.schema import JOURNAL as JOURNAL_HISTORY
 from .store.schema import History, ensure, is_present, is_ready, migrate, run_migrations
 from .verify import Finding, count_events, verify
@@ -81,12 +81,13 @@ __all__ = [
     "Damaged",
     "Data",
     "Database",
+    "Dialect",
     "EntityChange",
     "Event",
     "Field",
     "Finding",
     "Forgettable",
-    "Forgetting",
+    "Forgotten",
     "History",
     "Inputs",
     "Json",
@@ -97,6 +98,7 @@ __all__ = [
     "NodeHash",
     "NotCanonical",
     "Policy",
+    "Progress",
     "Reference",
     "Root",
     "Run",
@@ -122,12 +124,12 @@ __all__ = [
     "contents",
     "count_events",
     "decode",
+    "dialect_of",
     "encode",
     "ensure",
     "event_texts",
     "find_run",
     "forget",
-    "forgettings",
     "forgotten_runs",
     "hash_event",
     "history",
@@ -152,7 +154,6 @@ __all__ = [
     "run_migrations",
     "runs_before_newest",
     "stored_seals",
-    "verbs",
     "verify",
     "would_change",
 ]

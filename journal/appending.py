@@ -1,68 +1,150 @@
 """Appending what a journal lacks of a manifest: events, leaves, and the nodes above them.
 
-In short transactions under the write lock, children before parents: whoever finds a node may rely on all below it, and
-a recording that dies leaves at most unreferenced rows, which the next one finds and uses.
+All within one transaction of the caller's: `stage` copies rows into a temporary table, before the write lock is taken
+where the database allows it, and `append` moves them into the journal under the lock, set-wise.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from sqlalchemy import Connection
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+)
 
 from .errors import Damaged
-from .forgotten import check_epoch
-from .manifest import LEAF, EventId, Node, Root, Subtree, Tree, is_last, make_root
+from .manifest import LEAF, Node, NodeHash, Root, Subtree, Tree, is_last, make_root
 from .spool import Entry
-from .store.contents import (
-    append_events,
-    append_leaf_nodes,
-    append_upper_nodes,
-    event_ids,
-    known_nodes,
-    last_event_id,
-)
-from .store.database import Database
+from .store.contents import append_leaf_nodes, append_upper_nodes, known_nodes, last_event_id
+from .store.dialects import dialect_of
+from .tables import EVENTS
 
-_GROUP = 20_000  # events that are looked up and appended together
-_GROUPS_AT_ONCE = 10  # groups in a transaction: a long one writes each page of the index of hashes less often
+_GROUP = 20_000  # events whose leaves are looked up and staged together
+
+_STAGED = Table(
+    "seedjournal_staged",
+    MetaData(),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("event", Text),  # null where the journal must hold the event
+    Column("provenance", Text, nullable=False),
+    prefixes=["TEMPORARY"],
+)
 
 Leaves = Sequence[tuple[Node, Sequence[Entry]]]
 
 
 def manifest_of(entries: Iterable[Entry]) -> Root:
-    """The manifest of entries, built from scratch; nothing is stored, and what is wrong with them is found."""
+    """Return the manifest of entries without storing anything; raise what is wrong with them."""
     return make_root({kind: subtree for _, _, finished in _grow(entries) for kind, subtree in finished.items()})
 
 
-def append_manifest(
-    database: Database, entries: Iterable[Entry], tell: Callable[[int], None], began: int
-) -> tuple[Root, int]:
-    """Append what the journal lacks of the entries' manifest; its root, and how many events were new.
+class Addition:
+    """What a journal lacks of one manifest; `entries` yields the manifest's entries, in order, as often as asked.
 
-    `began` is the epoch in which this recording began; raises Damaged where it is over.
+    `root` is the manifest, if the caller knows it: a stored one then costs one look-up.
     """
-    upper: list[Node] = []
-    kinds: dict[str, Subtree] = {}
-    appended = _append(database, _groups(entries, upper, kinds), tell, began)
-    root = make_root(kinds)
-    if not is_appended(database, root):
-        with database.write() as connection:
-            check_epoch(connection, began)
-            append_upper_nodes(connection, upper, root)
-    return root, appended
 
+    def __init__(
+        self,
+        connection: Connection,
+        entries: Callable[[], Iterable[Entry]],
+        root: Root | None = None,
+        tell: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._connection = connection
+        self._root = root
+        self._entries = entries
+        self._tell = tell
+        self._staged: dict[NodeHash, int] = {}  # leaves that the journal lacked, and how many events each has
+        self._found: set[NodeHash] = set()  # nodes that the journal held
+        self._upper: list[Node] = []
 
-def is_appended(database: Database, root: Root) -> bool:
-    """Whether the journal holds this manifest, and so all that it needs."""
-    with database.read() as connection:
-        return bool(known_nodes(connection, [root.hash]))
+    def stage(self) -> None:
+        """Copy the events of the leaves that the journal lacks into a temporary table."""
+        _STAGED.create(self._connection)
+        self._staged, self._found, self._upper = {}, set(), []
+        if self._root:
+            self._found = known_nodes(self._connection, [self._root.hash])
+            if self._found:
+                return
+        place = 0
+        kinds: dict[str, Subtree] = {}
+        for group in _groups(self._entries(), self._upper, kinds):
+            known = known_nodes(self._connection, [leaf.hash for leaf, _ in group])
+            self._found |= known
+            missing = [(leaf, rows) for leaf, rows in group if leaf.hash not in known]
+            self._staged.update((leaf.hash, len(rows)) for leaf, rows in missing)
+            dialect_of(self._connection).insert_rows(
+                self._connection,
+                _STAGED,
+                ("place", "hash", "event", "provenance"),
+                (
+                    (number, row.hash, row.event.decode() or None, row.provenance)
+                    for number, row in enumerate((row for _, rows in missing for row in rows), place)
+                ),
+            )
+            place += sum(len(rows) for _, rows in missing)
+            self._tell(sum(len(rows) for _, rows in group))
+        self._root = make_root(kinds)
+
+    def append(self) -> tuple[Root, int]:
+        """Insert what is lacking of the manifest; return its root and how many events were new; needs the write lock.
+
+        Raise Damaged if an entry without a text is not in the journal.
+        """
+        if known_nodes(self._connection, self._found) != self._found:  # somebody forgot runs since `stage`
+            _STAGED.drop(self._connection)
+            self.stage()
+        appended = self._append_events() if self._staged else 0
+        root = self._root or make_root({})
+        if root.hash not in self._found:
+            self._append_leaves()
+            append_upper_nodes(self._connection, self._upper, root)
+        _STAGED.drop(self._connection)
+        return root, appended
+
+    def _append_events(self) -> int:
+        first = literal(last_event_id(self._connection), BigInteger)
+        number = first + func.row_number().over(order_by=_STAGED.c.place)
+        is_there = exists().where(EVENTS.c.hash == _STAGED.c.hash)
+        new = select(number, _STAGED.c.hash, _STAGED.c.event, _STAGED.c.provenance).where(
+            _STAGED.c.event.is_not(None), ~is_there
+        )
+        names = ["id", "hash", "event", "provenance"]
+        statement = insert(EVENTS).from_select(names, new.order_by(_STAGED.c.place))
+        return self._connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount
+
+    def _append_leaves(self) -> None:
+        query = select(EVENTS.c.id).join(_STAGED, EVENTS.c.hash == _STAGED.c.hash).order_by(_STAGED.c.place)
+        ids = array("q", self._connection.execute(query.execution_options(yield_per=_GROUP)).scalars())
+        if lost := sum(self._staged.values()) - len(ids):
+            raise Damaged(f"{lost} events of the previous state are not in the journal")
+        known = known_nodes(self._connection, self._staged.keys())
+        leaves, end = [], 0
+        for leaf, size in self._staged.items():
+            end += size
+            if leaf not in known:
+                leaves.append((leaf, ids[end - size : end]))
+        append_leaf_nodes(self._connection, leaves)
 
 
 def _groups(entries: Iterable[Entry], upper: list[Node], kinds: dict[str, Subtree]) -> Iterator[Leaves]:
-    """The leaves with their entries, a group at a time; inner nodes are put into `upper`, and subtrees into `kinds`."""
+    """Yield the leaves with their entries, a group at a time; inner nodes go into `upper`, subtrees into `kinds`."""
     group: list[tuple[Node, Sequence[Entry]]] = []
     waiting = 0
     for nodes, rows, finished in _grow(entries):
@@ -81,7 +163,7 @@ def _groups(entries: Iterable[Entry], upper: list[Node], kinds: dict[str, Subtre
 
 
 def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], dict[str, Subtree]]]:
-    """The manifest's nodes as they are completed: with a leaf its entries, with a kind's last nodes its subtree."""
+    """Yield the manifest's nodes once complete: with a leaf its entries, with a kind's last nodes its subtree."""
     for kind, listed in groupby(entries, itemgetter(0)):
         tree = Tree()
         rows: list[Entry] = []
@@ -93,57 +175,3 @@ def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], d
         done = tree.add_leaf(row.hash for row in rows) if rows else []
         last, subtree = tree.close()
         yield [*done, *last], rows, {kind: subtree}
-
-
-def _append(database: Database, groups: Iterator[Leaves], tell: Callable[[int], None], began: int) -> int:
-    """Add the leaves that the journal lacks and their events; how many events were added.
-
-    The write lock is taken where something is lacking, and kept no longer than for the groups that lack something.
-    """
-    appended = 0
-    group = next(groups, ())
-    while group:
-        done = 0
-        with database.read() as connection:
-            missing = _missing(connection, group)
-        if missing:
-            with database.write() as connection:
-                check_epoch(connection, began)
-                for _ in range(_GROUPS_AT_ONCE):
-                    missing = _missing(connection, group)
-                    if not missing:
-                        break
-                    appended += _add(connection, missing, appended)
-                    done += _size(group)
-                    group = next(groups, ())
-        else:
-            done = _size(group)
-            group = next(groups, ())
-        tell(done)
-    return appended
-
-
-def _size(group: Leaves) -> int:
-    return sum(len(rows) for _, rows in group)
-
-
-def _missing(connection: Connection, group: Leaves) -> Leaves:
-    known = known_nodes(connection, [leaf.hash for leaf, _ in group])
-    return [(leaf, rows) for leaf, rows in group if leaf.hash not in known]
-
-
-def _add(connection: Connection, leaves: Leaves, appended: int) -> int:
-    """Add leaves and those of their events that the journal lacks; `appended` of the same run were added before."""
-    first = last_event_id(connection) + 1
-    # Ids are whole numbers from 1: where the greatest is the number of events that this run appended, all are its own.
-    ids = {} if first == appended + 1 else event_ids(connection, [row.hash for _, rows in leaves for row in rows])
-    new = [row for _, rows in leaves for row in rows if row.hash not in ids]
-    lost = sum(1 for row in new if not row.event)
-    if lost:
-        raise Damaged(f"{lost} events of the previous state are not in the journal")
-    append_events(
-        connection, [(number, row.hash, row.event.decode(), row.provenance) for number, row in enumerate(new, first)]
-    )
-    ids.update((row.hash, EventId(number)) for number, row in enumerate(new, first))
-    append_leaf_nodes(connection, [leaf for leaf, _ in leaves], ids)
-    return len(new)

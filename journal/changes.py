@@ -1,15 +1,21 @@
-"""What separates two manifests, entity by entity: what diff shows, folding decides on and projecting carries out."""
+"""What separates two manifests, entity by entity: what `diff` shows, folding resolves and projecting writes.
+
+And the state that follows from it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from .batches import batched
-from .event import KeyBytes
-from .manifest import EventId, NodeHash, difference, events_below
+from .event import KeyBytes, decode, differing_fields
+from .fold import Policy, merge, resolve
+from .manifest import EventId, NodeHash, Root, Subtree, Tree, batched, difference, events_below, make_root
+from .spool import Entry
 from .store.contents import Content, contents, node_reader, texts
 
 _BATCH = 5_000
@@ -24,7 +30,7 @@ class Change(NamedTuple):
 
 
 def changes(connection: Connection, before: NodeHash | None, now: NodeHash | None) -> Iterator[Change]:
-    """Every difference between two trees of one kind, in key order.
+    """Yield every difference between two trees of one kind, in key order.
 
     Costs O(changes), not O(events): equal subtrees are skipped. Where one side is empty nothing but a batch is held;
     otherwise the keys of what differs are.
@@ -46,14 +52,70 @@ def changes(connection: Connection, before: NodeHash | None, now: NodeHash | Non
 
 
 def event_texts(connection: Connection, top: NodeHash, size: int) -> Iterator[list[str]]:
-    """The canonical texts of a tree's events, in key order, `size` at a time."""
+    """Yield the canonical texts of a tree's events, in key order, `size` at a time."""
     ids = (event for leaf in events_below(top, node_reader(connection)) for event in leaf)
     for batch in batched(ids, size):
         yield texts(connection, batch)
 
 
+def entries_of(connection: Connection, kind: str, subtree: Subtree | None) -> Iterator[Entry]:
+    """Yield a stored tree's entries, in key order, without their texts."""
+    ids = (event for leaf in events_below(subtree.top if subtree else None, node_reader(connection)) for event in leaf)
+    for batch in batched(ids, _BATCH):
+        for content in contents(connection, batch):
+            yield Entry(kind, key_of(content.text), content.hash)
+
+
+@dataclass(slots=True)
+class Kept:
+    """How many contents of a run the state keeps another content for, and the fields in which these differ."""
+
+    count: int = 0
+    fields: set[str] = field(default_factory=set)
+
+
+def carried_over(
+    connection: Connection,
+    kind: str,
+    policy: Policy,
+    previous: Subtree | None,
+    recorded: Subtree | None,
+    kept: Kept | None = None,
+) -> Iterator[Entry]:
+    """Yield the entries of the previous state that override or outlive this run, and count the `kept` ones."""
+    if previous is None or policy is Policy.EXACT:
+        return
+    for change in changes(connection, previous.top, recorded.top if recorded else None):
+        content = resolve(policy, previous=change.before, recorded=change.now)
+        if content is None or content is change.now:
+            continue
+        if change.now is not None and kept is not None:
+            kept.count += 1
+            kept.fields.update(differing_fields(decode(content.text).data, decode(change.now.text).data))
+        yield Entry(kind, change.key, content.hash)
+
+
+def fold_root(connection: Connection, policies: Mapping[str, Policy], previous: Root | None, run: Root) -> Root:
+    """Return the state that should follow from a state and a run, built anew without storing anything."""
+    before = previous.kinds if previous else {}
+    trees: dict[str, Subtree] = {}
+    for kind in sorted(run.kinds.keys() | before.keys()):
+        now = run.kinds.get(kind)
+        carried = carried_over(connection, kind, policies.get(kind, Policy.UPSERT), before.get(kind), now)
+        first = next(carried, None)
+        if first is None:
+            if now:
+                trees[kind] = now
+            continue
+        tree = Tree()
+        for entry in merge(entries_of(connection, kind, now), chain([first], carried)):
+            tree.add(entry.hash)
+        trees[kind] = tree.close()[1]
+    return make_root(trees)
+
+
 def key_of(text: str) -> KeyBytes:
-    """The key's canonical bytes inside an event's canonical text.
+    """Return the key's canonical bytes inside an event's canonical text.
 
     The top-level key is the last object named so: behind it stand two texts only, in which quotes are escaped.
 

@@ -1,7 +1,7 @@
 """Policies, and the state that follows from a run: previous state + this run.
 
-What a project shows is a function of its runs, never of the order of rows: each key of the new state is decided by one
-pure function of what stood before and what the run says.
+What a project shows is a function of its runs, never of the order of rows: one pure function decides each key of the
+new state from the previous content and the run's.
 """
 
 from __future__ import annotations
@@ -12,43 +12,43 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import TypeVar
 
-Stated = TypeVar("Stated")
+Content = TypeVar("Content")
 Row = TypeVar("Row", bound=tuple[object, ...])
 
 
 class Policy(StrEnum):
-    """Which content of an entity stands when runs disagree."""
+    """Which content of an entity the state keeps when runs disagree."""
 
     ONCE = "once"
     UPSERT = "upsert"
     EXACT = "exact"
 
 
-def stands(policy: Policy, *, before: Stated | None, now: Stated | None) -> Stated | None:
-    """What the state holds for a key, from what it held and what the run says; None is absent.
+def resolve(policy: Policy, *, previous: Content | None, recorded: Content | None) -> Content | None:
+    """Return the content that the new state keeps for one key, or None if the key leaves the state.
 
-    >>> stands(Policy.ONCE, before="first", now="second")
+    >>> resolve(Policy.ONCE, previous="first", recorded="second")
     'first'
-    >>> stands(Policy.UPSERT, before="first", now=None)
+    >>> resolve(Policy.UPSERT, previous="first", recorded=None)
     'first'
-    >>> stands(Policy.EXACT, before="first", now=None) is None
+    >>> resolve(Policy.EXACT, previous="first", recorded=None) is None
     True
     """
-    if before is None:
-        return now
-    if now is None:
-        return None if policy is Policy.EXACT else before
-    return before if policy is Policy.ONCE else now
+    if previous is None:
+        return recorded
+    if recorded is None:
+        return None if policy is Policy.EXACT else previous
+    return previous if policy is Policy.ONCE else recorded
 
 
-def overlay(run: Iterable[Row], standing: Iterable[Row]) -> Iterator[Row]:
-    """The run's rows, in order, with what stands from before in their place or between them.
+def merge(recorded: Iterable[Row], carried_over: Iterable[Row]) -> Iterator[Row]:
+    """Yield the run's rows, in order, with those carried over in their place or between them.
 
-    Both come sorted by (kind, key), their first two columns; where both have a key, `standing` is taken.
+    Both come sorted by (kind, key), their first two columns; where both have a key, the one carried over is taken.
     """
     place = itemgetter(0, 1)
     last: object = None
-    for row in heapq.merge(standing, run, key=place):  # stable: of equal keys the standing one comes first
+    for row in heapq.merge(carried_over, recorded, key=place):  # stable: of equal keys the first one's comes first
         if place(row) != last:
             yield row
         last = place(row)

@@ -1,8 +1,7 @@
 """Forgetting: runs go, and with them the events and nodes that no remaining run needs.
 
 What stays is marked by walking the remaining runs' manifests and states; the marks are tables of the transaction's own,
-so that neither the journal's size nor the number of its runs is held in memory. What recordings that died have left is
-marked by no run, and goes as well.
+so that neither the journal's size nor the number of its runs is held in memory.
 """
 
 from __future__ import annotations
@@ -23,18 +22,14 @@ from sqlalchemy import (
     select,
 )
 
-from . import forgotten
 from .errors import Damaged, Misuse
-from .forgotten import Forgetting
 from .manifest import LEAF, ROOT, read_root
-from .runs import next_number
-from .store.contents import last_event_id, unpack_ids
-from .store.dialects import verbs
+from .runs import Forgotten, RunNumber, add_forgotten, user_at_host
+from .store.contents import HASH_SIZE, last_event_id, unpack_ids
+from .store.dialects import dialect_of
 from .tables import EVENTS, NODES, RUNS
-from .who import user_at_host
 
 _NODES_AT_ONCE = 1_000
-_HASH = 32
 
 _MARKS = MetaData()
 _KEPT_NODES = Table(
@@ -62,10 +57,10 @@ class Forgettable:
 def runs_before_newest(connection: Connection, keep: int, projects: Collection[str] | None) -> dict[str, list[int]]:
     """The runs that go where only the newest `keep` of each project stay, by project; `projects` None means all.
 
-    Raises Misuse for a number below nought.
+    Raise Misuse for a negative number.
     """
     if keep < 0:
-        raise Misuse(f"{keep} runs cannot stay", "give the number of a project's newest runs that stay")
+        raise Misuse(f"cannot keep {keep} runs", "give the number of each project's newest runs that stay")
     numbers: dict[str, list[int]] = {}
     for project, number in connection.execute(select(RUNS.c.project, RUNS.c.run).order_by(RUNS.c.project, RUNS.c.run)):
         if projects is None or project in projects:
@@ -94,21 +89,22 @@ def forget(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable
     numbers = [number for of_project in runs.values() for number in of_project]
     _mark(connection, numbers)
     gone = _weigh(connection, runs)
-    account = Forgetting(
-        id=forgotten.epoch(connection) + 1,
-        forgotten_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        forgotten_by=user_at_host(),
-        runs=runs,
-        events=gone.events,
-        nodes=gone.nodes,
-        last_run=next_number(connection) - 1,
-        last_event=last_event_id(connection),
-    )
-    with verbs(connection).changeable(connection, [RUNS, NODES, EVENTS]):
-        connection.execute(delete(RUNS).where(verbs(connection).among(RUNS.c.run, numbers)))
+    gone_for_good = [
+        Forgotten(
+            run=RunNumber(number),
+            project=project,
+            forgotten_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            forgotten_by=user_at_host(),
+            last_event=last_event_id(connection),
+        )
+        for project, of_project in runs.items()
+        for number in of_project
+    ]
+    with dialect_of(connection).changeable(connection, [RUNS, NODES, EVENTS]):
+        connection.execute(delete(RUNS).where(dialect_of(connection).among(RUNS.c.run, numbers)))
         connection.execute(delete(NODES).where(_unmarked_node()))
         connection.execute(delete(EVENTS).where(_unmarked_event()))
-    forgotten.add(connection, account)
+    add_forgotten(connection, gone_for_good)
     _MARKS.drop_all(connection, checkfirst=False)
     return gone
 
@@ -116,14 +112,14 @@ def forget(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable
 def _mark(connection: Connection, gone: Sequence[int]) -> None:
     """Note every node and event that the manifest or state of a remaining run reaches."""
     _MARKS.create_all(connection, checkfirst=False)
-    stays = ~verbs(connection).among(RUNS.c.run, gone)
+    stays = ~dialect_of(connection).among(RUNS.c.run, gone)
     waiting = set(connection.execute(select(RUNS.c.root).where(stays)).scalars())
     waiting |= set(connection.execute(select(RUNS.c.state).where(stays)).scalars())
     stack = [bytes(root) for root in waiting]
     while stack:
         batch = set(stack[-_NODES_AT_ONCE:])
         del stack[-_NODES_AT_ONCE:]
-        known = select(_KEPT_NODES.c.hash).where(verbs(connection).among(_KEPT_NODES.c.hash, list(batch)))
+        known = select(_KEPT_NODES.c.hash).where(dialect_of(connection).among(_KEPT_NODES.c.hash, list(batch)))
         batch.difference_update(bytes(hashed) for hashed in connection.execute(known).scalars())
         if batch:
             stack += _mark_nodes(connection, list(batch))
@@ -139,8 +135,8 @@ def _mark_nodes(connection: Connection, hashes: list[bytes]) -> list[bytes]:
         elif level == ROOT:
             below += [subtree.top for subtree in read_root(payload).kinds.values()]
         else:
-            below += [payload[at : at + _HASH] for at in range(0, len(payload), _HASH)]
-    insert_rows = verbs(connection).insert_rows
+            below += [payload[at : at + HASH_SIZE] for at in range(0, len(payload), HASH_SIZE)]
+    insert_rows = dialect_of(connection).insert_rows
     insert_rows(connection, _KEPT_NODES, ("hash",), [(hashed,) for hashed in hashes])
     insert_rows(connection, _KEPT_EVENTS, ("id",), sorted(events))
     return below
@@ -149,7 +145,7 @@ def _mark_nodes(connection: Connection, hashes: list[bytes]) -> list[bytes]:
 def _payloads(connection: Connection, hashes: list[bytes]) -> list[tuple[int, bytes]]:
     """Level and payload of these nodes, in any order; raises Damaged where one is not there."""
     query = select(NODES.c.hash, NODES.c.level, NODES.c.payload)
-    rows = connection.execute(query.where(verbs(connection).among(NODES.c.hash, hashes))).all()
+    rows = connection.execute(query.where(dialect_of(connection).among(NODES.c.hash, hashes))).all()
     if missing := set(hashes).difference(bytes(hashed) for hashed, *_ in rows):
         raise Damaged(f"a run that would stay names node {min(missing).hex()[:12]}, which the journal does not hold")
     return [(level, bytes(payload)) for _, level, payload in rows]
@@ -157,7 +153,7 @@ def _payloads(connection: Connection, hashes: list[bytes]) -> list[tuple[int, by
 
 def _weigh(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable:
     """What is not marked."""
-    octets = verbs(connection).octets
+    octets = dialect_of(connection).octets
     sizes = {
         EVENTS: (octets(EVENTS.c.hash) + octets(EVENTS.c.event) + octets(EVENTS.c.provenance), _unmarked_event()),
         NODES: (octets(NODES.c.hash) + octets(NODES.c.payload), _unmarked_node()),

@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, NewType
+from itertools import islice
+from typing import NamedTuple, NewType, TypeVar
 
 import orjson
 
@@ -20,6 +21,7 @@ from .event import EventHash
 
 NodeHash = NewType("NodeHash", bytes)
 EventId = NewType("EventId", int)
+Item = TypeVar("Item")
 
 NODE_TAG = b"seedjournal:node:1\n"
 ROOT_TAG = b"seedjournal:root:1\n"
@@ -217,3 +219,14 @@ def _leaves(nodes: Sequence[NodeHash], read: ReadNodes, batch: int = 64) -> Iter
                 yield stored[node].events
             else:
                 yield from _leaves(stored[node].nodes, read)
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield lists of `size` items, the last one shorter.
+
+    >>> list(batched("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch

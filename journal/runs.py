@@ -1,25 +1,27 @@
-"""Runs: what was recorded, from which inputs, and how people name one."""
+"""Runs: what was recorded, from which inputs, how people name one, and which ones were forgotten."""
 
 from __future__ import annotations
 
+import getpass
 import hashlib
+import os
 import re
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NewType
 
 import orjson
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, Table, func, insert, select
 
-from . import forgotten
 from .errors import Damaged, Misuse
 from .fold import Policy
 from .manifest import NodeHash
-from .tables import RUNS
+from .tables import FORGOTTEN, RUNS
 
 RunNumber = NewType("RunNumber", int)
+Progress = Callable[[str, int, int | None], None]  # hears (stage, how many more, of how many)
 
-_SEAL_TAG = b"seedjournal:run:1\n"
 _SHORTEST_ROOT = 7
 _LONGEST_NUMBER = 18  # digits that any 64-bit integer holds
 COUNTS = ("total", "added", "changed", "removed", "unchanged", "kept")
@@ -34,9 +36,7 @@ class Inputs:
     """
 
     project: str
-    namespace: str
     policies: Mapping[str, Policy]
-    fresh: bool
     window: bool
     values: Mapping[str, Any]
     fingerprint: bytes
@@ -47,39 +47,49 @@ class Run:
     """One sealed record of one project.
 
     `counts` holds, by kind, the six counts that people are shown, `appended`, and under `kept_fields` the fields in
-    which kept content differs from the run's. `recorded_by` is user@host, None where an older version recorded.
+    which kept content differs from the run's. `recorded_by` is user@host.
     """
 
     run: RunNumber
     project: str
-    namespace: str
     root: NodeHash
     state: NodeHash
     fingerprint: bytes
     inputs: Mapping[str, Any]
     counts: Mapping[str, Any]
     sealed_at: str
-    recorded_by: str | None
+    recorded_by: str
 
     @property
     def policies(self) -> dict[str, Policy]:
-        """The policies that the run's state was folded by."""
+        """Return the policies that the run's state was folded by."""
         return {kind: Policy(name) for kind, name in self.inputs["policies"].items()}
 
     @property
     def totals(self) -> dict[str, int]:
-        """The six counts over all kinds."""
+        """Return the six counts over all kinds."""
         return {name: sum(kind[name] for kind in self.counts["kinds"].values()) for name in COUNTS}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """A run that was forgotten; `last_event` is the greatest event id that had been given out until then."""
+
+    run: RunNumber
+    project: str
+    forgotten_at: str
+    forgotten_by: str
+    last_event: int
+
+
 def newest(connection: Connection, project: str) -> Run | None:
-    """The project's last run."""
+    """Return the project's last run."""
     row = connection.execute(select(RUNS).where(RUNS.c.project == project).order_by(RUNS.c.run.desc()).limit(1)).first()
     return _run(row) if row else None
 
 
 def newest_of_each(connection: Connection) -> dict[str, Run]:
-    """Every project's last run, by project."""
+    """Return every project's last run, by project."""
     last = select(func.max(RUNS.c.run)).group_by(RUNS.c.project)
     return {
         row.project: _run(row)
@@ -88,7 +98,7 @@ def newest_of_each(connection: Connection) -> dict[str, Run]:
 
 
 def all_runs(connection: Connection, project: str | None = None) -> list[Run]:
-    """The journal's runs, or a project's, in order."""
+    """Return the journal's runs, or a project's, in order."""
     query = select(RUNS).order_by(RUNS.c.run)
     return [
         _run(row) for row in connection.execute(query if project is None else query.where(RUNS.c.project == project))
@@ -96,27 +106,27 @@ def all_runs(connection: Connection, project: str | None = None) -> list[Run]:
 
 
 def with_fingerprint(connection: Connection, project: str, fingerprint: bytes) -> Run | None:
-    """The project's last run that was made from exactly these inputs."""
+    """Return the project's last run that was made from exactly these inputs."""
     query = select(RUNS).where(RUNS.c.project == project, RUNS.c.fingerprint == fingerprint)
     row = connection.execute(query.order_by(RUNS.c.run.desc()).limit(1)).first()
     return _run(row) if row else None
 
 
 def before(connection: Connection, run: Run) -> Run | None:
-    """The project's run before this one."""
+    """Return the project's run before this one."""
     query = select(RUNS).where(RUNS.c.project == run.project, RUNS.c.run < run.run)
     row = connection.execute(query.order_by(RUNS.c.run.desc()).limit(1)).first()
     return _run(row) if row else None
 
 
 def numbered(connection: Connection, number: RunNumber) -> Run | None:
-    """The run of that number."""
+    """Return the run of that number."""
     row = connection.execute(select(RUNS).where(RUNS.c.run == number)).first()
     return _run(row) if row else None
 
 
 def find_run(connection: Connection, name: str) -> Run:
-    """The run that people name: a number, a root's prefix of 7 or more, `PROJECT@latest` or `PROJECT@-N`.
+    """Return the run that people name: a number, a root's prefix of 7 or more, `PROJECT@latest` or `PROJECT@-N`.
 
     A root that several runs share means the newest of them. Raises Misuse where there is none.
     """
@@ -124,7 +134,7 @@ def find_run(connection: Connection, name: str) -> Run:
         number = int(name) if len(name) <= _LONGEST_NUMBER else 0  # which no run has
         if run := numbered(connection, RunNumber(number)):
             return run
-        if gone := forgotten.forgotten_runs(connection).get(number):
+        if gone := forgotten_runs(connection).get(RunNumber(number)):
             raise Misuse(
                 f"run {number} was forgotten at {gone.forgotten_at} by {gone.forgotten_by}",
                 "`seedjournal log` lists the runs",
@@ -136,7 +146,7 @@ def find_run(connection: Connection, name: str) -> Run:
     if len(name) >= _SHORTEST_ROOT and re.fullmatch("[0-9a-f]+", name):
         runs = [run for run in all_runs(connection) if run.root.hex().startswith(name)]
         if len({run.root for run in runs}) > 1:
-            raise Misuse(f"{name} begins several roots", "give more of the root")
+            raise Misuse(f"root prefix {name!r} is ambiguous", "use more digits; `seedjournal log` lists the roots")
         if runs:
             return runs[-1]
     raise Misuse(
@@ -159,7 +169,7 @@ def _of_project(connection: Connection, project: str, which: str) -> Run:
 
 
 def changed_inputs(old: Run, new: Run) -> dict[str, tuple[Any, Any]]:
-    """The inputs in which two runs differ, by dotted name: (old, new)."""
+    """Return the inputs in which two runs differ, by dotted name: (old, new)."""
     before, now = _flat(old.inputs), _flat(new.inputs)
     return {
         name: (before.get(name), now.get(name))
@@ -176,9 +186,9 @@ def _flat(value: Mapping[str, Any], head: str = "") -> dict[str, Any]:
 
 
 def next_number(connection: Connection) -> RunNumber:
-    """The number for the run about to be sealed, never one that a forgotten run had; needs the write lock."""
-    last = int(connection.execute(select(func.coalesce(func.max(RUNS.c.run), 0))).scalar_one())
-    return RunNumber(max(last, forgotten.last_run(connection)) + 1)
+    """Return the number for the run about to be sealed, never one that a forgotten run had; needs the write lock."""
+    given = (func.coalesce(func.max(table.c.run), 0) for table in (RUNS, FORGOTTEN))
+    return RunNumber(max(int(connection.execute(select(last)).scalar_one()) for last in given) + 1)
 
 
 def add(connection: Connection, run: Run) -> None:
@@ -186,26 +196,48 @@ def add(connection: Connection, run: Run) -> None:
     connection.execute(insert(RUNS).values(**_columns(run), seal=seal_of(run)))
 
 
-def seal_of(run: Run) -> bytes:
-    """SHA-256 over all that a run's row says; who recorded is left out where the row does not say."""
-    columns = _columns(run)
-    said = [field.name for field in fields(Run) if field.name != "recorded_by" or run.recorded_by is not None]
-    text = orjson.dumps([columns[name] for name in said], default=bytes.hex)
-    return hashlib.sha256(_SEAL_TAG + text).digest()
+def add_forgotten(connection: Connection, runs: Iterable[Forgotten]) -> None:
+    """Store which runs were forgotten; the caller's transaction removes them."""
+    connection.execute(insert(FORGOTTEN), [{**_columns(run), "seal": seal_of(run)} for run in runs])
 
 
-def stored_seals(connection: Connection) -> dict[RunNumber, bytes]:
-    """The seals as they were stored."""
-    return {
-        RunNumber(number): bytes(seal)
-        for number, seal in connection.execute(select(RUNS.c.run, RUNS.c.seal).order_by(RUNS.c.run))
-    }
+def forgotten_runs(connection: Connection) -> dict[RunNumber, Forgotten]:
+    """Return every run that was forgotten, by number."""
+    names = [field.name for field in fields(Forgotten)]
+    rows = connection.execute(select(*(FORGOTTEN.c[name] for name in names)).order_by(FORGOTTEN.c.run))
+    return {row.run: Forgotten(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's public interface
 
 
-def _columns(run: Run) -> dict[str, Any]:
-    row = {field.name: getattr(run, field.name) for field in fields(Run)}
+def seal_of(run: Run | Forgotten) -> bytes:
+    """Return SHA-256 over all that a row says."""
+    tag = b"seedjournal:run:1\n" if isinstance(run, Run) else b"seedjournal:forgotten:1\n"
+    text = orjson.dumps(list(_columns(run).values()), default=lambda value: value.hex())
+    return hashlib.sha256(tag + text).digest()
+
+
+def stored_seals(connection: Connection, table: Table = RUNS) -> dict[RunNumber, bytes]:
+    """Return the seals as they were stored, by number."""
+    query = select(table.c.run, table.c.seal).order_by(table.c.run)
+    return {RunNumber(number): bytes(seal) for number, seal in connection.execute(query)}
+
+
+def user_at_host() -> str:
+    """Return the user and the machine of this process, as the system names them.
+
+    A user without a name is a number. Text that is not UTF-8, or that no database takes, is marked.
+    """
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # no entry in the system's list of users, as in some containers
+        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    return f"{user}@{socket.gethostname()}".encode(errors="replace").decode().replace("\0", "?")
+
+
+def _columns(run: Run | Forgotten) -> dict[str, Any]:
+    row = {field.name: getattr(run, field.name) for field in fields(run)}
     for name in ("inputs", "counts"):
-        row[name] = orjson.dumps(row[name], option=orjson.OPT_SORT_KEYS).decode()
+        if name in row:
+            row[name] = orjson.dumps(row[name], option=orjson.OPT_SORT_KEYS).decode()
     return row
 
 
@@ -214,7 +246,6 @@ def _run(row: Row[Any]) -> Run:
         return Run(
             run=RunNumber(row.run),
             project=row.project,
-            namespace=row.namespace,
             root=NodeHash(bytes(row.root)),
             state=NodeHash(bytes(row.state)),
             fingerprint=bytes(row.fingerprint),

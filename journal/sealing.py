@@ -1,58 +1,43 @@
-"""From sorted events to a sealed run.
+"""From sorted events to a sealed run: events, nodes and the run's row, in one transaction under the write lock.
 
-Events and nodes are appended first. The run itself is one row in one transaction, and exists from its commit on.
-
-What a recording found it may rely on until somebody forgets runs: whenever it has taken the write lock it looks whether
-the journal's epoch is still the one in which it began, and else begins again.
+They appear together or not at all. A recording that dies leaves nothing.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from heapq import merge
+from functools import partial
+from heapq import merge as merge_sorted
 from itertools import groupby
-from typing import TypeVar
+from operator import itemgetter
 
 from sqlalchemy import Connection
 
-from .appending import append_manifest, is_appended, manifest_of
-from .batches import batched
-from .changes import changes, key_of
-from .errors import Damaged, Misuse
-from .event import KeyBytes, decode, differing_fields
-from .fold import Policy, overlay, stands
-from .forgotten import check_epoch, epoch
-from .manifest import EventId, Root, Subtree, Tree, events_below, make_root
+from .appending import Addition, manifest_of
+from .changes import Kept, carried_over, changes, entries_of
+from .fold import Policy, merge
+from .manifest import Root, Subtree
 from .runs import (
     COUNTS,
     Inputs,
+    Progress,
     Run,
     add,
     newest,
-    newest_of_each,
     next_number,
     numbered,
+    user_at_host,
     with_fingerprint,
 )
 from .spool import Entry, Spool
-from .store.contents import (
-    Content,
-    contents,
-    node_reader,
-    read_manifest,
-)
+from .store.contents import read_manifest
 from .store.database import Database
 from .store.schema import JOURNAL, ensure, is_ready
-from .who import user_at_host
 
-_PIECE = 20_000  # stored events that are read at a time
-
-Result = TypeVar("Result")
-Tell = Callable[[int, int], None]
+Entries = Callable[[], Iterable[Entry]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,59 +50,40 @@ class Sealed:
     previous: Run | None
 
 
-def record(database: Database, inputs: Inputs, spool: Spool, tell: Tell = lambda *_: None) -> Sealed:
-    """Append what is new of the spooled events, and seal a run over all of them; the first to do so makes the journal.
+def record(database: Database, inputs: Inputs, spool: Spool, progress: Progress = lambda *_: None) -> Sealed:
+    """Append what is new of the spooled events, and seal a run over all of them; create the journal where none is.
 
-    `tell` hears from time to time how many more events were dealt with, of how many.
+    Report from time to time how many more events were dealt with, of how many.
     """
     root = manifest_of(spool.entries())
     ensure(database, JOURNAL, create=True)
-
-    def attempt(began: int) -> Sealed:
-        with database.read() as connection:
-            _check_namespace(connection, inputs)
-        appended = 0
-        if not is_appended(database, root):
-            _, appended = append_manifest(database, spool.entries(), lambda more: tell(more, root.count), began)
-        return _seal(database, inputs, root, spool.entries, began, appended=appended, reused=False)
-
-    return _in_one_epoch(database, attempt)
+    with database.write_later() as connection:
+        addition = Addition(connection, spool.entries, root, lambda more: progress("appending", more, root.count))
+        addition.stage()
+        database.dialect.lock(connection, "journal")
+        _, appended = addition.append()
+        return _seal(connection, inputs, root, spool.entries, appended=appended, reused=False)
 
 
 def reuse(database: Database, inputs: Inputs) -> Sealed | None:
-    """Seal a run over what the same inputs gave before, without simulating; None where they never were recorded."""
+    """Seal a run over what the same inputs gave before, without simulating; return None if they never were recorded."""
     if not is_ready(database, JOURNAL):
         return None
-
-    def attempt(began: int) -> Sealed | None:
-        with database.read() as connection:
-            _check_namespace(connection, inputs)
-            earlier = with_fingerprint(connection, inputs.project, inputs.fingerprint)
-            if earlier is None:
-                return None
-            root = read_manifest(connection, earlier.root)
+    with database.read() as connection:
+        if with_fingerprint(connection, inputs.project, inputs.fingerprint) is None:
+            return None
+    with database.write() as connection:
+        earlier = with_fingerprint(connection, inputs.project, inputs.fingerprint)
+        if earlier is None:  # somebody forgot it while this one waited for the lock
+            return None
+        root = read_manifest(connection, earlier.root)
         values = {name: earlier.inputs.get(name) for name in inputs.values}  # with what was then found in the source
-        now = replace(inputs, values=values)
-        return _seal(database, now, root, lambda: _entries(database, root), began, appended=0, reused=True)
-
-    return _in_one_epoch(database, attempt)
-
-
-def _in_one_epoch(database: Database, attempt: Callable[[int], Result]) -> Result:
-    """What the attempt gives, begun anew where runs were forgotten meanwhile: what it found before may be gone."""
-    while True:
-        with database.read() as connection:
-            began = epoch(connection)
-        try:
-            return attempt(began)
-        except Damaged:
-            with database.read() as connection:
-                if epoch(connection) == began:
-                    raise
+        entries = partial(_entries, connection, root)
+        return _seal(connection, replace(inputs, values=values), root, entries, appended=0, reused=True)
 
 
 def last_run(database: Database, project: str) -> Run | None:
-    """The project's newest run; None where it has none, or where there is no journal yet."""
+    """Return the project's newest run, or None where it has none, or where there is no journal yet."""
     if not is_ready(database, JOURNAL):
         return None
     with database.read() as connection:
@@ -125,206 +91,103 @@ def last_run(database: Database, project: str) -> Run | None:
 
 
 def would_change(database: Database, run: Run, spool: Spool) -> dict[str, int]:
-    """How many events of a run would be added, changed or gone if the spooled ones were recorded, by kind.
+    """Count, by kind, the events of a run that would be added, changed or gone if the spooled ones were recorded.
 
-    Nothing is stored. Where nothing would change that costs hashing alone; else both sides are read, in order. From a
-    run that is forgotten meanwhile nothing differs.
+    Store nothing. Where nothing would change that costs hashing alone; else both sides are read, in order. A run that
+    somebody forgot meanwhile differs in nothing.
     """
     if manifest_of(spool.entries()).hash == run.root:
         return {}
-
-    def attempt(_began: int) -> Counter[str]:
-        with database.read() as connection:
-            if numbered(connection, run.run) is None:
-                return Counter()
-            root = read_manifest(connection, run.root)
-        counts: Counter[str] = Counter()
-        both = merge(_entries(database, root), spool.entries(), key=_place_in_a_manifest)
-        for (kind, _), stated in groupby(both, key=_place_in_a_manifest):
-            hashes = [entry.hash for entry in stated]
+    place = itemgetter(0, 1)
+    counts: Counter[str] = Counter()
+    with database.read() as connection:
+        if numbered(connection, run.run) is None:
+            return {}
+        stored = _entries(connection, read_manifest(connection, run.root))
+        for (kind, _), both in groupby(merge_sorted(stored, spool.entries(), key=place), key=place):
+            hashes = [entry.hash for entry in both]
             counts[kind] += len(hashes) == 1 or hashes[0] != hashes[1]
-        return counts
-
-    return {kind: count for kind, count in _in_one_epoch(database, attempt).most_common() if count}
+    return {kind: count for kind, count in counts.most_common() if count}
 
 
-def _place_in_a_manifest(entry: Entry) -> tuple[str, KeyBytes]:
-    return entry.kind, entry.key
-
-
-def _entries(database: Database, root: Root) -> Iterator[Entry]:
-    """A stored manifest's entries, in order; a transaction a piece, so that no writer waits for the whole."""
+def _entries(connection: Connection, root: Root) -> Iterable[Entry]:
     for kind, subtree in root.kinds.items():
-        with database.read() as connection:
-            ids = array("q", (event for leaf in events_below(subtree.top, node_reader(connection)) for event in leaf))
-        for batch in batched(ids, _PIECE):
-            with database.read() as connection:
-                rows = contents(connection, [EventId(number) for number in batch])
-            for row in rows:
-                yield _entry(kind, row)
-
-
-def _entry(kind: str, content: Content) -> Entry:
-    return Entry(kind, key_of(content.text), content.hash)
+        yield from entries_of(connection, kind, subtree)
 
 
 def _seal(
-    database: Database,
-    inputs: Inputs,
-    root: Root,
-    entries: Callable[[], Iterable[Entry]],
-    began: int,
-    *,
-    appended: int,
-    reused: bool,
+    connection: Connection, inputs: Inputs, root: Root, entries: Entries, *, appended: int, reused: bool
 ) -> Sealed:
-    """Fold the state and add the run, again if another run of the project was sealed meanwhile."""
-    while True:
-        with database.read() as connection:
-            previous = newest(connection, inputs.project)
-            counts, standing = _compare(connection, inputs, previous, root)
-        state = _fold(database, inputs, previous, root, entries, standing, began)
-        with database.write() as connection:
-            check_epoch(connection, began)
-            now = newest(connection, inputs.project)
-            if (now.run if now else None) != (previous.run if previous else None):
-                continue
-            _check_namespace(connection, inputs)
-            run = Run(
-                run=next_number(connection),
-                project=inputs.project,
-                namespace=inputs.namespace,
-                root=root.hash,
-                state=state.hash,
-                fingerprint=inputs.fingerprint,
-                inputs={
-                    **inputs.values,
-                    "policies": {kind: str(policy) for kind, policy in inputs.policies.items()},
-                    "fresh": inputs.fresh,
-                    "window": inputs.window,
-                },
-                counts={**counts, "appended": appended},
-                sealed_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-                recorded_by=user_at_host(),
-            )
-            add(connection, run)
-        return Sealed(run=run, appended=appended, reused=reused, previous=previous)
-
-
-def _check_namespace(connection: Connection, inputs: Inputs) -> None:
-    """Raise Misuse where the project would take another's name for its keys, or change its own without `fresh`."""
-    for project, run in newest_of_each(connection).items():
-        if project != inputs.project and run.namespace == inputs.namespace:
-            raise Misuse(
-                f"project {project!r} already has the team slug {inputs.namespace!r}",
-                "give this project another one: --set team_slug=…",
-            )
-        if project == inputs.project and run.namespace != inputs.namespace and not inputs.fresh:
-            raise Misuse(
-                f"project {project!r} was recorded with the team slug {run.namespace!r}, not {inputs.namespace!r}",
-                "keep the slug, or start the project's state anew with --fresh",
-            )
+    """Fold the state and add the run."""
+    previous = newest(connection, inputs.project)
+    counts, carried = _compare(connection, inputs, previous, root)
+    run = Run(
+        run=next_number(connection),
+        project=inputs.project,
+        root=root.hash,
+        state=_fold(connection, inputs, previous, root, entries, carried).hash,
+        fingerprint=inputs.fingerprint,
+        inputs={
+            **inputs.values,
+            "policies": {kind: str(policy) for kind, policy in inputs.policies.items()},
+            "window": inputs.window,
+        },
+        counts={**counts, "appended": appended},
+        sealed_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        recorded_by=user_at_host(),
+    )
+    add(connection, run)
+    return Sealed(run=run, appended=appended, reused=reused, previous=previous)
 
 
 def _compare(
     connection: Connection, inputs: Inputs, previous: Run | None, root: Root
 ) -> tuple[dict[str, object], list[Entry]]:
-    """The run's counts against the previous run, and the entries of the previous state that stand against this run."""
+    """Return the run's counts against the previous run, and the entries carried over from the previous state."""
     last = read_manifest(connection, previous.root).kinds if previous else {}
-    before = read_manifest(connection, previous.state).kinds if previous and not inputs.fresh else {}
+    before = read_manifest(connection, previous.state).kinds if previous else {}
     kinds: dict[str, dict[str, int]] = {}
     kept_fields: dict[str, list[str]] = {}
-    standing: list[Entry] = []
+    carried: list[Entry] = []
     for kind in sorted(root.kinds.keys() | last.keys() | before.keys()):
         now = root.kinds.get(kind)
-        count = dict.fromkeys(COUNTS, 0)
-        _count(connection, last.get(kind), now, count)
-        fields: set[str] = set()
+        kept = Kept()
         policy = inputs.policies.get(kind, Policy.UPSERT)
-        standing.extend(_standing(connection, kind, policy, before.get(kind), now, count, fields))
+        carried.extend(carried_over(connection, kind, policy, before.get(kind), now, kept))
         if now or last.get(kind):
-            kinds[kind] = count
-        if fields:
-            kept_fields[kind] = sorted(fields)
-    return {"kinds": kinds, "kept_fields": kept_fields}, standing
+            kinds[kind] = {**_counts(connection, last.get(kind), now), "kept": kept.count}
+        if kept.fields:
+            kept_fields[kind] = sorted(kept.fields)
+    return {"kinds": kinds, "kept_fields": kept_fields}, carried
 
 
-def _count(connection: Connection, last: Subtree | None, now: Subtree | None, count: dict[str, int]) -> None:
+def _counts(connection: Connection, last: Subtree | None, now: Subtree | None) -> dict[str, int]:
+    count = dict.fromkeys(COUNTS, 0)
     count["total"] = now.count if now else 0
     if last is None or now is None:
         count["added"] = now.count if now else 0
         count["removed"] = last.count if last else 0
-        return
+        return count
     for change in changes(connection, last.top, now.top):
         name = "added" if change.before is None else "removed" if change.now is None else "changed"
         count[name] += 1
     count["unchanged"] = now.count - count["added"] - count["changed"]
-
-
-def _standing(
-    connection: Connection,
-    kind: str,
-    policy: Policy,
-    before: Subtree | None,
-    now: Subtree | None,
-    count: dict[str, int],
-    fields: set[str] | None,
-) -> Iterator[Entry]:
-    """The entries of the state that the policy lets stand, counting what is kept against the run, and its fields.
-
-    Without `fields` no event is decoded.
-    """
-    if before is None or policy is Policy.EXACT:
-        return
-    for change in changes(connection, before.top, now.top if now else None):
-        stood = stands(policy, before=change.before, now=change.now)
-        if stood is None or stood is change.now:
-            continue
-        if change.now is not None:
-            count["kept"] += 1
-            if fields is not None:
-                fields.update(differing_fields(decode(stood.text).data, decode(change.now.text).data))
-        yield Entry(kind, change.key, stood.hash)
+    return count
 
 
 def _fold(
-    database: Database,
-    inputs: Inputs,
-    previous: Run | None,
-    root: Root,
-    entries: Callable[[], Iterable[Entry]],
-    standing: list[Entry],
-    began: int,
+    connection: Connection, inputs: Inputs, previous: Run | None, root: Root, entries: Entries, carried: list[Entry]
 ) -> Root:
-    """The state's manifest, stored: the run's where nothing else stands."""
-    if not standing:
+    """Return the state's manifest, stored: the run's if nothing is carried over."""
+    if not carried:
         return root
     if previous and previous.root == root.hash and previous.policies == inputs.policies:
-        with database.read() as connection:
-            return read_manifest(connection, previous.state)
-    state, _ = append_manifest(database, overlay(entries(), standing), lambda _: None, began)
+        return read_manifest(connection, previous.state)
+
+    def merged() -> Iterable[Entry]:
+        return merge(entries(), carried)
+
+    addition = Addition(connection, merged)
+    addition.stage()
+    state, _ = addition.append()
     return state
-
-
-def fold_root(connection: Connection, policies: Mapping[str, Policy], before: Root | None, run: Root) -> Root:
-    """The state that should follow from a state and a run, built anew without storing anything: what verify checks."""
-    trees: dict[str, Subtree] = {}
-    read = node_reader(connection)
-    for kind in sorted(run.kinds.keys() | (before.kinds.keys() if before else set())):
-        old, now = (before.kinds.get(kind) if before else None), run.kinds.get(kind)
-        policy = policies.get(kind, Policy.UPSERT)
-        standing = list(_standing(connection, kind, policy, old, now, dict.fromkeys(COUNTS, 0), None))
-        if not standing:
-            if now:
-                trees[kind] = now
-            continue
-        tree = Tree()
-        entries = (
-            _entry(kind, content)
-            for leaf in events_below(now.top if now else None, read)
-            for content in contents(connection, leaf)
-        )
-        for entry in overlay(entries, standing):
-            tree.add(entry.hash)
-        trees[kind] = tree.close()[1]
-    return make_root(trees)

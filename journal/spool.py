@@ -15,9 +15,9 @@ from typing import NamedTuple, Self
 
 from msgspec import msgpack
 
-from .batches import batched
 from .errors import TwoEventsOneKey, Unavailable
 from .event import Canonical, EventHash, KeyBytes
+from .manifest import batched
 
 _PIECE = 8 << 20  # bytes of Python objects, about, that are sorted at a time
 _BLOCK = 32 << 10  # bytes that are read of each piece at a time
@@ -73,14 +73,9 @@ class Spool:
     def add(self, events: Iterable[tuple[Canonical, str]]) -> None:
         """Take events, each with its provenance."""
         for piece in _sorted_pieces(events):
-            self.take(piece)
+            self._take(piece)
 
-    def pieces(self) -> Iterator[list[bytes]]:
-        """What was taken, as sorted pieces of encoded blocks, which another spool may take."""
-        for blocks in self._places:
-            yield [self._at(place, length) for place, length in blocks]
-
-    def take(self, piece: Iterable[bytes]) -> None:
+    def _take(self, piece: Iterable[bytes]) -> None:
         """Take a sorted piece's blocks."""
         blocks = []
         with room_in_the_temporary_folder("the run's events"):

@@ -5,16 +5,15 @@ Findings are precise and verification goes on behind each of them; nothing is me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import orjson
 from sqlalchemy import Connection, func, select
 
-from .changes import key_of
+from .changes import fold_root, key_of
 from .errors import Damaged
 from .event import hash_event
-from .forgotten import forgettings, unsound
 from .manifest import (
     LEAF,
     ROOT,
@@ -26,16 +25,12 @@ from .manifest import (
     make_root,
     read_root,
 )
-from .runs import Run, RunNumber, numbered, seal_of, stored_seals
-from .sealing import fold_root
-from .store.contents import check_of, contents, journal_seal, node_reader, read_manifest, unpack_ids
-from .store.dialects import verbs
-from .tables import EVENTS, JOURNAL, NODES
-
-Tell = Callable[[str, int, int | None], None]
+from .runs import Progress, Run, RunNumber, forgotten_runs, numbered, seal_of, stored_seals
+from .store.contents import HASH_SIZE, contents, journal_seal, node_reader, read_manifest, unpack_ids
+from .store.dialects import dialect_of
+from .tables import EVENTS, FORGOTTEN, JOURNAL, NODES
 
 _PIECE = 10_000
-_HASH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +42,14 @@ class Finding:
     problem: str
 
 
-def verify(connection: Connection, tell: Tell = lambda *_: None) -> Iterator[Finding]:
+def verify(connection: Connection, progress: Progress = lambda *_: None) -> Iterator[Finding]:
     """Everything wrong with the journal: events, nodes, runs, manifests and states."""
-    with verbs(connection).reading_leniently(connection):
+    with dialect_of(connection).reading_leniently(connection):
         yield from _journal(connection)
         yield from _forgotten(connection)
-        yield from _events(connection, tell)
-        yield from _nodes(connection, tell)
-        yield from _runs(connection, tell)
+        yield from _events(connection, progress)
+        yield from _nodes(connection, progress)
+        yield from _runs(connection, progress)
 
 
 def count_events(connection: Connection) -> int:
@@ -62,22 +57,20 @@ def count_events(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(EVENTS)).scalar_one())
 
 
-def _events(connection: Connection, tell: Tell) -> Iterator[Finding]:
+def _events(connection: Connection, progress: Progress) -> Iterator[Finding]:
     total = count_events(connection)
     last = None
     while True:
-        query = select(EVENTS).order_by(EVENTS.c.id).limit(_PIECE)
+        query = select(EVENTS.c.id, EVENTS.c.hash, EVENTS.c.event).order_by(EVENTS.c.id).limit(_PIECE)
         rows = connection.execute(query if last is None else query.where(EVENTS.c.id > last)).all()
         if not rows:
             return
-        for number, hashed, text, provenance, check in rows:
-            what = f"event {number}"
+        for number, hashed, text in rows:
             if hash_event(text.encode()) != bytes(hashed):
-                yield Finding(where="journal_events", what=what, problem="its content does not have its hash")
-            elif check is not None and check != check_of(bytes(hashed), provenance):
-                yield Finding(where="journal_events", what=what, problem="its provenance is not what was appended")
+                problem = "its content does not have its hash"
+                yield Finding(where="journal_events", what=f"event {number}", problem=problem)
         last = rows[-1].id
-        tell("events", len(rows), total)
+        progress("events", len(rows), total)
 
 
 def _journal(connection: Connection) -> Iterator[Finding]:
@@ -91,21 +84,25 @@ def _journal(connection: Connection) -> Iterator[Finding]:
 
 
 def _forgotten(connection: Connection) -> Iterator[Finding]:
-    for number in unsound(connection):
-        yield Finding(where="journal_forgotten", what=f"row {number}", problem="it does not have its seal")
+    seals = stored_seals(connection, FORGOTTEN)
+    for number, run in forgotten_runs(connection).items():
+        if seal_of(run) != seals[number]:
+            yield Finding(where="journal_forgotten", what=f"run {number}", problem="its row does not have its seal")
 
 
-def _nodes(connection: Connection, tell: Tell) -> Iterator[Finding]:
+def _nodes(connection: Connection, progress: Progress) -> Iterator[Finding]:
     """Each node's hash, from the hashes of its events or children."""
     hashes = connection.execute(select(NODES.c.hash)).scalars().all()
     for start in range(0, len(hashes), 100):
         piece = [bytes(hashed) for hashed in hashes[start : start + 100]]
         query = select(NODES.c.hash, NODES.c.level, NODES.c.payload)
-        for hashed, level, payload in connection.execute(query.where(verbs(connection).among(NODES.c.hash, piece))):
+        for hashed, level, payload in connection.execute(
+            query.where(dialect_of(connection).among(NODES.c.hash, piece))
+        ):
             problem = _node_problem(connection, bytes(hashed), level, bytes(payload))
             if problem:
                 yield Finding(where="journal_nodes", what=f"node {bytes(hashed).hex()}", problem=problem)
-        tell("nodes", len(piece), len(hashes))
+        progress("nodes", len(piece), len(hashes))
 
 
 def _node_problem(connection: Connection, hashed: bytes, level: int, payload: bytes) -> str | None:
@@ -114,7 +111,7 @@ def _node_problem(connection: Connection, hashed: bytes, level: int, payload: by
             actual = read_root(payload).hash
         elif level == LEAF:
             actual = hash_node(LEAF, [one.hash for one in contents(connection, unpack_ids(payload))])
-        elif len(payload) % _HASH:
+        elif len(payload) % HASH_SIZE:
             return "its payload is no list of hashes"
         else:
             actual = hash_node(level, [payload])
@@ -125,29 +122,29 @@ def _node_problem(connection: Connection, hashed: bytes, level: int, payload: by
     return None if actual == hashed else "its payload does not have its hash"
 
 
-def _runs(connection: Connection, tell: Tell) -> Iterator[Finding]:
+def _runs(connection: Connection, progress: Progress) -> Iterator[Finding]:
     """Each run's number, seal, manifest and state."""
     seals = stored_seals(connection)
-    gone, end = _account(connection)
-    gaps = _gaps(seals.keys() | gone.keys(), end)
-    line = _Line(connection)
+    gone = forgotten_runs(connection)
+    gaps = _gaps(seals.keys() | gone.keys())
+    chain = _RunChain(connection)
     for number in sorted({*seals, *gone, *gaps}):
         if number in seals:
-            tell("runs", 1, len(seals))
-            yield from line.follow(number, seals[number])
+            progress("runs", 1, len(seals))
+            yield from chain.check_next(number, seals[number])
         elif number in gone:
-            line.previous[gone[number]] = None
+            chain.previous[gone[number].project] = None
         else:
             yield Finding(
                 where="journal_runs", what=_named(gaps[number]), problem="it is not there, and was not forgotten"
             )
-            line.lose()
+            chain.break_chain()
 
 
-class _Line:
-    """Runs in the order of their numbers, each state folded anew from the one before it.
+class _RunChain:
+    """Check runs in the order of their numbers, and fold each state anew from the one before it.
 
-    One whose predecessor is gone, forgotten or lost, cannot be; what it holds is checked all the same.
+    If the run before is forgotten or lost, that is not possible; all else of the run is checked.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -156,17 +153,17 @@ class _Line:
         self._sound: dict[NodeHash, bool] = {}
         self._lost = False
 
-    def lose(self) -> None:
-        """Take note of a run that is not there, or not itself: it may be the one before any project's next."""
+    def break_chain(self) -> None:
+        """Note a run that is lost or altered: it may be the one before any project's next run."""
         self.previous = {}
         self._lost = True
 
-    def follow(self, number: RunNumber, seal: bytes) -> Iterator[Finding]:
-        """Everything wrong with the next run."""
+    def check_next(self, number: RunNumber, seal: bytes) -> Iterator[Finding]:
+        """Yield everything wrong with the next run."""
         what = f"run {number}"
         run, wrong = _sealed(self._connection, number, seal)
         if run is None:
-            self.lose()
+            self.break_chain()
             yield Finding(where="journal_runs", what=what, problem=wrong)
             return
         for name, root in (("manifest", run.root), ("state", run.state)):
@@ -176,7 +173,7 @@ class _Line:
                 if problem:
                     yield Finding(where="journal_runs", what=what, problem=f"its {name} {root.hex()[:12]}: {problem}")
         before = self.previous.get(run.project)
-        starts = run.inputs["fresh"] or (run.project not in self.previous and not self._lost)
+        starts = run.project not in self.previous and not self._lost
         self.previous[run.project] = run
         if not (self._sound[run.root] and self._sound[run.state]):
             return
@@ -186,25 +183,15 @@ class _Line:
                 yield Finding(where="journal_runs", what=what, problem=problem)
 
 
-def _gaps(known: Collection[RunNumber], end: RunNumber) -> dict[RunNumber, range]:
-    """The numbers up to the last that were given out and are not known, by the first of each gap."""
+def _gaps(known: Collection[RunNumber]) -> dict[RunNumber, range]:
+    """Return the numbers below the last that are not known, by the first of each gap."""
     gaps: dict[RunNumber, range] = {}
     last = 0
-    for number in sorted({*known, RunNumber(end + 1)} if end >= max(known, default=0) else known):
+    for number in sorted(known):
         if number > last + 1:
             gaps[RunNumber(last + 1)] = range(last + 1, number)
         last = number
     return gaps
-
-
-def _account(connection: Connection) -> tuple[dict[RunNumber, str], RunNumber]:
-    """The project of each run that was forgotten, by number, and the last number that was given out until then."""
-    try:
-        account = forgettings(connection)
-    except Damaged:  # a finding by itself
-        return {}, RunNumber(0)
-    gone = {RunNumber(n): project for one in account for project, numbers in one.runs.items() for n in numbers}
-    return gone, RunNumber(max((one.last_run for one in account), default=0))
 
 
 def _named(numbers: range) -> str:

@@ -1,24 +1,30 @@
-"""Replays journal states into relational tables by natural-key rules. Knows no source and no simulator."""
+"""Replays journal states into relational tables by natural key. Knows no source, no simulator and no domain.
+
+Whoever calls passes a layout: a domain's kinds and the tables that hold them.
+"""
 
 from .check import check, has_positions, listed, unchecked
-from .notes import positioned_projects as shown_projects
-from .replay import Choice, KindResult, Projected, preview, project
-from .tables import METADATA, RULES, TARGET_HISTORY
-from .withdrawal import withdraw
+from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
+from .notes import TARGET_HISTORY
+from .notes import shown_projects as shown_projects
+from .replay import Choice, KindResult, Projected, preview, project, remove_project
 
 __all__ = [
-    "METADATA",
-    "RULES",
     "TARGET_HISTORY",
     "Choice",
     "KindResult",
+    "Layout",
     "Projected",
+    "build_layout",
     "check",
+    "ensure_target",
     "has_positions",
+    "is_ready",
     "listed",
+    "make_tables",
     "preview",
     "project",
+    "remove_project",
     "shown_projects",
     "unchecked",
-    "withdraw",
 ]

@@ -1,160 +1,156 @@
-"""What the target remembers beside the rows: positions, ids that are not the derived ones, and stale rows.
+"""What the target remembers beside the rows: a position for each project, and rows that their key does not identify.
 
 One named query each; the caller owns the transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+)
 
-from seedjournal.journal import KeyBytes, NodeHash, Policy, Run, batched, verbs
+from seedjournal.journal import History, KeyBytes, NodeHash, Run, batched
 
-from .rules import Rule
-from .tables import POSITIONS, REMEMBERED, STALE
+from .dialects import dialect_of
+
+NAMES = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+}
+_METADATA = MetaData(naming_convention=NAMES)
+
+# What the target shows of each project: this run of that journal.
+POSITIONS = Table(
+    "seedjournal_positions",
+    _METADATA,
+    Column("project", Text, primary_key=True),
+    Column("journal", Text, nullable=False),
+    Column("run", BigInteger, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)
+
+# Rows that their key alone does not identify. `why` is one of the two words below.
+ROWS = Table(
+    "seedjournal_rows",
+    _METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("id", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+ADOPTED = "adopted"  # a row that somebody else made under a key of ours; it keeps its id
+STALE = "stale"  # a row of ours whose key has left the state
+
+TARGET_HISTORY = History(name="target", version_table="seedjournal_target_version", head="0001", metadata=_METADATA)
 
 _BATCH = 5_000
+
+Adopted = dict[tuple[str, KeyBytes], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """What the target shows of one project and kind; `namespace` None where an older version projected."""
+    """What the target shows of one project."""
 
     journal: str
     run: int
     state: NodeHash
-    policy: str
-    namespace: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """A row whose id is not the first derived one: a foreign row's, or a later one after a collision."""
-
-    id: int
-    is_foreign: bool
+def position(connection: Connection, project: str) -> Position | None:
+    """Return the project's position."""
+    row = connection.execute(select(POSITIONS).where(POSITIONS.c.project == project)).first()
+    return Position(journal=row.journal, run=row.run, state=NodeHash(bytes(row.state))) if row else None
 
 
-Noted = dict[tuple[str, KeyBytes], Remembered]
+def shown_projects(connection: Connection) -> list[str]:
+    """List the projects of which the target shows anything."""
+    return list(connection.execute(select(POSITIONS.c.project).order_by(POSITIONS.c.project)).scalars())
 
 
-def positions(connection: Connection, project: str) -> dict[str, Position]:
-    """The project's positions, by kind."""
-    rows = connection.execute(select(POSITIONS).where(POSITIONS.c.project == project))
-    return {
-        row.kind: Position(
-            journal=row.journal,
-            run=row.run,
-            state=NodeHash(bytes(row.state)),
-            policy=row.policy,
-            namespace=row.namespace,
-        )
-        for row in rows
-    }
-
-
-def policy_of(run: Run, kind: str) -> Policy:
-    """The policy by which the run's state was folded for the kind."""
-    return run.policies.get(kind, Policy.UPSERT)
-
-
-def positioned_projects(connection: Connection) -> list[str]:
-    """The projects of which the target shows anything."""
-    return list(connection.execute(select(POSITIONS.c.project).distinct().order_by(POSITIONS.c.project)).scalars())
-
-
-def move(connection: Connection, run: Run, journal: str, kinds: Collection[str]) -> None:
-    """Say that the target shows this run of these kinds."""
-    connection.execute(delete(POSITIONS).where(POSITIONS.c.project == run.project, POSITIONS.c.kind.in_(kinds)))
-    rows = [
-        {
-            "project": run.project,
-            "kind": kind,
-            "journal": journal,
-            "run": run.run,
-            "state": run.state,
-            "policy": str(policy_of(run, kind)),
-            "namespace": run.namespace,
-        }
-        for kind in kinds
-    ]
-    if rows:
-        connection.execute(insert(POSITIONS), rows)
+def move(connection: Connection, run: Run, journal: str) -> None:
+    """Note that the target shows this run."""
+    connection.execute(delete(POSITIONS).where(POSITIONS.c.project == run.project))
+    values = {"project": run.project, "journal": journal, "run": run.run, "state": run.state}
+    connection.execute(insert(POSITIONS).values(values))
 
 
 def leave(connection: Connection, project: str) -> None:
-    """Say that the target shows nothing of the project."""
+    """Note that the target shows nothing of the project."""
     connection.execute(delete(POSITIONS).where(POSITIONS.c.project == project))
 
 
-def holders(connection: Connection, namespace: str) -> dict[str, str]:
-    """The projects whose rows stand under the name, and which journal they are of."""
-    query = select(POSITIONS.c.project, POSITIONS.c.journal).where(POSITIONS.c.namespace == namespace)
-    return {row.project: row.journal for row in connection.execute(query.order_by(POSITIONS.c.project))}
+def clear(connection: Connection) -> None:
+    """Drop all notes: of tables that are not there the target shows nothing."""
+    connection.execute(delete(POSITIONS))
+    connection.execute(delete(ROWS))
 
 
-def remembered(connection: Connection) -> Noted:
-    """The rows with other ids, by kind and key."""
-    rows = connection.execute(select(REMEMBERED))
-    return {(row.kind, KeyBytes(row.key.encode())): Remembered(row.id, row.is_foreign) for row in rows}
+def adopted(connection: Connection, project: str) -> Adopted:
+    """Return the ids of the project's adopted rows."""
+    query = select(ROWS.c.kind, ROWS.c.key, ROWS.c.id).where(ROWS.c.project == project, ROWS.c.why == ADOPTED)
+    return {(row.kind, KeyBytes(row.key.encode())): row.id for row in connection.execute(query)}
 
 
-def foreign_count(connection: Connection, project: str, kind: str) -> int:
-    """How many of the project's entities are somebody else's rows."""
-    query = select(func.count()).select_from(REMEMBERED)
-    query = query.where(REMEMBERED.c.project == project, REMEMBERED.c.kind == kind, REMEMBERED.c.is_foreign)
-    return int(connection.execute(query).scalar_one())
-
-
-def remember(connection: Connection, project: str, kind: str, ids: Mapping[KeyBytes, Remembered]) -> None:
-    """Note other ids, in place of what was noted for these keys."""
-    forget(connection, kind, ids)
-    rows = [(kind, key.decode(), project, one.id, one.is_foreign) for key, one in ids.items()]
-    verbs(connection).insert_rows(connection, REMEMBERED, ("kind", "key", "project", "id", "is_foreign"), rows)
+def note(connection: Connection, project: str, kind: str, ids: Mapping[KeyBytes, int], why: str) -> None:
+    """Note these rows, in place of what was noted for their keys."""
+    for batch in batched(ids.items(), _BATCH):
+        forget(connection, kind, (key for key, _ in batch))
+        rows = [(kind, key.decode(), project, number, why) for key, number in batch]
+        dialect_of(connection).load(ROWS.name, ("kind", "key", "project", "id", "why"), rows)
 
 
 def forget(connection: Connection, kind: str, keys: Iterable[KeyBytes]) -> None:
     """Drop what was noted for these keys."""
     for batch in batched(keys, _BATCH):
         names = [key.decode() for key in batch]
-        connection.execute(delete(REMEMBERED).where(REMEMBERED.c.kind == kind, REMEMBERED.c.key.in_(names)))
+        connection.execute(delete(ROWS).where(ROWS.c.kind == kind, ROWS.c.key.in_(names)))
 
 
-def stale_count(connection: Connection, project: str, rule: Rule) -> int:
-    """How many stale rows of the kind the target holds."""
-    query = select(func.count()).join_from(STALE, rule.table, STALE.c.id == rule.table.c.id)
-    query = query.where(STALE.c.project == project, STALE.c.kind == rule.kind.name)
+def adopted_count(connection: Connection, project: str, kind: str) -> int:
+    """Count the project's adopted rows of the kind."""
+    query = select(func.count()).select_from(ROWS)
+    query = query.where(ROWS.c.project == project, ROWS.c.kind == kind, ROWS.c.why == ADOPTED)
     return int(connection.execute(query).scalar_one())
 
 
-def has_stale(connection: Connection, kind: str) -> bool:
-    """Whether any stale row of the kind is noted, whichever project's."""
-    return bool(connection.execute(select(exists().where(STALE.c.kind == kind))).scalar())
+def stale_count(connection: Connection, project: str, kind: str, rows: Table) -> int:
+    """Count the project's stale rows of the kind that are still there."""
+    query = select(func.count()).join_from(ROWS, rows, ROWS.c.id == rows.c.id)
+    query = query.where(ROWS.c.project == project, ROWS.c.kind == kind, ROWS.c.why == STALE)
+    return int(connection.execute(query).scalar_one())
+
+
+def has_any(connection: Connection, project: str, kind: str) -> bool:
+    """Say whether any row of the project's kind is noted."""
+    return bool(connection.execute(select(exists().where(ROWS.c.kind == kind, ROWS.c.project == project))).scalar())
 
 
 def stale_ids(connection: Connection, project: str, kind: str) -> list[int]:
-    """The project's stale rows of the kind."""
-    query = select(STALE.c.id).where(STALE.c.project == project, STALE.c.kind == kind)
+    """List the project's stale rows of the kind."""
+    query = select(ROWS.c.id).where(ROWS.c.project == project, ROWS.c.kind == kind, ROWS.c.why == STALE)
     return list(connection.execute(query).scalars())
-
-
-def add_stale(connection: Connection, project: str, kind: str, ids: Iterable[int]) -> None:
-    """Note rows as stale."""
-    for batch in batched(ids, _BATCH):
-        drop_stale(connection, kind, batch)
-        rows = [(kind, number, project) for number in batch]
-        verbs(connection).insert_rows(connection, STALE, ("kind", "id", "project"), rows)
 
 
 def drop_stale(connection: Connection, kind: str, ids: Iterable[int]) -> None:
     """Note that these rows are stale no longer."""
     for batch in batched(ids, _BATCH):
-        connection.execute(delete(STALE).where(STALE.c.kind == kind, verbs(connection).among(STALE.c.id, batch)))
-
-
-def move_stale(connection: Connection, kind: str, old: int, new: int) -> None:
-    """Follow a row whose id moves."""
-    drop_stale(connection, kind, [new])
-    connection.execute(update(STALE).where(STALE.c.kind == kind, STALE.c.id == old).values(id=new))
+        among = dialect_of(connection).among(ROWS.c.id, batch)
+        connection.execute(delete(ROWS).where(ROWS.c.kind == kind, ROWS.c.why == STALE, among))

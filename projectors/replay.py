@@ -6,45 +6,48 @@ one transaction a project, so that readers never see half a run and a crash chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from seedjournal.journal import (
-    ENGINEERING,
+    Change,
     Damaged,
     Database,
+    KeyBytes,
     NodeHash,
+    Policy,
     Root,
     Run,
     RunNumber,
     Unavailable,
     changes,
-    decode,
     journal_id,
-    newest_of_each,
     numbered,
     read_manifest,
-    referred_key,
 )
 
 from . import notes
-from .collisions import settle_back
-from .ids import Ids
-from .kind import KindWriter, refusal
-from .leftovers import prune
-from .tables import RULES
+from .dialects import dialect_of
+from .layout import Layout, create_tables, has_tables
+from .notes import STALE, Position
+from .rows import Ids
+from .writing import KindWriter, UnseenRows, prune
 
 Tell = Callable[[str, int, int | None], None]
+Written = dict[str, tuple[int, int]]  # by kind, how many rows were inserted and updated
 
 
 @dataclass(slots=True)
 class KindResult:
     """What became of one kind's rows.
 
-    `kept` tells of the run: what `once` kept against it. `stale`, `retained` and `foreign` tell of the whole target.
+    `kept` tells of the run: what `once` kept against it. `stale`, `retained` and `foreign` tell of the whole target;
+    `foreign` are the adopted rows.
     """
 
     inserted: int = 0
@@ -59,181 +62,234 @@ class KindResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """How to project; `kinds` None means all of them."""
+    """How to project."""
 
-    kinds: tuple[str, ...] | None = None
     prune: bool = False
     rebuild: bool = False
     dry_run: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse kinds that there are not."""
-        for kind in self.kinds or ():
-            ENGINEERING[kind]
-
-    @property
-    def chosen(self) -> tuple[str, ...]:
-        """The kinds to move, parents before children."""
-        return tuple(kind for kind in RULES if self.kinds is None or kind in self.kinds)
 
 
 @dataclass(frozen=True, slots=True)
 class Projected:
     """What one projection did.
 
-    `kept_fields` names, by kind, where kept content differs. `other_journal` says that the target showed another
-    journal's state before, `forgotten` that it showed one that this journal has forgotten: it was compared as a whole.
+    `kept_fields` names, by kind, where kept content differs. `forgotten` says that the target showed a run that this
+    journal has forgotten: all rows were compared.
     """
 
     run: Run
     kinds: dict[str, KindResult]
     kept_fields: Mapping[str, list[str]] = field(default_factory=dict)
-    other_journal: bool = False
     forgotten: bool = False
 
 
-class _TakenBack(Exception):
-    pass
-
-
-def project(journal: Database, target: Database, run: Run, choice: Choice, tell: Tell = lambda *_: None) -> Projected:
+def project(
+    journal: Database, target: Database, layout: Layout, run: Run, choice: Choice, tell: Tell = lambda *_: None
+) -> Projected:
     """Bring the target's rows of the run's project to the state after that run.
 
-    `tell` hears (kind, how many rows more, of how many). Raises Misuse for a kind whose parents are not there.
+    `tell` hears (kind, how many rows more, of how many). Raises Misuse where ids of two keys collide or rows of parents
+    are gone, Unavailable where the target shows the project of another journal.
     """
-    done: list[Projected] = []
-    try:
-        with _both(journal, target) as (source, connection):
-            done.append(_replay(source, connection, run, choice, tell))
-            if choice.dry_run:
-                raise _TakenBack
-    except _TakenBack:
-        pass
-    return done[0]
+    with _both(journal, target) as (source, connection):
+        savepoint = connection.begin_nested() if choice.dry_run else None
+        done = _Replay(source, connection, layout, run, choice).run_with(target.shown, tell)
+        if savepoint:
+            savepoint.rollback()
+    return done
 
 
-def preview(journal: Database, run: Run, choice: Choice) -> Projected:
-    """What a projection into a target that has no tables yet would do; raises what that would raise."""
+def preview(journal: Database, layout: Layout, run: Run) -> Projected:
+    """Say what a projection into a target that has no tables yet would do."""
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
-        for kind in choice.chosen:
-            if missing := _missing_kinds(connection, kind, choice.chosen, _top(state, kind)):
-                raise refusal(kind, missing, choice.chosen)
-    results = {kind: KindResult(inserted=_count(state, kind), kept=_kept(run, kind)) for kind in choice.chosen}
-    return Projected(run, results, _kept_fields(run, choice))
-
-
-def _missing_kinds(source: Connection, kind: str, chosen: Collection[str], top: NodeHash | None) -> list[str]:
-    """The kinds that are not chosen and that entities of this one point to."""
-    outside = [reference for reference in RULES[kind].kind.references if reference.to not in chosen]
-    if not outside or top is None:
-        return []
-    events = (decode(change.now.text) for change in changes(source, None, top) if change.now)
-    met = {one.name for event in events for one in outside if referred_key(ENGINEERING, event, one) is not None}
-    return [one.to for one in outside if one.name in met]
+    results = {kind: KindResult(inserted=_count(state, kind), kept=_kept(run, kind)) for kind in layout.maps}
+    return Projected(run, results, run.counts["kept_fields"])
 
 
 @contextmanager
 def _both(journal: Database, target: Database) -> Iterator[tuple[Connection, Connection]]:
-    """Connections to read the journal and to write the target: one and the same where both are one database."""
+    """Open connections to read the journal and to write the target: one and the same where both are one database."""
     with ExitStack() as stack:
         connection = stack.enter_context(target.write("target"))
         source = connection if journal.is_same(target) else stack.enter_context(journal.read())
         yield source, connection
 
 
-def _replay(source: Connection, target: Connection, run: Run, choice: Choice, tell: Tell) -> Projected:
-    this_journal = journal_id(source)
-    state = read_manifest(source, run.state)
-    positions = notes.positions(target, run.project)
-    known = _known_states(source, positions, this_journal)
-    _settle_name(target, run, this_journal, take=choice.rebuild)
-    namespaces = namespaces_of(source, target, run.project, positions.values()) | {run.namespace}
-    ids = Ids(notes.remembered(target))
-    results: dict[str, KindResult] = {}
-    for kind in choice.chosen:
-        position = positions.get(kind)
-        shown = known.get(position.state) if position and position.journal == this_journal else None
-        writer = KindWriter(
-            connection=target,
-            rule=RULES[kind],
-            run=run,
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """One projection of one run, in the caller's transaction."""
+
+    source: Connection
+    target: Connection
+    layout: Layout
+    run: Run
+    choice: Choice
+
+    def run_with(self, address: str, tell: Tell) -> Projected:
+        """Carry it out."""
+        this_journal, project = journal_id(self.source), self.run.project
+        state = read_manifest(self.source, self.run.state)
+        position = notes.position(self.target, project)
+        if has_tables(self.target, self.layout, address):
+            _refuse_other_journal(position, project, this_journal)
+            written, forgotten = self._write(position, state, tell)
+        else:
+            notes.clear(self.target)
+            written, forgotten = self._load_first(state, tell), False
+        deleted = self._prune() if self.choice.prune or self.choice.rebuild else {}
+        notes.move(self.target, self.run, this_journal)
+        results: dict[str, KindResult] = {}
+        for kind, mapped in self.layout.maps.items():
+            inserted, updated = written.get(kind, (0, 0))
+            stale = notes.stale_count(self.target, project, kind, mapped.table)
+            results[kind] = KindResult(
+                inserted=inserted,
+                updated=updated,
+                unchanged=_count(state, kind) - inserted - updated,
+                kept=_kept(self.run, kind),
+                deleted=deleted.get(kind, 0),
+                stale=stale,
+                retained=stale if deleted else 0,
+                foreign=notes.adopted_count(self.target, project, kind),
+            )
+        return Projected(self.run, results, self.run.counts["kept_fields"], forgotten)
+
+    def _load_first(self, state: Root, tell: Tell) -> Written:
+        """Create the tables and load them, keys and indexes last; where keys refuse the rows, compare to say why."""
+        ids = Ids()
+        try:
+            with self.target.begin_nested():
+                dialect, tables = dialect_of(self.target), self.layout.tables
+                dialect.create_bare(tables)
+                written = {
+                    kind: (self._writer(kind, ids).load(self.source, top, self._teller(tell, state, kind)), 0)
+                    for kind in self.layout.maps
+                    if (top := _top(state, kind)) is not None
+                }
+                dialect.add_keys_and_indexes(tables)
+        except IntegrityError:
+            create_tables(self.target, self.layout)
+            written, _ = self._write(None, state, tell)
+        return written
+
+    def _write(self, position: Position | None, state: Root, tell: Tell) -> tuple[Written, bool]:
+        """Write what differs; return the counts, and whether the target showed a run that is forgotten."""
+        shown_run, shown = self._shown(position)
+        ids = Ids(notes.adopted(self.target, self.run.project))
+        written: Written = {}
+        for kind in self.layout.maps:
+            before, now = _top(shown, kind), _top(state, kind)
+            whole = self.choice.rebuild or shown is None or shown_run is None
+            if shown_run and policy_of(shown_run, kind) != policy_of(self.run, kind) and ids.has_adopted(kind):
+                whole = True  # adopted rows must be looked at again, and nothing tells where in the tree they are
+            if not whole and before == now:
+                continue
+            writer, say = self._writer(kind, ids), self._teller(tell, state, kind)
+            if before is None and now is not None and writer.is_clear():
+                try:
+                    with self.target.begin_nested():
+                        written[kind] = (writer.load(self.source, now, say), 0)
+                    continue
+                except IntegrityError:  # an id is taken: comparing finds by which key
+                    pass
+            if whole:
+                was_shown = self._was_shown(position, shown, before, now)
+                unseen = UnseenRows(self.target, self.layout, self.layout[kind])
+                written[kind] = writer.write(changes(self.source, None, now), unseen, was_shown, say)
+                unseen.drop()
+            else:
+                written[kind] = writer.write(changes(self.source, before, now), None, _is_changed, say)
+        return written, position is not None and shown is None
+
+    def _shown(self, position: Position | None) -> tuple[Run | None, Root | None]:
+        """Return the run that the target shows, and its state, as far as the journal has them."""
+        run = numbered(self.source, RunNumber(position.run)) if position else None
+        if position is None or run is None or run.project != self.run.project or run.state != position.state:
+            return None, None
+        try:
+            return run, read_manifest(self.source, position.state)
+        except Damaged:
+            return None, None
+
+    def _was_shown(
+        self, position: Position | None, shown: Root | None, before: NodeHash | None, now: NodeHash | None
+    ) -> Callable[[Change], bool]:
+        """Return a function that says whether the target showed an entity; of a forgotten state all is assumed."""
+        if position is None or shown is None:
+            return lambda _: position is not None
+
+        @cache
+        def new() -> set[KeyBytes]:
+            return {one.key for one in changes(self.source, before, now) if one.before is None}
+
+        return lambda change: change.key not in new()
+
+    def _prune(self) -> dict[str, int]:
+        """Delete stale rows, children before parents."""
+        kinds = reversed(self.layout.maps.items())
+        return {kind: prune(self.target, mapped, self.run.project) for kind, mapped in kinds}
+
+    def _writer(self, kind: str, ids: Ids) -> KindWriter:
+        return KindWriter(
+            connection=self.target,
+            layout=self.layout,
+            mapped=self.layout[kind],
+            project=self.run.project,
             ids=ids,
-            whole=choice.rebuild or shown is None,
-            was_shown=position is not None,
-            namespaces=namespaces,
-            chosen=choice.chosen,
+            leaves_adopted=policy_of(self.run, kind) is Policy.ONCE,
         )
-        if position and position.policy != notes.policy_of(run, kind) and writer.has_foreign():
-            writer.whole = True  # foreign rows must be looked at again, and nothing tells where in the tree they are
-        before, now = None if writer.whole else _top(shown, kind), _top(state, kind)
-        if writer.whole or before != now:
-            writer.write(source, before, now, _teller(tell, kind, _count(state, kind)))
-        results[kind] = KindResult(inserted=writer.inserted, updated=writer.updated, kept=_kept(run, kind))
-    if choice.prune or choice.rebuild:
-        for kind in reversed(choice.chosen):
-            results[kind].deleted = prune(target, RULES[kind], run.project)
-            results[kind].retained = notes.stale_count(target, run.project, RULES[kind])
-    for kind in choice.chosen:
-        settle_back(target, RULES[kind], run.project, ids.noted)
-    notes.move(target, run, this_journal, choice.chosen)
-    for kind, result in results.items():
-        result.unchanged = _count(state, kind) - result.inserted - result.updated
-        result.stale = notes.stale_count(target, run.project, RULES[kind])
-        result.foreign = notes.foreign_count(target, run.project, kind)
-    shown_before = [positions[kind] for kind in choice.chosen if kind in positions]
-    others = any(position.journal != this_journal for position in shown_before)
-    gone = any(position.journal == this_journal and position.state not in known for position in shown_before)
-    return Projected(run, results, _kept_fields(run, choice), others, gone)
+
+    def _teller(self, tell: Tell, state: Root, kind: str) -> Callable[[int], None]:
+        return lambda count: tell(kind, count, _count(state, kind))
 
 
-def _settle_name(target: Connection, run: Run, journal: str, *, take: bool) -> None:
-    """Raise Unavailable where another journal's project stands under the run's name; or take the name from it.
+def remove_project(source: Connection, target: Connection, layout: Layout, project: str) -> dict[str, KindResult]:
+    """Delete the rows that seedjournal created for a project, leave adopted ones, and drop its notes.
+
+    `deleted` are gone, `retained` are left because a row of somebody else's refers to them, `foreign` are the adopted
+    ones. Raises Unavailable where the target shows the project of another journal.
+    """
+    position = notes.position(target, project)
+    if position is None:
+        return {}
+    _refuse_other_journal(position, project, journal_id(source))
+    ids = notes.adopted(target, project)
+    results: dict[str, KindResult] = {}
+    for kind, mapped in layout.maps.items():
+        results[kind] = KindResult(foreign=notes.adopted_count(target, project, kind))
+        unseen = UnseenRows(target, layout, mapped)
+        notes.note(target, project, kind, unseen.ours(project, ids), STALE)
+        notes.forget(target, kind, unseen.adopted(project))
+        unseen.drop()
+    for kind, mapped in reversed(layout.maps.items()):
+        results[kind].deleted = prune(target, mapped, project)
+        results[kind].retained = notes.stale_count(target, project, kind, mapped.table)
+    notes.leave(target, project)
+    return results
+
+
+def policy_of(run: Run, kind: str) -> Policy:
+    """Return the policy by which the run's state was folded for the kind."""
+    return run.policies.get(kind, Policy.UPSERT)
+
+
+def _refuse_other_journal(position: Position | None, project: str, journal: str) -> None:
+    """Raise Unavailable where the target shows the project of another journal.
 
     Both would write the same rows, and each would find its own changed whenever the other was projected.
     """
-    for project, other in notes.holders(target, run.namespace).items():
-        if project == run.project or other == journal:
-            continue
-        if not take:
-            raise Unavailable(
-                f"the target already shows the team {run.namespace!r}: project {project!r} of another journal, {other}",
-                f"project {run.project!r} into a target of its own, or record it with another --set team_slug=… "
-                "and --fresh; --rebuild takes the rows over",
-            )
-        notes.leave(target, project)
+    if position is not None and position.journal != journal:
+        raise Unavailable(
+            f"the target shows project {project!r} of another journal, {position.journal}; this journal is {journal}, "
+            "and nothing was written",
+            f"use a target of its own, or first remove the rows there: `seedjournal forget --project {project} "
+            "--target URL` with the other journal",
+        )
 
 
-def namespaces_of(
-    source: Connection, target: Connection, project: str, positions: Iterable[notes.Position]
-) -> set[str]:
-    """The names under which the target shows the project, as far as it or the journal knows.
-
-    A name that another project has taken since, in the journal or in the target, is not among them.
-    """
-    found: set[str] = set()
-    for position in positions:
-        if position.namespace is not None:
-            found.add(position.namespace)
-        elif position.journal == journal_id(source) and (run := numbered(source, RunNumber(position.run))):
-            found.add(run.namespace)
-    taken = {one.namespace for name, one in newest_of_each(source).items() if name != project}
-    return {name for name in found - taken if not notes.holders(target, name).keys() - {project}}
-
-
-def _known_states(source: Connection, positions: Mapping[str, notes.Position], journal: str) -> dict[NodeHash, Root]:
-    """The states that the target shows, as far as this journal has them; from any other it is compared as a whole."""
-    found: dict[NodeHash, Root] = {}
-    for state in {position.state for position in positions.values() if position.journal == journal}:
-        try:
-            found[state] = read_manifest(source, state)
-        except Damaged:
-            continue
-    return found
-
-
-def _teller(tell: Tell, kind: str, total: int) -> Callable[[int], None]:
-    return lambda count: tell(kind, count, total)
+def _is_changed(change: Change) -> bool:
+    return change.before is not None
 
 
 def _top(root: Root | None, kind: str) -> NodeHash | None:
@@ -247,8 +303,3 @@ def _count(root: Root, kind: str) -> int:
 
 def _kept(run: Run, kind: str) -> int:
     return int(run.counts["kinds"].get(kind, {}).get("kept", 0))
-
-
-def _kept_fields(run: Run, choice: Choice) -> dict[str, list[str]]:
-    kept: dict[str, list[str]] = run.counts["kept_fields"]
-    return {kind: fields for kind, fields in kept.items() if kind in choice.chosen}

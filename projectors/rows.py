@@ -1,9 +1,11 @@
-"""Events to rows: pure, and plain values only, which either database parses by the column's type."""
+"""Events to rows, and keys to ids: pure, and plain values only, which either database parses by the column's type."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha256
 from operator import itemgetter
 from typing import Any
 
@@ -11,23 +13,58 @@ import orjson
 
 from seedjournal.journal import Json, KeyBytes, Reference, Type, canonical_key
 
-from .ids import Ids
-from .rules import Rule, is_in_key
+from .layout import TableMap, is_in_key
+from .notes import Adopted
 
 Row = tuple[Any, ...]
 
+ID_TAG = b"seedjournal:id:1\n"
+BITS = 53
+_WIDTH = 256
 _REMEMBERED_PARENTS = 1 << 15  # entities come in order of their keys, so those of a parent need not be neighbours
 
 
-def row_maker(rule: Rule, ids: Ids) -> Callable[[str], Row]:
-    """A function from the canonical text of a kind's event to its row in the order of the rule's columns.
+def derived_id(kind: str, key: KeyBytes) -> int:
+    """Derive a key's id: the first 53 bits of a hash, which JavaScript and JSON hold exactly.
 
-    What its parents' ids are must be settled by then.
+    It is the same in every database and after every rebuild.
     """
-    kind = rule.kind
-    fields = _taker(tuple(field.name for field in kind.fields))
-    lists = tuple(place for place, field in enumerate(kind.fields) if field.type is Type.JSON)
-    references = tuple(_pointer(rule, reference, ids) for reference in kind.references)
+    digest = sha256(b"%b%b\n%b" % (ID_TAG, kind.encode(), key)).digest()
+    return int.from_bytes(digest, "big") >> (_WIDTH - BITS)
+
+
+@dataclass(slots=True)
+class Ids:
+    """The ids that a project's rows have in one target: derived, but for those of adopted rows."""
+
+    adopted: Adopted = field(default_factory=dict)
+
+    def of(self, kind: str, key: KeyBytes) -> int:
+        """Return the id under which children point to the entity."""
+        if self.adopted:
+            known = self.adopted.get((kind, key))
+            if known is not None:
+                return known
+        return derived_id(kind, key)
+
+    def is_adopted(self, kind: str, key: KeyBytes) -> bool:
+        """Say whether the entity's row is somebody else's."""
+        return (kind, key) in self.adopted
+
+    def has_adopted(self, kind: str) -> bool:
+        """Say whether any row of the kind is somebody else's."""
+        return any(of == kind for of, _ in self.adopted)
+
+
+def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
+    """Return a function from the canonical text of a kind's event to its row in the order of the map's columns.
+
+    Its parents' rows must be adopted by then, if they will be.
+    """
+    kind = mapped.kind
+    fields = _taker(tuple(one.name for one in kind.fields))
+    lists = tuple(place for place, one in enumerate(kind.fields) if one.type is Type.JSON)
+    references = tuple(_pointer(mapped, reference, ids) for reference in kind.references)
 
     def make(text: str) -> Row:
         event = orjson.loads(text)
@@ -45,11 +82,13 @@ def row_maker(rule: Rule, ids: Ids) -> Callable[[str], Row]:
     return make
 
 
-def _pointer(rule: Rule, reference: Reference, ids: Ids) -> Callable[[dict[str, Any], dict[str, Any]], int | None]:
-    """A function from an event's key and data to the id that a reference holds."""
+def _pointer(
+    mapped: TableMap, reference: Reference, ids: Ids
+) -> Callable[[dict[str, Any], dict[str, Any]], int | None]:
+    """Return a function from an event's key and data to the id that a reference holds."""
     ours = _taker(tuple(reference.shared.values()))
     to = reference.to
-    rest = tuple(part for part in rule.vocabulary[to].key if part not in reference.shared)
+    rest = tuple(part for part in mapped.vocabulary[to].key if part not in reference.shared)
     names = (*reference.shared, *rest)
     theirs = _taker(rest)
 
@@ -66,11 +105,11 @@ def _pointer(rule: Rule, reference: Reference, ids: Ids) -> Callable[[dict[str, 
             return None
         return of(ours(key) + (theirs(value) if isinstance(value, dict) else (value,)))
 
-    return told_by_key if is_in_key(reference, rule.vocabulary) else told_by_data
+    return told_by_key if is_in_key(reference, mapped.vocabulary) else told_by_data
 
 
 def _taker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:
-    """A function that takes these values out of a dictionary, as a tuple."""
+    """Return a function that takes these values out of a dictionary, as a tuple."""
     if len(names) == 1:
         (name,) = names
         return lambda values: (values[name],)

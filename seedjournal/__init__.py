@@ -27,36 +27,19 @@ if TYPE_CHECKING:
         verify,
     )
     from .projectors import Choice, Projected, check, project
-    from .simulators import Order, Project, Recorded, Source, make_project, record
+    from .simulators import Project, Recorded, RecordOptions, Source, make_project, record
 
-_ROOMS = {
-    "journal": (
-        "Database",
-        "Event",
-        "Kind",
-        "Policy",
-        "Run",
-        "SeedJournalError",
-        "Vocabulary",
-        "compare",
-        "find_run",
-        "open_database",
-        "verify",
-    ),
-    "projectors": ("Choice", "Projected", "check", "project"),
-    "simulators": ("Order", "Project", "Recorded", "Source", "make_project", "record"),
-}
-_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+_ROOMS = ("journal", "projectors", "simulators")
 
 __all__ = [
     "Choice",
     "Database",
     "Event",
     "Kind",
-    "Order",
     "Policy",
     "Project",
     "Projected",
+    "RecordOptions",
     "Recorded",
     "Run",
     "SeedJournalError",
@@ -76,14 +59,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return version("seedjournal")
-        except PackageNotFoundError:
-            return "0+checkout"
-    if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        return import_module(f"{__name__}.version").VERSION
+    if name in __all__:
+        rooms = (import_module(f"{__name__}.{room}") for room in _ROOMS)
+        return next(getattr(room, name) for room in rooms if hasattr(room, name))
     raise AttributeError(f"module 'seedjournal' has no attribute {name!r}")
 
 

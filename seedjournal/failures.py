@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import sys
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +16,8 @@ import click
 
 from seedjournal.journal import Misuse, SeedJournalError
 
-WRONG_USE, NOT_DONE, OUR_BUG, INTERRUPTED = 2, 3, 4, 130
+from .commands import INTERRUPTED, NOT_DONE, OUR_BUG, WRONG_USE
+from .terminal import folded, shown
 
 _PASSWORD = re.compile(r"(://[^\s/@:]*):\S*@")
 _TOKEN = re.compile(r"(\bhttps?://)[^\s/@:]+@")
@@ -50,14 +53,23 @@ def explain(error: BaseException) -> Failure:
     return Failure(kind=kind, message=without_secrets(message), hint=without_secrets(hint), status=status)
 
 
+def complain(failure: Failure) -> None:
+    """Say on stderr what failed, over as many lines as a terminal needs."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    click.echo(folded(failure.text) if is_terminal else failure.text, err=True)
+
+
+def trace(error: BaseException) -> None:
+    """Print a traceback on stderr."""
+    click.echo(without_secrets("".join(traceback.format_exception(error))), err=True)
+
+
 def without_secrets(text: str) -> str:
     """Text with `***` for passwords in addresses, and with everything escaped that a terminal should not get.
 
     >>> without_secrets("postgresql://me:s@cret@localhost/db and https://token@host/x")
     'postgresql://me:***@localhost/db and https://***@host/x'
     """
-    from .terminal import shown
-
     lines = []
     for line in map(_cut, text.split("\n")):
         for secret, instead in _SECRETS:

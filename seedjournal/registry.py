@@ -72,7 +72,6 @@ REGISTRY: dict[str, dict[str, Any]] = {
     name: {
         "repos": list(repos),
         "team_name": team,
-        "team_slug": name,
         "jira_project_key": jira,
         "ai_base_adoption_rate": adoption,
         "survey_response_rate": response,

@@ -94,12 +94,6 @@ def _first(option: str | None, variable: str | None, setting: str | None) -> str
     return chosen
 
 
-def is_missing_file(address: str) -> bool:
-    """Whether this is the address of an SQLite file that is not there."""
-    make, _, file = address.partition(":///")
-    return make.startswith("sqlite") and bool(file) and not Path(file.partition("?")[0]).exists()
-
-
 def is_known(settings: Settings, name: str) -> bool:
     """Whether the registry or the file has a project of that name."""
     return name in REGISTRY or name in settings.projects

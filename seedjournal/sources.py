@@ -13,8 +13,8 @@ from seedjournal.simulators import Project, Repository, Source, repository
 if TYPE_CHECKING:
     from seedjournal.simulators.engineering.github import Api, Server
 
-    from .app.documents import Tell
-    from .app.recording import RecordChoice
+    from .commands.record import RecordChoice
+    from .progress import Tell
 
 NAMES = ("cache", "git", "github", "demo")
 
@@ -43,7 +43,7 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
             return CacheSource(
                 Path(rest),
                 repos=() if named else project.repos,
-                skip_invalid=choice.skip_invalid,
+                skip_invalid=choice.options.skip_invalid,
                 largest=project.max_cache_mb << 20,
             )
         case "git":
@@ -55,18 +55,18 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
                     "--offline, and a repository that is elsewhere", "--source git:PATH reads a clone's folder"
                 )
             repo = project.repos[0] if not named and len(project.repos) == 1 else None
-            return GitSource(rest, repo=repo, skip_invalid=choice.skip_invalid)
+            return GitSource(rest, repo=repo, skip_invalid=choice.options.skip_invalid)
         case "demo":
             from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF, DemoSource
 
             return DemoSource(
                 project=project.name,
-                seed=choice.seed,
+                seed=choice.options.seed,
                 repos=project.repos,
                 members=project.members,
                 prs=project.prs,
                 days=project.days,
-                as_of=choice.as_of or DEFAULT_AS_OF,
+                as_of=choice.options.as_of or DEFAULT_AS_OF,
             )
     return _github(project, choice, tell)
 
@@ -76,7 +76,7 @@ def _github(project: Project, choice: RecordChoice, tell: Tell) -> Source:
     from seedjournal.simulators.engineering import github
 
     server = github_server()
-    moment = day_began(choice.since)
+    moment = day_began(choice.options.since)
     held = []
     api = None if choice.offline else github_api(server, project)
     try:
@@ -89,7 +89,9 @@ def _github(project: Project, choice: RecordChoice, tell: Tell) -> Source:
             else:
                 store = github.fetched(api, server, repo, since=moment, check_runs=project.check_runs, tell=tell)
                 held.append((repo, store))
-        return github.GitHubSource(held, since=moment, check_runs=project.check_runs, skip_invalid=choice.skip_invalid)
+        return github.GitHubSource(
+            held, since=moment, check_runs=project.check_runs, skip_invalid=choice.options.skip_invalid
+        )
     except BaseException:
         for _, store in held:
             store.close()

@@ -1,14 +1,14 @@
 """Turns sources of facts into seed events. Knows the journal and no target."""
 
 from .engineering.facts import Repository, Skipped, Source, repository
-from .engineering.project import SETTINGS, Project, make_project, parse_setting, slug
-from .recording import DEFAULT_SEED, Order, Recorded, record
+from .engineering.project import SETTINGS, Project, make_project, parse_setting
+from .recording import DEFAULT_SEED, Recorded, RecordOptions, record
 
 __all__ = [
     "DEFAULT_SEED",
     "SETTINGS",
-    "Order",
     "Project",
+    "RecordOptions",
     "Recorded",
     "Repository",
     "Skipped",
@@ -17,5 +17,4 @@ __all__ = [
     "parse_setting",
     "record",
     "repository",
-    "slug",
 ]

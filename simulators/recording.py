@@ -5,13 +5,9 @@ from __future__ import annotations
 import hashlib
 import platform
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
-from importlib import resources
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
@@ -29,34 +25,32 @@ from seedjournal.journal import (
     Sealed,
     Spool,
     canonical_bytes,
+    encode,
 )
+from seedjournal.progress import Tell
+from seedjournal.version import VERSION
 
-from .engineering.census import Window
-from .engineering.crew import Crew, PartFailed, Plan
-from .engineering.facts import Fetched, Reporting, Skipped, Source
+from .engineering.census import take_census
+from .engineering.facts import Facts, Fetched, Reporting, Skipped, Source
 from .engineering.project import Project
-from .engineering.simulate import GENERATORS, of_people
+from .engineering.reading import BufferedFacts, FactsInWindow, Window
+from .engineering.simulate import GENERATORS, simulate
 from .upgrade import differing_tools, is_same_input
 
-Tell = Callable[[str, int, int | None], None]
-
 DEFAULT_SEED = 42
-_SHORT = 12  # digits of a digest that people see
 _EARLIEST_YEAR = 1970
 _NOTHING_HAPPENED = date(2024, 1, 1)  # the as-of of an empty source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What to record, and how.
+class RecordOptions:
+    """How to record a project, whatever its source.
 
-    `as_of` None means the day of the newest activity in the source. `policies` are those chosen over the kinds' own.
-    `jobs` is how many processes may simulate, which changes nothing but the time that it takes.
+    `as_of` None means the day of the newest activity in the source. `since` and `until` filter the source: pull
+    requests created in [since, until). `policies` are those chosen over the kinds' own and the project's.
     `accept_upgrade` lets other versions of tools make other events of an input that was recorded before.
     """
 
-    project: Project
-    source: Source
     seed: int = DEFAULT_SEED
     as_of: date | None = None
     since: date | None = None
@@ -65,13 +59,7 @@ class Order:
     fresh: bool = False
     reuse: bool = True
     skip_invalid: bool = False
-    jobs: int = 1
     accept_upgrade: bool = False
-
-    @property
-    def window(self) -> Window:
-        """The part of the source that the run states."""
-        return Window(since=self.since, until=self.until, newest=self.project.max_prs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,43 +71,41 @@ class Recorded:
     notices: list[str]
 
 
-def record(database: Database, order: Order, tell: Tell = lambda *_: None) -> Recorded:
+def record(
+    database: Database,
+    project: Project,
+    source: Source,
+    options: RecordOptions = RecordOptions(),
+    tell: Tell = lambda *_: None,
+) -> Recorded:
     """Record one project: the same inputs give the same run root, whatever the journal held before.
 
     `tell` hears (stage, how many more, of how many). Raises BadInput, with the journal as it was, for a source that
     cannot be right; Misuse where window and policies do not go together; ChangedByUpgrade where the input is that of
     the newest run and only other versions of tools make other events of it, unless they are accepted.
     """
-    policies = ENGINEERING.policies({**order.project.policy, **order.policies})
-    _check_window(order, policies)
-    inputs = _inputs(order, policies)
-    previous = journal.last_run(database, order.project.name)
+    policies = _policies(project, options)
+    window = Window(since=options.since, until=options.until, newest=project.max_prs)
+    _check(options, window, policies)
+    inputs = _inputs(project, source, options, policies)
+    previous = journal.last_run(database, project.name)
     is_upgraded = previous is not None and bool(differing_tools(previous.inputs, inputs.values))
     # What was skipped must be told, and what other tools make be compared: so the source must be read.
-    if order.reuse and not order.skip_invalid and not is_upgraded:
+    if options.reuse and not options.skip_invalid and not is_upgraded:
         tell("comparing inputs", 0, None)
         known = journal.reuse(database, inputs)
         if known is not None:
             return Recorded(known, [], [])
-    with suppress(PartFailed):
-        return _record(database, order, inputs, previous, tell, order.jobs)
-    return _record(database, order, inputs, previous, tell, jobs=1)
-
-
-def _record(database: Database, order: Order, inputs: Inputs, previous: Run | None, tell: Tell, jobs: int) -> Recorded:
     with Spool() as spool:
-        as_of = _spool(order, spool, tell, jobs)
+        with BufferedFacts(source) as buffered:
+            facts = buffered if window.is_open else FactsInWindow(buffered, window)
+            as_of = _simulate(facts, project, source, options, spool, tell)
         inputs = replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()})
-        if previous and not order.accept_upgrade:
+        if previous and not options.accept_upgrade:
             _refuse_changes_by_tools(database, previous, inputs, spool)
-        sealed = journal.record(
-            database,
-            inputs,
-            spool,
-            lambda more, total: tell("appending", more, total),
-        )
-    notices = order.source.notices() if isinstance(order.source, Reporting) else []
-    return Recorded(sealed, order.source.skipped, notices)
+        sealed = journal.record(database, inputs, spool, tell)
+    notices = source.notices() if isinstance(source, Reporting) else []
+    return Recorded(sealed, source.skipped, notices)
 
 
 def _refuse_changes_by_tools(database: Database, previous: Run, inputs: Inputs, spool: Spool) -> None:
@@ -130,15 +116,18 @@ def _refuse_changes_by_tools(database: Database, previous: Run, inputs: Inputs, 
             raise ChangedByUpgrade(previous.project, previous.run, tools, changed)
 
 
-def _spool(order: Order, spool: Spool, tell: Tell, jobs: int) -> date:
-    """Simulate into the spool; the simulators' today."""
+def _simulate(facts: Facts, project: Project, source: Source, options: RecordOptions, spool: Spool, tell: Tell) -> date:
+    """Simulate into the spool; return the simulators' today."""
     tell("reading", 0, None)
-    with Crew(order.source, order.project, order.window, jobs) as crew:
-        census = crew.census()
-        as_of = order.as_of or census.newest_day or _NOTHING_HAPPENED
-        plan = Plan(seed=order.seed, as_of=as_of, provenance=_provenance(order.source))
-        tally = crew.spool(spool, plan, lambda count: tell("simulating", count, census.pull_requests))
-    spool.add(plan.encoded(of_people(census, tally, seed=order.seed, as_of=as_of)))
+    census = take_census(facts, source.repositories, project)
+    as_of = options.as_of or census.newest_day or _NOTHING_HAPPENED
+    provenance = _provenance(source)
+
+    def advance() -> None:
+        tell("simulating", 1, census.pull_requests)
+
+    made = simulate(facts, census, seed=options.seed, as_of=as_of, advance=advance)
+    spool.add((encode(event), provenance[simulator]) for event, simulator in made)
     return as_of
 
 
@@ -147,106 +136,68 @@ def _provenance(source: Source) -> dict[str, str]:
     return {name: f"{name}/{version}{versions}" for name, version in GENERATORS.items()}
 
 
-def _check_window(order: Order, policies: Mapping[str, Policy]) -> None:
-    if order.since and order.until and order.since >= order.until:
+def _policies(project: Project, options: RecordOptions) -> Mapping[str, Policy]:
+    """Return each kind's policy for this run; `fresh` makes every kind `exact`."""
+    policies = ENGINEERING.policies({**project.policy, **options.policies})
+    return dict.fromkeys(policies, Policy.EXACT) if options.fresh else policies
+
+
+def _check(options: RecordOptions, window: Window, policies: Mapping[str, Policy]) -> None:
+    if options.since and options.until and options.since >= options.until:
         raise Misuse("--since is not before --until", "the window is [since, until)")
-    if order.as_of and order.as_of.year < _EARLIEST_YEAR:
-        raise Misuse(f"--as-of {order.as_of} is before {_EARLIEST_YEAR}", "no source tells of anything earlier")
-    if order.window.is_open:
+    if options.as_of and options.as_of.year < _EARLIEST_YEAR:
+        raise Misuse(f"--as-of {options.as_of} is before {_EARLIEST_YEAR}", "no source tells of anything earlier")
+    if window.is_open:
         return
+    if options.fresh:
+        raise Misuse(
+            "--fresh cannot be combined with a window (--since, --until, max_prs): everything outside the window would "
+            "be dropped",
+            "leave out --fresh or the window",
+        )
     exact = [kind for kind, policy in policies.items() if policy is Policy.EXACT]
     if exact:
         raise Misuse(
-            f"a window (--since, --until, max_prs) says nothing of what lies outside it, and {exact[0]} is exact",
+            f"policy exact (kind {exact[0]}) needs a full recording: with a window (--since, --until, max_prs) it "
+            "would remove everything outside the window",
             f"record without the window, or with --policy {exact[0]}=upsert",
         )
-    if order.fresh:
-        raise Misuse("a window cannot start the state anew: what lies outside it would be gone", "leave out --fresh")
 
 
-def _inputs(order: Order, policies: Mapping[str, Policy]) -> Inputs:
-    window = order.window
+def _inputs(project: Project, source: Source, options: RecordOptions, policies: Mapping[str, Policy]) -> Inputs:
     values: dict[str, Any] = {
-        "source": order.source.name,
-        "source_digest": order.source.digest(),
-        "repositories": list(order.source.repositories),
-        "seed": order.seed,
-        "as_of": order.as_of.isoformat() if order.as_of else None,
-        "since": window.since.isoformat() if window.since else None,
-        "until": window.until.isoformat() if window.until else None,
-        "skip_invalid": order.skip_invalid,
-        "settings": order.project.recorded(),
+        "source": source.name,
+        "source_digest": source.digest(),
+        "repositories": list(source.repositories),
+        "seed": options.seed,
+        "as_of": options.as_of.isoformat() if options.as_of else None,
+        "since": options.since.isoformat() if options.since else None,
+        "until": options.until.isoformat() if options.until else None,
+        "skip_invalid": options.skip_invalid,
+        "fresh": options.fresh,
+        "settings": project.recorded(),
         "generators": GENERATORS,
-        "versions": {**order.source.versions, **_versions()},
+        "versions": {**source.versions, **_versions()},
     }
-    if isinstance(order.source, Fetched):
-        values["completeness"] = order.source.completeness()
-    fingerprint = hashlib.sha256(
-        canonical_bytes(
-            {
-                **values,
-                "policies": {kind: str(policy) for kind, policy in policies.items()},
-                "json": _json_probe(),
-            }
-        )
-    ).digest()
+    if isinstance(source, Fetched):
+        values["completeness"] = source.completeness()
+    named = {kind: str(policy) for kind, policy in policies.items()}
+    fingerprint = hashlib.sha256(canonical_bytes({**values, "policies": named})).digest()
     return Inputs(
-        project=order.project.name,
-        namespace=order.project.team_slug,
+        project=project.name,
         policies=policies,
-        fresh=order.fresh,
-        window=not window.is_open,
+        window=not (options.since is None and options.until is None and project.max_prs is None),
         values=values,
         fingerprint=fingerprint,
     )
 
 
 def _versions() -> dict[str, str]:
-    """What events depend on besides the source: seedjournal itself, by version and code, and what it rests on."""
-    try:
-        own = version("seedjournal")
-    except PackageNotFoundError:
-        own = "0"
+    """What events depend on besides source and generators: seedjournal itself, and what it rests on."""
     return {
         "msgspec": msgspec.__version__,
         "orjson": orjson.__version__,
         "python": platform.python_version(),
-        "seedjournal": f"{own}+{_code_digest()[:_SHORT]}",
+        "seedjournal": VERSION,
         "unicode": unicodedata.unidata_version,
     }
-
-
-@cache
-def _code_digest() -> str:
-    """A digest of the code that decides what events say."""
-    digest = hashlib.sha256()
-    for room in ("simulators", "journal"):
-        files = [
-            file
-            for file in _python_files(resources.files(f"seedjournal.{room}"))
-            if room == "simulators" or file[0] in _FORMAT
-        ]
-        for name, text in sorted(files):
-            digest.update(f"{room}/{name}\n{len(text)}\n".encode() + text)
-    return digest.hexdigest()
-
-
-_FORMAT = {"event.py", "vocabulary.py"}
-
-
-def _python_files(folder: Any) -> Iterator[tuple[str, bytes]]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from _python_files(entry)
-        elif entry.name.endswith(".py"):
-            yield entry.name, entry.read_bytes()
-
-
-def _json_probe() -> str:
-    """A digest of what orjson makes of everything that is special in canonical bytes."""
-    special: dict[str, Any] = {
-        "b": 'é\u2028\x7f\x01"\\/\b\f\n\r\t😀',
-        "a": [-(2**53) + 1, 0, True, None, {}],
-        "A": {"z": "", "a": []},
-    }
-    return hashlib.sha256(orjson.dumps(special, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -36,10 +36,10 @@ def differing_tools(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[s
 def is_same_input(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether two runs state the same source under the same settings, whatever the tools.
 
-    Policies do not count: they decide what stands, not what is stated. A setting that one version did not have yet
-    counts as its default.
+    Policies and `--fresh` do not count: they decide what the state keeps, not what the run states. A setting that one
+    version did not have yet counts as its default.
     """
-    left_out = {*_TOOLS, "settings", *(("source_digest",) if now["source"] == _INVENTED else ())}
+    left_out = {*_TOOLS, "settings", "fresh", *(("source_digest",) if now["source"] == _INVENTED else ())}
     if any(before.get(name) != value for name, value in now.items() if name not in left_out):
         return False
     defaults = make_project("default", {}).recorded()

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import select, update
 
-from seedjournal.journal import JOURNAL_HISTORY, Database, ensure, open_database, verbs
+from seedjournal.journal import JOURNAL_HISTORY, Database, dialect_of, ensure, open_database
 from seedjournal.journal.store.contents import journal_seal
 from seedjournal.journal.tables import JOURNAL
 from seedjournal.projectors import TARGET_HISTORY
@@ -196,7 +196,7 @@ def database(request: pytest.FixtureRequest, make_url: Urls) -> Iterator[Databas
     """A database with an empty journal and an empty target, on either make; each journal with an id of its own."""
     database = open_database(make_url.ready(request.param), create=True)
     name = secrets.token_hex(16)
-    with database.write() as connection, verbs(connection).changeable(connection, [JOURNAL]):
+    with database.write() as connection, dialect_of(connection).changeable(connection, [JOURNAL]):
         values = {"id": name, "seal": journal_seal(name, connection.execute(select(JOURNAL.c.created_at)).scalar_one())}
         connection.execute(update(JOURNAL).values(values))
     yield database

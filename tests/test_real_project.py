@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from seedjournal.cli import main
 from seedjournal.journal import open_database
-from seedjournal.projectors import RULES
+from tests.projectors.invented import MAPS
 
 CACHE = Path(__file__).resolve().parents[2] / "shared" / "data" / "cache"
 LIBUV = CACHE / "libuv" / "libuv.json.gz"
@@ -64,9 +64,9 @@ class Command:
             found = {
                 kind: sorted(
                     tuple(_plain(value) for value in row)
-                    for row in connection.execute(select(*(rule.table.c[name] for name in rule.columns)))
+                    for row in connection.execute(select(*(mapped.table.c[name] for name in mapped.columns)))
                 )
-                for kind, rule in RULES.items()
+                for kind, mapped in MAPS.items()
             }
         database.engine.dispose()
         return found

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from .. import forgotten
-from ..batches import batched
 from ..errors import Damaged
 from ..event import EventHash, KeyBytes
 from ..manifest import (
@@ -22,17 +19,18 @@ from ..manifest import (
     ReadNodes,
     Root,
     StoredNode,
+    batched,
     read_root,
     root_text,
 )
-from ..tables import EVENTS, JOURNAL, NODES
-from .dialects import verbs
+from ..tables import EVENTS, FORGOTTEN, JOURNAL, NODES
+from .dialects import dialect_of
 
 Found = TypeVar("Found")
 
 _PROBE = 10_000
 _DENSE = 1.5  # ids of which so many in one are wanted are read as a range
-_HASH = 32
+HASH_SIZE = 32
 _SEVEN_BITS = 0x7F
 _LARGEST_ID = 2**63 - 1
 
@@ -59,7 +57,7 @@ def event_ids(connection: Connection, hashes: Collection[bytes]) -> dict[bytes, 
     """Which of these events the journal holds, and under which ids."""
     found: dict[bytes, EventId] = {}
     for batch in batched(hashes, _PROBE):
-        query = select(EVENTS.c.hash, EVENTS.c.id).where(verbs(connection).among(EVENTS.c.hash, batch))
+        query = select(EVENTS.c.hash, EVENTS.c.id).where(dialect_of(connection).among(EVENTS.c.hash, batch))
         found.update((bytes(hashed), EventId(number)) for hashed, number in connection.execute(query).all())
     return found
 
@@ -88,8 +86,7 @@ def _among_ids(connection: Connection, ids: Sequence[EventId]) -> ColumnElement[
     first, last = min(ids), max(ids)
     if last - first < _DENSE * len(ids):
         return EVENTS.c.id.between(first, last)
-    listed: ColumnElement[bool] = verbs(connection).among(EVENTS.c.id, ids)
-    return listed
+    return dialect_of(connection).among(EVENTS.c.id, ids)
 
 
 def _in_order(found: Mapping[int, Found], ids: Sequence[EventId]) -> list[Found]:
@@ -116,36 +113,24 @@ def provenance(connection: Connection, event: EventId) -> str:
 
 
 def last_event_id(connection: Connection) -> int:
-    """The greatest id given out so far, to events that were forgotten too; who then appends needs the write lock."""
-    last = int(connection.execute(select(func.coalesce(func.max(EVENTS.c.id), 0))).scalar_one())
-    return max(last, forgotten.last_event(connection))
+    """Return the greatest id given out so far, also to events that were forgotten; to append needs the write lock."""
+    given = (func.coalesce(func.max(column), 0) for column in (EVENTS.c.id, FORGOTTEN.c.last_event))
+    return max(int(connection.execute(select(last)).scalar_one()) for last in given)
 
 
-def append_events(connection: Connection, rows: Iterable[tuple[int, bytes, str, str]]) -> None:
-    """Add events (id, hash, text, provenance) that are not there yet, their ids the next ones."""
-    names = ("id", "hash", "event", "provenance", "provenance_check")
-    checked = ((*row, check_of(row[1], row[3])) for row in rows)
-    verbs(connection).insert_rows(connection, EVENTS, names, checked)
-
-
-def check_of(hashed: bytes, provenance: str) -> int:
-    """CRC-32 over an event's hash and its provenance."""
-    return zlib.crc32(hashed + provenance.encode(errors="replace"))
-
-
-def known_nodes(connection: Connection, hashes: Collection[bytes]) -> set[bytes]:
+def known_nodes(connection: Connection, hashes: Collection[bytes]) -> set[NodeHash]:
     """Which of these nodes the journal holds; whoever finds a node may rely on everything below it."""
-    found: set[bytes] = set()
+    found: set[NodeHash] = set()
     for batch in batched(hashes, _PROBE):
-        query = select(NODES.c.hash).where(verbs(connection).among(NODES.c.hash, batch))
-        found.update(bytes(hashed) for (hashed,) in connection.execute(query))
+        query = select(NODES.c.hash).where(dialect_of(connection).among(NODES.c.hash, batch))
+        found.update(NodeHash(bytes(hashed)) for (hashed,) in connection.execute(query))
     return found
 
 
-def append_leaf_nodes(connection: Connection, leaves: Iterable[Node], ids: Mapping[bytes, EventId]) -> None:
-    """Add leaves that are not there yet; `ids` tells their events' ids."""
-    rows = [(leaf.hash, LEAF, pack_ids([ids[event] for event in leaf.children])) for leaf in leaves]
-    verbs(connection).insert_rows(connection, NODES, ("hash", "level", "payload"), rows)
+def append_leaf_nodes(connection: Connection, leaves: Iterable[tuple[NodeHash, Iterable[int]]]) -> None:
+    """Add leaves that are not there yet, each with its events' ids."""
+    rows = [(hashed, LEAF, pack_ids(ids)) for hashed, ids in leaves]
+    dialect_of(connection).insert_rows(connection, NODES, ("hash", "level", "payload"), rows)
 
 
 def append_upper_nodes(connection: Connection, nodes: Iterable[Node], root: Root) -> None:
@@ -154,7 +139,7 @@ def append_upper_nodes(connection: Connection, nodes: Iterable[Node], root: Root
     rows[root.hash] = (root.hash, ROOT, root_text(root.kinds))
     known = known_nodes(connection, list(rows))
     new = [row for hashed, row in rows.items() if hashed not in known]
-    verbs(connection).insert_rows(connection, NODES, ("hash", "level", "payload"), new)
+    dialect_of(connection).insert_rows(connection, NODES, ("hash", "level", "payload"), new)
 
 
 def node_reader(connection: Connection) -> ReadNodes:
@@ -164,7 +149,7 @@ def node_reader(connection: Connection) -> ReadNodes:
         found: dict[NodeHash, StoredNode] = {}
         for batch in batched(hashes, _PROBE):
             query = select(NODES.c.hash, NODES.c.level, NODES.c.payload).where(
-                verbs(connection).among(NODES.c.hash, batch)
+                dialect_of(connection).among(NODES.c.hash, batch)
             )
             for hashed, level, payload in connection.execute(query):
                 found[NodeHash(bytes(hashed))] = _stored(level, bytes(payload))
@@ -190,7 +175,7 @@ def read_manifest(connection: Connection, root: bytes) -> Root:
 def _stored(level: int, payload: bytes) -> StoredNode:
     if level == LEAF:
         return StoredNode(level, unpack_ids(payload), ())
-    children = [NodeHash(payload[at : at + _HASH]) for at in range(0, len(payload), _HASH)]
+    children = [NodeHash(payload[at : at + HASH_SIZE]) for at in range(0, len(payload), HASH_SIZE)]
     return StoredNode(level, (), children)
 
 

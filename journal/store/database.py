@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
@@ -24,7 +23,7 @@ from sqlalchemy.exc import (
 )
 
 from ..errors import Busy, Misuse, Unavailable
-from .dialects import MAKES, dialect
+from .dialects import DIALECTS, Dialect
 
 DEFAULT_WAIT = 120
 
@@ -38,7 +37,7 @@ class Database:
     """
 
     engine: Engine
-    dialect: ModuleType
+    dialect: Dialect
     wait: int
     schema: str | None = None
 
@@ -67,16 +66,27 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees one state of the database from its first statement to its last."""
-        with self._begin() as connection:
+        with self._begin(writes=False) as connection:
             yield connection
 
     @contextmanager
-    def write(self, lock: str = "journal", *more: str) -> Iterator[Connection]:
-        """A transaction that holds write locks, by name: `journal` for who appends, `target` for who projects.
+    def write(self, *locks: str) -> Iterator[Connection]:
+        """Begin a transaction that holds write locks, by name: `journal` (the default) to append, `target` to project.
 
-        Raises Busy when one is not had within `wait` seconds. Who takes both takes `journal` first.
+        Raise Busy if another process holds one for more than `wait` seconds. Take `journal` before `target`.
         """
-        with self._begin(lock, *more) as connection:
+        with self.write_later() as connection:
+            for lock in locks or ("journal",):
+                self.dialect.lock(connection, lock)
+            yield connection
+
+    @contextmanager
+    def write_later(self) -> Iterator[Connection]:
+        """Begin a transaction that prepares what it writes, and then takes the write lock by `dialect.lock`.
+
+        On SQLite it holds the only lock from the start.
+        """
+        with self._begin(writes=True) as connection:
             yield connection
 
     @property
@@ -90,15 +100,13 @@ class Database:
             self.dialect.set_up_file(self.engine, self.wait)
 
     @contextmanager
-    def _begin(self, *locks: str) -> Iterator[Connection]:
+    def _begin(self, *, writes: bool) -> Iterator[Connection]:
         with (
             self._translated(),
-            self._connect().execution_options(seedjournal_writes=bool(locks)) as connection,
+            self._connect().execution_options(seedjournal_writes=writes) as connection,
             connection.begin(),
         ):
             self.dialect.prepare(connection, schema=self.schema, wait=self.wait)
-            for lock in locks:
-                self.dialect.lock(connection, lock)
             yield connection
 
     def _connect(self) -> Connection:
@@ -115,7 +123,7 @@ class Database:
             raw = error.orig if isinstance(error, DBAPIError) else error
             if self.dialect.is_busy(raw):
                 raise Busy(
-                    f"{self.shown} is busy: another process holds it, and {self.wait} s of waiting are over",
+                    f"{self.shown} is locked by another process (waited {self.wait} s)",
                     "wait for the other process, or give a longer --wait SECONDS",
                 ) from error
             if isinstance(error, ProgrammingError) and error.statement and not self.dialect.is_refusal(raw):
@@ -137,17 +145,17 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
     """
     address = _parse(url)
     make = address.get_backend_name()
-    if make not in MAKES:
+    if make not in DIALECTS:
         raise Misuse(f"{make} is not a database that seedjournal knows", "use sqlite:///FILE or postgresql://…")
     if schema is not None and make != "postgresql":
         raise Misuse("--schema needs PostgreSQL; SQLite has no schemas", "leave --schema out")
-    speaker = dialect(make)
+    dialect = DIALECTS[make]
     if make == "sqlite":
         _check_file(address, create=create)
     try:
         engine = create_engine(
             address,
-            connect_args=speaker.connect_args(wait),
+            connect_args=dialect.connect_args(wait),
             pool_pre_ping=make != "sqlite",  # fetching may take hours between two uses
         )
     except (NoSuchModuleError, ImportError) as error:
@@ -155,8 +163,8 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
             f"the driver for {address.drivername} is not installed: {error}",
             "pip install 'seedjournal[postgres]'",
         ) from error
-    speaker.listen(engine, event)
-    return Database(engine=engine, dialect=speaker, wait=wait, schema=schema)
+    dialect.listen(engine, event)
+    return Database(engine=engine, dialect=dialect, wait=wait, schema=schema)
 
 
 def _parse(url: str) -> URL:
@@ -170,7 +178,7 @@ def _parse(url: str) -> URL:
     if address.get_backend_name() == "sqlite" and (address.host or address.username or address.port):
         raise _not_understood()
     if address.get_backend_name() != "sqlite" and url.count("@") > 1:  # a piece of a password would pass for a host
-        raise Misuse("the database's URL has an @ too many", "write an @ in a password as %40")
+        raise Misuse("the database URL contains more than one '@'", "write an @ in a password as %40")
     if address.drivername in {"postgres", "postgresql"}:
         address = address.set(drivername="postgresql+psycopg")
     return address

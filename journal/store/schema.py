@@ -23,15 +23,11 @@ _PLACES = (_ROOT / "alembic", _ROOT / "migrations")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """One line of migrations.
-
-    `head` is the revision that this version of seedjournal works with, `older` those that `migrate` can bring to it.
-    """
+    """One line of migrations; `head` is the revision that this version of seedjournal works with."""
 
     name: str
     version_table: str
     head: str
-    older: tuple[str, ...]
     metadata: MetaData
 
     @property
@@ -48,16 +44,14 @@ class History:
         return {table.name for table in self.metadata.tables.values()}
 
 
-JOURNAL = History(
-    name="journal", version_table="seedjournal_journal_version", head="0002", older=("0001",), metadata=METADATA
-)
+JOURNAL = History(name="journal", version_table="seedjournal_journal_version", head="0001", metadata=METADATA)
 
 
 def ensure(database: Database, history: History, *, create: bool) -> bool:
     """See that the tables are there and current; whether they had to be made.
 
     Absent tables are made if `create`, by one of several processes that start at once. Raises WrongSchema where they
-    are older, newer, absent or somebody else's.
+    are of another version, absent or somebody else's.
     """
     found = _found(database, history)
     if found is not None:
@@ -88,16 +82,15 @@ def is_ready(database: Database, history: History) -> bool:
 
 
 def migrate(database: Database, history: History) -> tuple[str | None, str]:
-    """Create or upgrade the tables; the revision before (None: there were none) and after."""
+    """Create the tables where they are absent; return the revision before (None: there were none) and after."""
     database.set_up_file()
     with database.write("schema") as connection:
         found = _version(connection, history)
         if found is None:
             _refuse_foreign(connection, database, history)
-        elif found != history.head and found not in history.older:
-            _refuse_other_version(database, history, found)
-        if found != history.head:
             _upgrade(connection, history)
+        else:
+            _refuse_other_version(database, history, found)
     return found, history.head
 
 
@@ -149,12 +142,6 @@ def _version(connection: Connection, history: History) -> str | None:
 def _refuse_other_version(database: Database, history: History, found: str) -> None:
     if found == history.head:
         return
-    if found in history.older:
-        which = "--journal" if history.name == "journal" else "--target"
-        raise WrongSchema(
-            f"the {history.name} in {database.shown} has schema {found}; this version works with {history.head}",
-            f"seedjournal migrate {which} URL",
-        )
     raise WrongSchema(
         f"the {history.name} in {database.shown} has schema {found}, which this version does not know",
         "it was made by a newer seedjournal: upgrade this one",

@@ -13,6 +13,7 @@ from datetime import date
 from seedjournal.journal import Event
 
 from ..draws import Draws
+from .facts import ratio
 from .project import Project
 
 VERSION = 1
@@ -28,7 +29,7 @@ def usage(
     project: Project, member: str, active: Collection[int], as_of: date, habits: Draws, draws: Draws
 ) -> Iterator[Event]:
     """A member's days up to and with `as_of`; `active` holds the ordinals of the days with any activity."""
-    habit = habits.of(project.team_slug, member)
+    habit = habits.of(project.name, member)
     if not active or not habit.chance("adopts", project.ai_base_adoption_rate):
         return
     source = habit.choose("source", tuple(project.usage_source_rates.items()))
@@ -41,7 +42,7 @@ def usage(
         day = date.fromordinal(ordinal)
         if day.weekday() >= _SATURDAY or not _is_active(days, ordinal, project.days_back):
             continue
-        draw = draws.of(project.team_slug, member, day.isoformat())
+        draw = draws.of(project.name, member, day.isoformat())
         if not draw.chance("kept", project.usage_day_rate):
             continue
         factor = draw.between("factor", *_FACTORS)
@@ -50,20 +51,14 @@ def usage(
         yield Event(
             project=project.name,
             kind="ai_usage_daily",
-            key={"team": project.team_slug, "login": member, "date": day.isoformat(), "source": source},
+            key={"team": project.name, "login": member, "date": day.isoformat(), "source": source},
             data={
                 "active_hours": f"{min(base_hours * factor, 24.0):.2f}",
                 "suggestions_shown": shown,
                 "suggestions_accepted": accepted,
-                "acceptance_rate": percent(accepted, shown),
+                "acceptance_rate": ratio(100 * accepted, shown or 1),
             },
         )
-
-
-def percent(part: int, whole: int) -> str:
-    """A share in percent with two places; nothing of nothing is 0.00."""
-    hundredths = (20_000 * part + whole) // (2 * whole) if whole else 0
-    return f"{hundredths // 100}.{hundredths % 100:02d}"
 
 
 def _is_active(days: list[int], day: int, window: int) -> bool:

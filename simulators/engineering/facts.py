@@ -7,9 +7,11 @@ them. Whatever a source does not know is None or empty, never a made-up value.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple, NewType, Protocol, runtime_checkable
+from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha256
+from typing import Annotated, Any, NewType, Protocol, runtime_checkable
 
 from msgspec import Meta, Struct, to_builtins
 
@@ -23,6 +25,11 @@ Instant = Annotated[datetime, Meta(tz=True)]
 
 # GitHub's own shapes: an owner and a name of letters, digits, dot, dash and underscore, neither of them dots alone.
 _REPOSITORY = re.compile(r"(?!\.+/)[A-Za-z0-9_.-]{1,100}/(?!\.+\Z)[A-Za-z0-9_.-]{1,100}\Z")
+
+# PostgreSQL indexes entries of up to 2,704 bytes; a key has other parts as well.
+LONGEST = 1_000
+_DIGITS = 16
+_HUNDREDTH = Decimal("0.01")
 
 
 class Person(Struct, frozen=True, kw_only=True, gc=False):
@@ -122,28 +129,8 @@ class Skipped(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Share(NamedTuple):
-    """Every `of`-th of a source's pull requests, from the one at `place` on."""
-
-    place: int
-    of: int
-
-    @property
-    def slice(self) -> slice:
-        """The same as a slice of their list."""
-        return slice(self.place, None, self.of)
-
-
-WHOLE = Share(0, 1)
-
-
-def shares(count: int) -> list[Share]:
-    """A source in so many shares."""
-    return [Share(place, count) for place in range(count)]
-
-
 class Facts(Protocol):
-    """Two streams of facts: a source's, or those of a part of it, which another process may read."""
+    """Two streams of facts."""
 
     def pull_requests(self) -> Iterator[PullRequest]:
         """Every pull request, a piece at a time."""
@@ -178,9 +165,6 @@ class Source(Facts, Protocol):
 
     def digest(self) -> str:
         """A hexadecimal digest of everything that the facts are read from: equal digests, equal facts."""
-
-    def parts(self, count: int) -> Sequence[Facts]:
-        """At most so many parts, picklable, which together hold all facts; one where dividing does not pay."""
 
 
 @runtime_checkable
@@ -221,3 +205,26 @@ def instant(moment: datetime) -> str:
     """
     told: str = to_builtins(moment if moment.tzinfo is UTC else moment.astimezone(UTC))  # a tenth of isoformat's time
     return told
+
+
+def ratio(part: int, whole: int) -> str:
+    """Return a quotient as events write it: with two places, half upward.
+
+    >>> ratio(1, 3), ratio(1, 200)
+    ('0.33', '0.01')
+    """
+    return str((Decimal(part) / whole).quantize(_HUNDREDTH, ROUND_HALF_UP))
+
+
+def key_text(text: str) -> str:
+    """A text as a key holds it: one of more than 1,000 bytes is cut, and told apart from others by its digest.
+
+    >>> key_text("src/app.py"), len(key_text("x" * 5000))
+    ('src/app.py', 1000)
+    """
+    if len(text) * 4 <= LONGEST:
+        return text
+    raw = text.encode("utf-8", "surrogatepass")
+    if len(raw) <= LONGEST:
+        return text
+    return raw[: LONGEST - _DIGITS - 1].decode("utf-8", "ignore") + "~" + sha256(raw).hexdigest()[:_DIGITS]

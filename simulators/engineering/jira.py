@@ -37,16 +37,16 @@ def issue(pr: PullRequest, census: Census, draws: Draws) -> Event | None:
     """The issue that the pull request makes; None where an earlier one makes it."""
     project = census.project
     key = census.issue_key(pr)
-    if not census.makes_issue(pr, key):
+    if not census.is_first_to_name(pr, key):
         return None
-    draw = draws.of(project.team_slug, key)
+    draw = draws.of(project.name, key)
     created = pr.created_at - timedelta(seconds=draw.integer("lead_time", 3600, _LONGEST_LEAD))
     resolved = pr.merged_at or pr.closed_at
     number, name = sprint(pr.created_at.date(), project.sprint_days)
     return Event(
         project=project.name,
         kind="jira_issue",
-        key={"team": project.team_slug, "jira_key": key},
+        key={"team": project.name, "jira_key": key},
         data={
             "jira_id": str(10_000 + (draw.bits("issue_id") >> 12)),
             "summary": pr.title[:_SUMMARY],

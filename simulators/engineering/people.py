@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .facts import Person
-from .keys import key_text
+from .facts import Person, key_text
 
 # Automation that runs under plain logins. Compared in lower case.
 _KNOWN_BOTS = frozenset(

@@ -24,7 +24,6 @@ Rate = Annotated[float, Meta(ge=0, le=1)]
 Weights = dict[str, Rate]
 Hours = Annotated[float, Meta(gt=0, le=24)]
 Whole = Annotated[int, Meta(ge=0, le=1_000_000)]
-Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,99}\Z")]
 JiraKey = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,19}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -38,7 +37,6 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     repos: tuple[str, ...] = ()
     source: str | None = None
     team_name: Name
-    team_slug: Slug
     jira_project_key: JiraKey
     description: str = ""
     industry: str = ""
@@ -161,16 +159,11 @@ def places(project: Project, held: tuple[Repository, ...]) -> dict[Repository, i
     }
 
 
-def slug(name: str) -> str:
-    """A name as it stands in addresses: lower-case ASCII letters, digits and dashes."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:100] or "project"
-
-
 def _names(name: str) -> dict[str, Any]:
-    letters = re.sub(r"[^A-Z0-9]", "", slug(name).upper())
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().upper()
+    letters = re.sub(r"[^A-Z0-9]", "", plain) or "PROJECT"
     key = letters if letters[:1].isalpha() else f"P{letters}"
-    return {"team_name": name, "team_slug": slug(name), "jira_project_key": (key + "XX")[: max(2, min(len(key), 5))]}
+    return {"team_name": name, "jira_project_key": (key + "XX")[: max(2, min(len(key), 5))]}
 
 
 def _candidates(raw: str) -> list[Any]:

@@ -15,8 +15,7 @@ from seedjournal.journal import Event, Json, canonical_bytes
 from ..draws import Draws
 from .categories import file_category
 from .census import Census, Member
-from .facts import Commit, LooseCommit, PullRequest, Repository, Review, instant
-from .keys import key_text
+from .facts import Commit, LooseCommit, PullRequest, Repository, Review, instant, key_text, ratio
 from .people import ai_reviewer, is_bot, key_of
 from .project import Project
 from .signs import ai_co_authors, ai_tools, is_hotfix, is_revert
@@ -33,7 +32,7 @@ def team(project: Project) -> Event:
     return Event(
         project=project.name,
         kind="team",
-        key={"slug": project.team_slug},
+        key={"slug": project.name},
         data={"name": project.team_name, "description": project.description, "industry": project.industry},
     )
 
@@ -41,11 +40,11 @@ def team(project: Project) -> Event:
 def member(project: Project, person: Member, lead: str | None, draws: Draws) -> Event:
     """A member; a program is never the lead."""
     login = person.login[1] if person.login else person.key
-    draw = draws.of(project.team_slug, person.key)
+    draw = draws.of(project.name, person.key)
     return Event(
         project=project.name,
         kind="team_member",
-        key={"team": project.team_slug, "login": person.key},
+        key={"team": project.name, "login": person.key},
         data={
             "github_login": login,
             "github_id": person.id[1] if person.id else None,
@@ -131,7 +130,7 @@ def commit(project: Project, repo: Repository, one: Commit, owner: dict[str, Jso
     return Event(
         project=project.name,
         kind="commit",
-        key={"team": project.team_slug, "github_sha": one.sha},
+        key={"team": project.name, "github_sha": one.sha},
         data={
             "github_repo": repo,
             "pull_request": owner,
@@ -159,8 +158,7 @@ def hours(start: datetime, end: datetime | None) -> str | None:
     if end is None:
         return None
     span = end - start
-    hundredths = (max(0, span.days * 86_400 + span.seconds) + 18) // 36
-    return f"{hundredths // 100}.{hundredths % 100:02d}"
+    return ratio(max(0, span.days * 86_400 + span.seconds), 3600)
 
 
 def review_id(review: Review) -> int:
@@ -222,7 +220,7 @@ def _check_runs(project: Project, pr: PullRequest, census: Census) -> Iterator[E
         yield Event(
             project=project.name,
             kind="pr_check_run",
-            key={"team": project.team_slug, "github_check_run_id": number},
+            key={"team": project.name, "github_check_run_id": number},
             data={
                 "pull_request": {"github_repo": pr.repo, "number": pr.number},
                 "name": run.name,
@@ -260,7 +258,7 @@ def _issues(pr: PullRequest) -> list[Json]:
 
 
 def _key(project: Project, pr: PullRequest) -> dict[str, str | int]:
-    return {"team": project.team_slug, "github_repo": pr.repo, "number": pr.number}
+    return {"team": project.name, "github_repo": pr.repo, "number": pr.number}
 
 
 def _maybe(moment: datetime | None) -> str | None:

@@ -61,8 +61,8 @@ def survey(pr: PullRequest, project: Project, draws: SurveyDraws, *, ai_sign: bo
     """
     if pr.merged_at is None:
         return
-    key: dict[str, str | int] = {"team": project.team_slug, "github_repo": pr.repo, "number": pr.number}
-    draw = draws.survey.of(project.team_slug, pr.repo, pr.number)
+    key: dict[str, str | int] = {"team": project.name, "github_repo": pr.repo, "number": pr.number}
+    draw = draws.survey.of(project.name, pr.repo, pr.number)
     assisted = ai_sign or draw.chance("ai_assisted", ai_rate(pr, project))
     author = key_of(pr.author)
     answers = author is not None and not is_bot(author) and draw.chance("author_answers", project.survey_response_rate)
@@ -82,10 +82,10 @@ def survey(pr: PullRequest, project: Project, draws: SurveyDraws, *, ai_sign: bo
     )
     qualities = tuple((int(rating), rate) for rating, rate in project.quality_rates.items())
     for reviewer in reviewers(pr):
-        draw = draws.review.of(project.team_slug, pr.repo, pr.number, reviewer)
+        draw = draws.review.of(project.name, pr.repo, pr.number, reviewer)
         if not draw.chance("answers", project.reviewer_response_rate):
             continue
-        rate = draws.habit.of(project.team_slug, reviewer).between(
+        rate = draws.habit.of(project.name, reviewer).between(
             "guess_rate", project.lowest_guess_rate, project.highest_guess_rate
         )
         right = draw.chance("guess", rate)

@@ -7,14 +7,14 @@ counts where there is one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Any, ClassVar
 
 from seedjournal.journal import Event
 
-from .ai_usage import percent
+from .facts import ratio
 from .project import Project
 
 VERSION = 1
@@ -44,15 +44,6 @@ class Week:
     right: int = 0
     guesses: int = 0
 
-    def add(self, other: Week) -> None:
-        """Add another week's sums."""
-        self.active = self.active or other.active
-        for name in _SUMS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-_SUMS = tuple(one.name for one in fields(Week) if one.name != "active")
-
 
 class Weeks:
     """Takes a run's events one by one, and then gives the weeks' own."""
@@ -69,13 +60,6 @@ class Weeks:
         if count is not None:
             count(self, event.key, event.data)
 
-    def merge(self, other: Weeks) -> None:
-        """Add what was counted in another part of the run's events."""
-        for key, week in other._weeks.items():
-            mine = self._weeks.setdefault(key, week)
-            if mine is not week:
-                mine.add(week)
-
     def week(self, member: str, moment: str) -> Week:
         """The sums of the week that holds an instant."""
         key = (member, _monday_of(moment[:10]))
@@ -89,15 +73,15 @@ class Weeks:
         if member and moment:
             self.week(member, moment).active = True
 
-    def events(self, project: Project, stated: set[tuple[str, int]] | None) -> Iterator[Event]:
-        """An event for each active week; only for the (member, Monday's ordinal) in `stated`, if given."""
+    def events(self, project: Project) -> Iterator[Event]:
+        """Yield an event for each active week."""
         for (member, monday), week in self._weeks.items():
-            if week.active and (stated is None or (member, monday) in stated):
+            if week.active:
                 yield Event(
                     project=project.name,
                     kind="weekly_metrics",
                     key={
-                        "team": project.team_slug,
+                        "team": project.name,
                         "login": member,
                         "week_start": date.fromordinal(monday).isoformat(),
                     },
@@ -165,21 +149,18 @@ class Weeks:
     }
 
 
-def monday(day: date) -> int:
-    """The ordinal of the Monday of a day's week; of a moment's, where it is UTC."""
-    return day.toordinal() - day.weekday()
-
-
 @lru_cache(maxsize=4096)
 def _monday_of(day: str) -> int:
-    return monday(date.fromisoformat(day))
+    """Return the ordinal of the Monday of a day's week."""
+    found = date.fromisoformat(day)
+    return found.toordinal() - found.weekday()
 
 
 def _content(week: Week) -> dict[str, Any]:
     return {
         "prs_merged": week.merged,
-        "avg_cycle_time_hours": _mean(week.cycle, week.cycles),
-        "avg_review_time_hours": _mean(week.review, week.reviews),
+        "avg_cycle_time_hours": _mean(week.cycle, 100 * week.cycles),
+        "avg_review_time_hours": _mean(week.review, 100 * week.reviews),
         "commits_count": week.commits,
         "lines_added": week.added,
         "lines_removed": week.removed,
@@ -189,17 +170,13 @@ def _content(week: Week) -> dict[str, Any]:
         "story_points_completed": f"{week.points // 10}.{week.points % 10}",
         "issues_resolved": week.issues,
         "surveys_completed": week.surveys,
-        "avg_quality_rating": _mean(week.quality * 100, week.qualities),
-        "guess_accuracy": percent(week.right, week.guesses) if week.guesses else None,
+        "avg_quality_rating": _mean(week.quality, week.qualities),
+        "guess_accuracy": _mean(100 * week.right, week.guesses),
     }
 
 
 def _mean(total: int, count: int) -> str | None:
-    """The mean of hundredths with two places, half upward; None of nothing."""
-    if not count:
-        return None
-    mean = (2 * total + count) // (2 * count)
-    return f"{mean // 100}.{mean % 100:02d}"
+    return ratio(total, count) if count else None
 
 
 def _hundredths(text: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from pathlib import Path
 
 import msgspec
@@ -28,16 +27,6 @@ def test_only_the_chosen_titles_differ() -> None:
     assert list(altered.loose_commits()) == list(DEMO.loose_commits())
     assert (altered.name, altered.repositories, altered.skipped) == ("demo", DEMO.repositories, [])
     assert len({DEMO.digest(), altered.digest(), Altered(DEMO, frozenset(chosen[:2])).digest()}) == 3
-
-
-def test_its_parts_hold_what_it_holds_and_go_to_workers() -> None:
-    large = DemoSource(project="bench", seed=42, prs=3_000)
-    altered = Altered(large, frozenset(choose(large, 3)))
-    parts = pickle.loads(pickle.dumps(altered.parts(2)))
-    assert len(parts) == 2
-    whole = sorted(altered.pull_requests(), key=lambda one: one.number)
-    assert sorted((one for part in parts for one in part.pull_requests()), key=lambda one: one.number) == whole
-    assert sum(one.title.endswith(" (altered)") for one in whole) == 3
 
 
 def test_no_more_are_chosen_than_there_are() -> None:

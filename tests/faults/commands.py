@@ -13,14 +13,13 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from seedjournal.cli import main
+from seedjournal.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 _NEEDED = (
     "psycopg",
-    "seedjournal.app",
+    *(f"seedjournal.commands.{family}" for family, _ in COMMANDS.values()),
     "seedjournal.failures",
-    "seedjournal.render",
     "seedjournal.simulators.engineering.demo.source",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",

@@ -25,7 +25,7 @@ NASTY = (
 )
 words = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_characters="\0"), max_size=40))
 kinds = st.sampled_from(("team", "team_member", "pull_request", "pr_file", "weekly_metrics", "nope"))
-settings_ = st.sampled_from(("prs", "days", "repos", "team_slug", "priority_rates", "policy", "max_prs", "source", "x"))
+settings_ = st.sampled_from(("prs", "days", "repos", "team_name", "priority_rates", "policy", "max_prs", "source", "x"))
 
 
 def _where(*options: str) -> st.SearchStrategy[tuple[str, ...]]:

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedjournal import progress
-from seedjournal.terminal import shown
+from seedjournal.terminal import Progress, shown
 from tests.hostile.test_command_line import printable
 from tests.seedjournal.commands import SMALL, TWENTY, Done, entry, spawn, write_cache
 
@@ -66,7 +65,7 @@ def test_progress_shows_a_name_and_does_not_obey_it(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "dumb")
-    with progress.Progress(quiet=False) as shown_progress:
+    with Progress(quiet=False) as shown_progress:
         tell = shown_progress.stage(name)
         tell("reading", 0, None)
         tell("simulating", 1, 2)

@@ -10,11 +10,10 @@ import pytest
 from seedjournal.failures import without_secrets
 from seedjournal.simulators.engineering import signs
 from seedjournal.simulators.engineering.cache import source as cache
-from seedjournal.simulators.engineering.facts import Person
+from seedjournal.simulators.engineering.facts import LONGEST, Person, key_text
 from seedjournal.simulators.engineering.git import history as git_history
 from seedjournal.simulators.engineering.git.commands import scrubbed
 from seedjournal.simulators.engineering.jira import _TYPES
-from seedjournal.simulators.engineering.keys import LONGEST, key_text
 from seedjournal.simulators.engineering.people import key_of
 
 # Each is repeated; what a pattern repeats as well, and what begins or ends it.

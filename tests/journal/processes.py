@@ -19,7 +19,7 @@ from seedjournal.journal import JOURNAL_HISTORY, Database, Event, appending, ens
 from tests.journal.things import POLICIES, forget_all_but, record_all, thing
 
 ROOT = Path(__file__).parents[2]
-AT_ONCE = 10  # events in a group, and two groups in a transaction, so that a small run takes several
+AT_ONCE = 10  # events that are staged at a time, so that a small run takes several statements
 LIMIT = 120  # seconds until a test gives a process up
 
 
@@ -73,12 +73,12 @@ def stated(writer: int, turn: int, project: str) -> list[Event]:
 
 def write_runs(url: str, writer: int, turns: int, barrier: Barrier, told: Any) -> None:
     """Record the same project as others do, and one's own, by turns; tell each run."""
-    appending._GROUP, appending._GROUPS_AT_ONCE = AT_ONCE, 2
+    appending._GROUP = AT_ONCE
     with opened(url) as database:
         barrier.wait(LIMIT)
         for turn in range(turns):
             for project in ("shared", f"own{writer}"):
-                sealed = record_all(database, stated(writer, turn, project), project=project, namespace=project)
+                sealed = record_all(database, stated(writer, turn, project), project=project)
                 told.put((writer, turn, project, sealed.run.run, sealed.run.root, sealed.run.state, sealed.appended))
 
 
@@ -130,17 +130,17 @@ def die_while_recording(url: str, project: str, moment: int | None, first: str =
                 os.kill(os.getpid(), signal.SIGKILL)
             steps += 1
 
-    appending._GROUP, appending._GROUPS_AT_ONCE = AT_ONCE, 2
+    appending._GROUP = AT_ONCE
     with opened(url) as database:
         for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
             event.listen(database.engine, name, count)
-        record_all(database, victim_events(project, later=True), project=project, namespace=project)
+        record_all(database, victim_events(project, later=True), project=project)
     return steps
 
 
 def record_until_killed(url: str, project: str, started: Any) -> None:
     """Record once, after telling that it begins; the test kills when it likes."""
-    appending._GROUP, appending._GROUPS_AT_ONCE = AT_ONCE, 2
+    appending._GROUP = AT_ONCE
     with opened(url) as database:
         started.send(None)
-        record_all(database, victim_events(project, later=True), project=project, namespace=project)
+        record_all(database, victim_events(project, later=True), project=project)

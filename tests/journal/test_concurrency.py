@@ -7,10 +7,9 @@ from collections.abc import Callable
 from threading import Thread
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from seedjournal.journal import JOURNAL_HISTORY, Busy, Database, all_runs, encode, ensure, open_database
-from seedjournal.journal.store.contents import append_events
 from seedjournal.journal.tables import EVENTS
 from tests.conftest import MAKES
 from tests.journal.processes import ended, opened, start_context, start_journal, stated, write_runs
@@ -87,7 +86,7 @@ def test_who_waits_too_long_is_told_and_changes_nothing(url: str, open_url: Call
         with pytest.raises(Busy) as refused:
             record_all(waiting, things(9))
         assert row_counts(waiting) == before
-    assert "another process holds it, and 1 s of waiting are over" in refused.value.message
+    assert "is locked by another process (waited 1 s)" in refused.value.message
     assert "--wait" in refused.value.hint
     record_all(waiting, things(9))
     waiting.engine.dispose()
@@ -111,7 +110,8 @@ def test_who_waited_sees_what_was_written_meanwhile(
         while not _is_waited_for(asking):
             time.sleep(0.01)
         event = encode(thing(9))
-        append_events(connection, [(1, event.hash, event.event.decode(), "test/1")])
+        row = {"id": 1, "hash": event.hash, "event": event.event.decode(), "provenance": "test/1"}
+        connection.execute(insert(EVENTS).values(row))
     waiting.join()
     counts = {"journal": 1, "journal_events": 4, "journal_nodes": 2, "journal_runs": 1, "journal_forgotten": 0}
     assert row_counts(asking) == counts

@@ -145,7 +145,7 @@ def test_the_last_two_runs_that_differ(database: Database) -> None:
     record_all(database, things(3))
     assert numbers() is None
     record_all(database, things(4))
-    record_all(database, [thing(1, project="q")], project="q", namespace="q")
+    record_all(database, [thing(1, project="q")], project="q")
     assert numbers() == (2, 3)
     record_all(database, things(4))
     assert numbers() == (2, 3)

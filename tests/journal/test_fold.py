@@ -1,4 +1,4 @@
-"""What stands, and how a run is laid over what stood: against a plain dictionary."""
+"""How policies resolve, and how a run is merged with what is carried over: against a plain dictionary."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedjournal.journal import Policy
-from seedjournal.journal.fold import overlay, stands
+from seedjournal.journal.fold import merge, resolve
 
 PLACES = st.tuples(st.sampled_from("ab"), st.binary(max_size=2))
 ROWS = st.dictionaries(PLACES, st.integers(), max_size=12)
 
 
 @pytest.mark.parametrize(
-    ("policy", "before", "now", "stood"),
+    ("policy", "previous", "recorded", "content"),
     [
         (Policy.ONCE, None, None, None),
         (Policy.ONCE, None, "new", "new"),
@@ -32,14 +32,14 @@ ROWS = st.dictionaries(PLACES, st.integers(), max_size=12)
         (Policy.EXACT, "old", "new", "new"),
     ],
 )
-def test_what_stands(policy: Policy, before: str | None, now: str | None, stood: str | None) -> None:
-    assert stands(policy, before=before, now=now) == stood
+def test_policies_resolve(policy: Policy, previous: str | None, recorded: str | None, content: str | None) -> None:
+    assert resolve(policy, previous=previous, recorded=recorded) == content
 
 
 @given(st.sampled_from(Policy), st.none() | st.integers(), st.none() | st.integers())
-def test_the_same_run_again_changes_nothing(policy: Policy, before: int | None, now: int | None) -> None:
-    stood = stands(policy, before=before, now=now)
-    assert stands(policy, before=stood, now=now) == stood
+def test_the_same_run_again_changes_nothing(policy: Policy, previous: int | None, recorded: int | None) -> None:
+    content = resolve(policy, previous=previous, recorded=recorded)
+    assert resolve(policy, previous=content, recorded=recorded) == content
 
 
 def flat(rows: Mapping[tuple[str, bytes], int]) -> list[tuple[str, bytes, int]]:
@@ -48,7 +48,7 @@ def flat(rows: Mapping[tuple[str, bytes], int]) -> list[tuple[str, bytes, int]]:
 
 
 @given(ROWS, ROWS)
-def test_an_overlay_is_the_run_with_what_stands(
-    run: Mapping[tuple[str, bytes], int], standing: Mapping[tuple[str, bytes], int]
+def test_merging_puts_what_is_carried_over_in_the_runs_place(
+    run: Mapping[tuple[str, bytes], int], carried: Mapping[tuple[str, bytes], int]
 ) -> None:
-    assert list(overlay(flat(run), flat(standing))) == flat({**run, **standing})
+    assert list(merge(flat(run), flat(carried))) == flat({**run, **carried})

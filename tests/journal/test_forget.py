@@ -18,13 +18,13 @@ from seedjournal.journal import (
     Forgettable,
     Misuse,
     Run,
+    RunNumber,
     Spool,
     all_runs,
-    appending,
     encode,
     find_run,
     forget,
-    forgettings,
+    forgotten_runs,
     measure,
     reuse,
     runs_before_newest,
@@ -32,7 +32,6 @@ from seedjournal.journal import (
 )
 from seedjournal.journal import sealing as sealing_module
 from seedjournal.journal.manifest import LEAF
-from seedjournal.journal.store.contents import event_ids
 from seedjournal.journal.tables import EVENTS, FORGOTTEN, NODES, RUNS
 from tests.conftest import MAKES, Urls
 from tests.journal.processes import (
@@ -145,51 +144,29 @@ def test_no_number_is_given_out_twice(filled: Database) -> None:
     assert row_counts(filled) == {
         **dict.fromkeys(row_counts(filled), 0),
         "journal": 1,
-        "journal_forgotten": 1,
+        "journal_forgotten": 5,
     }
     assert findings(filled) == []
     sealed = record_all(filled, things(3))
     assert sealed.run.run == 6
     with filled.read() as connection:
         assert sorted(connection.execute(select(EVENTS.c.id)).scalars()) == [last + 1, last + 2, last + 3]
-        assert min(event_ids(connection, [encode(one).hash for one in things(3)]).values()) == last + 1
 
 
-def test_the_account_says_who_when_and_what(filled: Database) -> None:
-    gone = forget_all_but(filled, 1)
+def test_the_journal_knows_who_forgot_a_run_and_when(filled: Database) -> None:
+    forget_all_but(filled, 1)
     with filled.read() as connection:
-        (one,) = forgettings(connection)
+        gone = forgotten_runs(connection)
+        one = gone[RunNumber(2)]
         with pytest.raises(Misuse, match=f"run 2 was forgotten at {one.forgotten_at} by {one.forgotten_by}"):
             find_run(connection, "2")
-    assert (one.id, one.runs, one.events, one.nodes) == (1, {"p": [1, 2, 4]}, gone.events, gone.nodes)
-    assert (one.last_run, "@" in one.forgotten_by) == (5, True)
+    assert {number: run.project for number, run in gone.items()} == {1: "p", 2: "p", 4: "p"}
+    assert "@" in one.forgotten_by
 
 
 def test_fewer_than_none_cannot_stay(filled: Database) -> None:
-    with filled.read() as connection, pytest.raises(Misuse, match="-1 runs cannot stay"):
+    with filled.read() as connection, pytest.raises(Misuse, match="cannot keep -1 runs"):
         runs_before_newest(connection, -1, None)
-
-
-class Dies(Exception):
-    """Ends a recording in its middle."""
-
-
-def die(*_: int) -> None:
-    raise Dies
-
-
-def test_what_a_dead_recording_left_goes_too(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(appending, "_GROUP", 100)
-    monkeypatch.setattr(appending, "_GROUPS_AT_ONCE", 1)
-    with Spool() as spool, pytest.raises(Dies):  # noqa: PT012
-        spool.add((encode(event), "test/1") for event in things(500, project="r"))
-        sealing_module.record(filled, make_inputs("r"), spool, die)
-    of_r = [encode(event).hash for event in things(500, project="r")]
-    with filled.read() as connection:
-        assert len(event_ids(connection, of_r)) >= 100
-    forget_all_but(filled, 3)
-    with filled.read() as connection:
-        assert event_ids(connection, of_r) == {}
 
 
 def test_a_damaged_journal_forgets_nothing(filled: Database) -> None:
@@ -207,133 +184,68 @@ def test_a_damaged_journal_forgets_nothing(filled: Database) -> None:
 
 def test_a_run_that_nobody_forgot_is_still_missed(filled: Database) -> None:
     forget_all_but(filled, 2)
-    for number in (3, 5):
-        with damaged(filled) as connection:
-            connection.execute(delete(RUNS).where(RUNS.c.run == number))
-            found = list(verify(connection))
-        problem = "it is not there, and was not forgotten"
-        assert found == [Finding(where="journal_runs", what=f"run {number}", problem=problem)]
+    with damaged(filled) as connection:
+        connection.execute(delete(RUNS).where(RUNS.c.run == 3))
+        found = list(verify(connection))
+    problem = "it is not there, and was not forgotten"
+    assert found == [Finding(where="journal_runs", what="run 3", problem=problem)]
 
 
-def test_a_lost_account_leaves_its_runs_missing(filled: Database) -> None:
+def test_a_forgotten_run_of_which_nothing_is_known_is_missed(filled: Database) -> None:
     forget_all_but(filled, 1)
     with damaged(filled) as connection:
         connection.execute(delete(FORGOTTEN))
         assert [one.what for one in verify(connection)] == ["runs 1 to 2", "run 4"]
 
 
-def test_every_byte_of_the_account_is_guarded(filled: Database) -> None:
-    forget_all_but(filled, 1)
+def test_every_byte_of_what_was_forgotten_is_guarded(filled: Database) -> None:
+    forget_all_but(filled, 1, ["p"])
     with filled.read() as connection:
-        row = dict(connection.execute(select(FORGOTTEN)).mappings().one())
+        row = dict(connection.execute(select(FORGOTTEN).where(FORGOTTEN.c.run == 2)).mappings().one())
     with damaged(filled) as connection:
         for name, value in row.items():
             for broken in every_flip(value):
                 step = connection.begin_nested()
                 given: Any = broken.decode() if isinstance(value, str) else broken
-                connection.execute(FORGOTTEN.update().values({name: given}))
-                what = f"row {broken if name == 'id' else 1}"
-                problem = "it does not have its seal"
-                assert next(verify(connection)) == Finding(where="journal_forgotten", what=what, problem=problem)
+                connection.execute(FORGOTTEN.update().where(FORGOTTEN.c.run == 2).values({name: given}))
+                what = f"run {broken if name == 'run' else 2}"
+                problem = "its row does not have its seal"
+                found = Finding(where="journal_forgotten", what=what, problem=problem)
+                assert found in verify(connection)
                 step.rollback()
-        connection.execute(FORGOTTEN.update().values(runs="{"))
-        assert {one.where for one in verify(connection)} == {"journal_forgotten", "journal_runs"}
 
 
 # Recordings that are under way
 
 
-@pytest.fixture
-def forget_before_comparing(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[bool]]:
-    """A function that lets runs be forgotten when the next recording has stored its manifest, and not yet sealed."""
-    compare = sealing_module._compare
-
-    def arm(keep: int) -> list[bool]:
-        done: list[bool] = []
-
-        def forget_first(*given: Any) -> Any:
-            if not done:
-                done.append(True)
-                forget_all_but(database, keep)
-            return compare(*given)
-
-        monkeypatch.setattr(sealing_module, "_compare", forget_first)
-        return done
-
-    return arm
-
-
-def test_a_recording_does_not_rely_on_a_manifest_that_is_forgotten(
-    database: Database, forget_before_comparing: Callable[[int], list[bool]]
-) -> None:
-    events = [thing(number, kind="mirror") for number in range(2000)]
-    first = record_all(database, events)
-    record_all(database, events[:5])
-    done = forget_before_comparing(1)
-    again = record_all(database, events)
-    assert done
-    assert again.run.root == first.run.root
-    assert again.appended == again.run.counts["appended"] == 1995
-    assert short(database, again.run.root) == short(database, again.run.state)
-    assert findings(database) == []
-
-
-def test_a_recording_does_not_rely_on_leaves_that_are_forgotten(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It found the first leaves of an earlier run, which goes before its inner nodes are stored."""
-    events = [thing(number, kind="mirror") for number in range(2000)]
-    record_all(database, events)
-    record_all(database, events[:5])
-    monkeypatch.setattr(appending, "_GROUP", 200)
-    told: list[int] = []
-
-    def tell(more: int, _: int) -> None:
-        if not told:
-            forget_all_but(database, 1)
-        told.append(more)
-
-    with Spool() as spool:
-        spool.add((encode(event), "test/1") for event in [*events, thing(2000, kind="mirror")])
-        again = sealing_module.record(database, make_inputs(), spool, tell)
-    assert again.appended == 1996
-    assert len(content_of(database, again.run.root)) == 2001
-    assert findings(database) == []
-
-
-def test_a_recording_whose_own_project_is_forgotten_starts_anew(
-    database: Database, forget_before_comparing: Callable[[int], list[bool]]
-) -> None:
-    record_all(database, [thing(1, "first", kind="fixed")])
-    forget_before_comparing(0)
-    again = record_all(database, [thing(1, "second", kind="fixed")])
-    assert again.previous is None
-    assert content_of(database, again.run.state) == {("fixed", 1): {"content": "second"}}
-    assert findings(database) == []
-
-
 @pytest.mark.parametrize("keep", [0, 1])
 def test_reuse_does_not_rely_on_what_is_forgotten(
-    database: Database, forget_before_comparing: Callable[[int], list[bool]], keep: int
+    database: Database, monkeypatch: pytest.MonkeyPatch, keep: int
 ) -> None:
     """The run to reuse goes after it was found: it must be simulated again."""
     record_all(database, things(2000), fingerprint=b"same")
     record_all(database, things(5))
-    done = forget_before_comparing(keep)
+    find, found = sealing_module.with_fingerprint, []
+
+    def forget_behind(*given: Any) -> Any:
+        found.append(find(*given))
+        if len(found) == 1:
+            forget_all_but(database, keep)
+        return found[-1]
+
+    monkeypatch.setattr(sealing_module, "with_fingerprint", forget_behind)
     assert reuse(database, make_inputs(fingerprint=b"same")) is None
-    assert done
+    assert len(found) == 2
     assert findings(database) == []
 
 
-def test_a_run_that_is_forgotten_is_compared_with_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_forgotten_is_compared_with_nothing(database: Database) -> None:
     run = record_all(database, things(300)).run
     record_all(database, things(5))
-    monkeypatch.setattr(sealing_module, "_PIECE", 100)
     with Spool() as spool:
         spool.add((encode(event), "test/1") for event in things(300, n7="other"))
         assert sealing_module.would_change(database, run, spool) == {"thing": 1}
-        read = sealing_module.contents
-        monkeypatch.setattr(sealing_module, "contents", lambda *given: (forget_all_but(database, 0), read(*given))[1])
+        forget_all_but(database, 0)
         assert sealing_module.would_change(database, run, spool) == {}
 
 
@@ -424,9 +336,8 @@ def test_any_history_of_recordings_and_forgettings(three: list[Database], histor
         if what == "record":
             project = name[who]
             events = [thing(number, content, kind=kind, project=project) for (kind, number), content in given_.items()]
-            inputs = {"project": project, "namespace": project}
-            runs = [record_all(one, events, **inputs).run for one in forgetful]
-            twin = record_all(faithful, events, **inputs, fresh=project in lost).run
+            runs = [record_all(one, events, project=project).run for one in forgetful]
+            twin = record_all(faithful, events, project=project, fresh=project in lost).run
             lost.discard(project)
             assert {(run.run, run.root, run.state) for run in runs} == {(twin.run, twin.root, twin.state)}
             kept[twin.run] = (short(faithful, twin.root), short(faithful, twin.state))

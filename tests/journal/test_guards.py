@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from alembic.config import Config
-from sqlalchemy import Table, delete, insert, text, update
+from sqlalchemy import Table, delete, text, update
 
-from alembic import command
-from seedjournal.journal import (
-    JOURNAL_HISTORY,
-    Database,
-    Unavailable,
-    WrongSchema,
-    all_runs,
-    ensure,
-    migrate,
-    open_database,
-)
-from seedjournal.journal import sealing as sealing_module
-from seedjournal.journal.tables import FORGOTTEN, JOURNAL, METADATA, NODES, RUNS
-from tests.conftest import MAKES
-from tests.journal.things import findings, record_all, row_counts, tampering, things
+from seedjournal.journal import Database, Unavailable
+from seedjournal.journal.tables import JOURNAL, METADATA, NODES, RUNS
+from tests.journal.things import forget_all_but, record_all, row_counts, tampering, things
 
 TABLES = list(METADATA.tables.values())
 
@@ -33,9 +19,8 @@ TABLES = list(METADATA.tables.values())
 def filled(database: Database) -> Database:
     """A journal with a row in every table."""
     record_all(database, things(200))
-    row = {"id": 1, "forgotten_at": "", "forgotten_by": "", "runs": "{}", "seal": b""}
-    with database.write() as connection:
-        connection.execute(insert(FORGOTTEN).values(**row, events=0, nodes=0, last_run=0, last_event=0))
+    record_all(database, things(200), project="q")
+    forget_all_but(database, 0, ["q"])
     return database
 
 
@@ -102,66 +87,3 @@ def test_who_does_not_own_the_tables_is_told_so(
             with tampering(connection):
                 connection.execute(delete(RUNS))
     assert "connect as" in refused.value.hint
-
-
-@pytest.fixture
-def old(make_url: Callable[[str], str], open_url: Callable[[str], Database], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function from a make to a journal of schema 0001 with two runs in it, as the version of that schema left it."""
-
-    def make_old(make: str) -> Database:
-        new = open_url(make_url(make))
-        with monkeypatch.context() as then:
-            then.setattr(sealing_module, "user_at_host", lambda: None)
-            record_all(new, things(200))
-            record_all(new, things(201))
-        database = open_database(make_url(make), create=True)
-        with database.write("schema") as connection:
-            config = Config(attributes={"connection": connection})
-            config.set_main_option("script_location", str(JOURNAL_HISTORY.folder))
-            command.upgrade(config, "0001")
-            connection.execute(text("DELETE FROM journal"))
-            for name, columns in COLUMNS_OF_0001.items():
-                with new.read() as source:
-                    rows = source.execute(text(f"SELECT {', '.join(columns)} FROM {name}")).mappings().all()
-                places = ", ".join(f":{column}" for column in columns)
-                statement = text(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({places})")
-                connection.execute(statement, [dict(row) for row in rows])
-        return database
-
-    return make_old
-
-
-COLUMNS_OF_0001 = {
-    "journal": ("id", "created_at"),
-    "journal_events": ("id", "hash", "event", "provenance"),
-    "journal_nodes": ("hash", "level", "payload"),
-    "journal_runs": (
-        *("run", "project", "namespace", "root", "state", "fingerprint", "inputs", "counts", "sealed_at", "seal"),
-    ),
-}
-
-
-@pytest.mark.parametrize("make", MAKES)
-def test_a_journal_of_the_first_schema_is_upgraded_with_all_it_holds(old: Callable[[str], Database], make: str) -> None:
-    database = old(make)
-    try:
-        with pytest.raises(WrongSchema, match="has schema 0001"):
-            ensure(database, JOURNAL_HISTORY, create=True)
-        assert migrate(database, JOURNAL_HISTORY) == ("0001", JOURNAL_HISTORY.head)
-        assert findings(database) == []
-        sealed = record_all(database, things(202))
-        assert (sealed.run.run, sealed.appended) == (3, 1)
-        assert findings(database) == []
-        with database.read() as connection:
-            assert [run.recorded_by is None for run in all_runs(connection)] == [True, True, False]
-        with pytest.raises(Unavailable, match="never changed"), database.write() as connection:
-            connection.execute(delete(RUNS))
-        with database.write("schema") as connection:
-            config = Config(attributes={"connection": connection})
-            config.set_main_option("script_location", str(JOURNAL_HISTORY.folder))
-            command.downgrade(config, "0001")
-            connection.execute(text("DELETE FROM journal_runs WHERE run = 3"))
-        assert migrate(database, JOURNAL_HISTORY) == ("0001", JOURNAL_HISTORY.head)
-        assert findings(database) == []
-    finally:
-        database.engine.dispose()

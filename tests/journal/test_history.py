@@ -11,9 +11,7 @@ def _record(database: Database, contents: dict[str, int]) -> None:
         spool.add((encode(event), "maker/1") for event in events)
         inputs = Inputs(
             project="p",
-            namespace="p",
             policies={"thing": Policy.ONCE},
-            fresh=False,
             window=False,
             values={},
             fingerprint=repr(contents).encode(),

@@ -16,21 +16,18 @@ from sqlalchemy import select
 from seedjournal.journal import (
     Data,
     Database,
-    Misuse,
     NotCanonical,
     Policy,
     Run,
     Sealed,
-    Spool,
     TwoEventsOneKey,
     all_runs,
-    appending,
-    encode,
     newest,
     provenance,
     reuse,
 )
 from seedjournal.journal import sealing as sealing_module
+from seedjournal.journal.appending import Addition
 from seedjournal.journal.tables import EVENTS
 from tests.conftest import MAKES
 from tests.journal.things import (
@@ -39,6 +36,7 @@ from tests.journal.things import (
     content_of,
     counts_of,
     findings,
+    forget_all_but,
     make_inputs,
     record_all,
     row_counts,
@@ -58,13 +56,13 @@ def ids_of(database: Database) -> list[int]:
 def test_a_first_run_holds_what_it_was_given(database: Database) -> None:
     sealed = record_all(database, things(500), values={"source": "test", "seed": 7})
     run = sealed.run
-    assert (run.run, run.project, run.namespace) == (1, "p", "p")
+    assert (run.run, run.project) == (1, "p")
     assert (sealed.appended, sealed.reused, sealed.previous) == (500, False, None)
     assert run.counts["appended"] == 500
     assert counts_of(run) == {"thing": {**NOTHING, "total": 500, "added": 500}}
     assert run.totals == {**NOTHING, "total": 500, "added": 500}
     assert run.state == run.root
-    assert run.inputs == {"source": "test", "seed": 7, "policies": POLICIES, "fresh": False, "window": False}
+    assert run.inputs == {"source": "test", "seed": 7, "policies": POLICIES, "window": False}
     assert run.policies == POLICIES
     assert run.sealed_at.endswith("Z")
     assert content_of(database, run.root) == {("thing", number): {"content": ""} for number in range(500)}
@@ -182,7 +180,8 @@ class Oracle:
 
     def take(self, run: Entities, policies: Mapping[str, Policy], *, fresh: bool) -> tuple[dict[str, Any], int]:
         """The counts by kind of the next run, and how many events it appends."""
-        before = {} if fresh else self.state
+        policies = dict.fromkeys(KINDS, Policy.EXACT) if fresh else policies
+        before = self.state
         new = set(run.items()) - self.seen
         counts = {}
         for kind in KINDS:
@@ -209,6 +208,11 @@ class Oracle:
         return counts, len(new)
 
 
+def chosen(policies: dict[str, Policy], *, fresh: bool) -> dict[str, Any]:
+    """The inputs that choose a run's policies."""
+    return {"fresh": True} if fresh else {"policies": policies}
+
+
 def as_content(entities: Entities) -> Content:
     """Entities as a manifest gives them."""
     content: dict[tuple[str, int], Data] = {place: {"content": content} for place, content in entities.items()}
@@ -231,10 +235,7 @@ def test_histories_follow_their_policies(
     for entities, fresh, policies in history:
         counts, appended = oracle.take(entities, policies, fresh=fresh)
         events = [thing(number, content, kind=kind, project=project) for (kind, number), content in entities.items()]
-        sealed = [
-            record_all(database, events, project=project, namespace=project, fresh=fresh, policies=policies)
-            for database in both
-        ]
+        sealed = [record_all(database, events, project=project, **chosen(policies, fresh=fresh)) for database in both]
         first, second = (dataclasses.replace(one.run, sealed_at="") for one in sealed)
         assert first == second
         assert first.counts["kinds"] == counts
@@ -286,7 +287,7 @@ def short_way(database: Database, **inputs: Any) -> Sealed:
 def test_inputs_that_were_never_recorded_cannot_be_reused(database: Database) -> None:
     record_all(database, things(3), fingerprint=b"a")
     assert reuse(database, make_inputs(fingerprint=b"b")) is None
-    assert reuse(database, make_inputs(project="q", namespace="q", fingerprint=b"a")) is None
+    assert reuse(database, make_inputs(project="q", fingerprint=b"a")) is None
     assert row_counts(database)["journal_runs"] == 1
 
 
@@ -304,8 +305,8 @@ def test_the_short_way_gives_what_the_long_way_gives(
         for database in both:
             record_all(database, events, fingerprint=name)
     before = row_counts(both[0])
-    short = short_way(both[0], fingerprint=b"first", policies=policies, fresh=fresh)
-    long = record_all(both[1], runs[0], fingerprint=b"first", policies=policies, fresh=fresh)
+    short = short_way(both[0], fingerprint=b"first", **chosen(policies, fresh=fresh))
+    long = record_all(both[1], runs[0], fingerprint=b"first", **chosen(policies, fresh=fresh))
     assert dataclasses.replace(short.run, sealed_at="") == dataclasses.replace(long.run, sealed_at="")
     assert short.appended == 0
     assert row_counts(both[0])["journal_events"] == before["journal_events"]
@@ -322,35 +323,12 @@ def test_reuse_tells_the_values_that_were_found_in_the_source(database: Database
     assert sealed.run.inputs["head"] == "c0ffee"
 
 
-# Names
-
-
-def test_two_projects_share_no_namespace(database: Database) -> None:
-    record_all(database, things(3))
-    before = row_counts(database)
-    with pytest.raises(Misuse, match="project 'p' already has the team slug 'p'") as refused:
-        record_all(database, [thing(1, project="q")], project="q", namespace="p")
-    assert "team_slug" in refused.value.hint
-    assert row_counts(database) == before
-
-
-def test_a_namespace_changes_only_with_a_fresh_state(database: Database) -> None:
-    record_all(database, things(3))
-    before = row_counts(database)
-    with pytest.raises(Misuse, match="recorded with the team slug 'p', not 'other'") as refused:
-        record_all(database, things(2), namespace="other")
-    assert "--fresh" in refused.value.hint
-    with pytest.raises(Misuse):
-        reuse(database, make_inputs(namespace="other"))
-    assert row_counts(database) == before
-    sealed = record_all(database, things(2), namespace="other", fresh=True)
-    assert content_of(database, sealed.run.state) == as_content({("thing", 0): "", ("thing", 1): ""})
-    assert sealed.run.totals == {**NOTHING, "total": 2, "removed": 1, "unchanged": 2}
+# Projects
 
 
 def test_projects_are_folded_each_on_its_own(database: Database) -> None:
     record_all(database, things(3))
-    other = record_all(database, [thing(9, project="q")], project="q", namespace="q")
+    other = record_all(database, [thing(9, project="q")], project="q")
     assert other.previous is None
     assert content_of(database, other.run.state) == as_content({("thing", 9): ""})
     third = record_all(database, [thing(5)])
@@ -366,73 +344,73 @@ class Dies(Exception):
     """What a recording died of."""
 
 
-def record_and_die(database: Database, group: int) -> None:
-    """Record 2000 things and die behind the first transaction, which has appended a group."""
+@pytest.mark.parametrize("moment", [(Addition, "append"), (sealing_module, "_fold"), (sealing_module, "add")])
+def test_a_recording_that_dies_leaves_nothing(database: Database, moment: tuple[Any, str]) -> None:
+    record_all(database, [thing(1, kind="fixed")])
+    before = row_counts(database)
+    where, name = moment
+    whole = getattr(where, name)
 
-    def die(more: int, total: int) -> None:
-        assert group <= more < total == 2000
+    def die(*given: Any) -> None:
+        whole(*given)
         raise Dies
 
-    with pytest.MonkeyPatch.context() as patch, Spool() as spool:
-        patch.setattr(appending, "_GROUP", group)
-        patch.setattr(appending, "_GROUPS_AT_ONCE", 1)
-        spool.add((encode(event), "test/1") for event in things(2000))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(where, name, die)
         with pytest.raises(Dies):
-            sealing_module.record(database, make_inputs(), spool, die)
-
-
-def test_what_a_dead_recording_left_is_used(database: Database) -> None:
-    record_and_die(database, 400)
-    left = row_counts(database)
-    assert 400 <= left["journal_events"] < 2000
-    assert left["journal_runs"] == 0
-    assert findings(database) == []
+            record_all(database, things(2000))
+    assert row_counts(database) == before
     sealed = record_all(database, things(2000))
-    assert sealed.appended == sealed.run.counts["appended"] == 2000 - left["journal_events"]
-    assert sealed.run.totals == {**NOTHING, "total": 2000, "added": 2000}
-    assert ids_of(database) == list(range(1, 2001))
+    assert (sealed.run.run, sealed.appended) == (2, 2000)
+    assert ids_of(database) == list(range(1, 2002))
     assert findings(database) == []
 
 
-def test_what_was_left_is_not_adopted(database: Database) -> None:
-    """A run holds what it was given, and none of what others left behind."""
-    record_and_die(database, 500)
-    sealed = record_all(database, things(10, n3="other"))
-    assert sealed.run.totals["total"] == len(content_of(database, sealed.run.state)) == 10
+@pytest.fixture
+def staging(
+    make_url: Callable[[str], str], open_url: Callable[[str], Database], monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """A PostgreSQL journal, and a function that does something once when the next recording waits for the lock."""
+    database = open_url(make_url("postgresql"))
+    stage = Addition.stage
+
+    def arm(action: Callable[[], None]) -> list[bool]:
+        done: list[bool] = []
+
+        def stage_first(self: Addition) -> None:
+            stage(self)
+            if not done:
+                done.append(True)
+                action()
+
+        monkeypatch.setattr(Addition, "stage", stage_first)
+        return done
+
+    return database, arm
 
 
-def test_a_run_that_was_sealed_meanwhile_is_folded_on(database: Database) -> None:
-    """The callback runs between appending and sealing: what another recording seals there is the previous run."""
+def test_a_run_that_was_sealed_meanwhile_is_folded_on(staging: Any) -> None:
+    """What it staged may be there by then, and is not doubled."""
+    database, arm = staging
     record_all(database, [thing(1, "a", kind="fixed"), thing(1)])
-    inner: list[Sealed] = []
-
-    def interfere(*_: int) -> None:
-        if not inner:
-            inner.append(record_all(database, [thing(2, "b", kind="fixed")]))
-
-    with Spool() as spool:
-        spool.add((encode(event), "test/1") for event in [thing(2, "c", kind="fixed"), thing(3)])
-        outer = sealing_module.record(database, make_inputs(), spool, interfere)
-    assert outer.previous == inner[0].run
-    assert (inner[0].run.run, outer.run.run) == (2, 3)
+    arm(lambda: record_all(database, [thing(2, "b", kind="fixed"), thing(3)]))
+    outer = record_all(database, [thing(2, "c", kind="fixed"), thing(3)])
+    assert (outer.run.run, outer.previous and outer.previous.run, outer.appended) == (3, 2, 1)
     expected = {("fixed", 1): "a", ("fixed", 2): "b", ("thing", 1): "", ("thing", 3): ""}
     assert content_of(database, outer.run.state) == as_content(expected)
+    assert ids_of(database) == [1, 2, 3, 4, 5]
     assert findings(database) == []
 
 
-def test_a_run_that_is_sealed_while_folding_is_folded_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    record_all(database, [thing(1, "a", kind="fixed")])
-    fold, inner = sealing_module._fold, []
-
-    def interfere(*arguments: Any) -> Any:
-        folded = fold(*arguments)
-        if not inner:
-            inner.append(None)
-            inner[0] = record_all(database, [thing(2, "b", kind="fixed")]).run
-        return folded
-
-    monkeypatch.setattr(sealing_module, "_fold", interfere)
-    outer = record_all(database, [thing(2, "c", kind="fixed")])
-    assert outer.previous == inner[0]
-    assert content_of(database, outer.run.state) == as_content({("fixed", 1): "a", ("fixed", 2): "b"})
+@pytest.mark.parametrize("more", [0, 1], ids=["the manifest", "its leaves"])
+def test_a_recording_does_not_rely_on_what_is_forgotten_meanwhile(staging: Any, more: int) -> None:
+    database, arm = staging
+    events = [thing(number, kind="mirror") for number in range(2000)]
+    record_all(database, events)
+    record_all(database, events[:5])
+    done = arm(lambda: forget_all_but(database, 1))
+    again = record_all(database, [*events, *(thing(2000, kind="mirror") for _ in range(more))])
+    assert done
+    assert again.appended == again.run.counts["appended"] == 1995 + more
+    assert len(content_of(database, again.run.state)) == 2000 + more
     assert findings(database) == []

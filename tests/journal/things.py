@@ -22,17 +22,17 @@ from seedjournal.journal import (
     Spool,
     contents,
     decode,
+    dialect_of,
     encode,
     forget,
     read_manifest,
     record,
     runs_before_newest,
-    verbs,
     verify,
 )
 from seedjournal.journal.manifest import events_below
 from seedjournal.journal.store.contents import node_reader
-from seedjournal.journal.tables import METADATA
+from seedjournal.journal.tables import EVENTS, METADATA
 
 POLICIES = {"fixed": Policy.ONCE, "mirror": Policy.EXACT, "thing": Policy.UPSERT}
 
@@ -49,13 +49,11 @@ def things(count: int, *, project: str = "p", **changed: Any) -> list[Event]:
     return [thing(number, changed.get(f"n{number}", ""), project=project) for number in range(count)]
 
 
-def make_inputs(project: str = "p", **others: Any) -> Inputs:
-    """The inputs of a run, with a fingerprint of their own unless one is given."""
+def make_inputs(project: str = "p", *, fresh: bool = False, **others: Any) -> Inputs:
+    """The inputs of a run, with a fingerprint of their own unless one is given; a fresh one is `exact` throughout."""
     given: dict[str, Any] = {
         "project": project,
-        "namespace": project,
-        "policies": POLICIES,
-        "fresh": False,
+        "policies": dict.fromkeys(POLICIES, Policy.EXACT) if fresh else POLICIES,
         "window": False,
         "values": {"source": "test"},
         "fingerprint": hashlib.sha256(repr(sorted(others.items(), key=str)).encode()).digest(),
@@ -81,14 +79,20 @@ def row_counts(database: Database) -> dict[str, int]:
 
 def tampering(connection: Connection) -> AbstractContextManager[None]:
     """The journal's triggers are lifted, as its owner can: what a disk, a program or a person may do to its rows."""
-    lifted: AbstractContextManager[None] = verbs(connection).changeable(connection, list(METADATA.tables.values()))
-    return lifted
+    return dialect_of(connection).changeable(connection, list(METADATA.tables.values()))
 
 
 def forget_all_but(database: Database, keep: int, projects: Collection[str] | None = None) -> Forgettable:
     """Forget every run but the newest of each project, or of some."""
     with database.write() as connection:
         return forget(connection, runs_before_newest(connection, keep, projects))
+
+
+def holds(database: Database, events: Iterable[Event]) -> bool:
+    """Whether the journal has any of these events."""
+    hashes = {encode(event).hash for event in events}
+    with database.read() as connection:
+        return not hashes.isdisjoint(map(bytes, connection.execute(select(EVENTS.c.hash)).scalars()))
 
 
 def content_of(database: Database, root: bytes) -> Content:

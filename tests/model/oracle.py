@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,11 +150,11 @@ class Row:
 class Target:
     """The target's rows by what they show, and what it remembers.
 
-    `shown` are the states at the positions, by project and kind: which run, what of it, and by what policy.
+    `shown` are the states at the positions, by project: which run, its state, and its policies.
     """
 
     rows: dict[Place, Row] = field(default_factory=dict)
-    shown: dict[tuple[str, str], tuple[int, dict[Place, Data], str]] = field(default_factory=dict)
+    shown: dict[str, tuple[int, dict[Place, Data], Mapping[str, str]]] = field(default_factory=dict)
     foreign: dict[Place, int] = field(default_factory=dict)
     stale: set[Place] = field(default_factory=set)
 
@@ -166,14 +166,12 @@ class Target:
         """Whether there is a row at this place, under the id that it should have."""
         return place in self.rows and self.rows[place].id == self.id_at(place)
 
-    def projected(
-        self, run: Run, chosen: Collection[str] = KINDS, *, prune: bool = False, rebuild: bool = False
-    ) -> tuple[Target, Counts]:
+    def projected(self, run: Run, *, prune: bool = False, rebuild: bool = False) -> tuple[Target, Counts]:
         """The target after a projection, and its counts by kind; raises Refused."""
         after = copy.copy(self)
         after.rows, after.shown = dict(self.rows), dict(self.shown)
         after.foreign, after.stale = dict(self.foreign), set(self.stale)
-        counts = {kind: dict.fromkeys(PROJECTED, 0) for kind in KINDS if kind in chosen}
+        counts = {kind: dict.fromkeys(PROJECTED, 0) for kind in KINDS}
         for kind, count in counts.items():
             after._write(run, kind, count, rebuild=rebuild)
         if prune or rebuild:
@@ -181,18 +179,19 @@ class Target:
                 counts[kind]["deleted"] = after._prune(run, kind)
                 counts[kind]["retained"] = after._stale_of(run, kind)
         for kind, count in counts.items():
-            after.shown[run.project, kind] = (run.number, of_kind(kind, run.state), run.policies[kind])
             count["unchanged"] = len(of_kind(kind, run.state)) - count["inserted"] - count["updated"]
             count["kept"] = run.counts.get(kind, {}).get("kept", 0)
             count["stale"] = after._stale_of(run, kind)
             count["foreign"] = sum(place[:2] == (kind, run.project) for place in after.foreign)
+        after.shown[run.project] = (run.number, run.state, run.policies)
         return after, counts
 
     def _write(self, run: Run, kind: str, count: dict[str, int], *, rebuild: bool) -> None:
         state = of_kind(kind, run.state)
-        _, shown, policy = self.shown.get((run.project, kind), (0, None, ""))
-        has_foreign = any(place[0] == kind for place in self.foreign)
-        whole = rebuild or shown is None or (policy != run.policies[kind] and has_foreign)
+        _, at, policies = self.shown.get(run.project, (0, None, {}))
+        shown = None if at is None else of_kind(kind, at)
+        has_foreign = any(place[:2] == (kind, run.project) for place in self.foreign)
+        whole = rebuild or shown is None or (policies[kind] != run.policies[kind] and has_foreign)
         ours = {place for place in self.rows if place[:2] == (kind, run.project)}
         if whole or shown is None:
             changed = list(state)
@@ -248,9 +247,9 @@ class Target:
         """What verification should find wrong with the rows."""
         return {
             (place, problem)
-            for _, state, policy in self.shown.values()
+            for _, state, policies in self.shown.values()
             for place, data in state.items()
-            for problem in self._problems(place, data, policy)
+            for problem in self._problems(place, data, policies[place[0]])
         }
 
     def _problems(self, place: Place, data: Data, policy: str) -> Iterable[str]:

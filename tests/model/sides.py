@@ -22,20 +22,18 @@ from seedjournal.projectors import Choice, check, project
 from tests.conftest import SERVER
 from tests.model.oracle import text_of
 from tests.model.shapes import SHAPES, Data, Place, entities, key_at, place_of
+from tests.projectors.kept import LAYOUT
 
 # Everything that the product takes in pieces, in pieces so small that even small histories have several.
 _PIECES = {
-    "seedjournal.journal.appending": {"_GROUP": 5, "_GROUPS_AT_ONCE": 2},
+    "seedjournal.journal.appending": {"_GROUP": 5},
     "seedjournal.journal.changes": {"_BATCH": 3},
     "seedjournal.journal.manifest": {"CUT_MASK": 1},
-    "seedjournal.journal.sealing": {"_PIECE": 5},
     "seedjournal.journal.spool": {"_PIECE": 2000, "_BLOCK": 300},
     "seedjournal.journal.store.contents": {"_PROBE": 8},
     "seedjournal.journal.verify": {"_PIECE": 8},
     "seedjournal.projectors.check": {"_PIECE": 4},
-    "seedjournal.projectors.cold": {"_PIECE": 3},
-    "seedjournal.projectors.kind": {"_PIECE": 3},
-    "seedjournal.projectors.leftovers": {"_PIECE": 2},
+    "seedjournal.projectors.writing": {"_PIECE": 3, "_BATCH": 2},
     "seedjournal.projectors.notes": {"_BATCH": 2},
 }
 
@@ -96,10 +94,10 @@ class Stored(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A target's rows (id, data), its positions (run, policy), its foreign rows' ids, and its stale rows."""
+    """A target's rows (id, data), its positions (run), its adopted rows' ids, and its stale rows."""
 
     rows: dict[Place, tuple[int, Data]]
-    positions: dict[tuple[str, str], tuple[int, str]]
+    positions: dict[str, int]
     foreign: dict[Place, int]
     stale: set[Place]
 
@@ -125,11 +123,10 @@ class Side:
         cut: int | None,
     ) -> j.Sealed:
         """Record a run, reusing an earlier one of the same fingerprint if that may be."""
+        chosen = j.ENGINEERING.policies({kind: j.Policy(name) for kind, name in policies.items()})
         inputs = j.Inputs(
             project=project_name,
-            namespace=project_name,
-            policies=j.ENGINEERING.policies({kind: j.Policy(name) for kind, name in policies.items()}),
-            fresh=fresh,
+            policies=dict.fromkeys(chosen, j.Policy.EXACT) if fresh else chosen,
             window=window,
             values={"source": "model"},
             fingerprint=hashlib.sha256(fingerprint.encode()).digest(),
@@ -147,7 +144,7 @@ class Side:
         with self.journal.read() as connection:
             run = j.find_run(connection, str(number))
         with cut_off([self.journal, self.target], cut):
-            done = project(self.journal, self.target, run, Choice(**choice))
+            done = project(self.journal, self.target, LAYOUT, run, Choice(**choice))
         names = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
         return {kind: {name: getattr(result, name) for name in names} for kind, result in done.kinds.items()}
 
@@ -197,16 +194,13 @@ class Side:
                 if kind in self.kinds
             }
             rows = entities(tables)
-            positions = {
-                (name, kind): (run, policy)
-                for name, kind, run, policy in connection.exec_driver_sql(
-                    "SELECT project, kind, run, policy FROM seedjournal_positions"
-                )
-            }
-            foreign = connection.exec_driver_sql("SELECT kind, key, id FROM seedjournal_remembered WHERE is_foreign")
+            positions = dict(
+                tuple(row) for row in connection.exec_driver_sql("SELECT project, run FROM seedjournal_positions")
+            )
+            foreign = connection.exec_driver_sql("SELECT kind, key, id FROM seedjournal_rows WHERE why = 'adopted'")
             ours = {place_of(kind, json.loads(key)): number for kind, key, number in foreign}
             places = {(place[0], number): place for place, (number, _) in rows.items()}
-            stale = connection.exec_driver_sql("SELECT kind, id FROM seedjournal_stale").all()
+            stale = connection.exec_driver_sql("SELECT kind, id FROM seedjournal_rows WHERE why = 'stale'").all()
         return Shown(rows, positions, ours, {places[kind, n] for kind, n in stale if (kind, n) in places})
 
     def damage(self) -> list[j.Finding]:
@@ -217,7 +211,7 @@ class Side:
     def differing_rows(self) -> set[tuple[Place, str]]:
         """What verification finds wrong with the rows."""
         with self.target.read() as rows, self.journal.read() as source:
-            found = list(check(source, rows))
+            found = list(check(source, rows, LAYOUT))
         told = {(one.what.partition(" "), one.problem) for one in found}
         return {(place_of(kind, json.loads(key)), problem) for (kind, _, key), problem in told}
 

@@ -16,9 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedjournal import app
+from seedjournal.commands.databases import Databases
+from seedjournal.commands.project import project_runs
+from seedjournal.commands.record import RecordChoice, parse_policies, record_projects
+from seedjournal.commands.verify import check_all
 from seedjournal.journal import Database, Misuse
 from seedjournal.projectors import Choice
+from seedjournal.simulators import RecordOptions
 from tests import scale, tally
 from tests.conftest import MAKES
 from tests.model.oracle import PROJECTED, RECORDED, Journal, Target, text_of
@@ -43,17 +47,16 @@ class Step:
     prune: bool
 
     @property
-    def choice(self) -> app.RecordChoice:
+    def choice(self) -> RecordChoice:
         """What to record."""
-        return app.RecordChoice(
+        return RecordChoice(
             projects=("demo",),
             new=True,
             source="demo",
-            seed=self.seed,
-            until=self.until,
             sets=(*_TINY, f"prs={self.prs}"),
-            policies=self.policies,
-            fresh=self.fresh,
+            options=RecordOptions(
+                seed=self.seed, until=self.until, policies=parse_policies(self.policies), fresh=self.fresh
+            ),
         )
 
     @property
@@ -91,10 +94,10 @@ def quiet(*_: object) -> Callable[..., None]:
 
 
 @cache
-def stated(choice: app.RecordChoice) -> dict[Place, Data]:
-    """What a run of this choice states."""
+def stated(step: Step) -> dict[Place, Data]:
+    """What a run of this step states."""
     alone = emptied("sqlite", "alone")
-    app.record(app.Place(journal=address(alone)), choice, quiet)
+    record_projects(Databases(journal=address(alone)), step.choice, quiet)
     found: dict[Place, Data] = {}
     with alone.engine.connect() as connection:
         for (told,) in connection.exec_driver_sql("SELECT event FROM journal_events"):
@@ -113,27 +116,27 @@ def test_histories_of_commands(history: list[Step]) -> None:
         if step.is_refused:
             for side in sides:
                 with pytest.raises(Misuse):
-                    app.record(app.Place(journal=address(side.journal)), step.choice, quiet)
+                    record_projects(Databases(journal=address(side.journal)), step.choice, quiet)
             continue
-        statement = stated(replace(step.choice, policies=(), fresh=False))
+        statement = stated(replace(step, policies=(), fresh=False, prune=False))
         run = journal.next_run("demo", statement, step.meant, fresh=step.fresh, window=step.until is not None)
         new = {text_of("demo", place, data) for place, data in statement.items()} - journal.events
         target, projected = target.projected(run, prune=step.prune)
         recorded: list[dict[str, Any]] = []
         for side in sides:
-            place = app.Place(journal=address(side.journal))
-            (document,) = app.record(place, step.choice, quiet).document["runs"]
+            place = Databases(journal=address(side.journal))
+            (document,) = record_projects(place, step.choice, quiet).document["runs"]
             nothing = dict.fromkeys(RECORDED, 0)
             assert document["kinds"] == {kind: run.counts.get(kind, nothing) for kind in KINDS}
             assert (document["appended"], document["run"]) == (len(new), run.number)
             recorded.append({name: document[name] for name in ("root", "state", "reused", "kept_fields", "window")})
-            shown = app.project(place, (), None, Choice(prune=step.prune), quiet, quiet)
+            shown = project_runs(place, (), None, Choice(prune=step.prune), quiet, quiet)
             kinds = {
                 kind: {name: one[name] for name in PROJECTED}
                 for kind, one in shown["projects"]["demo"]["kinds"].items()
             }
             assert kinds == projected
             assert side.shown().rows == {at: (row.id, row.data) for at, row in target.rows.items()}
-            assert app.verify(place, quiet())["ok"]
+            assert check_all(place, quiet())["ok"]
         assert recorded[0] == recorded[1]
         journal.seal(run)

@@ -14,9 +14,10 @@ from hypothesis.stateful import run_state_machine_as_test
 from seedjournal.journal import Policy, SeedJournalError, Spool
 from seedjournal.journal.fold import stands
 from seedjournal.journal.store import postgresql as journal_postgresql
-from seedjournal.projectors.ids import Ids
-from seedjournal.projectors.kind import KindWriter
-from seedjournal.projectors.load.stage import Stage
+from seedjournal.projectors.dialects import Dialect
+from seedjournal.projectors.rows import Ids
+from seedjournal.projectors.stage import Stage
+from seedjournal.projectors.writing import KindWriter
 from tests.model.histories import ByHand, Histories, Look, Projection, Recording, Turn
 from tests.model.worlds import PROJECTS
 
@@ -81,11 +82,11 @@ def tell(story: str, histories: type[Histories]) -> None:
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 _changes = import_module("seedjournal.journal.changes")
-_kind = import_module("seedjournal.projectors.kind")
-_leftovers = import_module("seedjournal.projectors.leftovers")
 _notes = import_module("seedjournal.projectors.notes")
 _replay = import_module("seedjournal.projectors.replay")
 _sealing = import_module("seedjournal.journal.sealing")
+_sides = import_module("tests.model.sides")
+_writing = import_module("seedjournal.projectors.writing")
 
 
 class OnSqlite(Histories):
@@ -110,10 +111,10 @@ def state_an_event_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_sealing, "overlay", twice)
 
 
-def skip_a_piece(module: Any) -> Plant:
+def skip_a_piece(module: Any, of: int | None = None) -> Plant:
     def skipping(items: Any, size: int) -> Iterator[list[Any]]:
         for number, piece in enumerate(whole(items, size)):
-            if number != 1:
+            if number != 1 or of not in {None, size}:
                 yield piece
 
     whole = module.batched
@@ -165,24 +166,24 @@ def reuse_the_state_with_the_root(patch: pytest.MonkeyPatch) -> None:
 
 
 def advance_the_position_early(patch: pytest.MonkeyPatch) -> None:
-    def early(journal: Any, target: Any, run: Any, choice: Any, *rest: Any) -> Any:
+    def early(journal: Any, target: Any, layout: Any, run: Any, choice: Any) -> Any:
         if not choice.dry_run:
             with journal.read() as source:
                 name = _replay.journal_id(source)
             with target.write("target") as connection:
-                _notes.move(connection, run, name, choice.chosen)
-        return whole(journal, target, run, choice, *rest)
+                _notes.move(connection, run, name)
+        return whole(journal, target, layout, run, choice)
 
-    whole = import_module("tests.model.sides").project
-    patch.setattr(import_module("tests.model.sides"), "project", early)
+    whole = _sides.project
+    patch.setattr(_sides, "project", early)
 
 
 def believe_the_position_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
-    class Believing(KindWriter):
-        def __init__(self, **given: Any) -> None:
-            super().__init__(**{**given, "whole": not given["was_shown"]})
+    def believing(journal: Any, target: Any, layout: Any, run: Any, choice: Any) -> Any:
+        return whole(journal, target, layout, run, replace(choice, rebuild=False, prune=choice.prune or choice.rebuild))
 
-    patch.setattr(_replay, "KindWriter", Believing)
+    whole = _sides.project
+    patch.setattr(_sides, "project", believing)
 
 
 def leave_what_came_back_stale(patch: pytest.MonkeyPatch) -> None:
@@ -190,15 +191,15 @@ def leave_what_came_back_stale(patch: pytest.MonkeyPatch) -> None:
 
 
 def do_not_notice_what_left(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(KindWriter, "_leave", lambda self, gone: [])
+    patch.setattr(KindWriter, "_leave", lambda self, gone: None)
 
 
-def take_foreign_rows_for_ours(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(KindWriter, "_is_foreign", lambda self, key: False)
+def take_adopted_rows_for_ours(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ids, "is_adopted", lambda self, kind, key: False)
 
 
 def point_to_derived_ids(patch: pytest.MonkeyPatch) -> None:
-    from seedjournal.projectors.ids import derived_id
+    from seedjournal.projectors.rows import derived_id
 
     patch.setattr(Ids, "of", lambda self, kind, key: derived_id(kind, key))
 
@@ -209,7 +210,7 @@ def forget_a_column(patch: pytest.MonkeyPatch) -> None:
 
 
 def delete_what_is_held(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_leftovers, "pointers_to", lambda *_: [])
+    patch.setattr(Dialect, "pointers_to", lambda *_: [])
 
 
 def look_only_at_shared_nodes_of_one_level(patch: pytest.MonkeyPatch) -> None:
@@ -241,7 +242,7 @@ PLANTED: dict[str, tuple[Plant, type[Histories]]] = {
             believe_the_position_in_a_rebuild,
             leave_what_came_back_stale,
             do_not_notice_what_left,
-            take_foreign_rows_for_ours,
+            take_adopted_rows_for_ours,
             point_to_derived_ids,
             forget_a_column,
             delete_what_is_held,
@@ -249,8 +250,8 @@ PLANTED: dict[str, tuple[Plant, type[Histories]]] = {
         )
     },
     "skip_a_piece_of_changes": (skip_a_piece(_changes), OnSqlite),
-    "skip_a_piece_of_rows": (skip_a_piece(_kind), OnSqlite),
-    "skip_a_piece_of_stale_rows": (skip_a_piece(_leftovers), OnSqlite),
+    "skip_a_piece_of_rows": (skip_a_piece(_writing, 3), OnSqlite),
+    "skip_a_piece_of_stale_rows": (skip_a_piece(_writing, 2), OnSqlite),
     "lose_a_hash_on_postgresql": (lose_a_hash_on_postgresql, Histories),
 }
 

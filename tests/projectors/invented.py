@@ -24,10 +24,11 @@ from seedjournal.journal import (
     encode,
     record,
 )
-from seedjournal.projectors import RULES, Choice, Projected, project
+from seedjournal.projectors import Choice, Projected, project
 from tests.journal.things import tampering
-from tests.projectors.kept import emptied
+from tests.projectors.kept import LAYOUT, emptied
 
+MAPS = LAYOUT.maps
 SLUG = "terns"
 REPO = "invented/terns"
 ALL_ONCE = {kind.name: Policy.ONCE for kind in ENGINEERING.kinds}
@@ -302,16 +303,14 @@ def note(
     events: Iterable[Event],
     policies: Mapping[str, Policy] | None = None,
     *,
-    name: str | None = None,
     slug: str = SLUG,
     fresh: bool = False,
 ) -> Run:
-    """Record the events as a run of the project that is named as the team."""
+    """Record the events as a run of the project that its team has the name of."""
     with Spool() as spool:
         spool.add((encode(one), "hand/1") for one in events)
         inputs = Inputs(
-            project=name or slug,
-            namespace=slug,
+            project=slug,
             policies=ENGINEERING.policies(policies or {}),
             fresh=fresh,
             window=False,
@@ -323,7 +322,7 @@ def note(
 
 def show(database: Database, run: Run, target: Database | None = None, **choice: Any) -> Projected:
     """Project a run."""
-    return project(database, target or database, run, Choice(**choice))
+    return project(database, target or database, LAYOUT, run, Choice(**choice))
 
 
 def totals(done: Projected) -> tuple[int, int, int]:
@@ -345,11 +344,11 @@ def rows(database: Database, *kinds: str, ids: bool = True) -> Rows:
     """The target's rows by table and as plain values: decimals, UTC times, parsed JSON; sorted."""
     found: Rows = {}
     with database.read() as connection:
-        for kind in kinds or tuple(RULES):
-            rule = RULES[kind]
-            fields = {field.name: field for field in rule.kind.fields}
-            query = select(*(rule.table.c[name] for name in rule.columns if ids or not name.endswith("id")))
-            found[rule.table.name] = sorted(
+        for kind in kinds or tuple(MAPS):
+            mapped = MAPS[kind]
+            fields = {field.name: field for field in mapped.kind.fields}
+            query = select(*(mapped.table.c[name] for name in mapped.columns if ids or not name.endswith("id")))
+            found[mapped.table.name] = sorted(
                 (
                     {name: plain(value, fields.get(name)) for name, value in row._mapping.items()}
                     for row in connection.execute(query)
@@ -402,8 +401,15 @@ def damage(database: Database, statement: str, **values: Any) -> None:
         connection.execute(text(statement), values)
 
 
+def drop_tables(database: Database) -> None:
+    """Leave a target with no more than its notes, as it is before the first projection."""
+    with database.write("target") as connection:
+        LAYOUT.metadata.drop_all(connection)
+
+
 def cold(source: Database, run: Run, make: str | None = None) -> Rows:
     """The rows that a projection of the run into an empty database gives."""
     target = emptied(make or source.name, "cold")
+    drop_tables(target)
     show(source, run, target)
     return rows(target)

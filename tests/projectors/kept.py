@@ -14,11 +14,12 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import delete, inspect, table, text
 
-from seedjournal.journal import JOURNAL_HISTORY, Database, ensure, open_database
-from seedjournal.projectors import TARGET_HISTORY
+from seedjournal.journal import ENGINEERING, JOURNAL_HISTORY, Database, ensure, open_database
+from seedjournal.projectors import TARGET_HISTORY, build_layout, make_tables
 from tests.conftest import SERVER
 from tests.journal.things import tampering
 
+LAYOUT = build_layout(ENGINEERING)
 _OPEN: dict[tuple[str, str], Database] = {}
 _FOLDERS: list[Path] = []
 
@@ -29,8 +30,10 @@ def emptied(make: str, use: str = "main") -> Database:
         database = open_database(_url(make), create=True)
         ensure(database, JOURNAL_HISTORY, create=True)
         ensure(database, TARGET_HISTORY, create=True)
+        make_tables(database, LAYOUT)
         _OPEN[make, use] = database
     else:
+        make_tables(_OPEN[make, use], LAYOUT)
         _empty(_OPEN[make, use])
     return _OPEN[make, use]
 
@@ -59,7 +62,8 @@ def _url(make: str) -> str:
 
 
 def _empty(database: Database) -> None:
-    ours = [*reversed(TARGET_HISTORY.metadata.sorted_tables), *JOURNAL_HISTORY.metadata.sorted_tables]
+    notes = TARGET_HISTORY.metadata.sorted_tables
+    ours = [*reversed(LAYOUT.tables), *notes, *JOURNAL_HISTORY.metadata.sorted_tables]
     stay = {"journal", JOURNAL_HISTORY.version_table, TARGET_HISTORY.version_table}
     with database.write("target") as connection:
         for name in set(inspect(connection).get_table_names()) - {one.name for one in ours} - stay:

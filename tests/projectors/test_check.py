@@ -7,6 +7,7 @@ import pytest
 from seedjournal.journal import Database, Finding
 from seedjournal.projectors import check, listed
 from tests.projectors.invented import ALL_EXACT, SLUG, damage, everything, execute, note, rows, show, with_changed
+from tests.projectors.kept import LAYOUT
 
 EDITS = {
     "title": ("pull_requests", "pull_request", "title = title || 'x'"),
@@ -27,7 +28,7 @@ EDITS = {
 def findings(database: Database) -> list[Finding]:
     """What a check finds."""
     with database.read() as connection:
-        return list(check(connection, connection))
+        return list(check(connection, connection, LAYOUT))
 
 
 def test_a_projected_target_is_clean(database: Database) -> None:
@@ -35,7 +36,7 @@ def test_a_projected_target_is_clean(database: Database) -> None:
     show(database, note(database, everything()))
     told: list[tuple[str, int, int | None]] = []
     with database.read() as connection:
-        assert list(check(connection, connection, lambda *step: told.append(step))) == []
+        assert list(check(connection, connection, LAYOUT, lambda *step: told.append(step))) == []
     assert sum(rows for _, rows, _ in told) == len(everything())
 
 
@@ -51,7 +52,7 @@ def test_a_projection_meanwhile_makes_no_difference(database: Database) -> None:
         told.append(kind)
 
     with database.read() as connection:
-        assert list(check(connection, connection, meanwhile)) == []
+        assert list(check(connection, connection, LAYOUT, meanwhile)) == []
     assert findings(database) == []
     assert "jira_issue" in told[1:]
 
@@ -100,8 +101,8 @@ def test_stale_rows_are_listed_and_not_failed(database: Database) -> None:
     show(database, note(database, everything(numbers=(1, 2)), ALL_EXACT))
     assert findings(database) == []
     with database.read() as connection:
-        assert listed(connection)[SLUG]["pull_request"] == {"foreign": 0, "stale": 1}
-        assert "team" not in listed(connection)[SLUG]
+        assert listed(connection, LAYOUT)[SLUG]["pull_request"] == {"foreign": 0, "stale": 1}
+        assert "team" not in listed(connection, LAYOUT)[SLUG]
 
 
 def test_users_own_rows_are_not_failed(database: Database) -> None:
@@ -115,13 +116,6 @@ def test_every_project_is_checked(database: Database) -> None:
         show(database, note(database, everything(slug), slug=slug))
     execute(database, "UPDATE teams SET name = 'edited'")
     assert [one.what for one in findings(database)] == ['team {"slug":"gulls"}', 'team {"slug":"terns"}']
-
-
-def test_kinds_are_checked_against_their_own_positions(database: Database) -> None:
-    show(database, note(database, everything()))
-    run = note(database, [*everything(), *everything(numbers=(4,))[9:]])
-    show(database, run, kinds=("jira_issue",))
-    assert findings(database) == []
 
 
 def test_a_state_that_the_journal_lost_is_a_finding(database: Database) -> None:

@@ -7,25 +7,23 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from seedjournal.journal import Database, Finding, Policy, Unavailable, forget
-from seedjournal.projectors import KindResult, check, unchecked, withdraw
-from seedjournal.projectors.tables import POSITIONS, REMEMBERED, STALE
+from seedjournal.journal import Database, Finding, Policy, Unavailable, forget, journal_id
+from seedjournal.projectors import KindResult, check, remove_project, unchecked
+from seedjournal.projectors.notes import POSITIONS, ROWS
 from tests.projectors.invented import (
     ALL_EXACT,
     ALL_UPSERT,
     SLUG,
-    cold,
     dump,
     everything,
     execute,
     note,
     rows,
     show,
-    total,
     totals,
     with_changed,
 )
-from tests.projectors.kept import emptied
+from tests.projectors.kept import LAYOUT, emptied
 
 
 def forget_runs(database: Database, *numbers: int, project: str = SLUG) -> None:
@@ -34,23 +32,23 @@ def forget_runs(database: Database, *numbers: int, project: str = SLUG) -> None:
         forget(connection, {project: list(numbers)})
 
 
-def noted(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """What the target remembers beside its rows: stale ones, and those under other ids."""
+def noted(database: Database) -> list[tuple[Any, ...]]:
+    """What the target remembers beside its rows: stale and adopted ones."""
     with database.read() as connection:
-        return {one.name: sorted(map(tuple, connection.execute(select(one)))) for one in (STALE, REMEMBERED)}
+        return sorted(map(tuple, connection.execute(select(ROWS))))
 
 
 def found(journal: Database, target: Database) -> tuple[list[Finding], list[Finding]]:
     """What is wrong with the target, and what cannot be checked."""
     with journal.read() as source, target.read() as connection:
-        return list(check(source, connection)), list(unchecked(source, connection))
+        return list(check(source, connection, LAYOUT)), list(unchecked(source, connection))
 
 
 # Forgotten states
 
 
 @pytest.mark.parametrize("policies", [{}, ALL_UPSERT, ALL_EXACT])
-@pytest.mark.parametrize("choice", [{}, {"prune": True}, {"kinds": ("team", "team_member", "pull_request")}])
+@pytest.mark.parametrize("choice", [{}, {"prune": True}])
 def test_a_forgotten_state_is_left_as_if_it_was_known(
     database: Database, policies: dict[str, Policy], choice: dict[str, Any]
 ) -> None:
@@ -65,18 +63,8 @@ def test_a_forgotten_state_is_left_as_if_it_was_known(
             forget_runs(database, first.run, second.run)
         done = show(journal, last, **choice)
         assert done.forgotten is (journal is database)
-        assert not done.other_journal
     assert rows(database) == rows(faithful)
     assert noted(database) == noted(faithful)
-
-
-def test_rows_under_a_former_name_are_stale_though_its_run_is_forgotten(database: Database) -> None:
-    first = note(database, everything("old"), name="p", slug="old")
-    show(database, first)
-    last = note(database, everything("new"), name="p", slug="new", fresh=True)
-    forget_runs(database, first.run, project="p")
-    assert total(show(database, last, prune=True), "deleted") == len(everything())
-    assert rows(database) == cold(database, last)
 
 
 def test_a_forgotten_state_is_told_and_no_finding(database: Database) -> None:
@@ -110,17 +98,14 @@ def test_a_forgotten_run_whose_state_remains_is_checked(database: Database) -> N
 def test_every_change_of_a_position_is_found(database: Database) -> None:
     run = note(database, everything(numbers=(1,)))
     note(database, everything(), {"team": Policy.UPSERT})
-    show(database, run)
-    row = f"project = '{SLUG}' AND kind = 'team'"
-    for column, value in (("run", run.run + 1), ("run", run.run + 7), ("policy", "'oncf'"), ("policy", "'exact'")):
+    for number in (run.run + 1, run.run + 7):
         show(database, run)
-        execute(database, f"UPDATE seedjournal_positions SET {column} = {value} WHERE {row}")
+        execute(database, f"UPDATE seedjournal_positions SET run = {number}")
         wrong, _ = found(database, database)
-        assert [(one.where, one.what) for one in wrong] == [("seedjournal_positions", f"{SLUG} team")], (column, value)
-        execute(database, f"DELETE FROM seedjournal_positions WHERE {row}")
+        assert [(one.where, one.what) for one in wrong] == [("seedjournal_positions", SLUG)], number
     show(database, run)
     with database.write("target") as connection:
-        connection.execute(POSITIONS.update().where(POSITIONS.c.kind == "team").values(state=b"x" * 32))
+        connection.execute(POSITIONS.update().values(state=b"x" * 32))
     wrong, _ = found(database, database)
     assert [one.problem for one in wrong] == [f"it names state 787878787878, which is not what run {run.run} shows"]
     execute(database, "UPDATE seedjournal_positions SET journal = 'other'")
@@ -131,27 +116,21 @@ def test_every_change_of_a_position_is_found(database: Database) -> None:
 # Two journals
 
 
-def test_two_journals_with_one_name_are_told_apart(database: Database) -> None:
+@pytest.mark.parametrize("choice", [{}, {"rebuild": True}, {"prune": True}, {"dry_run": True}])
+def test_two_journals_with_one_project_are_told_apart(database: Database, choice: dict[str, Any]) -> None:
     other = emptied(database.name, "other")
-    show(database, note(database, everything(), name="mine"))
-    theirs = note(other, everything(numbers=(1,)), name="theirs")
+    show(database, note(database, everything()))
+    theirs = note(other, everything(numbers=(1,)))
     before = dump(database)
-    with pytest.raises(Unavailable, match=f"already shows the team '{SLUG}': project 'mine' of another journal") as no:
-        show(other, theirs, database)
-    assert "--rebuild" in no.value.hint
+    with pytest.raises(Unavailable, match=f"shows project '{SLUG}' of another journal") as refused:
+        show(other, theirs, database, **choice)
+    for journal in (database, other):
+        with journal.read() as connection:
+            assert journal_id(connection) in refused.value.message
     assert dump(database) == before
-
-
-def test_a_rebuild_takes_the_rows_of_another_journal_over(database: Database) -> None:
-    other = emptied(database.name, "other")
-    show(database, note(database, everything(), name="mine"))
-    theirs = note(other, everything(numbers=(1,)), name="theirs")
-    show(other, theirs, database, rebuild=True)
-    assert rows(database) == cold(other, theirs)
-    assert found(other, database) == ([], [])
-    (wrong,), (open_,) = found(database, database)
-    assert "this one has them too, as mine" in wrong.problem
-    assert open_.what == wrong.what == "theirs"
+    (wrong,), (open_,) = found(other, database)
+    assert "another journal" in wrong.problem
+    assert open_.what == wrong.what == SLUG
 
 
 def test_another_journals_project_beside_ones_own_is_no_finding(database: Database) -> None:
@@ -163,16 +142,16 @@ def test_another_journals_project_beside_ones_own_is_no_finding(database: Databa
     assert [one.what for one in open_] == ["gulls"]
 
 
-# Withdrawing
+# Removing a project
 
 
 def taken_out(database: Database, project: str = SLUG, source: Database | None = None) -> dict[str, KindResult]:
-    """Withdraw a project in a transaction of its own."""
+    """Remove a project in a transaction of its own."""
     with database.write("target") as connection, (source or database).read() as reading:
-        return withdraw(reading, connection, project)
+        return remove_project(reading, connection, LAYOUT, project)
 
 
-def test_what_is_withdrawn_leaves_nothing(database: Database) -> None:
+def test_a_removed_project_leaves_nothing(database: Database) -> None:
     empty = dump(emptied(database.name, "cold"))
     show(database, note(database, everything("gulls"), slug="gulls"))
     gulls = rows(database)
@@ -183,13 +162,13 @@ def test_what_is_withdrawn_leaves_nothing(database: Database) -> None:
     assert rows(database) == gulls
     taken_out(database, "gulls")
     assert not any(rows(database).values())
-    target = [name for name in empty if name.endswith(("positions", "remembered", "stale"))]
-    assert len(target) == 3
+    target = [name for name in empty if name.endswith(("positions", "seedjournal_rows"))]
+    assert len(target) == 2
     assert all(dump(database)[name] == [] for name in target)
     assert taken_out(database) == {}
 
 
-def test_foreign_rows_stay_and_what_they_hold(database: Database) -> None:
+def test_adopted_rows_stay_and_what_they_hold(database: Database) -> None:
     execute(database, f"INSERT INTO teams (id, slug, name) VALUES (7, '{SLUG}', 'theirs')")
     show(database, note(database, everything()))
     execute(database, "INSERT INTO team_members (id, team_id, login) VALUES (8, 7, 'by-hand')")
@@ -197,7 +176,7 @@ def test_foreign_rows_stay_and_what_they_hold(database: Database) -> None:
     assert (done["team"].foreign, done["team"].deleted) == (1, 0)
     assert [row["id"] for row in rows(database)["teams"]] == [7]
     assert [row["login"] for row in rows(database)["team_members"]] == ["by-hand"]
-    assert noted(database) == {"seedjournal_stale": [], "seedjournal_remembered": []}
+    assert noted(database) == []
 
 
 def test_what_a_users_row_refers_to_is_retained(database: Database) -> None:
@@ -211,11 +190,11 @@ def test_what_a_users_row_refers_to_is_retained(database: Database) -> None:
     assert totals(show(database, run)) == (len(everything()) - 1, 0, 0)
 
 
-def test_what_another_journal_shows_is_not_withdrawn(database: Database) -> None:
+def test_what_another_journal_shows_is_not_removed(database: Database) -> None:
     other = emptied(database.name, "other")
     show(database, note(database, everything()))
     note(other, everything())
     before = dump(database)
-    with pytest.raises(Unavailable, match=f"shows {SLUG} of another journal"):
+    with pytest.raises(Unavailable, match=f"shows project '{SLUG}' of another journal"):
         taken_out(database, source=other)
     assert dump(database) == before

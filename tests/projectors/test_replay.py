@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import text
 
 from seedjournal.journal import Damaged, Database, Event, Misuse, Policy, Run, Unavailable, encode
-from seedjournal.projectors import RULES, Choice, preview
-from seedjournal.projectors.ids import derived_id
+from seedjournal.projectors import Choice, preview
+from seedjournal.projectors.rows import derived_id
 from tests.projectors.invented import (
     ALL_EXACT,
     ALL_ONCE,
     ALL_UPSERT,
+    MAPS,
     cold,
     damage,
     dump,
@@ -38,7 +38,7 @@ from tests.projectors.invented import (
     with_changed,
     without,
 )
-from tests.projectors.kept import emptied
+from tests.projectors.kept import LAYOUT, emptied
 
 MAKES = ("sqlite", "postgresql")
 OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
@@ -50,14 +50,14 @@ def test_a_cold_projection_fills_twelve_tables_with_what_the_events_say(database
     assert totals(done) == (len(events), 0, 0)
     shown = rows(database)
     assert all(shown.values())
-    by_id = {(kind, row["id"]): row for kind, rule in RULES.items() for row in shown[rule.table.name]}
+    by_id = {(kind, row["id"]): row for kind, mapped in MAPS.items() for row in shown[mapped.table.name]}
     assert len(by_id) == len(events)
     for event in events:
         row = by_id[event.kind, derived_id(event.kind, encode(event).key)]
-        for field in RULES[event.kind].kind.fields:
+        for field in MAPS[event.kind].kind.fields:
             stated = event.key[field.name] if field.name in event.key else event.data[field.name]
             assert row[field.name] == plain(stated, field), (event.kind, field.name)
-        for reference in RULES[event.kind].kind.references:
+        for reference in MAPS[event.kind].kind.references:
             if row[f"{reference.name}_id"] is not None:
                 assert (reference.to, row[f"{reference.name}_id"]) in by_id
 
@@ -112,7 +112,6 @@ def test_what_once_kept_is_said(database: Database) -> None:
     done = show(database, note(database, with_changed(everything(), "pull_request", state="open", merged_at=None)))
     assert done.kinds["pull_request"].kept == 3
     assert done.kept_fields == {"pull_request": ["merged_at", "state"]}
-    assert show(database, done.run, kinds=("team",)).kept_fields == {}
 
 
 def test_a_project_leaves_the_others_alone(database: Database) -> None:
@@ -125,62 +124,7 @@ def test_a_project_leaves_the_others_alone(database: Database) -> None:
     assert len(rows(database)["teams"]) == 2
 
 
-# -- kinds ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_kind_moves_alone(database: Database) -> None:
-    show(database, note(database, everything(), ALL_UPSERT))
-    events = with_changed(with_changed(everything(), "pr_file", status="removed"), "jira_issue", status="To Do")
-    run = note(database, events, ALL_UPSERT)
-    done = show(database, run, kinds=("pr_file",))
-    assert set(done.kinds) == {"pr_file"}
-    assert totals(done) == (0, 6, 0)
-    assert {row["status"] for row in rows(database)["jira_issues"]} == {"Done"}
-    assert totals(show(database, run)) == (0, 3, 0)
-
-
-@pytest.mark.parametrize(
-    ("kinds", "missing"),
-    [
-        (("pr_file",), "pull_request"),
-        (("team", "commit"), "pull_request and team_member"),
-        (("team", "team_member", "pr_survey_review"), "pr_survey"),
-    ],
-)
-def test_a_kind_without_its_parents_is_refused(database: Database, kinds: tuple[str, ...], missing: str) -> None:
-    run = note(database, everything())
-    before = dump(database)
-    with pytest.raises(Misuse, match=f"{kinds[-1]} cannot be projected alone: rows of {missing} that") as refused:
-        show(database, run, kinds=kinds)
-    assert refused.value.hint.endswith(f"--kind {kinds[-1]} projects them together")
-    assert dump(database) == before
-    with pytest.raises(Misuse, match=f"rows of {missing} that"):
-        preview(database, run, Choice(kinds=kinds))
-
-
-def test_a_kind_that_needs_only_what_its_rows_point_to(database: Database) -> None:
-    run = note(database, [team(), issue(assignee=None)])
-    kinds = ("team", "jira_issue")
-    assert preview(database, run, Choice(kinds=kinds)).kinds == show(database, run, kinds=kinds).kinds
-
-
-def test_new_children_of_parents_that_were_not_moved_are_refused(database: Database) -> None:
-    show(database, note(database, everything()))
-    run = note(database, everything(numbers=(1, 2, 3, 4)))
-    with pytest.raises(Misuse, match="rows of pull_request"):
-        show(database, run, kinds=("pr_file",))
-    show(database, run, kinds=("pull_request", "pr_file"))
-
-
-def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(Misuse, match="unknown kind 'planet'"):
-        Choice(kinds=("planet",))
-
-
-def test_no_kind_at_all_moves_nothing(database: Database) -> None:
-    run = note(database, everything())
-    assert show(database, run, kinds=()).kinds == {}
-    assert rows(database)["teams"] == []
+# -- parents that are gone ------------------------------------------------------------------------------------------
 
 
 def test_a_parent_that_somebody_deleted_is_named_with_the_way_out(database: Database) -> None:
@@ -196,7 +140,7 @@ def test_a_parent_that_somebody_deleted_is_named_with_the_way_out(database: Data
 # -- dry runs ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("choice", [{}, {"prune": True}, {"rebuild": True}, {"kinds": ("pr_file", "jira_issue")}])
+@pytest.mark.parametrize("choice", [{}, {"prune": True}, {"rebuild": True}])
 def test_a_dry_run_says_what_the_real_one_does_and_changes_nothing(database: Database, choice: dict[str, Any]) -> None:
     show(database, note(database, everything(), ALL_EXACT))
     events = with_changed(everything(numbers=(1, 3)), "pr_file", status="removed")
@@ -211,7 +155,7 @@ def test_a_dry_run_says_what_the_real_one_does_and_changes_nothing(database: Dat
 def test_a_preview_is_what_the_first_projection_does(database: Database) -> None:
     run = note(database, everything())
     before = dump(database)
-    seen = preview(database, run, Choice())
+    seen = preview(database, LAYOUT, run)
     assert dump(database) == before
     assert seen == show(database, run)
 
@@ -229,7 +173,6 @@ STEPS = st.lists(
                 {"prune": True},
                 {"rebuild": True},
                 {"dry_run": True},
-                {"kinds": ("jira_issue", "team", "pr_file")},
             )
         ),
     ),
@@ -266,8 +209,7 @@ def test_any_path_to_a_state_gives_the_rows_of_a_cold_projection(
     for at, (events, policies, fresh) in enumerate(runs):
         sealed.append(note(database, events, policies, fresh=fresh))
         for when, choice in steps[at :: len(runs)]:
-            with suppress(Misuse) if "kinds" in choice else nullcontext():
-                show(database, sealed[when % len(sealed)], **choice)
+            show(database, sealed[when % len(sealed)], **choice)
     run = sealed[end[0] % len(sealed)]
     done = show(database, run, **end[1])
     assert total(done, "stale") == 0
@@ -364,7 +306,6 @@ def test_a_shown_state_that_the_journal_lost_is_compared_as_a_whole(database: Da
     damage(database, "DELETE FROM journal_nodes WHERE hash = :hash", hash=shown.state)
     done = show(database, run)
     assert total(done, "stale") == 20
-    assert not done.other_journal
     assert totals(show(database, run, prune=True)) == (0, 0, 20)
 
 
@@ -386,22 +327,14 @@ def test_readers_see_the_old_rows_until_all_are_new(database: Database) -> None:
 
     from seedjournal.projectors import project
 
-    project(database, database, run, Choice(), lambda *_: seen.append(rows(database)))
+    project(database, database, LAYOUT, run, Choice(), lambda *_: seen.append(rows(database)))
     assert seen
     assert all(one == old for one in seen)
     assert rows(database) != old
 
 
-def test_a_project_may_be_named_otherwise_than_its_team(database: Database) -> None:
-    run = note(database, everything(), name="nightly")
-    show(database, run)
-    assert totals(show(database, run, rebuild=True)) == (0, 0, 0)
-    assert execute(database, "SELECT DISTINCT project FROM seedjournal_positions") == [("nightly",)]
-
-
-def test_positions_are_kept_of_kinds_that_the_state_lacks(database: Database) -> None:
-    show(database, note(database, [team()]))
-    with database.read() as connection:
-        assert connection.execute(text("SELECT count(*) FROM seedjournal_positions")).scalar() == len(RULES)
-    done = show(database, note(database, [team(), member()]))
-    assert totals(done) == (1, 0, 0)
+def test_a_project_has_one_position(database: Database) -> None:
+    for events in ([team()], [team(), member()]):
+        run = note(database, events)
+        assert totals(show(database, run)) == (1, 0, 0)
+        assert execute(database, "SELECT project, run FROM seedjournal_positions") == [("terns", run.run)]

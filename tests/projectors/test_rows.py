@@ -1,4 +1,4 @@
-"""Events to rows: pure, in the order of the rule's columns, pointing by derived ids."""
+"""Events to rows: pure, in the order of the map's columns, pointing by derived ids."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ import orjson
 import pytest
 
 from seedjournal.journal import Event, canonical_key, encode
-from seedjournal.projectors import RULES
-from seedjournal.projectors.ids import Ids, derived_id
-from seedjournal.projectors.notes import Remembered
-from seedjournal.projectors.rows import row_maker
-from tests.projectors.invented import REPO, commit, everything, pull_request, review, survey_review, usage
+from seedjournal.projectors.rows import Ids, derived_id, row_maker
+from tests.projectors.invented import MAPS, REPO, commit, everything, pull_request, review, survey_review, usage
 
 
 def row(event: Event, ids: Ids | None = None) -> dict[str, Any]:
     """The row of an event, by column."""
     made = encode(event)
-    rule = RULES[event.kind]
-    values = row_maker(rule, ids or Ids())(made.event.decode())
-    return dict(zip(rule.columns, values, strict=True))
+    mapped = MAPS[event.kind]
+    values = row_maker(mapped, ids or Ids())(made.event.decode())
+    return dict(zip(mapped.columns, values, strict=True))
 
 
 def member_id(login: str) -> int:
@@ -54,9 +51,9 @@ def test_a_null_reference(column: str) -> None:
     assert row(commit(None))[column] is None
 
 
-def test_children_point_to_a_remembered_id() -> None:
+def test_children_point_to_an_adopted_id() -> None:
     key = canonical_key({"team": "terns", "github_repo": REPO, "number": 1})
-    ids = Ids({("pull_request", key): Remembered(77, is_foreign=True)})
+    ids = Ids({("pull_request", key): 77})
     assert row(review(), ids)["pull_request_id"] == 77
     assert row(commit(1), ids)["pull_request_id"] == 77
     assert row(pull_request(1), ids)["id"] == 77
@@ -73,6 +70,6 @@ def test_lists_are_json_and_everything_else_is_as_in_the_event() -> None:
 
 
 def test_every_kind_makes_a_row() -> None:
-    assert {one.kind for one in everything()} == set(RULES)
+    assert {one.kind for one in everything()} == set(MAPS)
     for event in everything():
         assert row(event)["id"] == derived_id(event.kind, encode(event).key)

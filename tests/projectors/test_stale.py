@@ -27,7 +27,7 @@ from tests.projectors.invented import (
     totals,
     with_changed,
 )
-from tests.projectors.kept import emptied
+from tests.projectors.kept import LAYOUT, emptied
 
 LEFT = 10  # rows that hang on one pull request, with its issue
 
@@ -52,7 +52,7 @@ def test_what_left_the_state_stays_until_it_is_pruned(database: Database, how: s
     assert rows(database) == before
     assert total(show(database, run), "stale") == LEFT
     with database.read() as connection:
-        assert listed(connection)[SLUG]["pr_file"] == {"foreign": 0, "stale": 2}
+        assert listed(connection, LAYOUT)[SLUG]["pr_file"] == {"foreign": 0, "stale": 2}
     done = show(database, run, prune=True)
     assert (total(done, "stale"), totals(done)) == (0, (0, 0, LEFT))
     assert rows(database) == cold(database, run)
@@ -73,51 +73,9 @@ def test_a_key_that_comes_back_is_stale_no_longer_and_gets_the_states_content(da
 def test_stale_rows_that_somebody_deleted_are_not_counted(database: Database) -> None:
     run = leave(database, "exact")
     show(database, run)
-    execute(database, "DELETE FROM pr_files WHERE id IN (SELECT id FROM seedjournal_stale WHERE kind = 'pr_file')")
+    execute(database, "DELETE FROM pr_files WHERE id IN (SELECT id FROM seedjournal_rows WHERE kind = 'pr_file')")
     assert total(show(database, run), "stale") == LEFT - 2
     assert totals(show(database, run, prune=True)) == (0, 0, LEFT - 2)
-
-
-def test_a_kind_counts_and_prunes_its_own_stale_rows_only(database: Database) -> None:
-    run = leave(database, "exact")
-    done = show(database, run, kinds=("pr_file",), prune=True)
-    assert (total(done, "deleted"), total(done, "stale")) == (2, 0)
-    done = show(database, run)
-    assert total(done, "stale") == LEFT - 2
-    done = show(database, run, kinds=("pull_request",), prune=True)
-    assert (total(done, "deleted"), total(done, "retained"), total(done, "stale")) == (0, 1, 1)
-    assert totals(show(database, run, prune=True)) == (0, 0, LEFT - 2)
-
-
-def test_another_slug_leaves_the_old_ones_rows_stale(database: Database) -> None:
-    show(database, note(database, everything(), name="birds"))
-    run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
-    done = show(database, run)
-    assert total(done, "stale") == len(everything())
-    assert totals(show(database, run, prune=True)) == (0, 0, len(everything()))
-    assert rows(database) == cold(database, run)
-
-
-def test_a_rebuild_finds_the_old_slugs_rows_too(database: Database) -> None:
-    show(database, note(database, everything(), name="birds"))
-    run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
-    assert totals(show(database, run, rebuild=True)) == (len(everything()), 0, len(everything()))
-    assert rows(database) == cold(database, run)
-
-
-@pytest.mark.parametrize("choice", [{"prune": True}, {"rebuild": True}])
-@pytest.mark.parametrize("other_first", [True, False])
-def test_an_old_slug_that_another_project_took_is_the_other_projects(
-    database: Database, choice: dict[str, Any], other_first: bool
-) -> None:
-    show(database, note(database, everything(), name="birds"))
-    run = note(database, everything("gulls"), name="birds", slug="gulls", fresh=True)
-    other = note(database, everything(), name="waders")
-    if other_first:
-        show(database, other)
-    assert totals(show(database, run, **choice)) == (len(everything()), 0, 0)
-    assert totals(show(database, other, **choice)) == (0, 0, 0)
-    assert len(rows(database)["teams"]) == 2
 
 
 # -- retained ------------------------------------------------------------------------------------------------------
@@ -167,11 +125,10 @@ def test_a_row_that_a_users_row_in_a_table_of_ours_holds_is_retained(database: D
 
 
 def test_a_reference_to_a_natural_key_holds_as_well(database: Database) -> None:
-    show(database, note(database, everything("gulls"), slug="gulls", name="birds"))
+    show(database, note(database, everything(), ALL_EXACT))
     execute(database, "CREATE TABLE notes (slug TEXT REFERENCES teams (slug))")
-    execute(database, "INSERT INTO notes VALUES ('gulls')")
-    run = note(database, everything(), name="birds", fresh=True)
-    done = show(database, run, prune=True)
+    execute(database, f"INSERT INTO notes VALUES ('{SLUG}')")
+    done = show(database, note(database, [], ALL_EXACT), prune=True)
     assert total(done, "retained") == 1
 
 

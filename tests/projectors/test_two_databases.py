@@ -22,7 +22,7 @@ from tests.projectors.invented import (
     totals,
     with_changed,
 )
-from tests.projectors.kept import emptied
+from tests.projectors.kept import LAYOUT, emptied
 
 PAIRS = [(one, two) for one in ("sqlite", "postgresql") for two in ("sqlite", "postgresql")]
 
@@ -36,37 +36,7 @@ def test_journal_and_target_of_any_makes(make: str, target_make: str) -> None:
     assert totals(done) == (10, 1, 20)
     assert rows(target) == cold(journal, run, make)
     with journal.read() as source, target.read() as connection:
-        assert list(check(source, connection)) == []
-
-
-@pytest.mark.parametrize("make", ["sqlite", "postgresql"])
-def test_another_journals_position_means_a_full_comparison(make: str) -> None:
-    target, other = emptied(make), emptied(make, "other")
-    first = note(target, everything())
-    assert not show(target, first).other_journal
-    run = note(other, with_changed(everything(numbers=(1, 2, 4)), "pr_file", status="removed"))
-    done = show(other, run, target)
-    assert done.other_journal
-    assert totals(done) == (10, 4, 0)
-    assert total(done, "stale") == 10
-    with target.read() as connection, other.read() as source:
-        assert list(check(source, connection)) == []
-        (rival,) = check(connection, connection)
-    assert (rival.where, rival.what) == ("seedjournal_positions", "terns")
-    assert "another journal" in rival.problem
-    done = show(other, run, target, prune=True)
-    assert not done.other_journal
-    assert totals(done) == (0, 0, 10)
-    assert rows(target) == cold(other, run)
-
-
-def test_only_the_chosen_kinds_positions_matter() -> None:
-    target, other = emptied("sqlite"), emptied("sqlite", "other")
-    show(target, note(target, everything()))
-    run = note(other, everything())
-    assert show(other, run, target, kinds=("team", "team_member")).other_journal
-    assert not show(other, run, target, kinds=("team",)).other_journal
-    assert show(other, run, target).other_journal
+        assert list(check(source, connection, LAYOUT)) == []
 
 
 def test_a_lost_position_means_a_full_comparison(database: Database) -> None:
@@ -76,7 +46,7 @@ def test_a_lost_position_means_a_full_comparison(database: Database) -> None:
     assert totals(show(database, run)) == (0, 0, 0)
     execute(database, "DELETE FROM seedjournal_positions")
     done = show(database, note(database, [team()], fresh=True))
-    assert (total(done, "stale"), done.other_journal) == (len(everything()) - 1, False)
+    assert total(done, "stale") == len(everything()) - 1
 
 
 def test_a_file_of_a_users_own_in_rollback_mode(tmp_path: Path) -> None:
@@ -94,6 +64,6 @@ def test_a_file_of_a_users_own_in_rollback_mode(tmp_path: Path) -> None:
         assert execute(database, "PRAGMA journal_mode") == [("delete",)]
         assert execute(database, "SELECT * FROM own") == [(1, "mine")]
         with database.read() as reading:
-            assert list(check(reading, reading)) == []
+            assert list(check(reading, reading, LAYOUT)) == []
     finally:
         database.engine.dispose()

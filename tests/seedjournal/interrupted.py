@@ -5,8 +5,9 @@ All that it needs is loaded before, as modules with dataclasses execute such cod
 
 from __future__ import annotations
 
-from seedjournal import app, failures, render
+from seedjournal import failures
 from seedjournal.cli import main
+from seedjournal.commands import looking
 
 
 def interrupted() -> None:
@@ -15,6 +16,6 @@ def interrupted() -> None:
 
 
 if __name__ == "__main__":
-    assert failures, render
-    app.registry = interrupted  # type: ignore[assignment]
+    assert failures
+    looking.list_registry = interrupted  # type: ignore[assignment]
     main(["registry"])

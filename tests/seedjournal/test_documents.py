@@ -126,6 +126,9 @@ def test_migrate(at: str, run: Run) -> None:
     assert [one["what"] for one in document["migrated"]] == ["journal", "target"]
     assert all(one["from"] is None for one in document["migrated"])
     assert all(one["from"] == one["to"] for one in run("migrate", "--json").json["migrated"])
+    for made in (True, False):
+        tables = run("migrate", "--tables", "--json").json["migrated"][-1]
+        assert (tables["what"], tables["from"] is None) == ("tables", made)
     assert run("log", "--json").json == {"format": 1, "runs": [], "forgotten": []}
     assert run("log").out == "no runs\n"
     assert run("verify", "--json").json["ok"] is True

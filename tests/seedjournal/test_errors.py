@@ -158,21 +158,24 @@ def test_a_root_that_two_runs_begin_with_is_ambiguous(at: str, run: Run, monkeyp
 
     monkeypatch.setattr(runs, "all_runs", alike)
     done = run("show", "abababa", "--json", status=2)
-    assert done.error["message"] == "abababa begins several roots"
+    assert done.error["message"] == "root prefix 'abababa' is ambiguous"
 
 
 def test_a_bug_of_ours_says_so(at: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ValueError(f"a surprise at postgresql://me:{SECRET}@localhost/x\nand more of it")
 
-    monkeypatch.setattr("seedjournal.app.log", broken)
+    monkeypatch.setattr("seedjournal.commands.looking.list_runs", broken)
     done = run("log", status=4)
     assert done.err.startswith(
         "error: a bug in seedjournal: ValueError: a surprise at postgresql://me:***@localhost/x\n  try: "
     )
     assert run("log", "--json", status=4).error["kind"] == "bug"
     assert "Traceback" in run("log", "--debug", status=4).err
-    monkeypatch.setattr("seedjournal.app.log", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        "seedjournal.commands.looking.list_runs",
+        lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+    )
     assert "No space left" in run("log", status=3).err
 
 
@@ -180,7 +183,7 @@ def test_an_interruption_is_130_and_one_line(at: str, run: Run, monkeypatch: pyt
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("seedjournal.app.log", stop)
+    monkeypatch.setattr("seedjournal.commands.looking.list_runs", stop)
     assert run("log", status=130).err == "error: interrupted; nothing is half done\n"
     assert run("log", "--json", status=130).error["kind"] == "interrupted"
 

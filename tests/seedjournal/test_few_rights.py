@@ -74,7 +74,7 @@ def test_each_role_can_do_its_part_and_no_more(roles: Roles, run: Run) -> None:
     owner, recorder, projector = (("--journal", roles.address(role)) for role in ROLES)
     assert "permission denied" in run(*TWENTY, *recorder, status=3).err
     assert rows_of(roles.url) == {}
-    run("migrate", *owner)
+    run("migrate", "--tables", *owner)
     roles.do(2, roles.address("seed_owner"))
 
     run(*TWENTY, *recorder)
@@ -99,11 +99,11 @@ def test_each_role_can_do_its_part_and_no_more(roles: Roles, run: Run) -> None:
     run(*FORTY, *recorder)
     run("project", *projector)
     assert run("verify", *projector, "--json").json["ok"]
-    run("migrate", *owner)
+    run("migrate", "--tables", *owner)
 
 
 def test_nobody_may_do_more_than_the_page_says(roles: Roles, run: Run) -> None:
-    run("migrate", "--journal", roles.address("seed_owner"))
+    run("migrate", "--tables", "--journal", roles.address("seed_owner"))
     roles.do(2, roles.address("seed_owner"))
     forbidden = {
         "seed_recorder": ("UPDATE journal_events SET event = ''", "DELETE FROM journal_runs", "DELETE FROM teams"),

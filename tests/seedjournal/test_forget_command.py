@@ -72,7 +72,7 @@ def test_a_project_goes_with_its_rows_where_a_target_is_named(recorded: str, run
     assert told["rows"] == done["rows"]
     assert done["rows"]["demo"]["pull_request"]["deleted"] == 5
     assert [row[1] for row in rows_of(recorded, "teams")["teams"]] == ["other"]
-    assert rows_of(recorded, "seedjournal_stale") == {"seedjournal_stale": []}
+    assert rows_of(recorded, "seedjournal_rows") == {"seedjournal_rows": []}
     assert numbers(run("log", "--json")) == [5]
     assert run("verify", "--json").json["ok"] is True
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from seedjournal.cli import cli
+from seedjournal.cli import COMMANDS
 from tests.seedjournal.commands import Done
 
 
-@pytest.mark.parametrize("command", ["", *sorted(cli.commands)])
+@pytest.mark.parametrize("command", ["", *sorted(COMMANDS)])
 def test_help_is_as_it_was(command: str, run: Callable[..., Done], golden: Callable[[str, str], None]) -> None:
     done = run(*command.split(), "--help")
     assert done.err == ""
@@ -23,7 +23,7 @@ def test_no_help_of_the_command_list_is_cut_short(run: Callable[..., Done]) -> N
 
 
 def test_every_command_has_the_common_options(run: Callable[..., Done]) -> None:
-    for command in cli.commands:
+    for command in COMMANDS:
         text = run(command, "--help").out
         for option in ("--journal", "--target", "--json", "-q, --quiet", "--wait", "--debug", "Exit status:"):
             assert option in text, (command, option)

@@ -107,7 +107,7 @@ def test_a_file_that_cannot_be_right(content: str, run: Run) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    ["survey_response_rate=1.5", "prs=-1", "team_slug=Not A Slug", "quality_rates={1=0.5}", "repos=nobody"],
+    ["survey_response_rate=1.5", "prs=-1", "quality_rates={1=0.5}", "repos=nobody"],
 )
 def test_a_setting_out_of_its_range(setting: str, at: str, run: Run) -> None:
     done = run(*DEMO, "--set", setting, "--json", status=3)
@@ -161,13 +161,13 @@ def test_all_is_every_project_of_the_file_and_one_failure_stops_no_other(at: str
     small = 'source = "demo"\nprs = 3\ndays = 10\nmembers = 3\n'
     FILE.write_text(
         f'[projects.one]\n{small}[projects.two]\nsource = "cache:absent.json"\n[projects.three]\n{small}'
-        f'[projects.four]\n{small}team_slug = "one"\n'
+        f"[projects.four]\n{small}sprint_days = 0\n"
     )
     done = run("record", "--all", "--json", status=3)
     assert [one["project"] for one in done.json["runs"]] == ["one", "three"]
     assert [(one["project"], one["error"]["kind"]) for one in done.json["errors"]] == [
         ("two", "unavailable"),
-        ("four", "usage"),
+        ("four", "input"),
     ]
     assert done.err.count("error: ") == 2
     text = run("record", "--all", status=3)

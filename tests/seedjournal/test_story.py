@@ -151,16 +151,6 @@ def test_fresh_starts_the_state_anew(at: str, run: Run) -> None:
     assert fresh["state"] == fresh["root"] == plain["root"]
 
 
-def test_kind_moves_only_its_rows(at: str, run: Run) -> None:
-    run(*TWENTY)
-    assert "team" in run("project", "--kind", "jira_issue", status=2).err
-    done = run("project", "--kind", "team", "--kind", "team_member", "--json").json["projects"]["demo"]["kinds"]
-    assert set(done) == {"team", "team_member"}
-    assert rows_of(at, "pull_requests")["pull_requests"] == []
-    run("verify")
-    assert "unknown kind 'teem'" in run("project", "--kind", "teem", status=2).err
-
-
 def test_a_dry_run_does_nothing(at: str, run: Run) -> None:
     total = run(*TWENTY, "--json").first["counts"]["total"]
     before = rows_of(at)

@@ -11,7 +11,7 @@ import msgspec
 
 from seedjournal.journal import Event, canonical_key, encode
 from seedjournal.simulators import Project, Skipped, make_project
-from seedjournal.simulators.engineering.census import Census, Window, open_census
+from seedjournal.simulators.engineering.census import Census, take_census
 from seedjournal.simulators.engineering.facts import (
     ChangedFile,
     CheckRun,
@@ -22,8 +22,8 @@ from seedjournal.simulators.engineering.facts import (
     Repository,
     Review,
 )
-from seedjournal.simulators.engineering.facts import Facts as AnyFacts
-from seedjournal.simulators.engineering.simulate import Made, of_facts, of_people, open_tally
+from seedjournal.simulators.engineering.reading import FactsInWindow, Window
+from seedjournal.simulators.engineering.simulate import simulate
 
 SHOP, SITE, TOOLS = Repository("acme/shop"), Repository("acme/Site"), Repository("acme/tools")
 MONDAY = datetime(2024, 3, 4, 9, tzinfo=UTC)
@@ -51,13 +51,6 @@ class Facts:
 
     def digest(self) -> str:
         return hashlib.sha256(msgspec.json.encode([self._pull_requests, self._loose])).hexdigest()
-
-    def parts(self, count: int) -> list[Facts]:
-        """As even as can be, one in as many parts as are asked for."""
-        return [
-            Facts(*self._pull_requests[place::count], loose=self._loose[place::count], repositories=self.repositories)
-            for place in range(count)
-        ]
 
     def pull_requests(self) -> Iterator[PullRequest]:
         return iter(self._pull_requests)
@@ -101,31 +94,8 @@ def acme(**settings: Any) -> Project:
     return make_project("acme", {"repos": [SHOP, SITE, TOOLS]} | settings)
 
 
-def census(*pull_requests: PullRequest, window: Window = Window(), **settings: Any) -> Census:  # noqa: B008 - frozen
-    return take_census(Facts(*pull_requests), acme(**settings), window)
-
-
-def take_census(source: Facts, project: Project, window: Window, parts: Sequence[AnyFacts] = ()) -> Census:
-    """The census of all facts, at once or merged from parts of them."""
-    whole = open_census(source, project, window)
-    for part in parts or (source,):
-        one = open_census(source, project, window)
-        one.read(part)
-        whole.merge(one)
-    whole.close()
-    return whole
-
-
-def simulate(
-    source: Facts, census: Census, *, seed: int, as_of: date, parts: Sequence[AnyFacts] = ()
-) -> Iterator[Made]:
-    """Every event of the run, the facts taken at once or in parts."""
-    whole = open_tally(census.project, as_of)
-    for part in parts or (source,):
-        tally = open_tally(census.project, as_of)
-        yield from of_facts(part, census, tally, seed=seed)
-        whole.merge(tally)
-    yield from of_people(census, whole, seed=seed, as_of=as_of)
+def census(*pull_requests: PullRequest, **settings: Any) -> Census:
+    return take_census(Facts(*pull_requests), Facts(*pull_requests).repositories, acme(**settings))
 
 
 def events_of(
@@ -136,9 +106,10 @@ def events_of(
     as_of: date | None = None,
 ) -> list[Event]:
     """Every event of a run."""
-    counted = take_census(source, project or acme(), window)
+    facts = FactsInWindow(source, window)
+    counted = take_census(facts, source.repositories, project or acme())
     day = as_of or counted.newest_day or MONDAY.date()
-    return [event for event, _ in simulate(source, counted, seed=seed, as_of=day)]
+    return [event for event, _ in simulate(facts, counted, seed=seed, as_of=day)]
 
 
 def stated(events: Iterable[Event]) -> Stated:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedjournal.journal import Event
-from seedjournal.simulators.engineering.ai_usage import percent
+from seedjournal.simulators.engineering.facts import ratio
 from tests.simulators.acme import MONDAY, Facts, acme, at, events_of, of_kind, pull_request, who
 
 MONTHS_LATER = date(2024, 8, 30)
@@ -81,7 +81,7 @@ def test_amounts_keep_their_bounds() -> None:
         whole: Any = event.data["suggestions_shown"]
         assert 0 <= accepted <= whole
         assert 0.25 * 0.9 - 0.02 <= accepted / whole <= 0.45 * 1.1
-        assert event.data["acceptance_rate"] == percent(accepted, whole)
+        assert event.data["acceptance_rate"] == ratio(100 * accepted, whole or 1)
 
 
 def test_amounts_are_bounded_for_any_setting() -> None:
@@ -95,14 +95,13 @@ def test_amounts_are_bounded_for_any_setting() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6))
-def test_percent_is_exact_half_upward(part: int, whole: int) -> None:
+def test_a_ratio_is_exact_half_upward(part: int, whole: int) -> None:
     part = min(part, whole)
-    told = Fraction(percent(part, whole))
+    told = Fraction(ratio(100 * part, whole))
     exact = Fraction(100 * part, whole)
     assert -Fraction(1, 200) < told - exact <= Fraction(1, 200)
-    assert percent(0, 0) == "0.00"
-    assert percent(1, 1) == "100.00"
-    assert percent(1, 800) == "0.13"  # 0.125
+    assert ratio(100, 1) == "100.00"
+    assert ratio(100, 800) == "0.13"  # 0.125
 
 
 @given(st.dates(date(1, 1, 1), date(9999, 12, 31)), st.integers(1, 3650))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedjournal.journal import BadInput, Misuse, Policy, canonical_bytes
-from seedjournal.simulators import SETTINGS, Project, make_project, parse_setting, slug
+from seedjournal.simulators import SETTINGS, Project, make_project, parse_setting
 
 
 def test_the_defaults_are_the_seed_systems() -> None:
@@ -88,8 +88,6 @@ def test_a_setting_has_a_name_and_a_value(text: str) -> None:
         "max_files_per_pr=-1",
         "check_runs=perhaps",
         "sprint_days=0",
-        "team_slug=No Slug",
-        "team_slug=-acme",
         "jira_project_key=acme",
         "jira_project_key=A",
         "jira_project_key=1A",
@@ -127,25 +125,23 @@ def test_an_unknown_setting_names_the_nearest(name: str, near: str) -> None:
 @given(st.text(min_size=1, max_size=200))
 def test_any_name_makes_a_valid_project(name: str) -> None:
     project = make_project(name, {})
-    assert re.fullmatch("[a-z0-9][a-z0-9-]{0,99}", project.team_slug)
     assert re.fullmatch("[A-Z][A-Z0-9]{1,4}", project.jira_project_key)
     assert project.team_name == project.name == name
 
 
 @pytest.mark.parametrize(
-    ("name", "address", "key"),
+    ("name", "key"),
     [
-        ("acme", "acme", "ACME"),
-        ("a", "a", "AX"),
-        ("7 up", "7-up", "P7UP"),
-        ("Ünïcödé Shop!", "unicode-shop", "UNICO"),
-        ("苹果", "project", "PROJE"),
-        ("---", "project", "PROJE"),
-        ("1", "1", "P1"),
+        ("acme", "ACME"),
+        ("a", "AX"),
+        ("7 up", "P7UP"),
+        ("Ünïcödé Shop!", "UNICO"),
+        ("苹果", "PROJE"),
+        ("---", "PROJE"),
+        ("1", "P1"),
     ],
 )
-def test_names_as_they_stand_in_addresses(name: str, address: str, key: str) -> None:
-    assert slug(name) == address
+def test_a_name_gives_a_jira_key(name: str, key: str) -> None:
     assert make_project(name, {}).jira_project_key == key
 
 

@@ -16,11 +16,13 @@ import pytest
 from sqlalchemy import text
 
 from seedjournal.journal import ENGINEERING, BadInput, Database, Misuse, Policy, newest, read_manifest
-from seedjournal.simulators import Order, Recorded, Skipped, record
+from seedjournal.simulators import Project, Recorded, RecordOptions, Skipped, Source, record
 from seedjournal.simulators.engineering.cache.source import CacheSource
 from seedjournal.simulators.engineering.facts import PullRequest
-from seedjournal.simulators.recording import _code_digest, _inputs
+from seedjournal.simulators.recording import _inputs
 from tests.simulators.acme import Facts, acme, at, commit, events_of, pull_request, story, who
+
+Order = tuple[Project, Source, RecordOptions]
 
 TABLES = ("journal_events", "journal_nodes", "journal_runs")
 
@@ -30,8 +32,8 @@ def rows(database: Database) -> dict[str, int]:
         return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in TABLES}
 
 
-def order(source: Any = None, **others: Any) -> Order:
-    return Order(**{"project": acme(), "source": source or story(), **others})
+def order(source: Any = None, *, project: Project | None = None, **options: Any) -> Order:
+    return project or acme(), source or story(), RecordOptions(**options)
 
 
 def total(recorded: Recorded) -> int:
@@ -39,12 +41,12 @@ def total(recorded: Recorded) -> int:
 
 
 def test_a_second_record_appends_nothing(database: Database) -> None:
-    first = record(database, order())
+    first = record(database, *order())
     assert (first.sealed.appended, first.sealed.reused, first.sealed.previous) == (37, False, None)
     assert total(first) == 37
     before = rows(database)
     for reuse in (True, False):
-        again = record(database, order(reuse=reuse))
+        again = record(database, *order(reuse=reuse))
         assert (again.sealed.appended, again.sealed.reused) == (0, reuse)
         assert (again.sealed.run.root, again.sealed.run.state) == (first.sealed.run.root, first.sealed.run.state)
         assert again.sealed.run.fingerprint == first.sealed.run.fingerprint
@@ -57,34 +59,34 @@ def test_both_databases_and_any_history_give_the_same_root(
     make_url: Callable[[str], str], open_url: Callable[[str], Database]
 ) -> None:
     sqlite, postgresql = open_url(make_url("sqlite")), open_url(make_url("postgresql"))
-    record(postgresql, order(Facts(pull_request(77)), seed=9))
-    runs = [record(database, order()).sealed.run for database in (sqlite, postgresql)]
+    record(postgresql, *order(Facts(pull_request(77)), seed=9))
+    runs = [record(database, *order()).sealed.run for database in (sqlite, postgresql)]
     assert runs[0].root == runs[1].root
     assert runs[0].fingerprint == runs[1].fingerprint
 
 
 def test_reuse_finds_an_older_run(database: Database) -> None:
-    first = record(database, order())
-    record(database, order(seed=7))
-    again = record(database, order())
+    first = record(database, *order())
+    record(database, *order(seed=7))
+    again = record(database, *order())
     assert again.sealed.reused
     assert again.sealed.run.root == first.sealed.run.root
     assert again.sealed.previous is not None
     assert again.sealed.previous.root != first.sealed.run.root
-    long = record(database, order(reuse=False))
+    long = record(database, *order(reuse=False))
     assert (long.sealed.run.root, long.sealed.run.state) == (again.sealed.run.root, again.sealed.run.state)
 
 
 def test_the_day_of_the_newest_activity_is_recorded(database: Database) -> None:
-    run = record(database, order()).sealed.run
+    run = record(database, *order()).sealed.run
     assert run.inputs["as_of"] == "2024-03-15"
-    assert record(database, order()).sealed.run.inputs["as_of"] == "2024-03-15"  # reused
-    assert record(database, order(as_of=date(2024, 6, 1))).sealed.run.inputs["as_of"] == "2024-06-01"
-    assert record(database, order(Facts())).sealed.run.inputs["as_of"] == "2024-01-01"
+    assert record(database, *order()).sealed.run.inputs["as_of"] == "2024-03-15"  # reused
+    assert record(database, *order(as_of=date(2024, 6, 1))).sealed.run.inputs["as_of"] == "2024-06-01"
+    assert record(database, *order(Facts())).sealed.run.inputs["as_of"] == "2024-01-01"
 
 
 def test_the_run_says_what_it_was_made_from(database: Database) -> None:
-    run = record(database, order(seed=5, since=date(2024, 3, 1), policies={"commit": Policy.UPSERT})).sealed.run
+    run = record(database, *order(seed=5, since=date(2024, 3, 1), policies={"commit": Policy.UPSERT})).sealed.run
     assert {
         name: run.inputs[name] for name in ("source", "seed", "since", "until", "skip_invalid", "fresh", "window")
     } == {
@@ -113,11 +115,13 @@ OTHERS: dict[str, dict[str, Any]] = {
     "until": {"until": date(2025, 3, 1)},
     "max_prs": {"project": acme(max_prs=1000)},
     "skip_invalid": {"skip_invalid": True},
+    "fresh": {"fresh": True},
 }
 
 
 def fingerprint(one: Order) -> bytes:
-    return _inputs(one, ENGINEERING.policies({**one.project.policy, **one.policies})).fingerprint
+    project, _, options = one
+    return _inputs(*one, ENGINEERING.policies({**project.policy, **options.policies})).fingerprint
 
 
 def test_every_input_is_in_the_fingerprint() -> None:
@@ -125,7 +129,6 @@ def test_every_input_is_in_the_fingerprint() -> None:
     assert len(set(prints.values())) == len(prints)
     assert fingerprint(order()) == prints["none"]
     for same in (
-        {"fresh": True},
         {"reuse": False},
         {"policies": {"commit": Policy.ONCE}},
         {"project": acme(source="demo")},
@@ -133,20 +136,12 @@ def test_every_input_is_in_the_fingerprint() -> None:
         assert fingerprint(order(**same)) == prints["none"]
 
 
-@pytest.mark.parametrize("name", ["_code_digest", "_json_probe", "unidata_version"])
-def test_code_json_and_unicode_are_in_the_fingerprint(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["VERSION", "unidata_version"])
+def test_version_and_unicode_are_in_the_fingerprint(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint(order())
-    if name == "unidata_version":
-        monkeypatch.setattr(unicodedata, name, "other")
-    else:
-        monkeypatch.setattr(sys.modules["seedjournal.simulators.recording"], name, lambda: "other")
+    recording = sys.modules["seedjournal.simulators.recording"]
+    monkeypatch.setattr(unicodedata if name == "unidata_version" else recording, name, "other")
     assert fingerprint(order()) != before
-
-
-def test_the_code_is_digested_by_content() -> None:
-    digest = _code_digest()
-    _code_digest.cache_clear()
-    assert _code_digest() == digest
 
 
 def cached(folder: Path, *, level: int | None, title: str = "Sell apples") -> CacheSource:
@@ -176,12 +171,12 @@ def cached(folder: Path, *, level: int | None, title: str = "Sell apples") -> Ca
 
 
 def test_packing_a_file_otherwise_is_no_change(tmp_path: Path, database: Database) -> None:
-    first = record(database, order(cached(tmp_path / "a", level=None)))
+    first = record(database, *order(cached(tmp_path / "a", level=None)))
     for place, level in (("b", 1), ("c", 9)):
-        again = record(database, order(cached(tmp_path / place, level=level)))
+        again = record(database, *order(cached(tmp_path / place, level=level)))
         assert again.sealed.reused
         assert again.sealed.run.inputs == first.sealed.run.inputs
-    other = record(database, order(cached(tmp_path / "d", level=9, title="Sell pears")))
+    other = record(database, *order(cached(tmp_path / "d", level=9, title="Sell pears")))
     assert not other.sealed.reused
     assert other.sealed.appended > 0
 
@@ -192,22 +187,30 @@ def test_packing_a_file_otherwise_is_no_change(tmp_path: Path, database: Databas
 @pytest.mark.parametrize("refused", [{"fresh": True}, {"policies": {"ai_usage_daily": Policy.EXACT}}])
 def test_a_window_goes_with_neither_exact_nor_fresh(database: Database, window: Any, refused: Any) -> None:
     with pytest.raises(Misuse, match="window") as error:
-        record(database, order(**window, **refused))
+        record(database, *order(**window, **refused))
     assert error.value.hint
     assert set(rows(database).values()) == {0}
-    record(database, order(**refused))
+    record(database, *order(**refused))
 
 
 def test_a_window_has_a_beginning_before_its_end(database: Database) -> None:
     with pytest.raises(Misuse, match="not before"):
-        record(database, order(since=date(2024, 3, 4), until=date(2024, 3, 4)))
+        record(database, *order(since=date(2024, 3, 4), until=date(2024, 3, 4)))
 
 
-def test_a_window_states_less_and_takes_nothing_away(database: Database) -> None:
-    whole = record(database, order())
-    part = record(database, order(since=date(2024, 3, 12)))
-    assert part.sealed.appended == 0
+def test_a_window_records_what_a_source_of_its_part_gives(database: Database) -> None:
+    pull_requests = [one for one in story().pull_requests() if one.created_at.date() >= date(2024, 3, 12)]
+    loose = list(story().loose_commits())
+    part = record(database, *order(since=date(2024, 3, 12)))
+    left = record(database, *order(Facts(*pull_requests, loose=loose, repositories=story().repositories)))
     assert 0 < total(part) < 37
+    assert (part.sealed.run.root, left.sealed.appended) == (left.sealed.run.root, 0)
+
+
+def test_a_window_takes_nothing_away(database: Database) -> None:
+    whole = record(database, *order())
+    policies = dict.fromkeys(ENGINEERING.by_name, Policy.ONCE)
+    part = record(database, *order(since=date(2024, 3, 12), policies=policies))
     assert part.sealed.run.totals["removed"] == 37 - total(part)
     assert part.sealed.run.state == whole.sealed.run.state
 
@@ -232,10 +235,10 @@ class Breaking(Facts):
     ids=["entry", "surrogate", "nul"],
 )
 def test_bad_input_leaves_the_journal_as_it_was(database: Database, source: Facts) -> None:
-    record(database, order())
+    record(database, *order())
     before = rows(database)
     with pytest.raises(BadInput):
-        record(database, _without_digest(source))
+        record(database, *_without_digest(source))
     assert rows(database) == before
 
 
@@ -251,24 +254,23 @@ def test_what_was_skipped_is_told_every_time(database: Database) -> None:
             return super().pull_requests()
 
     for _ in range(2):
-        found = record(database, order(Skipping(pull_request(1)), skip_invalid=True))
+        found = record(database, *order(Skipping(pull_request(1)), skip_invalid=True))
         assert [one.entry for one in found.skipped] == ["entry 1"]
         assert not found.sealed.reused
 
 
 def test_fresh_starts_the_state_anew(database: Database) -> None:
-    record(database, order())
+    record(database, *order())
     other = Facts(pull_request(50))
-    kept = record(database, order(other)).sealed.run
-    fresh = record(database, order(other, fresh=True)).sealed
+    kept = record(database, *order(other)).sealed.run
+    fresh = record(database, *order(other, fresh=True)).sealed
     assert kept.state != kept.root
     assert fresh.run.state == fresh.run.root == kept.root
 
 
-@pytest.mark.parametrize("jobs", [1, 2, 3])
-def test_progress_is_told(jobs: int, database: Database) -> None:
+def test_progress_is_told(database: Database) -> None:
     heard: list[tuple[str, int, int | None]] = []
-    record(database, order(jobs=jobs), lambda *told: heard.append(told))
+    record(database, *order(), lambda *told: heard.append(told))
     assert [stage for stage, _, _ in heard][:2] == ["comparing inputs", "reading"]
     assert sum(count for stage, count, _ in heard if stage == "simulating") == 3
     assert sum(count for stage, count, _ in heard if stage == "appending") == 37
@@ -277,7 +279,7 @@ def test_progress_is_told(jobs: int, database: Database) -> None:
 def test_events_say_who_made_them(database: Database) -> None:
     source = story()
     source.versions = {"scales": "3.1"}
-    run = record(database, order(source)).sealed.run
+    run = record(database, *order(source)).sealed.run
     with database.read() as connection:
         assert newest(connection, "acme") == run
         assert set(read_manifest(connection, run.root).kinds) == {event.kind for event in events_of(story())}
@@ -287,7 +289,7 @@ def test_events_say_who_made_them(database: Database) -> None:
 
 def test_one_pull_request_twice_is_refused(database: Database) -> None:
     with pytest.raises(BadInput, match="stated twice"):
-        record(database, order(Facts(pull_request(1), pull_request(1, title="Sell pears"))))
+        record(database, *order(Facts(pull_request(1), pull_request(1, title="Sell pears"))))
     assert rows(database)["journal_runs"] == 0
 
 

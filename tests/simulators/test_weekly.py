@@ -132,7 +132,7 @@ def test_every_column() -> None:
             guess_correct=right,
         )
     take("pr_review", {"github_review_id": 1}, reviewer="bo", submitted_at="2024-03-07T00:00:00Z")
-    found = {(event.key["login"], event.key["week_start"]): event.data for event in counted.events(project, None)}
+    found = {(event.key["login"], event.key["week_start"]): event.data for event in counted.events(project)}
     nothing = dict.fromkeys(found["ada", "2024-02-26"], 0) | {
         "avg_cycle_time_hours": None,
         "avg_review_time_hours": None,

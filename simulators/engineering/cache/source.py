@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from copy import copy
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,6 @@ from msgspec import Struct
 from seedjournal.journal import BadInput, Unavailable
 
 from ..facts import (
-    WHOLE,
     Identifier,
     Instant,
     LooseCommit,
@@ -29,14 +27,12 @@ from ..facts import (
     Repository,
     Skipped,
     repository,
-    shares,
 )
 from .entry import NUL, WrongField, read_entry, wrong_field
 from .facts import in_utc, pull_request
 from .files import find, read, shown
 
 LARGEST = 1 << 30
-_WORTH_DIVIDING = 1 << 20  # bytes as they lie there: seconds of work, where another process takes half a one to start
 
 # Every escape of JSON, so that an escaped backslash hides what follows it; a half surrogate pair is group 1.
 _ESCAPES = re.compile(
@@ -99,7 +95,6 @@ class CacheSource:
         self._identities: dict[Path, _Identity] = {}
         self._holders: dict[str, Path] = {}
         self._skipped: dict[tuple[Path, int], Skipped] = {}
-        self.share = WHOLE
 
     @property
     def name(self) -> str:
@@ -140,25 +135,13 @@ class CacheSource:
         """None: a cache file holds commits of pull requests only."""
         return iter(())
 
-    def parts(self, count: int) -> list[CacheSource]:
-        """Every so manieth entry of each file; undivided where entries may be left out, for one to list them."""
-        if self._skip_invalid or sum(file.stat().st_size for file in self._files) < _WORTH_DIVIDING:
-            return [self]
-        parts = []
-        for share in shares(count):
-            part = copy(self)
-            part.share = share
-            parts.append(part)
-        return parts
-
     def _pull_requests_of(self, file: Path) -> Iterator[PullRequest]:
         opened = self._open(file)
         numbers = [_number(entry) for entry in opened.entries]
         places: defaultdict[int | None, list[int]] = defaultdict(list)
         for index, number in enumerate(numbers):
             places[number].append(index)
-        mine = list(enumerate(zip(numbers, opened.entries, strict=True)))[self.share.slice]
-        for index, (number, entry) in mine:
+        for index, (number, entry) in enumerate(zip(numbers, opened.entries, strict=True)):
             try:
                 if number is not None:
                     _refuse_repeated(number, index, places[number])

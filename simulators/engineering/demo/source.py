@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
@@ -21,7 +21,7 @@ from hashlib import sha256
 from seedjournal.journal import BadInput
 
 from ...faking import faker_version
-from ..facts import WHOLE, LooseCommit, PullRequest, Repository, Share, Skipped, repository, shares
+from ..facts import LooseCommit, PullRequest, Repository, Skipped, repository
 from .cast import VERSION, Setting
 from .invention import Invention
 
@@ -29,7 +29,6 @@ DEFAULT_AS_OF = date(2025, 6, 30)
 
 _BOUNDS = {"members": (1, 100_000), "prs": (0, 10_000_000), "days": (1, 3650)}
 _LONGEST_NAME = 100
-_WORTH_DIVIDING = 3_000  # pull requests: a second's work, where another process takes half a one to start
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -48,7 +47,6 @@ class DemoSource:
     prs: int = 200
     days: int = 180
     as_of: date = DEFAULT_AS_OF
-    share: Share = WHOLE
 
     def __post_init__(self) -> None:
         """Refuse what cannot be invented, before anything is read."""
@@ -105,15 +103,9 @@ class DemoSource:
         """The commits pushed to the main branch: one for every twenty pull requests, about."""
         return filter(None, map(self._invention.loose_commit, self._numbers))
 
-    def parts(self, count: int) -> list[DemoSource]:
-        """Every so manieth pull request each."""
-        if self.prs < _WORTH_DIVIDING:
-            return [self]
-        return [replace(self, share=share) for share in shares(count)]
-
     @property
     def _numbers(self) -> range:
-        return range(1, self.prs + 1)[self.share.slice]
+        return range(1, self.prs + 1)
 
     @cached_property
     def _invention(self) -> Invention:

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import msgspec
-import platformdirs
 
 from seedjournal.journal import BadInput
 
@@ -35,6 +34,7 @@ from ..facts import (
     Skipped,
     repository,
 )
+from ..reading import cache_folder
 from .commands import (
     Clone,
     address,
@@ -176,10 +176,6 @@ class GitSource:
         for plan in history.plans:
             yield _pull_request(history, self._snapshot, plan)
 
-    def parts(self, count: int) -> list[GitSource]:  # noqa: ARG002 - the same for every source
-        """Itself: its facts stand in files of its own, which another process cannot read."""
-        return [self]
-
     def loose_commits(self) -> Iterator[LooseCommit]:
         """The default branch's commits that neither are in a pull request nor landed one."""
         history = self._history
@@ -196,8 +192,7 @@ class GitSource:
     def _clone(self) -> Clone:
         if self._address is None:
             return opened(Path(self._location), self._location)
-        cache = self._cache or Path(os.environ.get("SEEDJOURNAL_CACHE") or platformdirs.user_cache_dir("seedjournal"))
-        return opened(mirror(self._address, cache), self._address.shown)
+        return opened(mirror(self._address, self._cache or cache_folder()), self._address.shown)
 
     @cached_property
     def _snapshot(self) -> _Snapshot:

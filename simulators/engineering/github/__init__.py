@@ -6,11 +6,9 @@ the network.
 
 from .api import Api
 from .estimate import Estimate, estimate
-from .export import export
 from .fetch import fetch, fetched
-from .places import delete, place, stores
-from .server import VARIABLE, Server
-from .source import GitHubSource
+from .server import VARIABLE, Server, delete, place, stores
+from .source import GitHubSource, export
 from .store import Store
 from .tokens import Pool, Token, ask_gh, find_tokens
 

@@ -8,7 +8,8 @@ secondary limit in 403 or 429, with `Retry-After` or with words only. Requests a
 from __future__ import annotations
 
 import email.utils
-import importlib.metadata
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,8 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from seedjournal.journal import Unavailable
+from seedjournal.version import VERSION
 
-from .clock import Clock
 from .server import Server
 from .tokens import Budget, Pool, Token
 
@@ -52,6 +53,26 @@ _TOO_MUCH_WORDS = (
     "timedout",
 )
 _SECONDARY_WORDS = ("secondary rate limit", "abuse detection")
+
+
+class Clock:
+    """The machine's own clock and chance, handed in so that tests neither wait nor draw."""
+
+    def now(self) -> datetime:
+        """The present moment, in UTC."""
+        return datetime.now(UTC)
+
+    def elapsed(self) -> float:
+        """Seconds since some moment; never goes back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def jitter(self) -> float:
+        """A number in [0, 1), so that many clients do not come back at once."""
+        return random.random()  # noqa: S311 - no secret depends on it
 
 
 class TooMuch(Exception):
@@ -98,7 +119,7 @@ class Api:
         self._clock = clock or Clock()
         self._client = httpx2.Client(
             timeout=httpx2.Timeout(_SECONDS_BETWEEN_BYTES, connect=_SECONDS_TO_CONNECT),
-            headers={"User-Agent": f"seedjournal/{_version()}", "Accept": "application/json"},
+            headers={"User-Agent": f"seedjournal/{VERSION}", "Accept": "application/json"},
             follow_redirects=False,  # a token goes to no other place than the one that was named
         )
 
@@ -340,10 +361,3 @@ def _http_date(value: str) -> datetime | None:
         return email.utils.parsedate_to_datetime(value).astimezone(UTC)
     except (ValueError, TypeError):
         return None
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("seedjournal")
-    except importlib.metadata.PackageNotFoundError:
-        return "0"

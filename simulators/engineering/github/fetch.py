@@ -12,37 +12,29 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from seedjournal.journal import Unavailable
+from seedjournal.progress import Tell
 
 from ..facts import Repository
 from . import coverage
-from .api import RESOURCE, Answer, Api, StaleCursor, TooMuch
+from .api import RESOURCE, Answer, Api, Clock, StaleCursor, TooMuch
 from .assembly import (
     Node,
     edges,
 )
-from .clock import Clock
 from .coverage import Interval, Seen, Stretch
 from .entries import moment
 from .parts import follow, settled_versions
-from .places import delete, place
 from .queries import BACKWARD, FORWARD
-from .server import Server
+from .server import Server, delete, place
 from .store import Page, Step, Store
 
 _OVERLAP = timedelta(minutes=5)  # servers' clocks differ, and a replica answers later
 _FIRST_SIZE = 20
 _LARGEST_SIZE = 50
 _GROWS_AFTER = 8  # pages in a row that came at the first try
-
-
-class Tell(Protocol):
-    """Hears of progress: the stage, how many more, of how many, and what else is worth knowing."""
-
-    def __call__(self, stage: str, more: int, total: int | None, note: str = "", /) -> None:
-        """Take it."""
 
 
 def fetched(

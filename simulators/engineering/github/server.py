@@ -1,12 +1,18 @@
-"""Which server is asked: github.com, or a GitHub Enterprise Server."""
+"""Which server is asked, github.com or a GitHub Enterprise Server, and where the stores of each lie."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from seedjournal.journal import Misuse
+from seedjournal.journal import Misuse, Unavailable
+
+from ..facts import Repository
+from ..reading import cache_folder
 
 VARIABLE = "SEEDJOURNAL_GITHUB_API"
 DEFAULT = "https://api.github.com"
@@ -49,3 +55,32 @@ class Server:
             host="github.com" if host == "api.github.com" else host,
             folder=re.sub(r"[^A-Za-z0-9.-]+", "-", place),
         )
+
+
+def folder() -> Path:
+    """Return where stores lie."""
+    return cache_folder() / "github"
+
+
+def place(server: Server, repo: Repository) -> Path:
+    """The file of a repository's store. GitHub takes names that differ in case only for one."""
+    return folder() / server.folder / f"{repo.lower()}.db"
+
+
+def stores() -> Iterator[tuple[str, Path]]:
+    """Every store there is, of any server: the server's folder and the file."""
+    found = sorted(folder().glob("*/*/*.db"))
+    for path in found:
+        yield path.parent.parent.name, path
+
+
+def delete(path: Path) -> None:
+    """Remove a store and what belongs to it; raises Unavailable where it cannot be."""
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        path.with_suffix(".lock").unlink(missing_ok=True)
+        with suppress(OSError):  # another store lies there
+            path.parent.rmdir()
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be removed: {error.strerror}", "check its permissions") from error

@@ -1,14 +1,18 @@
-"""Facts from what was fetched: a function of the stores alone, however their pages were cut."""
+"""Facts from what was fetched, and its export as a cache file: functions of the stores alone."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from seedjournal.journal import BadInput, Unavailable
 
@@ -34,8 +38,8 @@ class _Held:
 class GitHubSource:
     """Pull requests of repositories from their stores.
 
-    `since` says from when on everything must be there; what is covered before counts as well, as facts outside a
-    window do. Raises Unavailable where a store does not cover it. Stores are read as they are at this moment.
+    `since` says from when on everything must be there; what is covered before is given as well. Raises Unavailable
+    where a store does not cover it. Stores are read as they are at this moment.
     """
 
     name = "github"
@@ -102,10 +106,6 @@ class GitHubSource:
     def loose_commits(self) -> Iterator[LooseCommit]:
         """None: only pull requests are fetched."""
         return iter(())
-
-    def parts(self, count: int) -> list[GitHubSource]:  # noqa: ARG002 - the same for every source
-        """Itself: it reads one moment of its stores, which another process cannot."""
-        return [self]
 
     def completeness(self) -> dict[str, Any]:
         """How much of each repository there is: pull requests against GitHub's own count, and every connection.
@@ -197,3 +197,46 @@ def covered(repo: Repository, store: Store, *, since: datetime | None, check_run
         f"{repo} was not fetched to the end",
         "leave out --offline: fetching goes on where it stopped",
     )
+
+
+def export(store: Store, folder: Path) -> tuple[Path, int]:
+    """Write `folder`/OWNER/NAME.json.gz; the file and how many pull requests it holds.
+
+    Only what is covered up to a fetch's end goes there: a cache file cannot say that something is missing. Raises
+    Unavailable where nothing is, and BadInput where the file is there already.
+    """
+    repo = store.repo
+    check_runs = bool(store.intervals(check_runs=True))
+    found = coverage.stretches(store.intervals(check_runs=check_runs))
+    low = found[-1].bottom.low if found else None
+    source = GitHubSource([(repo, store)], since=low, check_runs=check_runs)
+    file = folder / f"{repo}.json.gz"
+    for other in (file, file.with_suffix("")):
+        if other.exists():
+            raise BadInput(f"{other} is there already", "move it away, or export to another folder")
+    unfinished = file.with_name(f".{file.name}.new")
+    count = 0
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        first = low
+        for pull in source.entries():
+            first = pull.created_at if first is None else min(first, pull.created_at)
+        with unfinished.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
+            head = {
+                "repo": repo,
+                "fetched_at": store.last_fetched(),
+                "since_date": first.date() if first else None,
+            }
+            packed.write(msgspec.json.encode(head)[:-1] + b',"prs":[')
+            for pull in source.entries():
+                packed.write((b",\n" if count else b"\n") + msgspec.json.encode(pull))
+                count += 1
+            packed.write(b"\n]}\n")
+        unfinished.replace(file)
+    except OSError as error:
+        raise Unavailable(
+            f"{file} cannot be written: {error.strerror}", "check the folder and its permissions"
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return file, count

@@ -20,8 +20,7 @@ from seedjournal.simulators.engineering.facts import (
     repository,
 )
 from seedjournal.simulators.engineering.github import GitHubSource, Server, Store, fetch
-from seedjournal.simulators.engineering.github.api import Api
-from seedjournal.simulators.engineering.github.clock import Clock
+from seedjournal.simulators.engineering.github.api import Api, Clock
 from seedjournal.simulators.engineering.github.tokens import Pool, Token
 from tests.simulators.github.hub import Hub, Node, Serving, pull
 

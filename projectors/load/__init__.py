@@ -1,1 +1,0 @@
-"""Set-based writing, one file for each make of database."""

@@ -1,0 +1,242 @@
+"""Writing one kind's rows, in pieces: which are adopted, which ids are taken, what is new, what differs, what left.
+
+Rows of ours always get the state's content. A row that the user had created under the same natural key is *adopted*: it
+keeps its id, and children point to it. `once` leaves its content alone; the other policies update it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, exists, select
+
+from seedjournal.journal import Change, KeyBytes, Misuse, NodeHash, batched, event_texts
+
+from . import notes
+from .dialects import dialect_of
+from .layout import Layout, TableMap, key_from_row
+from .notes import ADOPTED, ROWS, STALE, Adopted
+from .rows import Ids, Row, derived_id, row_maker
+from .stage import Stage, Taken
+
+_PIECE = 20_000
+_BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindWriter:
+    """Brings one kind's rows of one project to a state.
+
+    `ids` are shared with the kinds that follow, whose rows point to these. `leaves_adopted` says that adopted rows keep
+    their content.
+    """
+
+    connection: Connection
+    layout: Layout
+    mapped: TableMap
+    project: str
+    ids: Ids
+    leaves_adopted: bool
+
+    @property
+    def kind(self) -> str:
+        """The kind's name."""
+        return self.mapped.kind.name
+
+    def is_clear(self) -> bool:
+        """Say whether the target has nothing that the kind's rows could meet: no row of the project, and no note."""
+        if notes.has_any(self.connection, self.project, self.kind):
+            return False
+        query = self.layout.of_project(self.mapped, self.project)
+        return self.connection.execute(query.limit(1)).first() is None
+
+    def load(self, source: Connection, top: NodeHash, tell: Callable[[int], None]) -> int:
+        """Load every entity of a tree straight into the table; return how many.
+
+        Only where nothing can meet the rows. Should an id be taken after all, the table's own keys refuse it.
+        """
+        make = row_maker(self.mapped, self.ids)
+        done = 0
+        for texts in event_texts(source, top, _PIECE):
+            rows = sorted(map(make, texts))  # by id, as the table is
+            dialect_of(self.connection).load(self.mapped.table.name, self.mapped.columns, rows)
+            done += len(rows)
+            tell(len(rows))
+        return done
+
+    def write(
+        self,
+        changed: Iterable[Change],
+        unseen: UnseenRows | None,
+        was_shown: Callable[[Change], bool],
+        tell: Callable[[int], None],
+    ) -> tuple[int, int]:
+        """Carry out changes; return how many rows were inserted and updated. Entities that are gone become stale.
+
+        With `unseen` the changes are the whole state, and rows of ours outside of it become stale. `was_shown` says
+        whether the target showed the entity before.
+        """
+        make = row_maker(self.mapped, self.ids)
+        stage = Stage(self.connection, self.layout, self.mapped)
+        has_notes = notes.has_any(self.connection, self.project, self.kind)
+        gone: list[KeyBytes] = []
+        inserted = updated = 0
+        for piece in batched(_present(changed, gone), _PIECE):
+            keys = [one.key for one in piece]
+            rows = [make(one.now.text) for one in piece if one.now]
+            stage.fill(rows)
+            self._adopt(stage, keys, rows)
+            self._refuse_taken(stage, piece, was_shown)
+            if missing := stage.missing_parents():
+                raise Misuse(
+                    f"{self.kind} cannot be projected: rows of {' and '.join(missing)} that it needs are not there",
+                    "if they were deleted, --rebuild puts them back",
+                )
+            updated += stage.update_rows()
+            inserted += stage.insert_rows()
+            numbers = [self.ids.of(self.kind, key) for key in keys] if unseen or has_notes else []
+            if unseen:
+                unseen.see(numbers)
+            notes.drop_stale(self.connection, self.kind, numbers)
+            tell(len(rows))
+        stage.drop()
+        self._leave(gone)
+        if unseen:
+            self._forget(unseen.adopted(self.project))
+            stale = unseen.ours(self.project, self.ids.adopted)
+            notes.note(self.connection, self.project, self.kind, stale, STALE)
+        return inserted, updated
+
+    def _adopt(self, stage: Stage, keys: Sequence[KeyBytes], rows: Sequence[Row]) -> None:
+        """Point staged rows to the adopted rows that have their keys, or leave them out, and note these."""
+        self._release_lost(stage, keys, rows)
+        if others := dict(stage.other_ids()):
+            back = {place for place, number in others.items() if number == derived_id(self.kind, keys[place])}
+            self._forget([keys[place] for place in back])  # what was adopted is gone, and ours is back in its place
+            found = {keys[place]: number for place, number in others.items() if place not in back}
+            self.ids.adopted.update({(self.kind, key): number for key, number in found.items()})
+            notes.note(self.connection, self.project, self.kind, found, ADOPTED)
+            stage.take_ids_of_rows()
+        if self.leaves_adopted and self.ids.adopted:
+            left = [place for place, key in enumerate(keys) if self.ids.is_adopted(self.kind, key)]
+            if left:
+                stage.leave_out(left)
+
+    def _release_lost(self, stage: Stage, keys: Sequence[KeyBytes], rows: Sequence[Row]) -> None:
+        """Forget adopted rows that their owners deleted: the entities get rows of ours under derived ids."""
+        known = [place for place, key in enumerate(keys) if self.ids.is_adopted(self.kind, key)]
+        without = set(stage.places_without_row()) if known else set()
+        if lost := [place for place in known if place in without]:
+            self._forget([keys[place] for place in lost])
+            derived = {place: derived_id(self.kind, keys[place]) for place in lost}
+            stage.fill([(derived.get(place, row[0]), *row[1:]) for place, row in enumerate(rows)])
+
+    def _refuse_taken(self, stage: Stage, piece: Sequence[Change], was_shown: Callable[[Change], bool]) -> None:
+        """Raise Misuse where two keys share an id, or a stranger's row has one of ours.
+
+        A row of ours whose key somebody edited is neither: it stays in its place, to be restored.
+        """
+        for one, two in stage.shared_ids():
+            raise self._shared(piece[one].key, piece[two].key)
+        for taken in stage.taken_ids():
+            change = piece[taken.place]
+            if derived_id(self.kind, taken.holder) == taken.id:
+                raise self._shared(taken.holder, change.key)
+            is_derived = derived_id(self.kind, change.key) == taken.id
+            if self.ids.is_adopted(self.kind, taken.holder) or not is_derived or not was_shown(change):
+                raise self._stranger(taken, change.key)
+
+    def _shared(self, one: KeyBytes, two: KeyBytes) -> Misuse:
+        return Misuse(
+            f"{self.kind} {one.decode()} and {self.kind} {two.decode()} have the same derived id, "
+            f"{derived_id(self.kind, two)}; nothing was written",
+            "record under another project name: keys begin with it, so it gives other ids",
+        )
+
+    def _stranger(self, taken: Taken, key: KeyBytes) -> Misuse:
+        return Misuse(
+            f"table {self.mapped.table.name} has a row with id {taken.id} and key {taken.holder.decode()} that "
+            f"seedjournal did not make, and {self.kind} {key.decode()} needs this id; nothing was written",
+            "give that row another id, or record under another project name, which gives other ids",
+        )
+
+    def _leave(self, gone: Sequence[KeyBytes]) -> None:
+        """Note rows of ours whose keys have left the state as stale; forget adopted ones."""
+        ours = {derived_id(self.kind, key): key for key in gone if not self.ids.is_adopted(self.kind, key)}
+        self._forget([key for key in gone if self.ids.is_adopted(self.kind, key)])
+        rows = self.mapped.table
+        for batch in batched(ours, _BATCH):
+            query = select(rows.c.id).where(dialect_of(self.connection).among(rows.c.id, batch))
+            present = {ours[number]: number for number in self.connection.execute(query).scalars()}
+            notes.note(self.connection, self.project, self.kind, present, STALE)
+
+    def _forget(self, keys: Sequence[KeyBytes]) -> None:
+        for key in keys:
+            self.ids.adopted.pop((self.kind, key), None)
+        notes.forget(self.connection, self.kind, keys)
+
+
+class UnseenRows:
+    """Remembers the ids of a state, then finds the project's rows that are not among them."""
+
+    def __init__(self, connection: Connection, layout: Layout, mapped: TableMap) -> None:
+        self._connection = connection
+        self._layout = layout
+        self._mapped = mapped
+        self._seen = mapped.seen
+        self._seen.create(connection, checkfirst=False)
+
+    def see(self, ids: Sequence[int]) -> None:
+        """Take ids that the state has."""
+        dialect_of(self._connection).load(self._seen.name, ("id",), [(number,) for number in ids])
+
+    def ours(self, project: str, adopted: Adopted) -> dict[KeyBytes, int]:
+        """Return keys and ids of the project's rows of ours that the state does not have."""
+        mapped = self._mapped
+        _, parts = self._layout.natural_keys(mapped)
+        query = self._layout.of_project(mapped, project)
+        query = query.where(~exists().where(self._seen.c.id == mapped.table.c.id))
+        kind, found = mapped.kind.name, {}
+        for number, *values in self._connection.execute(query):
+            key = key_from_row(mapped, parts, values)
+            if number == derived_id(kind, key) and (kind, key) not in adopted:
+                found[key] = number
+        return found
+
+    def adopted(self, project: str) -> list[KeyBytes]:
+        """List the keys of noted adopted rows that the state does not have."""
+        unseen = ~exists().where(self._seen.c.id == ROWS.c.id)
+        query = select(ROWS.c.key).where(
+            ROWS.c.project == project, ROWS.c.kind == self._mapped.kind.name, ROWS.c.why == ADOPTED, unseen
+        )
+        return [KeyBytes(key.encode()) for key in self._connection.execute(query).scalars()]
+
+    def drop(self) -> None:
+        """Remove what was remembered."""
+        self._seen.drop(self._connection, checkfirst=False)
+
+
+def prune(connection: Connection, mapped: TableMap, project: str) -> int:
+    """Delete the project's stale rows of a kind that no row points to, anybody's; return how many there were."""
+    rows, kind = mapped.table, mapped.kind.name
+    stale = notes.stale_ids(connection, project, kind)
+    dialect = dialect_of(connection)
+    pointers = dialect.pointers_to(rows) if stale else []
+    deleted = 0
+    for batch in batched(stale, _BATCH):
+        among = dialect.among(rows.c.id, batch)
+        held = [pointer.points_to(rows) for pointer in pointers]
+        deleted += connection.execute(delete(rows).where(among, *(~one for one in held))).rowcount
+        left = set(connection.execute(select(rows.c.id).where(among)).scalars())
+        notes.drop_stale(connection, kind, [number for number in batch if number not in left])
+    return deleted
+
+
+def _present(changed: Iterable[Change], gone: list[KeyBytes]) -> Iterator[Change]:
+    """Yield the changes of entities that the state has; the keys of those it no longer has go to `gone`."""
+    for change in changed:
+        if change.now is not None:
+            yield change
+        else:
+            gone.append(change.key)

@@ -1,0 +1,80 @@
+"""Which databases a command works on, and opening them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from seedjournal import journal as j
+from seedjournal.journal import Database
+
+from .. import settings as config
+
+if TYPE_CHECKING:
+    from seedjournal.projectors import Layout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Databases:
+    """Which databases a command works on, and how long it waits for a busy one."""
+
+    journal: str | None = None
+    target: str | None = None
+    wait: int = j.DEFAULT_WAIT
+    schema: str | None = None
+
+
+@contextmanager
+def opened(
+    address: str, databases: Databases, history: j.History, *, create: bool, schema: str | None = None
+) -> Iterator[Database]:
+    """A database with the tables of one history in it; raises WrongSchema where they are absent.
+
+    With `create` absent ones are for the first who writes to make: what fails before leaves nothing behind.
+    """
+    database = j.open_database(address, create=create, wait=databases.wait, schema=schema)
+    try:
+        if create:
+            j.is_ready(database, history)  # what cannot be written to is told before the work
+        else:
+            j.ensure(database, history, create=False)
+        yield database
+    finally:
+        database.engine.dispose()
+
+
+@contextmanager
+def opened_journal(databases: Databases, settings: config.Settings, *, create: bool) -> Iterator[Database]:
+    """The command's journal."""
+    address = config.addresses(settings, databases.journal, databases.target).journal
+    with opened(address, databases, j.JOURNAL_HISTORY, create=create) as database:
+        yield database
+
+
+@contextmanager
+def opened_target(where: config.Addresses, databases: Databases, *, create: bool) -> Iterator[Database | None]:
+    """The target; None where it is a file that is not there and not to be made."""
+    database = j.open_database(where.target, create=True, wait=databases.wait, schema=databases.schema)
+    try:
+        yield None if database.is_absent and not create else database
+    finally:
+        database.engine.dispose()
+
+
+@cache
+def layout() -> Layout:
+    """Lay out the built-in domain's kinds: the tables that every command means."""
+    from seedjournal.projectors import build_layout
+
+    return build_layout(j.ENGINEERING)
+
+
+def is_made(database: Database) -> bool:
+    """Say whether the target's notes are there."""
+    from seedjournal import projectors
+
+    with database.read() as connection:
+        return j.is_present(connection, projectors.TARGET_HISTORY)

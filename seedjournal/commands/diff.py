@@ -1,0 +1,246 @@
+"""`diff`: what separates two runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+import orjson
+
+from seedjournal import journal as j
+from seedjournal.journal import Misuse, Run
+
+from .. import settings as config
+from ..terminal import SHORT, number_of, old_and_new, shown, table
+from . import DIFFERENT, FINE, exits
+from .databases import Databases, opened_journal
+from .options import LARGEST, RUN, Common, Whole, common_options, is_terminal, print_text, print_whole
+from .runs import FORMAT, no_runs, window_of
+
+_ON_A_TERMINAL = 200  # changes that diff shows there unless told otherwise
+_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Two runs and what separates them; the changes are a stream, and the counts fill while it is read."""
+
+    old: Run
+    new: Run
+    changes: Iterator[j.EntityChange]
+    kinds: dict[str, dict[str, int]] = field(default_factory=dict)
+    left_out: int = 0
+    last_different: tuple[Run, Run] | None = None
+
+    @property
+    def equal(self) -> bool:
+        """Whether both runs state the same."""
+        return self.old.root == self.new.root
+
+    @property
+    def shown(self) -> int:
+        """How many changes passed the filters, those left out included."""
+        return sum(sum(counts.values()) for counts in self.kinds.values())
+
+
+@click.command(
+    epilog="\b\nSymbols:\n"
+    "  + kind key           only run B states the entity\n"
+    "  - kind key           only run A states it\n"
+    "  ~ kind key           both do, and differently:\n"
+    "      field: old → new\n\n"
+    + RUN
+    + exits("compared", "with --exit-code only: the difference that was asked for is not empty"),
+)
+@click.argument("runs", metavar="[A [B]]", nargs=-1)
+@click.option("--project", "project_name", metavar="NAME", help="Whose runs, where the journal has several projects.")
+@click.option("--stat", is_flag=True, help="Only how many entities of each kind differ.")
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only this kind; may be repeated.")
+@click.option(
+    "--change",
+    "changes",
+    metavar="CHANGE",
+    type=click.Choice(["added", "removed", "changed"]),
+    multiple=True,
+    help="Only what is added, removed or changed; may be repeated.",
+)
+@click.option(
+    "--limit",
+    type=Whole(0, LARGEST),
+    metavar="N",
+    help=f"Show at most N changes, and say how many are left out. [default: {_ON_A_TERMINAL} on a terminal, else none]",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when the shown difference is not empty.")
+@common_options
+def diff(
+    common: Common,
+    *,
+    runs: tuple[str, ...],
+    project_name: str | None,
+    stat: bool,
+    kinds: tuple[str, ...],
+    changes: tuple[str, ...],
+    limit: int | None,
+    exit_code: bool,
+) -> int:
+    """What separates two runs, entity by entity and field by field.
+
+    Without runs: the project's last two. With one: that run and its project's newest.
+    """
+    if len(runs) > 2:  # noqa: PLR2004 - two runs
+        raise click.UsageError("diff compares two runs")
+    if stat:
+        limit = 0
+    elif limit is None and not common.as_json and is_terminal(sys.stdout):
+        limit = _ON_A_TERMINAL
+    with compare_runs(common.databases(), runs, project_name, kinds=kinds, changes=changes, limit=limit) as comparison:
+        if common.as_json:
+            print_whole(_json(comparison, stat=stat))
+        else:
+            for piece in _text(comparison, stat=stat):
+                print_text(piece)
+    return DIFFERENT if exit_code and comparison.shown else FINE
+
+
+@contextmanager
+def compare_runs(
+    databases: Databases,
+    names: Sequence[str],
+    project_name: str | None,
+    *,
+    kinds: Sequence[str],
+    changes: Sequence[str],
+    limit: int | None,
+) -> Iterator[Comparison]:
+    """The difference of two runs: of those named, or of the project's last two."""
+    settings = config.load()
+    for kind in kinds:
+        j.ENGINEERING[kind]
+    with opened_journal(databases, settings, create=False) as database, database.read() as connection:
+        old, new = _two_runs(connection, names, project_name)
+        if project_name not in {None, new.project}:
+            raise Misuse(
+                f"run {new.run} is one of project {new.project!r}, not {project_name!r}", "leave --project out"
+            )
+        comparison = Comparison(old, new, iter(()))
+        if comparison.equal and not names:
+            comparison.last_different = j.last_different(connection, new.project)
+        comparison.changes = _filtered(
+            j.compare(connection, old, new, set(kinds) or None), comparison, set(changes) or set(j.CHANGES), limit
+        )
+        yield comparison
+
+
+def _filtered(
+    found: Iterator[j.EntityChange], comparison: Comparison, wanted: set[str], limit: int | None
+) -> Iterator[j.EntityChange]:
+    given = 0
+    for one in found:
+        if one.change not in wanted:
+            continue
+        counts = comparison.kinds.setdefault(one.kind, dict.fromkeys(j.CHANGES, 0))
+        counts[one.change] += 1
+        if limit is None or given < limit:
+            given += 1
+            yield one
+        else:
+            comparison.left_out += 1
+
+
+def _two_runs(connection: Any, names: Sequence[str], project_name: str | None) -> tuple[Run, Run]:
+    if len(names) == 2:  # noqa: PLR2004 - two runs
+        old, new = (j.find_run(connection, name) for name in names)
+        if old.project != new.project:
+            raise Misuse(
+                f"run {old.run} is one of {old.project!r} and run {new.run} of {new.project!r}",
+                "compare two runs of one project",
+            )
+        return old, new
+    if len(names) == 1:
+        old = j.find_run(connection, names[0])
+        newest = j.newest(connection, old.project)
+        return old, newest or old
+    projects = list(j.newest_of_each(connection))
+    if project_name is None:
+        if len(projects) > 1:
+            raise Misuse("the journal has several projects", f"--project NAME, of {', '.join(projects)}")
+        if not projects:
+            raise Misuse("the journal has no runs", "`seedjournal record` makes the first")
+        project_name = projects[0]
+    runs = j.all_runs(connection, project_name)
+    if not runs:
+        raise no_runs(connection, project_name)
+    if len(runs) == 1:
+        raise Misuse(f"project {project_name!r} has one run, and nothing to compare it with", "record it again")
+    return runs[-2], runs[-1]
+
+
+def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
+    """What separates two runs, as a stream."""
+    old, new = comparison.old, comparison.new
+    runs = (f"run {one.run} ({one.root.hex()[:SHORT]})" for one in (old, new))
+    yield f"{shown(new.project)}: {' → '.join(runs)}\n"
+    if new.inputs["window"]:
+        yield f"  run {new.run} was recorded with a window; what is removed may only lie outside it\n"
+    for change in comparison.changes:
+        key = " ".join(shown(str(part)) for part in _in_order(change.kind, change.key))
+        yield f"{_SIGNS[change.change]} {change.kind} {key}\n"
+        if change.change == "changed":
+            for name, (before, now) in change.fields.items():
+                yield "\n".join(old_and_new(f"    {name}", before, now)) + "\n"
+    if comparison.equal:
+        yield "equal\n"
+        if comparison.last_different:
+            one, other = comparison.last_different
+            yield f"the last two runs that differ: `seedjournal diff {one.run} {other.run}`\n"
+        return
+    if comparison.left_out and not stat:
+        yield f"… {number_of(comparison.left_out, 'more change')} left out; --limit N shows more\n"
+    rows = [[kind, *counts.values()] for kind, counts in comparison.kinds.items()]
+    if rows:
+        yield table(("kind", "added", "removed", "changed"), rows) + "\n"
+    else:
+        yield "nothing of what was asked for differs\n"
+
+
+def _json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
+    """The document of `diff`, as a stream: its changes are never all in memory."""
+    head = {
+        "format": FORMAT,
+        "project": comparison.new.project,
+        "from": comparison.old.run,
+        "to": comparison.new.run,
+        "from_root": comparison.old.root.hex(),
+        "to_root": comparison.new.root.hex(),
+        "equal": comparison.equal,
+        "window": window_of(comparison.new),
+    }
+    yield orjson.dumps(head)[:-1] + b',"changes":['
+    comma = b"\n"
+    for change in comparison.changes:
+        one = {
+            "kind": change.kind,
+            "key": change.key,
+            "change": change.change,
+            "fields": {name: {"old": old, "new": new} for name, (old, new) in change.fields.items()},
+        }
+        yield comma + orjson.dumps(one)
+        comma = b",\n"
+    last = comparison.last_different
+    tail = {
+        "kinds": comparison.kinds,
+        "truncated": bool(comparison.left_out) and not stat,
+        "left_out": comparison.left_out,
+        "last_different": [last[0].run, last[1].run] if last else None,
+    }
+    yield b"]," + orjson.dumps(tail)[1:] + b"\n"
+
+
+def _in_order(kind: str, key: Mapping[str, Any]) -> list[Any]:
+    """A key's parts in the order in which `show` takes them."""
+    names = j.ENGINEERING.by_name[kind].key if kind in j.ENGINEERING.by_name else tuple(key)
+    return [key[name] for name in names]

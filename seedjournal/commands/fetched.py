@@ -1,0 +1,151 @@
+"""`fetched`: what was fetched from GitHub."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seedjournal.journal import BadInput, Misuse, Unavailable
+from seedjournal.simulators import repository
+from seedjournal.simulators.engineering import github
+
+from ..terminal import number_of, shown, wrapped, wrapped_all
+from . import FINE, exits
+from .options import Common, common_options, is_terminal
+from .runs import FORMAT, Document
+
+
+@click.command(
+    epilog="What was fetched lies in the platform's cache folder, or where SEEDJOURNAL_CACHE says.\n\n"
+    + exits("listed, deleted or exported"),
+)
+@click.argument("repos", metavar="[OWNER/REPO…]", nargs=-1)
+@click.option("--delete", is_flag=True, help="Remove it; the next record fetches anew.")
+@click.option(
+    "--export",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write FOLDER/OWNER/REPO.json.gz, which --source cache:FOLDER reads.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before --delete.")
+@common_options
+def fetched(common: Common, *, repos: tuple[str, ...], delete: bool, export: str | None, yes: bool) -> int:
+    """List what was fetched from GitHub: of each repository, or of these; or delete or export it.
+
+    Fetching keeps every page that came, and record --offline records from them alone.
+    """
+    if delete and export:
+        raise click.UsageError("--delete and --export exclude each other")
+    if delete and not yes and not is_terminal(sys.stdin):
+        raise click.UsageError("--yes is needed to delete without a terminal")
+
+    def confirm(what: str) -> None:
+        if not yes:
+            click.confirm(f"Delete {shown(what)}?", abort=True, err=True)
+
+    if delete:
+        common.give(delete_fetched(repos, confirm), _text)
+    elif export:
+        common.give(export_fetched(repos, Path(export)), _text)
+    else:
+        common.give(list_fetched(repos), _text)
+    return FINE
+
+
+def list_fetched(names: Sequence[str]) -> Document:
+    """What was fetched of each repository, or of these."""
+    return {"format": FORMAT, "fetched": [_described(server, path) for server, path in _found(names)]}
+
+
+def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Document:
+    """Remove what was fetched of these repositories, once it is confirmed; what cannot be read, too."""
+    if not names:
+        raise Misuse("--delete needs to know of which repository", "seedjournal fetched --delete OWNER/REPO")
+    deleted: list[Document] = []
+    for server, path in _found(names):
+        confirm(f"what was fetched of {_name(path)} ({server})")
+        github.delete(path)
+        deleted.append({"repo": _name(path), "server": server})
+    return {"format": FORMAT, "deleted": deleted}
+
+
+def export_fetched(names: Sequence[str], folder: Path) -> Document:
+    """Write what was fetched as files of the seed system's cache."""
+    exported: list[Document] = []
+    for server, path in _found(names):
+        with closing(github.Store(path)) as store:
+            file, count = github.export(store, folder)
+        exported.append({**_described(server, path), "file": str(file), "pull_requests": count})
+    if not exported:
+        raise BadInput("nothing was fetched yet, so there is nothing to export", "`seedjournal record` fetches")
+    return {"format": FORMAT, "exported": exported}
+
+
+def _found(names: Sequence[str]) -> list[tuple[str, Path]]:
+    """The stores of these repositories, or of all: each with its server's name."""
+    wanted = {repository(name).lower() for name in names}
+    found = [(server, path) for server, path in github.stores() if not wanted or _name(path) in wanted]
+    if missing := sorted(wanted - {_name(path) for _, path in found}):
+        raise Unavailable(f"nothing was fetched of {missing[0]}", "`seedjournal fetched` lists what was")
+    return found
+
+
+def _name(path: Path) -> str:
+    """A repository's name in lower case, as its store's place tells it."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+def _described(server: str, path: Path) -> Document:
+    gaps: Counter[str] = Counter()
+    count = 0
+    with closing(github.Store(path)) as store:
+        for version in store.versions(low=None, check_runs=False):
+            count += 1
+            gaps.update(gap.connection for gap in version.missing)
+        pages, size = store.sizes()
+        return {
+            "repo": store.get("repo") or _name(path),
+            "server": server,
+            "pull_requests": count,
+            "counted": int(store.get("counted") or 0),
+            "covers": [
+                {
+                    "since": one.bottom.low.isoformat() if one.bottom.low else None,
+                    "until": one.top.high.isoformat(),
+                    "check_runs": check_runs,
+                    "to_the_end": one.ended_at is not None,
+                }
+                for check_runs in (True, False)
+                for one in store.covered(check_runs=check_runs)
+            ],
+            "incomplete": dict(sorted(gaps.items())),
+            "fetched_at": store.last_fetched(),
+            "pages": pages,
+            "bytes": size,
+        }
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    """What was fetched of repositories, and what was done with it."""
+    lines = []
+    for one in document.get("fetched", document.get("deleted", document.get("exported", ()))):
+        did = f" → {shown(one['file'])}" if "file" in one else ""
+        if "deleted" in document:
+            lines.append(f"{shown(one['repo'])} ({shown(one['server'])}): deleted")
+            continue
+        lines.append(
+            f"{shown(one['repo'])} ({shown(one['server'])}): {number_of(one['pull_requests'], 'pull request')}{did}"
+        )
+        lines.append(f"  {number_of(one['pages'], 'page')}, {one['bytes'] / 1e6:,.1f} MB, last {one['fetched_at']}")
+        for stretch in one["covers"]:
+            until = "up to its last fetch" if stretch["to_the_end"] else f"until {stretch['until'][:16]}, unfinished"
+            since = f"updated since {stretch['since'][:10]}" if stretch["since"] else "from the beginning"
+            lines += wrapped(f"covers {since} {until}" + ("" if stretch["check_runs"] else ", without check runs"))
+        lines += wrapped_all(f"{count:,} without all {name}" for name, count in one["incomplete"].items())
+    return "\n".join(lines or ["nothing was fetched yet"]) + "\n"

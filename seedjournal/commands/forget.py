@@ -1,0 +1,185 @@
+"""`forget`: old runs, or whole projects, out of the journal; and on request a project's rows out of the target."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+
+from seedjournal import journal as j
+from seedjournal import projectors
+from seedjournal.journal import Database, Misuse
+
+from .. import settings as config
+from ..terminal import number_of, shown, table, wrapped
+from . import FINE, exits
+from .databases import Databases, layout, opened, opened_target
+from .options import LARGEST, Common, Whole, common_options, is_terminal
+from .runs import FORMAT, Document, no_runs, runs_of, runs_text
+
+Rows = dict[str, dict[str, projectors.KindResult]]
+
+_WITHDRAWN = ("deleted", "retained", "foreign")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetChoice:
+    """What to forget: all but the newest `keep` runs of `projects`, or of every project; without `keep` all runs."""
+
+    projects: tuple[str, ...] = ()
+    keep: int | None = None
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a choice that names nothing, or that would keep no run of what it does not name."""
+        if self.keep is None and not self.projects:
+            raise Misuse(
+                "nothing to forget",
+                "--keep-runs N forgets all but the newest N runs of each project, --project NAME all runs of one",
+            )
+        if self.keep is not None and self.keep < 1:
+            raise Misuse(f"--keep-runs {self.keep} keeps no run", "--project NAME alone forgets all runs of a project")
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  seedjournal forget --keep-runs 3 --dry-run\n"
+    "  seedjournal forget --keep-runs 1 --project demo\n"
+    "  seedjournal forget --project demo --target sqlite:///seedjournal.db\n\n" + exits("forgotten"),
+)
+@click.option("--keep-runs", "keep", metavar="N", type=Whole(0, LARGEST), help="Keep each project's newest N runs.")
+@click.option("--project", "projects", metavar="NAME", multiple=True, help="Only of this project; may be repeated.")
+@click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask before.")
+@common_options
+def forget(
+    common: Common, *, keep: int | None, projects: tuple[str, ...], schema: str | None, dry_run: bool, yes: bool
+) -> int:
+    """Take runs out of the journal, with the events and nodes that only they need; there is no way back.
+
+    --keep-runs N leaves the newest N runs of each project, or of those named. --project alone forgets all runs of a
+    project, and where --target is given, its rows there too; rows that were there under ids of their own stay. States
+    that remain stay as they are, and verify still checks them.
+    """
+    choice = ForgetChoice(projects=projects, keep=keep, dry_run=dry_run)
+    if not (yes or dry_run or is_terminal(sys.stdin)):
+        raise click.UsageError("--yes is needed to forget without a terminal")
+
+    def ask(runs: Mapping[str, list[int]], journal: str, target: str | None) -> None:
+        if not (yes or dry_run):
+            rows = f" and the rows in {shown(target)}" if target else ""
+            which = runs_of(runs) or "no runs"
+            click.confirm(f"Forget {which} in {shown(journal)}{rows}?", abort=True, err=True)
+
+    common.give(forget_runs(common.databases(schema), choice, ask), _text)
+    return FINE
+
+
+def forget_runs(
+    databases: Databases, choice: ForgetChoice, ask: Callable[[Mapping[str, list[int]], str, str | None], None]
+) -> Document:
+    """Forget the chosen runs; `ask` hears which, of which journal and with which target's rows, and may raise.
+
+    Where a target is named and whole projects are forgotten, their rows of ours go from there as well: in the same
+    transaction where journal and target are one database, and else in one before it.
+    """
+    started = time.monotonic()
+    where = config.addresses(config.load(), databases.journal, databases.target)
+    with ExitStack() as stack:
+        database = stack.enter_context(opened(where.journal, databases, j.JOURNAL_HISTORY, create=False))
+        target = None
+        if choice.keep is None and databases.target is not None:
+            target = stack.enter_context(opened_target(where, databases, create=False))
+            if target is None or not projectors.is_ready(target, layout()):
+                raise Misuse(f"nothing was projected into {where.target}", "leave --target out, or check the address")
+        with database.read() as connection:
+            runs = _chosen(connection, target, choice)
+        ask(runs, database.shown, target.shown if target else None)
+        rows, gone = (_measure if choice.dry_run else _forget)(database, target, choice)
+    return {
+        "format": FORMAT,
+        "journal": database.shown,
+        "target": target.shown if target else None,
+        "dry_run": choice.dry_run,
+        "runs": [{"run": run, "project": project} for project, numbers in gone.runs.items() for run in numbers],
+        "events": gone.events,
+        "nodes": gone.nodes,
+        "bytes": gone.octets,
+        "rows": {project: {kind: asdict(one) for kind, one in kinds.items()} for project, kinds in rows.items()},
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _chosen(connection: Any, target: Database | None, choice: ForgetChoice) -> dict[str, list[int]]:
+    """The runs to forget; raises Misuse for a project of which neither the journal nor the target knows anything."""
+    known = set(j.newest_of_each(connection))
+    if target is not None:
+        with target.read() as rows:
+            known |= set(projectors.shown_projects(rows))
+    for name in choice.projects:
+        if name not in known:
+            raise no_runs(connection, name)
+    return _runs(connection, choice)
+
+
+def _runs(connection: Any, choice: ForgetChoice) -> dict[str, list[int]]:
+    return j.runs_before_newest(connection, choice.keep or 0, choice.projects or None)
+
+
+def _forget(database: Database, target: Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
+    """Carry it out. Who projects into the journal's own database reads it meanwhile, and is waited for."""
+    rows: Rows = {}
+    if target is not None and not database.is_same(target):
+        with target.write("target") as connection, database.read() as source:
+            rows = _remove(source, connection, choice)
+    with database.write("journal", "target") as connection:
+        if target is not None and database.is_same(target):
+            rows = _remove(connection, connection, choice)
+        return rows, j.forget(connection, _runs(connection, choice))
+
+
+def _measure(database: Database, target: Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
+    """Say what would be done; the rows are taken out, and put back with their transaction."""
+    rows: Rows = {}
+    with database.read() as connection:
+        gone = j.measure(connection, _runs(connection, choice))
+    if target is not None:
+        with target.write("target") as connection, ExitStack() as stack:
+            savepoint = connection.begin_nested()
+            same = database.is_same(target)
+            rows = _remove(connection if same else stack.enter_context(database.read()), connection, choice)
+            savepoint.rollback()
+    return rows, gone
+
+
+def _remove(source: Any, target: Any, choice: ForgetChoice) -> Rows:
+    return {project: projectors.remove_project(source, target, layout(), project) for project in choice.projects}
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    """What `forget` took away."""
+    runs: dict[str, list[int]] = {}
+    for one in document["runs"]:
+        runs.setdefault(one["project"], []).append(one["run"])
+    lines = [f"{shown(project)}: {runs_text(numbers)}" for project, numbers in runs.items()]
+    for project, kinds in document["rows"].items():
+        rows = [[kind, *(one[name] for name in _WITHDRAWN)] for kind, one in kinds.items()]
+        sums = [sum(row[place] for row in rows) for place in range(1, len(_WITHDRAWN) + 1)]
+        lines.append(f"{shown(project)}: {number_of(sums[0], 'row')} of {shown(document['target'])}")
+        if any(sums):
+            lines.append(table(("rows of", *_WITHDRAWN), [row for row in rows if any(row[1:])], indent=2))
+    if not document["runs"] and not document["rows"]:
+        return "nothing to forget: no project has more runs\n"
+    told = "would be forgotten (dry run: nothing was done)" if document["dry_run"] else "forgotten"
+    found = [number_of(len(document["runs"]), "run"), number_of(document["events"], "event")]
+    found += [number_of(document["nodes"], "node"), f"{document['bytes']:,} bytes"]
+    lines.append(f"{told}: {', '.join(found)}; {document['seconds']:.1f} s")
+    if document["bytes"] and not document["dry_run"] and document["journal"].startswith("sqlite"):
+        lines += wrapped("later records use the space that is free now; VACUUM gives it back to the disk")
+    return "\n".join(lines) + "\n"

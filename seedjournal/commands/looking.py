@@ -1,0 +1,283 @@
+"""`log`, `show` and `registry`: what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import click
+
+from seedjournal import journal as j
+from seedjournal.journal import Forgotten, Misuse
+
+from .. import settings as config
+from ..registry import REGISTRY
+from ..terminal import SHORT, minute, number_of, shown, table, value_text, wrapped
+from . import FINE, exits
+from .databases import Databases, opened_journal
+from .options import RUN, Common, common_options
+from .runs import FORMAT, Document, gap_text, lacking, no_runs, run_document, runs_of, runs_text, window_of, window_text
+
+_LONGEST_NUMBER = 15  # digits that a key holds whatever they are
+_IN_LISTS = 8  # of a root: enough to name it
+_LONGEST_WORD = 30  # in a column that may fold
+_LONGEST_NAME = 12  # of who recorded, before it folds
+
+
+@click.command(epilog=exits("listed"))
+@click.option("--project", "project_name", metavar="NAME", help="Only this project's runs.")
+@common_options
+def log(common: Common, *, project_name: str | None) -> int:
+    """List the journal's runs, oldest first: what each states, and how it differs from its project's run before."""
+    common.give(list_runs(common.databases(), project_name), _log_text)
+    return FINE
+
+
+def list_runs(databases: Databases, project_name: str | None) -> Document:
+    """The journal's runs, oldest first, and what was forgotten of them."""
+    with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
+        runs = j.all_runs(connection, project_name)
+        gone = [one for one in j.forgotten_runs(connection).values() if project_name in {None, one.project}]
+        if project_name is not None and not runs and not gone:
+            raise no_runs(connection, project_name)
+    return {
+        "format": FORMAT,
+        "runs": [{**run_document(run), **run.totals} for run in runs],
+        "forgotten": list(_forgotten(gone)),
+    }
+
+
+def _forgotten(runs: Iterable[Forgotten]) -> Iterable[Document]:
+    """Yield who forgot runs, when, and which ones by project."""
+    by_whom = attrgetter("forgotten_at", "forgotten_by")
+    for (at, by), together in groupby(sorted(runs, key=by_whom), key=by_whom):
+        numbers: dict[str, list[int]] = {}
+        for one in together:
+            numbers.setdefault(one.project, []).append(one.run)
+        yield {"forgotten_at": at, "forgotten_by": by, "runs": numbers}
+
+
+def _log_text(document: Mapping[str, Any]) -> str:
+    """The runs, one a line."""
+    if not document["runs"]:
+        return "no runs\n" + _forgettings(document)
+    rows = [
+        [
+            one["run"],
+            one["project"],
+            minute(one["sealed_at"]),
+            one["total"],
+            one["added"],
+            one["changed"],
+            one["removed"],
+            one["root"][:_IN_LISTS],
+            one["recorded_by"],
+        ]
+        for one in document["runs"]
+    ]
+    heads = ("run", "project", "sealed (UTC)", "events", "added", "changed", "removed", "root", "by")
+    runs = table(heads, rows, folds={"project": _LONGEST_WORD, "by": _LONGEST_NAME}) + "\n"
+    return runs + _forgettings(document)
+
+
+def _forgettings(document: Mapping[str, Any]) -> str:
+    """What is not there any more, and who saw to that."""
+    lines = [
+        f"forgotten {minute(one['forgotten_at'])} by {shown(one['forgotten_by'])}: {runs_of(one['runs'])}"
+        for one in document["forgotten"]
+    ]
+    return "".join(f"{line}\n" for text in lines for line in wrapped(text, indent=""))
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  seedjournal show 3\n"
+    "  seedjournal show demo@latest\n"
+    "  seedjournal show team_member demo NAME\n"
+    "  seedjournal show pull_request demo OWNER/REPO 17\n\n"
+    "A kind's KEY is what diff prints behind the kind.\n\n" + RUN + exits("shown"),
+)
+@click.argument("what", metavar="RUN | KIND KEY…", nargs=-1, required=True)
+@common_options
+def show(common: Common, *, what: tuple[str, ...]) -> int:
+    """Show a run with its inputs and counts; or one entity: its contents over the runs, and what made each."""
+    if names_run(what):
+        common.give(describe_run(common.databases(), what[0]), _run_text)
+    else:
+        common.give(describe_entity(common.databases(), what[0], what[1:]), _entity_text)
+    return FINE
+
+
+def names_run(what: Sequence[str]) -> bool:
+    """Whether `show` is asked for a run: for anything but a kind and its key."""
+    return len(what) == 1 and what[0] not in j.ENGINEERING.by_name
+
+
+def describe_run(databases: Databases, name: str) -> Document:
+    """One run with its inputs and provenance."""
+    with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
+        run = j.find_run(connection, name)
+        previous = j.before(connection, run)
+    return {
+        "format": FORMAT,
+        **run_document(run),
+        "previous": previous.run if previous else None,
+        "fingerprint": run.fingerprint.hex(),
+        "appended": run.counts["appended"],
+        "counts": run.totals,
+        "kinds": run.counts["kinds"],
+        "kept_fields": run.counts["kept_fields"],
+        "window": window_of(run),
+        "inputs": run.inputs,
+    }
+
+
+def _run_text(document: Mapping[str, Any]) -> str:
+    """One run with its inputs."""
+    lines = [
+        f"run {document['run']} of {shown(document['project'])}",
+        f"  sealed {document['sealed_at']} by {shown(document['recorded_by'])}",
+        f"  root   {document['root']}",
+        f"  state  {document['state']}",
+        f"  {number_of(document['total'], 'event')}, {document['appended']:,} appended",
+        f"  previous run: {document['previous'] or 'none'}",
+    ]
+    if document["window"]:
+        lines += wrapped(window_text(document["window"]))
+    rows = [[kind, *(one[name] for name in document["counts"])] for kind, one in document["kinds"].items()]
+    lines.append(table(("kind", *document["counts"]), rows, indent=2))
+    inputs = dict(document["inputs"])
+    completeness = inputs.pop("completeness", {})
+    lines += _complete(completeness)
+    lines += lacking(completeness)
+    lines.append("  inputs")
+    lines += [f"    {name}: {value_text(value)}" for name, value in _flat(inputs)]
+    return "\n".join(lines) + "\n"
+
+
+def _complete(completeness: Mapping[str, Any]) -> list[str]:
+    """How much of each repository was there, connection by connection."""
+    lines = ["  completeness"] if completeness else []
+    for repo, one in completeness.items():
+        pulls = one["pull_requests"]
+        of = f"of {pulls['counted']:,}" if pulls["counted"] is not None else f"updated since {pulls['since'][:10]}"
+        lines.append(f"    {shown(repo)}: {number_of(pulls['stored'], 'pull request')} {of}")
+        for connection, counts in one["connections"].items():
+            told = ", ".join(f"{counts[state]:,} {state}" for state in ("complete", "partial", "failed"))
+            lines.append(f"      {connection}: {told}")
+        lines += [f"      pull request {gap['pull_request']}: {gap_text(gap)}" for gap in one["incomplete"]]
+    return lines
+
+
+def _flat(value: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, Any]]:
+    for name, item in value.items():
+        if isinstance(item, dict) and item:
+            yield from _flat(item, f"{head}{name}.")
+        else:
+            yield f"{head}{name}", item
+
+
+def describe_entity(databases: Databases, kind_name: str, parts: Sequence[str]) -> Document:
+    """One entity: its content over the runs, and what made each content."""
+    kind = j.ENGINEERING[kind_name]
+    key = _key(kind, parts)
+    with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
+        stated = j.history(connection, kind_name, j.canonical_key(key))
+        if not stated:
+            raise Misuse(
+                f"no run states a {kind_name} {' '.join(parts)}",
+                f"a {kind_name}'s key is {', '.join(kind.key)}; `seedjournal diff` prints keys",
+            )
+        return {
+            "format": FORMAT,
+            "kind": kind_name,
+            "key": key,
+            "contents": [
+                {
+                    "project": one.project,
+                    "runs": [run.run for run in one.runs],
+                    "in_state_of": [run.run for run in one.in_state_of],
+                    "hash": one.content.hash.hex(),
+                    "provenance": one.provenance,
+                    "seed": one.runs[0].inputs["seed"] if one.runs else None,
+                    "versions": one.runs[0].inputs["versions"] if one.runs else None,
+                    "data": dict(j.decode(one.content.text).data),
+                }
+                for one in stated
+            ],
+            "incomplete": _incomplete(key, stated[-1].runs) if kind_name == "pull_request" else [],
+        }
+
+
+def _incomplete(key: Mapping[str, Any], runs: Sequence[j.Run]) -> list[Document]:
+    """What the newest run that states a pull request was not given of it."""
+    fetched = runs[-1].inputs.get("completeness", {}).get(key["github_repo"], {}) if runs else {}
+    return [gap for gap in fetched.get("incomplete", ()) if gap["pull_request"] == key["number"]]
+
+
+def _key(kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
+    if len(parts) != len(kind.key):
+        raise Misuse(
+            f"a {kind.name}'s key is {', '.join(kind.key)}; {len(parts)} given",
+            f"seedjournal show {kind.name} {_places(kind)}",
+        )
+    numbers = {"number", *(one.name for one in kind.fields if one.type in {j.Type.INTEGER, j.Type.BIGINT})}
+    key: dict[str, str | int] = {}
+    for name, part in zip(kind.key, parts, strict=True):
+        if name in numbers:
+            if not (part.isascii() and part.isdigit() and len(part) <= _LONGEST_NUMBER):
+                raise Misuse(f"{name} is a number, not {part!r}", f"seedjournal show {kind.name} {_places(kind)}")
+            key[name] = int(part)
+        else:
+            key[name] = part
+    return key
+
+
+def _places(kind: j.Kind) -> str:
+    return " ".join(name.upper() for name in kind.key)
+
+
+def _entity_text(document: Mapping[str, Any]) -> str:
+    """One entity's contents over the runs."""
+    key = " ".join(shown(str(part)) for part in document["key"].values())
+    lines = [f"{document['kind']} {key}"]
+    for one in document["contents"]:
+        lines.append(f"  stated by {runs_text(one['runs'])}; stands after {runs_text(one['in_state_of'])}")
+        lines.append(f"  made by {one['provenance']}, seed {one['seed']}; event {one['hash'][:SHORT]}")
+        lines += [f"    {name}: {value_text(value)}" for name, value in one["data"].items()]
+    lines += [f"  not complete: {gap_text(one)}" for one in document["incomplete"]]
+    return "\n".join(lines) + "\n"
+
+
+@click.command(epilog=exits("listed"))
+@common_options
+def registry(common: Common) -> int:
+    """List the built-in projects, with the rates of AI adoption and of survey answers; --json says all of it."""
+    common.give(list_registry(), _registry_text)
+    return FINE
+
+
+def list_registry() -> Document:
+    """The built-in projects."""
+    return {"format": FORMAT, "projects": [{"name": name, **given} for name, given in REGISTRY.items()]}
+
+
+def _registry_text(document: Mapping[str, Any]) -> str:
+    """The built-in projects, one a line."""
+    rows = [
+        [
+            one["name"],
+            one["team_name"],
+            one["jira_project_key"],
+            f"{one['ai_base_adoption_rate']:.2f}",
+            f"{one['survey_response_rate']:.2f}",
+            " ".join(one["repos"]),
+        ]
+        for one in document["projects"]
+    ]
+    return (
+        table(("name", "team", "jira", "ai", "survey", "repositories"), rows, folds={"repositories": _LONGEST_WORD})
+        + "\n"
+    )

@@ -1,0 +1,159 @@
+"""What all commands share: common options, types of values, parts of help, and printing."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from tempfile import SpooledTemporaryFile
+from typing import Any
+
+import click
+import orjson
+
+from ..terminal import shown
+from .databases import Databases
+
+LARGEST = 2**53 - 1  # an integer that every JSON reader holds
+
+_IN_MEMORY = 1 << 20  # bytes of a JSON document before it goes through a file
+_LONGEST_WAIT = 86_400
+
+RUN = (
+    "\b\nRUN is one of\n"
+    "  3                a run's number\n"
+    "  1280b9c          the first 7 or more digits of a root\n"
+    "  PROJECT@latest   the project's newest run\n"
+    "  PROJECT@-2       2 runs before it\n\n"
+)
+
+
+class Day(click.ParamType):  # type: ignore[type-arg]
+    """A date, YYYY-MM-DD."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The date that the text says."""
+        if isinstance(value, date):
+            return value
+        try:
+            return datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
+        except ValueError:
+            self.fail(f"{value!r} is not a date like 2025-06-30", param, ctx)
+
+
+DAY = Day()
+
+
+class Whole(click.ParamType):  # type: ignore[type-arg]
+    """A whole number in a range that is told when it is left; click's own would tell it in every help."""
+
+    name = "number"
+
+    def __init__(self, lowest: int, highest: int) -> None:
+        self._range = click.IntRange(lowest, highest)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number that the text says."""
+        return int(self._range.convert(value, param, ctx))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """The options that every command has."""
+
+    journal: str | None
+    target: str | None
+    as_json: bool
+    quiet: bool
+    wait: int
+    debug: bool
+
+    def databases(self, schema: str | None = None) -> Databases:
+        """The databases to work on."""
+        return Databases(journal=self.journal, target=self.target, wait=self.wait, schema=schema)
+
+    def give(self, document: Any, render: Callable[[Any], str]) -> None:
+        """Print a result on stdout: as JSON, or rendered for people."""
+        if self.as_json:
+            print_json(document)
+        else:
+            print_text(render(document))
+
+
+def common_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options that every command has, as its first argument."""
+    options = (
+        click.option(
+            "--journal",
+            metavar="URL",
+            help="The journal's database. [env SEEDJOURNAL_JOURNAL; default sqlite:///seedjournal.db]",
+        ),
+        click.option(
+            "--target",
+            metavar="URL",
+            help="The database that rows go to. [env SEEDJOURNAL_TARGET; default: the journal's]",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, an error too."),
+        click.option("-q", "--quiet", is_flag=True, help="No progress and no messages."),
+        click.option(
+            "--wait",
+            metavar="SECONDS",
+            type=Whole(0, _LONGEST_WAIT),
+            default=120,
+            help="How long to wait for a busy database. [default: 120]",
+        ),
+        click.option("--debug", is_flag=True, help="Show a traceback with an error."),
+    )
+
+    @functools.wraps(command)
+    def run(
+        *, journal: str | None, target: str | None, as_json: bool, quiet: bool, wait: int, debug: bool, **own: Any
+    ) -> int:
+        common = Common(journal=journal, target=target, as_json=as_json, quiet=quiet, wait=wait, debug=debug)
+        return command(common, **own)
+
+    for option in reversed(options):
+        run = option(run)
+    return run
+
+
+def is_terminal(stream: Any) -> bool:
+    """Return whether people read or write there."""
+    return stream is not None and stream.isatty()
+
+
+def echo_if_read(text: str) -> None:
+    """Print a line before the work; that nobody reads it any more is no reason not to work."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        silence(sys.stdout)
+
+
+def silence(stream: Any) -> None:
+    """Let what is still to be printed go nowhere, so that no flush fails any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def print_text(text: str) -> None:
+    """Print what people read; whatever a database or a source says in it, nothing of it turns on the terminal."""
+    click.echo("\n".join(shown(line) for line in text.split("\n")), nl=False)
+
+
+def print_json(document: Any) -> None:
+    """Print a JSON document."""
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+
+
+def print_whole(pieces: Iterable[bytes]) -> None:
+    """Print a document once it is complete, so that an error on the way leaves nothing of it on stdout."""
+    with SpooledTemporaryFile(max_size=_IN_MEMORY) as whole:
+        whole.writelines(pieces)
+        whole.seek(0)
+        while piece := whole.read(_IN_MEMORY):
+            click.echo(piece, nl=False)

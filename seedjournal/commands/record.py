@@ -1,0 +1,344 @@
+"""`record`: projects, each by itself, into the journal; and what fetching them would take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import click
+
+from seedjournal import journal as j
+from seedjournal.journal import Database, Misuse, Policy, Unavailable
+from seedjournal.progress import Tell
+from seedjournal.simulators import DEFAULT_SEED, RecordOptions, make_project, parse_setting
+from seedjournal.simulators import record as record_project
+
+from .. import settings as config
+from ..failures import Failure, complain, explain, trace
+from ..registry import REGISTRY
+from ..sources import day_began, github_api, github_repositories, github_server, open_source
+from ..terminal import SHORT, Progress, duration, number_of, old_and_new, shown, table, wrapped
+from . import FINE, exits
+from .databases import Databases, opened_journal
+from .options import DAY, LARGEST, Common, Whole, common_options
+from .runs import FORMAT, Document, lacking, window_of, window_text
+
+_LONGEST_WORD = 30  # in a column that may fold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordChoice:
+    """Which projects to record, from which source, and how."""
+
+    projects: tuple[str, ...] = ()
+    every: bool = False
+    source: str | None = None
+    new: bool = False
+    sets: tuple[str, ...] = ()
+    offline: bool = False
+    options: RecordOptions = field(default_factory=RecordOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A document, and what was raised for those projects that failed while others went on."""
+
+    document: Document
+    failures: list[tuple[Exception, Failure]] = field(default_factory=list)
+
+
+@click.command(
+    epilog="\b\nSources:\n"
+    "  demo              an invented project; needs no network\n"
+    "  cache:PATH        a file OWNER/REPO.json or .json.gz, or a folder of them\n"
+    "  git:PATH-or-URL   a git repository; a URL is cloned first\n"
+    "  github            GitHub's API; needs a token, see docs/github.md\n\n"
+    "\b\nPolicies, for each kind:\n"
+    "  once     the first content stands, and what is gone stays\n"
+    "  upsert   the newest content stands, and what is gone stays\n"
+    "  exact    the newest content stands, and what is gone goes\n\n"
+    "With several projects, one's failure stops no other; the exit status is then the highest of theirs.\n\n"
+    + exits("recorded"),
+)
+@click.option("--project", "projects", metavar="NAME", multiple=True, help="The project to record; may be repeated.")
+@click.option("--all", "every", is_flag=True, help="Every project of seedjournal.toml, else of the registry.")
+@click.option("--source", metavar="SOURCE", help="Where facts come from. [default: the project's setting, else github]")
+@click.option("--new", is_flag=True, help="The name is new: neither registry, settings nor journal knows it.")
+@click.option(
+    "--seed",
+    metavar="N",
+    type=Whole(-LARGEST, LARGEST),
+    default=DEFAULT_SEED,
+    help=f"What every draw depends on. [default: {DEFAULT_SEED}]",
+)
+@click.option("--as-of", metavar="DATE", type=DAY, help="The simulators' today. [default: of the newest activity]")
+@click.option("--since", metavar="DATE", type=DAY, help="Only pull requests created on this day (UTC) or later.")
+@click.option("--until", metavar="DATE", type=DAY, help="Only pull requests created before this day (UTC).")
+@click.option(
+    "--set",
+    "sets",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Any project setting, such as survey_response_rate=0.5; may be repeated.",
+)
+@click.option(
+    "--policy",
+    "policies",
+    metavar="KIND=POLICY",
+    multiple=True,
+    help="Which content of a kind stands: once, upsert or exact; may be repeated.",
+)
+@click.option(
+    "--fresh", is_flag=True, help="Make every kind `exact` for this run: the state becomes what the run states."
+)
+@click.option("--no-reuse", is_flag=True, help="Simulate even where all inputs are those of an earlier run.")
+@click.option("--skip-invalid", is_flag=True, help="Leave out entries that cannot be right, and list them.")
+@click.option(
+    "--accept-upgrade",
+    is_flag=True,
+    help="Record what other versions of tools make otherwise of an input that was recorded before.",
+)
+@click.option("--offline", is_flag=True, help="Ask no server: record what was fetched before.")
+@click.option("--estimate", is_flag=True, help="Say what fetching from GitHub would take, and record nothing.")
+@common_options
+def record(  # noqa: PLR0913 - its options
+    common: Common,
+    *,
+    projects: tuple[str, ...],
+    every: bool,
+    source: str | None,
+    new: bool,
+    sets: tuple[str, ...],
+    policies: tuple[str, ...],
+    no_reuse: bool,
+    offline: bool,
+    estimate: bool,
+    **options: Any,
+) -> int:
+    """Record projects: each distinct event once, and one run that names them.
+
+    Says what the run adds to the journal, what it changes against the project's previous run, and which inputs differ
+    from it. The same inputs give the same root, on any machine and either database.
+    """
+    choice = RecordChoice(
+        projects=projects,
+        every=every,
+        source=source,
+        new=new,
+        sets=sets,
+        offline=offline,
+        options=RecordOptions(policies=parse_policies(policies), reuse=not no_reuse, **options),
+    )
+    if estimate:
+        common.give(estimate_fetch(common.databases(), choice), _estimated)
+        return FINE
+    with Progress(quiet=common.quiet) as progress:
+        outcome = record_projects(common.databases(), choice, progress.stage)
+    common.give(outcome.document, _recorded)
+    for error, failure in outcome.failures:
+        if common.debug:
+            trace(error)
+        complain(failure)
+    return max((failure.status for _, failure in outcome.failures), default=FINE)
+
+
+def record_projects(databases: Databases, choice: RecordChoice, tell: Callable[[str], Tell]) -> Outcome:
+    """Record the chosen projects, each by itself; `tell` gives a project's progress."""
+    settings = config.load()
+    names = _chosen_projects(settings, choice)
+    sets = dict(parse_setting(text) for text in choice.sets)
+    if not choice.new:
+        refuse_unknown(databases, settings, names)
+    runs: list[Document] = []
+    errors: list[Document] = []
+    outcome = Outcome({"format": FORMAT, "runs": runs})
+    with opened_journal(databases, settings, create=True) as database:
+        for name in names:
+            given = {**config.project_settings(settings, name), **sets}
+            try:
+                runs.append(_record_one(database, name, given, choice, tell(name)))
+            except Exception as error:
+                if len(names) == 1:
+                    raise
+                failure = explain(error)
+                outcome.failures.append((error, failure))
+                errors.append({"project": name, **failure.document})
+    if errors:
+        outcome.document["errors"] = errors
+    return outcome
+
+
+def refuse_unknown(databases: Databases, settings: config.Settings, names: Sequence[str]) -> None:
+    """Raise Misuse for a name that nobody knows, before there is a journal that a mistyped name would leave behind."""
+    unknown = [name for name in names if not config.is_known(settings, name)]
+    if not unknown:
+        return
+    try:
+        with opened_journal(databases, settings, create=False) as database, database.read() as connection:
+            recorded = set(j.newest_of_each(connection))
+    except Unavailable:  # there is none yet; whatever else is wrong with it is told when it is made
+        recorded = set()
+    for name in unknown:
+        if name not in recorded:
+            raise config.unknown_project(settings, name, recorded)
+
+
+def _record_one(
+    database: Database,
+    name: str,
+    given: Mapping[str, Any],
+    choice: RecordChoice,
+    tell: Tell,
+) -> Document:
+    started = time.monotonic()
+    project = make_project(name, given, f"project {name}")
+    source = open_source(project, choice, tell)
+    options = replace(choice.options, as_of=choice.options.as_of or getattr(source, "as_of", None))
+    done = record_project(database, project, source, options, tell)
+    run = done.sealed.run
+    previous = done.sealed.previous
+    changed = j.changed_inputs(previous, run) if previous else {}
+    return {
+        "project": name,
+        "run": run.run,
+        "root": run.root.hex(),
+        "state": run.state.hex(),
+        "reused": done.sealed.reused,
+        "appended": done.sealed.appended,
+        "counts": run.totals,
+        "kinds": {kind: run.counts["kinds"].get(kind, dict.fromkeys(run.totals, 0)) for kind in j.ENGINEERING.by_name},
+        "kept_fields": run.counts["kept_fields"],
+        "previous": previous.run if previous else None,
+        "inputs_changed": {name: {"old": old, "new": new} for name, (old, new) in changed.items()},
+        "window": window_of(run),
+        "completeness": run.inputs.get("completeness", {}),
+        "notices": done.notices,
+        "skipped": len(done.skipped),
+        "skipped_entries": [{"file": one.file, "entry": one.entry, "reason": one.reason} for one in done.skipped],
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[str]:
+    """The names of the projects to work on, each once; raises Misuse where none is chosen."""
+    if choice.every and choice.projects:
+        raise Misuse("--all and --project exclude each other", "use one of them")
+    if choice.every:
+        return list(settings.projects or REGISTRY)
+    if not choice.projects:
+        raise Misuse(
+            "nothing to record", "--project NAME, or --all; `seedjournal registry` lists the built-in projects"
+        )
+    return list(dict.fromkeys(choice.projects))
+
+
+def parse_policies(texts: Sequence[str]) -> dict[str, Policy]:
+    """Return the policies that KIND=POLICY texts choose, by kind."""
+    chosen: dict[str, Policy] = {}
+    for text in texts:
+        kind, equals, policy = text.partition("=")
+        if not equals or policy not in set(Policy):
+            raise Misuse(f"--policy {text!r} is not KIND=POLICY", "the policies are once, upsert and exact")
+        j.ENGINEERING[kind]
+        chosen[kind] = Policy(policy)
+    return chosen
+
+
+def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
+    """What fetching the chosen projects would take; nothing is fetched, and no journal made."""
+    from seedjournal.simulators.engineering import github
+
+    settings = config.load()
+    names = _chosen_projects(settings, choice)
+    sets = dict(parse_setting(text) for text in choice.sets)
+    if not choice.new:
+        refuse_unknown(databases, settings, names)
+    if choice.offline:
+        raise Misuse("--estimate asks GitHub, and --offline does not", "leave one of them out")
+    found: list[Document] = []
+    server = github_server()
+    for name in names:
+        project = make_project(name, {**config.project_settings(settings, name), **sets}, f"project {name}")
+        source = choice.source or project.source or "github"
+        if source != "github":
+            raise Misuse(f"project {name!r}: --estimate is for the source github", "other sources need no budget")
+        api = github_api(server, project)
+        try:
+            for repo in github_repositories(project):
+                path = github.place(server, repo)
+                one = github.estimate(
+                    api, repo, path, since=day_began(choice.options.since), check_runs=project.check_runs
+                )
+                found.append(
+                    {
+                        "project": name,
+                        "repo": one.repo,
+                        "pull_requests": one.pull_requests,
+                        "stored": one.stored,
+                        "requests": one.requests,
+                        "points": one.points,
+                        "remaining": one.remaining,
+                        "limit": one.limit,
+                        "seconds": one.seconds,
+                    }
+                )
+        finally:
+            api.close()
+    return {"format": FORMAT, "estimate": found}
+
+
+def _recorded(document: Mapping[str, Any]) -> str:
+    """What `record` did, project by project."""
+    text = "".join(_recorded_one(run) for run in document["runs"])
+    for failed in document.get("errors", ()):
+        text += f"{shown(failed['project'])}: not recorded\n"
+    return text
+
+
+def _recorded_one(run: Mapping[str, Any]) -> str:
+    counts = run["counts"]
+    lines = [
+        f"{shown(run['project'])}: run {run['run']}, {number_of(counts['total'], 'event')}, "
+        f"{run['appended']:,} appended to the journal"
+        + (" (inputs unchanged: nothing simulated)" if run["reused"] else ""),
+        f"  root {run['root'][:SHORT]}  state {run['state'][:SHORT]}  {run['seconds']:.1f} s",
+    ]
+    if run["window"]:
+        lines += wrapped(window_text(run["window"]))
+    for name, one in run["inputs_changed"].items():
+        if name.startswith("completeness."):  # what is not complete is told below
+            continue
+        lines += old_and_new(f"  input {name}", one["old"], one["new"])
+    if run["previous"] and not any(counts[name] for name in ("added", "changed", "removed")):
+        lines.append(f"  nothing changed against run {run['previous']}")
+    else:
+        rows = [[kind, *(one[name] for name in counts)] for kind, one in run["kinds"].items() if any(one.values())]
+        lines.append(table(("kind", *counts), [*rows, ["all", *counts.values()]], indent=2))
+    lines += lacking(run["completeness"])
+    for notice in run["notices"]:
+        lines += wrapped(shown(notice))
+    for one in run["skipped_entries"]:
+        lines += wrapped(f"skipped {shown(one['file'])}: {shown(one['entry'])}: {shown(one['reason'])}")
+    return "\n".join(lines) + "\n"
+
+
+def _estimated(document: Mapping[str, Any]) -> str:
+    """What fetching would take, a line a repository."""
+    heads = ("project", "repository", "PRs", "stored", "requests", "points", "of", "about")
+    rows = [
+        [
+            one["project"],
+            one["repo"],
+            one["pull_requests"],
+            one["stored"],
+            one["requests"],
+            one["points"],
+            "no limit" if one["remaining"] is None else f"{one['remaining']:,}",
+            duration(one["seconds"]),
+        ]
+        for one in document["estimate"]
+    ]
+    text = table(heads, rows, folds={"repository": _LONGEST_WORD}) + "\n"
+    return text + "large pull requests take further requests; nothing was fetched\n"

@@ -1,0 +1,103 @@
+"""What several commands tell of runs: in documents, and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seedjournal import journal as j
+from seedjournal.journal import Misuse, Run
+
+from ..terminal import number_of, shown, wrapped
+
+Document = dict[str, Any]
+
+FORMAT = 1
+
+
+def run_document(run: Run) -> Document:
+    """A run as `log` lists it."""
+    return {
+        "run": run.run,
+        "project": run.project,
+        "root": run.root.hex(),
+        "state": run.state.hex(),
+        "seed": run.inputs["seed"],
+        "as_of": run.inputs["as_of"],
+        "total": run.totals["total"],
+        "sealed_at": run.sealed_at,
+        "recorded_by": run.recorded_by,
+    }
+
+
+def window_of(run: Run) -> Document | None:
+    """The window that a run was recorded with; nothing outside of it was read."""
+    if not run.inputs["window"]:
+        return None
+    return {
+        "since": run.inputs["since"],
+        "until": run.inputs["until"],
+        "max_prs": run.inputs["settings"]["max_prs"],
+    }
+
+
+def no_runs(connection: Any, name: str) -> Misuse:
+    """The refusal of a project that has no run, naming those that have."""
+    projects = ", ".join(j.newest_of_each(connection))
+    return Misuse(
+        f"project {name!r} has no run in this journal",
+        f"the journal has runs of {projects}" if projects else "`seedjournal record` makes the first",
+    )
+
+
+def window_text(window: Mapping[str, Any]) -> str:
+    """A window in one line."""
+    parts = [f"{name.replace('_', ' ')} {value}" for name, value in window.items() if value is not None]
+    return f"window: {', '.join(parts)}; nothing outside of it was read"
+
+
+def runs_of(runs: Mapping[str, Sequence[int]]) -> str:
+    """Runs by project, in one line: `runs 1, 2 of demo and run 3 of libuv`."""
+    return " and ".join(f"{runs_text(numbers)} of {shown(project)}" for project, numbers in runs.items())
+
+
+def runs_text(numbers: Sequence[int]) -> str:
+    """Run numbers, in ranges of neighbours within the list.
+
+    >>> runs_text([1, 2, 3, 7])
+    'runs 1, 2, 3, 7'
+    """
+    if not numbers:
+        return "no run"
+    if len(numbers) > 8:  # noqa: PLR2004 - what fits a line
+        return f"{len(numbers)} runs, {numbers[0]} to {numbers[-1]}"
+    return ("run " if len(numbers) == 1 else "runs ") + ", ".join(map(str, numbers))
+
+
+def lacking(completeness: Mapping[str, Any]) -> list[str]:
+    """What is not complete, a line each; nothing where all is."""
+    lines: list[str] = []
+    for repo, one in completeness.items():
+        pulls = one["pull_requests"]
+        if one["renamed_to"]:
+            lines += wrapped(f"{shown(repo)} is {shown(one['renamed_to'])} on GitHub now; its name here stays")
+        if pulls["counted"] is not None and pulls["stored"] != pulls["counted"]:
+            more = pulls["stored"] > pulls["counted"]
+            why = "the others were deleted there, and are kept" if more else "the others did not come"
+            lines += wrapped(
+                f"{shown(repo)}: {pulls['stored']:,} pull requests, GitHub counts {pulls['counted']:,}; {why}"
+            )
+        for connection, counts in one["connections"].items():
+            for state in ("partial", "failed"):
+                if counts[state]:
+                    lines += wrapped(
+                        f"{state}: {connection} of {number_of(counts[state], 'pull request')} of {shown(repo)}; "
+                        "`seedjournal show RUN` names them"
+                    )
+    return lines
+
+
+def gap_text(gap: Mapping[str, Any]) -> str:
+    """What is missing of a pull request."""
+    of = "an unknown number" if gap["total"] is None else f"{gap['total']:,}"
+    return f"{gap['connection']} {gap['state']}, {gap['got']:,} of {of}"
