@@ -30,7 +30,7 @@ from .event import (
     encode,
     hash_event,
 )
-from .fold import Policy
+from .fold import Policy, resolve
 from .forget import Forgettable, forget, measure, runs_before_newest
 from .manifest import NodeHash, Root, Subtree, batched
 from .runs import (
@@ -50,7 +50,7 @@ from .runs import (
     stored_seals,
 )
 from .sealing import Sealed, last_run, record, reuse, would_change
-from .spool import Spool, room_in_the_temporary_folder
+from .spool import Entry, Sorter, Spool, room_in_the_temporary_folder
 from .store.contents import Content, contents, journal_id, provenance, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import Dialect, dialect_of
@@ -83,6 +83,7 @@ __all__ = [
     "Database",
     "Dialect",
     "EntityChange",
+    "Entry",
     "Event",
     "Field",
     "Finding",
@@ -105,6 +106,7 @@ __all__ = [
     "RunNumber",
     "Sealed",
     "SeedJournalError",
+    "Sorter",
     "Spool",
     "Stated",
     "Subtree",
@@ -149,6 +151,7 @@ __all__ = [
     "read_manifest",
     "record",
     "referred_key",
+    "resolve",
     "reuse",
     "room_in_the_temporary_folder",
     "run_migrations",

@@ -107,7 +107,9 @@ class Draw:
         """Return a log-normal number; `sigma` is the standard deviation of its logarithm."""
         return median * math.exp(self.normal(name, 0, sigma))
 
-    def choose(self, name: str, choices: Mapping[Choice, float] | Sequence[tuple[Choice, float]] | Sequence[Choice]) -> Choice:
+    def choose(
+        self, name: str, choices: Mapping[Choice, float] | Sequence[tuple[Choice, float]] | Sequence[Choice]
+    ) -> Choice:
         """Return one of the choices, by their weights, or each equally often where they have none."""
         weighted = _weighted(choices)
         left = self.unit(name) * sum(weight for _, weight in weighted)
@@ -120,7 +122,9 @@ class Draw:
     def pick(self, name: str, entities: Sequence[Choice], weight: Callable[[Choice], float] | None = None) -> Choice:
         """Return one of many entities, by weight; one entity more changes only the few picks that it takes."""
         if not entities:
-            raise BadInput(f"pick({name!r}, …): there is nothing to pick from.", "Make sure that the list is not empty.")
+            raise BadInput(
+                f"pick({name!r}, …): there is nothing to pick from.", "Make sure that the list is not empty."
+            )
         bits = self.bits(name)
         if len(entities) <= _FEW and not isinstance(entities, All):
             return entities[_best_of_few(entities, weight, bits)]
@@ -165,9 +169,9 @@ class Draw:
     def _in_working_hours(self, name: str, begin: datetime, finish: datetime) -> datetime:
         share = self.unit(name)
         days = (finish.date() - begin.date()).days
-        working = [
-            day for n in range(days + 1) if (day := begin.date() + timedelta(days=n)).weekday() < _SATURDAY
-        ] or [begin.date()]
+        working = [day for n in range(days + 1) if (day := begin.date() + timedelta(days=n)).weekday() < _SATURDAY] or [
+            begin.date()
+        ]
         place = share * len(working)
         seconds = _OPENS * 3600 + int((place % 1) * (_CLOSES - _OPENS) * 3600)
         moment = datetime(*working[int(place)].timetuple()[:3], tzinfo=UTC) + timedelta(seconds=seconds)
@@ -274,7 +278,8 @@ def _name_of(entity: Sequence[Any]) -> bytes:
             text += _parts((one.isoformat(),))
         else:
             raise BadInput(
-                f"A draw cannot be about {one!r}, a {type(one).__name__}.", "Give an entity, a date, a text or a number."
+                f"A draw cannot be about {one!r}, a {type(one).__name__}.",
+                "Give an entity, a date, a text or a number.",
             )
     return text.encode("utf-8", "surrogatepass") + b"\n"
 

@@ -284,7 +284,9 @@ class RowReader:
                 self._takers.append((name, self._taker(column, name)))
             elif column.to and (dotted := sorted(one for one in names if one.startswith(f"{name}."))):
                 used.update(dotted)
-                self._takers.append((name, self._reference(column, {one.partition(".")[2]: one for one in dotted}, where)))
+                self._takers.append(
+                    (name, self._reference(column, {one.partition(".")[2]: one for one in dotted}, where))
+                )
             elif name not in declared.defaults:
                 if column.nullable:
                     self._takers.append((name, lambda _: None))
@@ -308,7 +310,9 @@ class RowReader:
             except (ValueError, TypeError, InvalidOperation) as error:
                 shown = row.get(name, "")
                 reason = str(error) if not isinstance(error, InvalidOperation) else "it is no number"
-                raise BadInput(f"{where}, field {name}: {shown!r} does not fit: {reason}.", "Correct the value.") from None
+                raise BadInput(
+                    f"{where}, field {name}: {shown!r} does not fit: {reason}.", "Correct the value."
+                ) from None
         try:
             entity = self._declared.cls(**values)
             if self._declared.encode is not None:
@@ -372,7 +376,9 @@ def _root_parts(declared: Declared, column: Column) -> dict[str, str]:
     if not declared.parts:
         return {}
     first = declared.parts[0]
-    return {part.name: first.field for part in target.parts if part.origin == first.origin and first.field != column.name}
+    return {
+        part.name: first.field for part in target.parts if part.origin == first.origin and first.field != column.name
+    }
 
 
 def _key_part(origin: tuple[str, str], value: Any, target: Declared) -> str | int:
@@ -484,4 +490,3 @@ class DocumentSource(Protocol):
 
     def documents(self, kind: type[Document]) -> Iterator[Document]:
         """Yield the documents of a class."""
-

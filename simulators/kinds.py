@@ -195,7 +195,12 @@ class _DocumentMeta(msgspec.StructMeta):
     """Takes a document's `key`."""
 
     def __new__(
-        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], key: str | Sequence[str] = (), **options: Any
+        cls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        key: str | Sequence[str] = (),
+        **options: Any,
     ) -> Any:
         """Make the class; `options` are msgspec's."""
         options = {"frozen": True, "kw_only": True, **options}
@@ -598,16 +603,16 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
         if not name.isascii() or name in {"kind", "id"} and declared.columns[name].to:
             problems.append(f"{cls} has a field named {name!r}; a reference cannot have this name")
     if declared.policy is not None and declared.policy not in set(Policy):
-        problems.append(
-            f"the policy of {cls} is {declared.policy!r}; the policies are once, upsert and exact"
-        )
+        problems.append(f"the policy of {cls} is {declared.policy!r}; the policies are once, upsert and exact")
     for names in declared.unique:
         for name in names:
             if name not in declared.columns:
                 problems.append(f"`unique` of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}")
     part_of = declared.part_of
     if part_of is not None and (len(declared.key) != 1 or declared.columns[declared.key[0]].to != (part_of,)):
-        problems.append(f"{cls} is a part of {part_of.__name__}, so its key must be one reference to {part_of.__name__}")
+        problems.append(
+            f"{cls} is a part of {part_of.__name__}, so its key must be one reference to {part_of.__name__}"
+        )
     if part_of is not None:
         for name in declared.fields:
             if name in declared.key:
@@ -757,7 +762,9 @@ def _key_finder(declared: Declared) -> Callable[[Any], Key]:
             lines.append(f"    k{number} = _key_of(values[{name!r}])")
             target = column.to[0].__declared__
             places = {part.name: place for place, part in enumerate(target.parts)}
-            terms += [f"k{number}[{places[part.theirs]}]" for part in declared.parts if part.field == name and part.theirs]
+            terms += [
+                f"k{number}[{places[part.theirs]}]" for part in declared.parts if part.field == name and part.theirs
+            ]
         elif column.type is Type.TEXT and not column.enum:
             lines += _checked_text(name, number)
             space[f"_wrong{number}"] = _wrong_key(declared, name)
@@ -834,7 +841,9 @@ def _reference_writer(declared: Declared, column: Column) -> Callable[..., Any]:
     target = column.to[0].__declared__
     reference = next(one for one in definition.references if one.name == column.name)
     mine = {name: place for place, name in enumerate(declared.key_names)}
-    same = tuple((place, mine[reference.shared[name]]) for place, name in enumerate(target.key_names) if name in reference.shared)
+    same = tuple(
+        (place, mine[reference.shared[name]]) for place, name in enumerate(target.key_names) if name in reference.shared
+    )
     rest = tuple((place, name) for place, name in enumerate(target.key_names) if name not in reference.shared)
     cls, where = column.to[0], f"{declared.name}.{column.name}"
 
@@ -916,9 +925,7 @@ def _data_reader(
     return from_data
 
 
-def _reference_reader(
-    declared: Declared, column: Column
-) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Any]:
+def _reference_reader(declared: Declared, column: Column) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Any]:
     definition = declared.definition
     if definition is None:
         raise TypeError
