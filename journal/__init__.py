@@ -3,7 +3,7 @@
 The names below are the room's front door; everything else is its own business.
 """
 
-from .changes import Change, changes, event_texts, key_of
+from .changes import Change, changes, event_texts, key_of, state_of_kind
 from .diff import CHANGES, EntityChange, Stated, compare, history, last_different
 from .errors import (
     BadInput,
@@ -156,6 +156,7 @@ __all__ = [
     "room_in_the_temporary_folder",
     "run_migrations",
     "runs_before_newest",
+    "state_of_kind",
     "stored_seals",
     "verify",
     "would_change",

@@ -81,8 +81,8 @@ def json_lines(path: str | Path, **constants: Any) -> Facts:
     return _File(Path(path), constants, _json_rows)
 
 
-def query(address: str, statement: str, **constants: Any) -> Facts:
-    """State a kind's facts by an SQL query on a database; `sql(address, statement)` is the same."""
+def sql(address: str, statement: str, **constants: Any) -> Facts:
+    """State a kind's facts by an SQL query on a database, in the order that the query gives."""
     return _Query(address, statement, constants)
 
 

@@ -20,7 +20,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Literal, Union, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Union,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from uuid import UUID
 
 import msgspec
@@ -116,7 +127,8 @@ class Kind:
     kind's own table.
     """
 
-    __declared__: ClassVar[Declared]
+    if TYPE_CHECKING:  # not an annotation at run time: those are a kind's fields
+        __declared__: ClassVar[Declared]
 
     def __init_subclass__(
         cls,
