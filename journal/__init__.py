@@ -51,7 +51,7 @@ from .runs import (
 )
 from .sealing import Sealed, last_run, record, reuse, would_change
 from .spool import Entry, Sorter, Spool, room_in_the_temporary_folder
-from .store.contents import Content, contents, journal_id, provenance, read_manifest
+from .store.contents import Content, contents, journal_id, provenance, query_rows, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import Dialect, dialect_of
 from .store.schema import JOURNAL as JOURNAL_HISTORY
@@ -148,6 +148,7 @@ __all__ = [
     "numbered",
     "open_database",
     "provenance",
+    "query_rows",
     "read_manifest",
     "record",
     "referred_key",

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     FromClause,
     Index,
@@ -33,6 +34,8 @@ from sqlalchemy import (
     Table,
     Text,
     TextClause,
+    Time,
+    Uuid,
     false,
     inspect,
     select,
@@ -241,7 +244,7 @@ def _table(kind: Kind, vocabulary: Vocabulary, maps: Mapping[str, TableMap], met
     return table
 
 
-def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: PLR0911 - one for each type
+def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
     """Choose a column's type. SQLite has none for times: there they are the events' own text, which it can read."""
     match field.type:
         case Type.TEXT:
@@ -256,6 +259,12 @@ def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: PLR0911 - one for ea
             return DateTime(timezone=True).with_variant(Text(), "sqlite")
         case Type.DATE:
             return Date().with_variant(Text(), "sqlite")
+        case Type.TIME:
+            return Time().with_variant(Text(), "sqlite")
+        case Type.UUID:
+            return Uuid().with_variant(Text(), "sqlite")
+        case Type.FLOAT:
+            return Double()
         case Type.JSON:
             return JSONB().with_variant(JSON_TYPE(), "sqlite")
 

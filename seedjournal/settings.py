@@ -21,7 +21,7 @@ DEFAULT_JOURNAL = "sqlite:///seedjournal.db"
 JOURNAL_VARIABLE = "SEEDJOURNAL_JOURNAL"
 TARGET_VARIABLE = "SEEDJOURNAL_TARGET"
 
-_TOP = ("journal", "projects", "target")
+_TOP = ("domain", "journal", "profiles", "projects", "target")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -32,7 +32,9 @@ class Settings:
 
     journal: str | None = None
     target: str | None = None
+    domain: str | None = None
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +49,30 @@ def load(path: Path = FILE) -> Settings:
     """The settings file of the working folder; raises Misuse for an unknown key, naming the nearest."""
     content = _read(path)
     _check_names(path, "", content, _TOP)
-    for name in ("journal", "target"):
+    for name in ("journal", "target", "domain"):
         if not isinstance(content.get(name, ""), str):
-            raise BadInput(f"{path}: {name} is not text", f'for example {name} = "{DEFAULT_JOURNAL}"')
+            example = "seeds:library" if name == "domain" else DEFAULT_JOURNAL
+            raise BadInput(f"{path}: {name} is not text", f'for example {name} = "{example}"')
+    for name in ("projects", "profiles"):
+        tables = content.get(name, {})
+        if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
+            raise BadInput(
+                f"{path}: {name} holds something that is no table", f"write [{name}.NAME] above its settings"
+            )
+    domain = content.get("domain")
     projects = content.get("projects", {})
-    if not isinstance(projects, dict) or not all(isinstance(one, dict) for one in projects.values()):
-        raise BadInput(f"{path}: projects holds something that is no table", "write [projects.NAME] above its settings")
-    if projects:
+    if projects and domain in {None, "engineering"}:  # a user's own domain checks its settings itself
         from seedjournal.simulators import SETTINGS
 
         for name, settings in projects.items():
             _check_names(path, f"projects.{name}.", settings, SETTINGS)
-    return Settings(journal=content.get("journal"), target=content.get("target"), projects=projects)
+    return Settings(
+        journal=content.get("journal"),
+        target=content.get("target"),
+        domain=domain,
+        projects=projects,
+        profiles=content.get("profiles", {}),
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

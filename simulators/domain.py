@@ -22,9 +22,10 @@ import msgspec
 
 from seedjournal.journal import Misuse, Policy, Vocabulary
 
+from .declaring import is_in_project, resolve
 from .drawing import All, Draw
 from .facts import Facts, Run, as_facts
-from .kinds import DeclarationError, Declared, Document, Kind, is_in_project, nearest, resolve
+from .kinds import DeclarationError, Declared, Document, Kind, nearest
 
 Entity = TypeVar("Entity")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -32,13 +33,13 @@ Setting = int | float | str | bool | date
 
 
 class Its(tuple[Entity, ...]):
-    """The entities that refer directly to the one that a simulator is called for: `orders: Its[Order] = by("placed_at")`."""
+    """The entities that refer directly to the one that a simulator is called for: `orders: Its[Order] = by()`."""
 
     __slots__ = ()
 
 
 class Summary(Generic[Entity]):
-    """The base class of summaries: `see` is called for each entity or document of the kinds that it names, in any order.
+    """The base class of summaries: `see` is called for each entity of the kinds that it names, in any order.
 
     A simulator that asks for a summary, by its class, gets it when everything was seen.
     """
@@ -82,7 +83,7 @@ class Simulator:
     function: Callable[..., Any]
     name: str
     version: int
-    each: type[Kind] | type[Document] | None
+    each: type[Kind | Document] | None
     takes: tuple[Taken, ...]
     yields: tuple[type[Kind], ...]
 
@@ -156,7 +157,7 @@ class Domain:
         self.stated.append(Stated(kind, as_facts(source), profile))
 
     def simulate(
-        self, *, each: type[Kind] | type[Document] | None = None, name: str | None = None, version: int = 1
+        self, *, each: type[Kind | Document] | None = None, name: str | None = None, version: int = 1
     ) -> Callable[[Function], Function]:
         """Declare a simulator: a function that yields entities, called for each entity of a kind, or once a project.
 
@@ -254,7 +255,7 @@ class Domain:
         return [one for one in self.kinds if self.is_shared(one) == shared]
 
     def settings_of(self, given: Mapping[str, Any], origin: str) -> Any:
-        """Return the settings for a run: what is given over the defaults; raise Misuse with everything that is wrong."""
+        """Return a run's settings: what is given over the defaults; raise Misuse with everything that is wrong."""
         if isinstance(self.settings, type):
             names = self.settings.__struct_fields__
             problems = [f"there is no setting {name!r}{nearest(name, names)}" for name in given if name not in names]
@@ -300,7 +301,7 @@ class Domain:
         return digest.hexdigest()
 
 
-def _as_setting(value: Any, default: Setting) -> Setting:
+def _as_setting(value: Any, default: Setting) -> Setting:  # noqa: C901 - one branch for each type
     """Return a setting's value in its default's type; raise ValueError."""
     if isinstance(default, bool):
         if isinstance(value, bool):
@@ -326,7 +327,7 @@ def _as_setting(value: Any, default: Setting) -> Setting:
         except ValueError:
             raise ValueError("it must be a date such as 2026-01-05") from None
     if not isinstance(value, str):
-        raise ValueError("it must be a text")
+        raise ValueError("it must be a text")  # noqa: TRY004 - told with the other settings
     return value
 
 
@@ -356,7 +357,7 @@ def _read_signature(
     return Simulator(function=function, name=name, version=version, each=each, takes=takes, yields=yields)
 
 
-def _taken(
+def _taken(  # noqa: C901, PLR0911 - one branch for each thing that a simulator may take
     domain: Domain, parameter: inspect.Parameter, hint: Any, each: type[Any] | None, problems: list[str]
 ) -> Taken | None:
     name = parameter.name
@@ -429,7 +430,7 @@ def _yielded(hint: Any, domain: Domain, problems: list[str]) -> tuple[type[Kind]
 
 
 def load_domain(address: str, folder: Path) -> Domain:
-    """Import the domain at `module:name`, found from `folder`; raise Misuse with the user's own error where it fails."""
+    """Import the domain at `module:name`, found from `folder`; raise Misuse where there is none."""
     module, colon, name = address.partition(":")
     if not colon or not module or not name:
         raise Misuse(f"{address!r} names no domain.", 'Write domain = "module:name", such as "seeds:library".')

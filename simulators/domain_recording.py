@@ -61,7 +61,7 @@ def record_domain(
 ) -> list[Sealed]:
     """Record one project, and before it what all projects share; return the runs.
 
-    Raises Misuse for an unknown project, BadInput for facts or simulators that are wrong; the journal is then as it was.
+    Raises Misuse for an unknown project, BadInput for facts or simulators that are wrong; the journal stays as it was.
     """
     names = projects_of(domain, folder)
     has_shared = domain.root is not None and bool(domain.project_kinds(shared=True))
@@ -93,7 +93,7 @@ def _record(
     asked = Asked(
         folder=folder,
         settings=settings,
-        run=Run(project=project, seed=options.seed, date=options.as_of or domain.today),
+        run=Run(project=project, seed=options.seed, day=options.as_of or domain.today),
     )
     shared = None if is_shared or domain.root is None else journal.last_run(database, domain.name)
     values = _values(domain, asked, options, is_shared=is_shared)

@@ -97,7 +97,7 @@ class Draw:
 
     def skewed(self, name: str, low: float, high: float, power: float = 3) -> float:
         """Return a number in [low, high) that is mostly small; a greater power makes it smaller."""
-        return low + (high - low) * self.unit(name) ** power
+        return low + (high - low) * math.pow(self.unit(name), power)
 
     def normal(self, name: str, mean: float = 0, deviation: float = 1) -> float:
         """Return a normally distributed number."""
@@ -113,11 +113,13 @@ class Draw:
         """Return one of the choices, by their weights, or each equally often where they have none."""
         weighted = _weighted(choices)
         left = self.unit(name) * sum(weight for _, weight in weighted)
+        chosen: Choice = next((choice for choice, weight in reversed(weighted) if weight > 0), weighted[-1][0])
         for choice, weight in weighted:
             left -= weight
             if left < 0:
-                return choice
-        return next(choice for choice, weight in reversed(weighted) if weight > 0)
+                chosen = choice
+                break
+        return chosen
 
     def pick(self, name: str, entities: Sequence[Choice], weight: Callable[[Choice], float] | None = None) -> Choice:
         """Return one of many entities, by weight; one entity more changes only the few picks that it takes."""
@@ -126,9 +128,10 @@ class Draw:
                 f"pick({name!r}, …): there is nothing to pick from.", "Make sure that the list is not empty."
             )
         bits = self.bits(name)
-        if len(entities) <= _FEW and not isinstance(entities, All):
-            return entities[_best_of_few(entities, weight, bits)]
-        return entities[_ring(entities, weight).place(bits)]
+        is_few = len(entities) <= _FEW and not isinstance(entities, All)
+        place = _best_of_few(entities, weight, bits) if is_few else _ring(entities, weight).place(bits)
+        chosen: Choice = entities[place]
+        return chosen
 
     def sample(
         self, name: str, entities: Sequence[Choice], count: int, weight: Callable[[Choice], float] | None = None
@@ -153,7 +156,7 @@ class Draw:
         return first + timedelta(days=self.integer(name, 0, max(0, (last - first).days)))
 
     def instant(self, name: str, start: date, end: date, *, working_hours: bool = False) -> datetime:
-        """Return an instant in [start, end), UTC, in whole seconds; with `working_hours` 9 to 18 o'clock, Monday to Friday.
+        """Return an instant in [start, end), UTC, in whole seconds; `working_hours`: 9 to 18 o'clock, Monday to Friday.
 
         A day means its beginning, as an end too. Where `end` is not after `start`, the result is `start`.
         """
@@ -217,7 +220,7 @@ class Draw:
         return self._source.faking.sentence(self.bits(name))
 
     def email(self, name: str) -> str:
-        """Return an e-mail address at example.com, which belongs to nobody, with 45 random bits, so that no two are equal."""
+        """Return an e-mail address at example.com, which belongs to nobody; 45 random bits keep any two apart."""
         bits = self.bits(name)
         first, _, last = self._source.faking.name(bits).lower().partition(" ")
         tail = "".join(_LETTERS[bits >> (5 * place) & 31] for place in range(9)).lower()
@@ -336,7 +339,7 @@ def _digest(one: Any, number: int) -> int:
         known = values.get(_DIGEST)
         if known is None:
             known = values[_DIGEST] = _hashed(_name_of((one,)))
-        return known  # type: ignore[no-any-return]
+        return known
     return _hashed(_name_of((one,)) if isinstance(one, (Document, date, str, int)) else b"%d" % number)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from seedjournal.journal import BadInput, Misuse, Type, canonical_bytes
+from seedjournal.journal import BadInput, Misuse, Type, canonical_bytes, open_database, query_rows
 
 from .kinds import BadEntity, Column, Declared, Document, Kind, named, nearest
 
@@ -31,17 +31,17 @@ class Run:
 
     project: str
     seed: int
-    date: date | None = None
+    day: date | None = None
 
     @property
     def today(self) -> date:
         """The run's date: `--as-of`, else the domain's `today`, else the newest day of the facts."""
-        if self.date is None:
+        if self.day is None:
             raise Misuse(
                 "The run has no date yet: a function that states facts asked for run.today.",
                 "Give the domain a `today`, or record with --as-of DATE.",
             )
-        return self.date
+        return self.day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ def _csv_rows(delimiter: str, encoding: str) -> Rows:
                         continue
                     if len(row) != len(header):
                         raise BadInput(
-                            f"{path.name}, line {reader.line_num}: there are {len(row)} values for {len(header)} columns.",
+                            f"{path.name}, line {reader.line_num}: {len(row)} values for {len(header)} columns.",
                             "Correct the line; a value with a comma needs quotes.",
                         )
                     yield reader.line_num, dict(zip(header, row, strict=True))
@@ -198,9 +198,12 @@ class _Query:
             yield reader.entity(row, where)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        from .querying import rows_of
-
-        return rows_of(self.address, self.statement, _ROWS)
+        database = open_database(self.address, create=False)
+        try:
+            with database.read() as connection:
+                yield from query_rows(connection, self.statement, _ROWS)
+        finally:
+            database.engine.dispose()
 
 
 @dataclass(frozen=True)
@@ -260,7 +263,7 @@ def _checked(one: Any, declared: Declared, where: str) -> Kind:
         raise BadInput(
             f"{where} states {one!r}, which is no {declared.cls.__name__}.", f"Make it yield {declared.cls.__name__}."
         )
-    return one  # type: ignore[no-any-return]
+    return one
 
 
 def _constants_text(constants: Mapping[str, Any]) -> bytes:
@@ -331,7 +334,7 @@ class RowReader:
             if value is None or value == "":
                 if column.nullable:
                     return None
-                if value == "" and column.type is Type.TEXT and not column.choices:
+                if value == "" and column.holds is Type.TEXT and not column.choices:
                     return ""
                 raise ValueError("it is blank, and the field may not be null")
             return convert(value)
@@ -405,7 +408,7 @@ def converter(column: Column) -> Callable[[Any], Any]:
     """Return a function from a text (or a JSON or SQL value) to a field's value; it raises ValueError."""
     if column.enum is not None:
         enum = column.enum
-        return lambda value: enum(int(value) if column.type is Type.INTEGER else value)
+        return lambda value: enum(int(value) if column.holds is Type.INTEGER else value)
     converters: dict[Type, Callable[[Any], Any]] = {
         Type.TEXT: str,
         Type.INTEGER: _integer,
@@ -418,7 +421,7 @@ def converter(column: Column) -> Callable[[Any], Any]:
         Type.UUID: lambda value: value if isinstance(value, UUID) else UUID(str(value)),
         Type.JSON: _json,
     }
-    return converters[column.type]
+    return converters[column.holds]
 
 
 def _integer(value: Any) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Self
@@ -170,7 +170,7 @@ class Collection:
         names = [
             name
             for name, column in self.declared.columns.items()
-            if column.type in {Type.DATE, Type.INSTANT} and not column.fixed and not column.to
+            if column.holds in {Type.DATE, Type.INSTANT} and not column.fixed and not column.to
         ]
         newest = ""
         for _, event in self.merged() if names else ():
@@ -271,10 +271,10 @@ class Simulation:
         facts = self._domain.fact_kinds
         ordered = sorted(self._own, key=lambda kind: kind.__declared__.name not in facts)
         for kind in ordered:
-            if self._asked.run.date is None and kind.__declared__.name not in facts:
+            if self._asked.run.day is None and kind.__declared__.name not in facts:
                 self._date()
             self._complete(kind)
-        if self._asked.run.date is None:
+        if self._asked.run.day is None:
             self._date()
 
     def entries(self) -> Iterator[Entry]:
@@ -288,7 +288,7 @@ class Simulation:
         facts = self._domain.fact_kinds
         days = [one.newest_day() for kind, one in self._collections.items() if kind.__declared__.name in facts]
         newest = max(days, default="") or "2024-01-01"
-        self._asked = replace(self._asked, run=replace(self._asked.run, date=date.fromisoformat(newest)))
+        self._asked = replace(self._asked, run=replace(self._asked.run, day=date.fromisoformat(newest)))
 
     # -- completing kinds ----------------------------------------------------------------------------------------------
 
@@ -451,23 +451,19 @@ class Simulation:
     def _found(self, named: Any) -> Any:
         """Return an entity with what is in its key loaded, from one that is named by its key."""
         kind = type(named)
-        load = self._loaders.get(kind)
-        if load is None:
-            collection = self._complete(kind)
+        if kind not in self._loaders:
+            self._loaders[kind] = lru_cache(maxsize=_REMEMBERED)(partial(self._find, self._complete(kind)))
+        return self._loaders[kind](key_of(named)) or named
 
-            @lru_cache(maxsize=_REMEMBERED)
-            def load(key: Key) -> Any:
-                entity = collection.find(key)
-                if entity is not None:
-                    for name in collection.declared.ancestors:
-                        entity.__dict__[name] = self._found(entity.__dict__[name])
-                return entity
-
-            self._loaders[kind] = load
-        return load(key_of(named)) or named
+    def _find(self, collection: Collection, key: Key) -> Any:
+        entity = collection.find(key)
+        if entity is not None:
+            for name in collection.declared.ancestors:
+                entity.__dict__[name] = self._found(entity.__dict__[name])
+        return entity
 
     def _children(self, taken: Taken) -> Iterator[tuple[Key, Any]]:
-        """Yield the entities that refer to another kind's by a reference, with the key that they refer to, in its order."""
+        """Yield the key that each entity of a kind refers to, and the entity, in the order of these keys."""
         kind = taken.kind
         if kind is None:
             raise TypeError
@@ -555,7 +551,7 @@ def _order_value(entity: Any, name: str | None, declared: Declared) -> tuple[Any
     if value is None:
         return (0,)
     column = declared.columns[name]
-    if column.type in {Type.DECIMAL, Type.FLOAT}:
+    if column.holds in {Type.DECIMAL, Type.FLOAT}:
         return (1, float(value))
     if isinstance(value, (int, str)):
         return (1, value)

@@ -66,10 +66,12 @@ def opened_target(where: config.Addresses, databases: Databases, *, create: bool
 
 @cache
 def layout() -> Layout:
-    """Lay out the built-in domain's kinds: the tables that every command means."""
+    """Lay out the domain's kinds: the tables that every command means."""
     from seedjournal.projectors import build_layout
 
-    return build_layout(j.ENGINEERING)
+    from .domains import vocabulary
+
+    return build_layout(vocabulary(config.load()))
 
 
 def is_made(database: Database) -> bool:
