@@ -437,6 +437,10 @@ def load_domain(address: str, folder: Path) -> Domain:
     place = str(folder.resolve())
     if place not in sys.path:
         sys.path.insert(0, place)
+    known = sys.modules.get(module)
+    if known is not None and not (known.__file__ or "").startswith(place):
+        del sys.modules[module]  # another folder's module of this name
+        importlib.invalidate_caches()
     try:
         loaded = importlib.import_module(module)
     except ModuleNotFoundError as error:

@@ -105,7 +105,7 @@ def snake(name: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a sentence part that names the nearest known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0)
     return f" (the nearest is {near[0]!r})" if near else ""
 
 

@@ -111,7 +111,7 @@ class Collection:
             first = rows[0]
             if len(rows) > 1 and rows[1][1] == first[1]:
                 raise BadInput(
-                    f"{kind} {_shown(key)} is made twice: by {first[4]} and by {rows[1][4]}.",
+                    f"{kind} {self._shown(key)} is made twice: by {first[4]} and by {rows[1][4]}.",
                     "An entity can be made once; look for the key twice among the facts, or in the simulator.",
                 )
             yield Entry(kind, KeyBytes(bytes(key)), first[2], bytes(first[3]), first[4])
@@ -195,17 +195,17 @@ class Collection:
                     keys = [key for _, key in same]
                     if len(keys) > 1:
                         raise BadInput(
-                            f"{self.declared.name}: {_shown(keys[0])} and {_shown(keys[1])} have the same "
-                            f"{', '.join(names)}: {_shown(value)}.",
+                            f"{self.declared.name}: {self._shown(keys[0])} and {self._shown(keys[1])} have the same "
+                            f"{', '.join(names)}: {', '.join(map(str, orjson.loads(value)))}.",
                             "No two may share it; change one of them.",
                         )
             finally:
                 values.close()
 
-
-def _shown(key: bytes) -> str:
-    value = orjson.loads(bytes(key))
-    return "/".join(map(str, value.values() if isinstance(value, dict) else value))
+    def _shown(self, key: bytes) -> str:
+        """Return a key as people read it: its parts in the declared order."""
+        parts = orjson.loads(bytes(key))
+        return "/".join(str(parts[name]) for name in self.declared.key_names)
 
 
 class Simulation:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from seedjournal import journal as j
@@ -64,7 +63,6 @@ def opened_target(where: config.Addresses, databases: Databases, *, create: bool
         database.engine.dispose()
 
 
-@cache
 def layout() -> Layout:
     """Lay out the domain's kinds: the tables that every command means."""
     from seedjournal.projectors import build_layout
