@@ -41,7 +41,7 @@ def declare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         monkeypatch.chdir(tmp_path)
         return tmp_path
 
-    yield write
+    return write
 
 
 HEAD = """\

@@ -108,7 +108,8 @@ def test_profiles_set_what_they_name(example: Callable[[str], Path], run: Run, a
     small = run("record", "--project", "acme", "--profile", "small", "--json").first
     assert small["kinds"]["customer"]["total"] == 21
     wrong = run("record", "--project", "acme", "--profile", "smal", "--json", status=2).error
-    assert "smal" in wrong["message"] and "small" in wrong["hint"]
+    assert "smal" in wrong["message"]
+    assert "small" in wrong["hint"]
 
 
 def test_an_unknown_project_and_foreign_options_are_refused(example: Callable[[str], Path], run: Run, at: str) -> None:
