@@ -128,3 +128,69 @@ def test_plain_sql_reads_the_events(example: Callable[[str], Path], run: Run) ->
     with sqlite3.connect("x.db") as connection:
         titles = connection.execute("SELECT json_extract(event, '$.data.title') FROM journal_events").fetchall()
     assert ("Emma",) in titles
+
+
+TREE = """
+    class Part(Kind, key="code"):
+        code: str
+        inside: Part | None
+        weight: Annotated[Decimal, Places(3)]
+
+    one = Domain("one", kinds=(Part,), today=date(2026, 1, 5))
+
+    @one.simulate()
+    def parts(draw: Draw, settings: dict[str, int]) -> Iterator[Part]:
+        for number in range(50):
+            inside = at(Part, code=f"p{number // 2:03}") if number else None
+            yield Part(code=f"p{number:03}", inside=inside, weight=draw.decimal(f"w{number}", 0, 9, places=3))
+"""
+
+
+def test_a_tree_of_one_kind_goes_into_one_table(declare: Callable[..., Path], run: Run, at: str) -> None:
+    declare(TREE)
+    run("record", "--project", "one")
+    run("project")
+    found = {row[0]: row[1] for row in rows(at, "parts")}
+    assert len(found) == 50
+    assert set(found.values()) <= {*found, "None"}
+    assert run("verify", "--json").json["ok"]
+
+
+TYPES = """
+    from datetime import UTC, time
+    from enum import Enum
+    from uuid import UUID
+    from seedjournal import Fixed, Json
+
+    class Colour(Enum):
+        RED = "red"
+        BLUE = "blue"
+
+    class Sample(Kind, key=("day", "colour")):
+        day: date
+        colour: Colour
+        at: datetime
+        opens: time
+        name: UUID
+        share: float
+        price: Annotated[Decimal, Places(4)]
+        note: Json
+        born: Annotated[date, Fixed()] | None
+        level: Literal[1, 2, 3]
+
+    one = Domain("one", kinds=(Sample,))
+    one.facts(Sample, [
+        Sample(day=date(2026, 1, n), colour=Colour.RED, at=datetime(2026, 1, n, 8, 30, tzinfo=UTC), opens=time(9, 15),
+               name=UUID(int=n), share=n / 3, price=Decimal(n), note={"a": [1, "x", None]}, born=None, level=2)
+        for n in range(1, 6)
+    ])
+"""
+
+
+def test_every_type_comes_back_as_it_went_in(declare: Callable[..., Path], run: Run, at: str) -> None:
+    declare(TYPES)
+    assert run("record", "--project", "one", "--json").first["counts"]["total"] == 5
+    run("project")
+    assert run("verify", "--json").json["ok"]
+    assert run("project", "--json").json["projects"]["one"]["kinds"]["sample"]["unchanged"] == 5
+    assert "2026-01-05" in run("log", "--json").out
