@@ -1,8 +1,8 @@
 """Draws: pseudo-random choices that survive change.
 
-Each draw is a pure function of (seed, function's name and version, entity's key, draw's name), through a keyed hash.
-There is no sequence behind it: adding, removing or reordering entities changes no draw of the others, and neither do
-processes, threads or hash seeds.
+Each draw is a pure function of (seed, function's name and version, entity's key, draw's name): a keyed hash of the
+entity and one of the name, mixed. There is no sequence behind it: adding, removing or reordering entities changes no
+draw of the others, and neither do processes, threads or hash seeds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 from statistics import NormalDist
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ Choice = TypeVar("Choice")
 
 _SCALE = 2.0**-53
 _MASK = 2**64 - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+_MOST_NAMES = 10_000  # that are remembered: a name may hold a number
 _DIGEST = "·digest"  # under which an entity remembers its digest; no field can have this name
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ0123456789"  # Crockford's alphabet has 32 letters, none of them alike
 _POINTS = 1 << 17  # on the ring of a `pick`, at most
@@ -41,37 +44,46 @@ _NORMAL = NormalDist()
 class Draw:
     """The draws of one function for one entity, each by a name of its own."""
 
-    __slots__ = ("_drawn", "_entity", "_prefix", "_source")
+    __slots__ = ("_drawn", "_names", "_source", "_state")
 
-    def __init__(self, source: Draws, entity: bytes, prefix: str = "") -> None:
+    def __init__(self, source: Draws, state: int) -> None:
         self._source = source
-        self._entity = entity
-        self._prefix = prefix
+        self._names = source.names
+        self._state = state
         self._drawn: set[str] = set()
 
     def of(self, *entity: Kind | Document | date | str | int) -> Draw:
         """Return this function's draws for any entity, date, text or number, or several of them."""
-        return Draw(self._source, _name_of(entity))
+        return self._source.of(*entity)
 
     def about(self, entity: Kind | Document) -> Draw:
         """Return draws for an entity that all functions share: a trait without a column for it."""
-        return Draw(self._source.traits, _name_of((entity,)))
+        return self._source.traits.of(entity)
 
     def many(self, name: str, low: int, high: int | None = None) -> Iterator[Draw]:
         """Yield the draws of `low` things, or of a number of things from `low` to `high`.
 
         The first 100 of 1,000 are the 100 of 100.
         """
-        count = low if high is None else self.integer(name, low, high)
-        if high is None:
-            self._take(name)
+        bits = self.bits(name)
+        count = low if high is None else low + (bits * (high - low + 1) >> 64)
+        source, state = self._source, _mixed(bits)
         for number in range(count):
-            yield Draw(self._source, self._entity, f"{self._prefix}{name}#{number}/")
+            yield Draw(source, _mixed(state ^ number * _GOLDEN & _MASK))
 
     def bits(self, name: str) -> int:
         """Return 64 random bits."""
-        self._take(name)
-        return self._source.bits(self._entity, self._prefix + name)
+        drawn = self._drawn
+        if name in drawn:
+            raise Misuse(
+                f"{self._source.function} draws {name!r} twice for one entity.",
+                "Give each draw a name of its own, or use draw.of(…) for another thing.",
+            )
+        drawn.add(name)
+        bits = self._state ^ self._names[name]
+        bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 & _MASK  # as in _mixed, which a call would make slower
+        bits = (bits ^ bits >> 27) * 0x94D049BB133111EB & _MASK
+        return bits ^ bits >> 31
 
     def unit(self, name: str) -> float:
         """Return a number in [0, 1), with 53 random bits."""
@@ -92,7 +104,7 @@ class Draw:
     def decimal(self, name: str, low: float | Decimal, high: float | Decimal, places: int = 2) -> Decimal:
         """Return a decimal from `low` to `high`, both included, with fixed places."""
         unit = 10**places
-        first, last = math.ceil(Decimal(str(low)) * unit), math.floor(Decimal(str(high)) * unit)
+        first, last = _whole(low, high, unit)
         return Decimal(self.integer(name, first, last)).scaleb(-places)
 
     def skewed(self, name: str, low: float, high: float, power: float = 3) -> float:
@@ -137,13 +149,13 @@ class Draw:
         self, name: str, entities: Sequence[Choice], count: int, weight: Callable[[Choice], float] | None = None
     ) -> list[Choice]:
         """Return `count` different entities, or all where there are fewer."""
-        self._take(name)
+        state = _mixed(self.bits(name))
         found: dict[int, Choice] = {}
         wanted = min(count, len(entities))
         for attempt in range(_ATTEMPTS * wanted):
             if len(found) == wanted:
                 break
-            one = Draw(self._source, self._entity, f"{self._prefix}{name}#{attempt}/").pick("", entities, weight)
+            one = Draw(self._source, _mixed(state ^ attempt * _GOLDEN & _MASK)).pick("", entities, weight)
             found.setdefault(id(one), one)
         else:  # the rest weighs next to nothing
             rest = [one for one in entities if id(one) not in found]
@@ -163,7 +175,6 @@ class Draw:
         begin, finish = _moment(start), _moment(end)
         seconds = int((finish - begin).total_seconds())
         if seconds <= 0:
-            self._take(name)
             return begin
         if not working_hours:
             return begin + timedelta(seconds=self.integer(name, 0, seconds - 1))
@@ -182,17 +193,16 @@ class Draw:
 
     def code(self, name: str, length: int = 8) -> str:
         """Return a text of letters and digits that are not easily confused, 5 random bits each."""
-        self._take(name)
-        text = ""
-        for block in range(-(-length // 12)):
-            bits = self._source.bits(self._entity, f"{self._prefix}{name}#{block}")
+        text, bits = "", self.bits(name)
+        while len(text) < length:
             text += "".join(_LETTERS[bits >> (5 * place) & 31] for place in range(12))
+            bits = _mixed(bits ^ len(text) * _GOLDEN & _MASK)
         return text[:length]
 
     def uuid(self, name: str) -> UUID:
         """Return a UUID of version 8."""
-        self._take(name)
-        high, low = (self._source.bits(self._entity, f"{self._prefix}{name}#{half}") for half in range(2))
+        high = self.bits(name)
+        low = _mixed(high ^ _GOLDEN)
         return UUID(int=(high << 64 | low) & ~(0xF << 76) & ~(0x3 << 62) | 8 << 76 | 2 << 62)
 
     def name(self, name: str) -> str:
@@ -232,33 +242,51 @@ class Draw:
         bits = self.bits(name)
         return f"+1 {200 + bits % 800} 555 {100 + (bits >> 32) % 100:04d}"
 
-    def _take(self, name: str) -> None:
-        if name in self._drawn:
-            raise Misuse(
-                f"{self._source.function} draws {name!r} twice for one entity.",
-                "Give each draw a name of its own, or use draw.of(…) for another thing.",
-            )
-        self._drawn.add(name)
-
 
 class Draws:
     """The draws of one function under one seed."""
 
-    __slots__ = ("_key", "faking", "function", "traits")
+    __slots__ = ("_key", "faking", "function", "names", "traits")
 
     def __init__(self, seed: int, function: str, version: int, faking: Faking, traits: Draws | None = None) -> None:
         self.function = function
         self.faking = faking
         self.traits = traits or self
         self._key = blake2b(f"seedjournal:draw:2\n{seed}\n{function}\n{version}".encode(), digest_size=32).digest()
+        self.names = _Names(self._key)
 
     def of(self, *entity: Kind | Document | date | str | int) -> Draw:
         """Return the draws for an entity, or for other things that have a name."""
-        return Draw(self, _name_of(entity))
+        digest = blake2b(_name_of(entity), digest_size=8, key=self._key).digest()
+        return Draw(self, int.from_bytes(digest, "big"))
 
-    def bits(self, entity: bytes, name: str) -> int:
-        """Return 64 random bits for an entity and a draw's name."""
-        return int.from_bytes(blake2b(entity + name.encode(), digest_size=8, key=self._key).digest(), "big")
+
+class _Names(dict[str, int]):
+    """64 random bits for each name of a draw."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._key = key
+
+    def __missing__(self, name: str) -> int:
+        digest = blake2b(b"name\n" + name.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
+        bits = int.from_bytes(digest, "big")
+        if len(self) < _MOST_NAMES:
+            self[name] = bits
+        return bits
+
+
+def _mixed(bits: int) -> int:
+    """Return other 64 bits that depend on all of these: the finalizer of SplitMix64."""
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB & _MASK
+    return bits ^ bits >> 31
+
+
+@lru_cache(maxsize=1024)
+def _whole(low: float | Decimal, high: float | Decimal, unit: int) -> tuple[int, int]:
+    """Return the least and the greatest whole number of units in a range."""
+    return math.ceil(Decimal(str(low)) * unit), math.floor(Decimal(str(high)) * unit)
 
 
 def draws_of(seed: int, function: str, version: int, locale: str = "en_US") -> Draws:
@@ -322,9 +350,8 @@ def _best_of_few(entities: Sequence[Any], weight: Callable[[Any], float] | None,
         heavy = weight(one) if weight else 1.0
         if heavy < 0:
             raise BadInput(f"A pick has the negative weight {heavy} for {one!r}.", "Give positive weights.")
-        mixed = (_digest(one, number) ^ bits) * 0x9E3779B97F4A7C15 & _MASK
-        mixed = (mixed ^ mixed >> 32) * 0xD6E8FEB86659FD93 & _MASK
-        time = -math.log(((mixed ^ mixed >> 32) >> 11) * _SCALE + _SCALE) / heavy if heavy else math.inf
+        mixed = _mixed(_digest(one, number) ^ bits)
+        time = -math.log((mixed >> 11) * _SCALE + _SCALE) / heavy if heavy else math.inf
         if time < best:
             best, place = time, number
     if place < 0:
