@@ -3,7 +3,7 @@
 The names below are the room's front door; everything else is its own business.
 """
 
-from .changes import Change, changes, event_texts, key_of
+from .changes import Change, changes, event_texts, key_of, state_of_kind
 from .diff import CHANGES, EntityChange, Stated, compare, history, last_different
 from .errors import (
     BadInput,
@@ -30,7 +30,7 @@ from .event import (
     encode,
     hash_event,
 )
-from .fold import Policy
+from .fold import Policy, resolve
 from .forget import Forgettable, forget, measure, runs_before_newest
 from .manifest import NodeHash, Root, Subtree, batched
 from .runs import (
@@ -50,8 +50,8 @@ from .runs import (
     stored_seals,
 )
 from .sealing import Sealed, last_run, record, reuse, would_change
-from .spool import Spool, room_in_the_temporary_folder
-from .store.contents import Content, contents, journal_id, provenance, read_manifest
+from .spool import Entry, Sorter, Spool, room_in_the_temporary_folder
+from .store.contents import Content, contents, journal_id, provenance, query_rows, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import Dialect, dialect_of
 from .store.schema import JOURNAL as JOURNAL_HISTORY
@@ -83,6 +83,7 @@ __all__ = [
     "Database",
     "Dialect",
     "EntityChange",
+    "Entry",
     "Event",
     "Field",
     "Finding",
@@ -105,6 +106,7 @@ __all__ = [
     "RunNumber",
     "Sealed",
     "SeedJournalError",
+    "Sorter",
     "Spool",
     "Stated",
     "Subtree",
@@ -146,13 +148,16 @@ __all__ = [
     "numbered",
     "open_database",
     "provenance",
+    "query_rows",
     "read_manifest",
     "record",
     "referred_key",
+    "resolve",
     "reuse",
     "room_in_the_temporary_folder",
     "run_migrations",
     "runs_before_newest",
+    "state_of_kind",
     "stored_seals",
     "verify",
     "would_change",

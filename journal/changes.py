@@ -16,7 +16,7 @@ from .event import KeyBytes, decode, differing_fields
 from .fold import Policy, merge, resolve
 from .manifest import EventId, NodeHash, Root, Subtree, Tree, batched, difference, events_below, make_root
 from .spool import Entry
-from .store.contents import Content, contents, node_reader, texts
+from .store.contents import Content, contents, node_reader, read_manifest, texts
 
 _BATCH = 5_000
 
@@ -64,6 +64,14 @@ def entries_of(connection: Connection, kind: str, subtree: Subtree | None) -> It
     for batch in batched(ids, _BATCH):
         for content in contents(connection, batch):
             yield Entry(kind, key_of(content.text), content.hash)
+
+
+def state_of_kind(connection: Connection, state: bytes, kind: str) -> Iterator[tuple[KeyBytes, str]]:
+    """Yield one kind's keys and canonical texts in a stored manifest, in key order."""
+    subtree = read_manifest(connection, state).kinds.get(kind)
+    for batch in event_texts(connection, subtree.top, _BATCH) if subtree else ():
+        for text in batch:
+            yield key_of(text), text
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from functools import partial
 from heapq import merge as merge_sorted
 from itertools import groupby
 from operator import itemgetter
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -40,6 +41,13 @@ from .store.schema import JOURNAL, ensure, is_ready
 Entries = Callable[[], Iterable[Entry]]
 
 
+class Spooled(Protocol):
+    """What a recording made, outside of any journal."""
+
+    def entries(self) -> Iterable[Entry]:
+        """Yield the run's entries in the order of (kind, key bytes), as often as asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """A run that now exists: how many journal rows it added, and the project's run before it."""
@@ -50,7 +58,7 @@ class Sealed:
     previous: Run | None
 
 
-def record(database: Database, inputs: Inputs, spool: Spool, progress: Progress = lambda *_: None) -> Sealed:
+def record(database: Database, inputs: Inputs, spool: Spooled, progress: Progress = lambda *_: None) -> Sealed:
     """Append what is new of the spooled events, and seal a run over all of them; create the journal where none is.
 
     Report from time to time how many more events were dealt with, of how many.

@@ -11,7 +11,7 @@ import heapq
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple, Self
+from typing import IO, Any, NamedTuple, Self
 
 from msgspec import msgpack
 
@@ -21,7 +21,7 @@ from .manifest import batched
 
 _PIECE = 8 << 20  # bytes of Python objects, about, that are sorted at a time
 _BLOCK = 32 << 10  # bytes that are read of each piece at a time
-_OVERHEAD = 300  # bytes of an entry in memory, over its event's and key's own
+_OVERHEAD = 300  # bytes of a record in memory, over its texts
 
 
 class Entry(NamedTuple):
@@ -37,8 +37,8 @@ class Entry(NamedTuple):
     provenance: str = ""
 
 
-_DECODER = msgpack.Decoder(list[Entry])
 _ENCODER = msgpack.Encoder()
+_DECODER = msgpack.Decoder(list[tuple[Any, ...]])
 
 
 @contextmanager
@@ -53,13 +53,78 @@ def room_in_the_temporary_folder(content: str) -> Iterator[None]:
         ) from error
 
 
+class Sorter:
+    """Records in any order in; records in order out, as often as wanted: an external merge sort.
+
+    Records are tuples of texts, bytes, numbers and tuples of these. Few of them stay in memory; the others go, sorted
+    piece by piece, into a temporary file that has no name and ends with the process.
+    """
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self._waiting: list[tuple[Any, ...]] = []
+        self._size = 0
+        self._is_sorted = False
+        self._pieces: list[list[tuple[int, int]]] = []  # of each piece the blocks: where, how long
+        self._end = 0
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._waiting = []
+        if self._file:
+            with suppress(OSError):  # a full disk has no room for the rest either, and nobody wants it
+                self._file.close()
+
+    def add(self, record: tuple[Any, ...], size: int) -> None:
+        """Take a record, with the length of its texts."""
+        self._waiting.append(record)
+        self._size += size + _OVERHEAD
+        self._is_sorted = False
+        if self._size >= _PIECE:
+            self._write()
+
+    def records(self) -> Iterator[tuple[Any, ...]]:
+        """Yield all records in order."""
+        if self._pieces and self._waiting:
+            self._write()
+        if not self._is_sorted:
+            self._waiting.sort()
+            self._is_sorted = True
+        if not self._pieces:
+            return iter(self._waiting)
+        return heapq.merge(*map(self._read, self._pieces))
+
+    def _write(self) -> None:
+        """Sort what waits, and write it as one piece."""
+        self._waiting.sort()
+        blocks = []
+        in_a_block = max(1, len(self._waiting) * _BLOCK // self._size)
+        with room_in_the_temporary_folder("the run's events"):
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="seedjournal-")  # noqa: SIM115 - close
+            self._file.seek(self._end)
+            for block in batched(self._waiting, in_a_block):
+                text = _ENCODER.encode(block)
+                self._file.write(text)
+                blocks.append((self._end, len(text)))
+                self._end += len(text)
+            self._file.flush()
+        self._pieces.append(blocks)
+        self._waiting, self._size = [], 0
+
+    def _read(self, blocks: Iterable[tuple[int, int]]) -> Iterator[tuple[Any, ...]]:
+        for place, length in blocks:
+            if self._file is None:
+                raise TypeError
+            self._file.seek(place)
+            yield from _DECODER.decode(self._file.read(length))
+
+
 class Spool:
     """Events in any order in; entries in order of (kind, key bytes) out, as often as wanted."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="seedjournal-")  # noqa: SIM115 - __exit__ closes it
-        self._places: list[list[tuple[int, int]]] = []  # of each piece the blocks: where, how long
-        self._end = 0
+        self._sorter = Sorter()
 
     def __enter__(self) -> Self:
         """Use as a context manager, to give the disk space back early."""
@@ -67,59 +132,20 @@ class Spool:
 
     def __exit__(self, *_: object) -> None:
         """Remove the file."""
-        with suppress(OSError):  # a full disk has no room for the rest either, and nobody wants it
-            self._file.close()
+        self._sorter.close()
 
     def add(self, events: Iterable[tuple[Canonical, str]]) -> None:
         """Take events, each with its provenance."""
-        for piece in _sorted_pieces(events):
-            self._take(piece)
-
-    def _take(self, piece: Iterable[bytes]) -> None:
-        """Take a sorted piece's blocks."""
-        blocks = []
-        with room_in_the_temporary_folder("the run's events"):
-            self._file.seek(self._end)
-            for block in piece:
-                self._file.write(block)
-                blocks.append((self._end, len(block)))
-                self._end += len(block)
-            self._file.flush()
-        self._places.append(blocks)
+        add = self._sorter.add
+        for one, provenance in events:
+            add((*one, provenance), len(one.event) + len(one.key))
 
     def entries(self) -> Iterator[Entry]:
-        """Every entry in manifest order; raises TwoEventsOneKey where a key occurs twice."""
+        """Yield every entry in manifest order; raise TwoEventsOneKey where a key occurs twice."""
         kind, key, hashed = "", b"", b""
-        for entry in heapq.merge(*map(self._read, self._places)):
+        for record in self._sorter.records():
+            entry = Entry(*record)
             if entry[1] == key and entry[0] == kind:
                 raise TwoEventsOneKey(kind, KeyBytes(key), EventHash(hashed), entry.hash)
             kind, key, hashed, _, _ = entry
             yield entry
-
-    def _read(self, blocks: Iterable[tuple[int, int]]) -> Iterator[Entry]:
-        for place, length in blocks:
-            yield from _DECODER.decode(self._at(place, length))
-
-    def _at(self, place: int, length: int) -> bytes:
-        self._file.seek(place)
-        return self._file.read(length)
-
-
-def _sorted_pieces(events: Iterable[tuple[Canonical, str]]) -> Iterator[Iterator[bytes]]:
-    """Events, each with its provenance, as sorted pieces; one must be consumed before the next is asked for."""
-    entries: list[tuple[str, KeyBytes, EventHash, bytes, str]] = []
-    size = 0
-    for one, provenance in events:
-        entries.append((*one, provenance))
-        size += len(one.event) + len(one.key) + _OVERHEAD
-        if size >= _PIECE:
-            yield _piece(entries, size)
-            entries, size = [], 0
-    if entries:
-        yield _piece(entries, size)
-
-
-def _piece(entries: list[tuple[str, KeyBytes, EventHash, bytes, str]], size: int) -> Iterator[bytes]:
-    entries.sort()
-    in_a_block = max(1, len(entries) * _BLOCK // size)
-    return map(_ENCODER.encode, batched(entries, in_a_block))

@@ -29,6 +29,9 @@ class Type(StrEnum):
     DECIMAL = "decimal"
     INSTANT = "instant"
     DATE = "date"
+    TIME = "time"
+    UUID = "uuid"
+    FLOAT = "float"
     JSON = "json"
 
 
@@ -37,7 +40,9 @@ class Field:
     """One attribute: its type, whether it may be null, and its bounds.
 
     What a row that somebody made by hand need not know may be null, also where simulators always tell it.
-    `size` is a text's largest length in characters; `precision` and `places` are a decimal's.
+    `size` is a text's largest length in characters; `precision` and `places` are a decimal's. `choices` are all values
+    that it may have, if these are listed. A `fixed` date does not move with today. `default` is what the row of a part
+    holds while the part is absent.
     """
 
     name: str
@@ -46,14 +51,21 @@ class Field:
     size: int | None = None
     precision: int = 10
     places: int = 2
+    choices: tuple[Json, ...] = ()
+    fixed: bool = False
+    default: Json = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A pointer to another entity by its natural key."""
+    """A pointer to another entity by its natural key.
+
+    `also` names the other kinds that a generic reference may lead to; the data then holds kind and key.
+    """
 
     name: str
     to: str
+    also: tuple[str, ...] = ()
     shared: Mapping[str, str]
     nullable: bool = False
 
@@ -63,7 +75,8 @@ class Kind:
     """A type of entity.
 
     `key` names the natural key's fields in the order in which people give them; `fields` describes every field that is
-    neither a reference nor reached through one.
+    neither a reference nor reached through one. `part_of` names the kind whose row this kind's fields are columns of;
+    `unique` lists fields that no two entities share; `table` names the table, if it has a name of its own.
     """
 
     name: str
@@ -71,6 +84,9 @@ class Kind:
     fields: tuple[Field, ...]
     references: tuple[Reference, ...] = ()
     policy: Policy = Policy.ONCE
+    part_of: str | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
+    table: str | None = None
 
     def field(self, name: str) -> Field:
         """The field of that name."""

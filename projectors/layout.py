@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     FromClause,
     Index,
@@ -33,6 +34,8 @@ from sqlalchemy import (
     Table,
     Text,
     TextClause,
+    Time,
+    Uuid,
     false,
     func,
     inspect,
@@ -48,6 +51,7 @@ from seedjournal.journal import (
     Field,
     KeyBytes,
     Kind,
+    Misuse,
     Reference,
     Type,
     Vocabulary,
@@ -229,7 +233,11 @@ def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:
 
 
 def build_layout(vocabulary: Vocabulary) -> Layout:
-    """Lay out a domain: one table a kind, parents before children."""
+    """Lay out a domain: one table a kind, parents before children.
+
+    Raises Misuse for a kind that seedjournal cannot put into a table of its own.
+    """
+    _refuse_what_has_no_table(vocabulary)
     metadata = MetaData(naming_convention=NAMES)
     maps: dict[str, TableMap] = {}
     for kind in vocabulary.kinds:
@@ -237,12 +245,33 @@ def build_layout(vocabulary: Vocabulary) -> Layout:
     return Layout(vocabulary, maps, metadata)
 
 
+def _refuse_what_has_no_table(vocabulary: Vocabulary) -> None:
+    """Raise Misuse, with every reason, for kinds that no table of ours can hold."""
+    problems: list[str] = []
+    before: set[str] = set()
+    for kind in vocabulary.kinds:
+        before.add(kind.name)
+        if kind.part_of:
+            problems.append(f"{kind.name} is a part of {kind.part_of}")
+        for reference in kind.references:
+            if reference.also:
+                problems.append(f"{kind.name}.{reference.name} refers to several kinds")
+            elif reference.to not in before:
+                problems.append(f"{kind.name}.{reference.name} and other references form a circle")
+    if problems:
+        raise Misuse(
+            f"This version cannot project: {'; '.join(problems)}.",
+            "Give the kind a table of its own, one reference for each kind, or a reference in one direction only.",
+        )
+
+
 def _table(kind: Kind, vocabulary: Vocabulary, maps: Mapping[str, TableMap], metadata: MetaData) -> Table:
-    name = _TABLE_NAMES.get(kind.name, f"{kind.name}s")
+    name = kind.table or _TABLE_NAMES.get(kind.name, f"{kind.name}s")
+    own = Column("id", _ID, primary_key=True, autoincrement=True)
     table = Table(
         name,
         metadata,
-        Column("id", _ID, primary_key=True, autoincrement=True),
+        own,
         *(Column(foreign_key(one), _ID, nullable=one.nullable) for one in kind.references),
         *(
             Column(
@@ -253,7 +282,10 @@ def _table(kind: Kind, vocabulary: Vocabulary, maps: Mapping[str, TableMap], met
             )
             for field in kind.fields
         ),
-        *(ForeignKeyConstraint([foreign_key(one)], [maps[one.to].table.c.id]) for one in kind.references),
+        *(
+            ForeignKeyConstraint([foreign_key(one)], [own if one.to == kind.name else maps[one.to].table.c.id])
+            for one in kind.references
+        ),
     )
     key = TableMap(kind, table, vocabulary).key_columns
     Index(f"uq_{name}", *(table.c[one] for one in key), unique=True)
@@ -263,7 +295,7 @@ def _table(kind: Kind, vocabulary: Vocabulary, maps: Mapping[str, TableMap], met
     return table
 
 
-def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: PLR0911 - one for each type
+def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
     """Choose a column's type. SQLite has none for times: there they are the events' own text, which it can read."""
     match field.type:
         case Type.TEXT:
@@ -278,6 +310,12 @@ def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: PLR0911 - one for ea
             return DateTime(timezone=True).with_variant(Text(), "sqlite")
         case Type.DATE:
             return Date().with_variant(Text(), "sqlite")
+        case Type.TIME:
+            return Time().with_variant(Text(), "sqlite")
+        case Type.UUID:
+            return Uuid().with_variant(Text(), "sqlite")
+        case Type.FLOAT:
+            return Double()
         case Type.JSON:
             return JSONB().with_variant(JSON_TYPE(), "sqlite")
 

@@ -122,7 +122,11 @@ class Stage:
         for reference in self.mapped.kind.references:
             parent = self.layout[reference.to].table.c.id
             pointer = self.mapped.staged[foreign_key(reference)]
-            query = select(exists().where(pointer.is_not(None), ~exists().where(parent == pointer)))
+            is_there: ColumnElement[bool] = exists().where(parent == pointer)
+            if reference.to == self.mapped.kind.name:
+                others = self.table.alias()
+                is_there = or_(is_there, exists().where(others.c.c0 == pointer))
+            query = select(exists().where(pointer.is_not(None), ~is_there))
             if self.connection.execute(query).scalar():
                 missing.append(reference.to)
         return missing

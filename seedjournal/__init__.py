@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from .journal import (
         Database,
         Event,
-        Kind,
         Policy,
-        Run,
         SeedJournalError,
         Vocabulary,
         compare,
@@ -28,14 +26,34 @@ if TYPE_CHECKING:
     )
     from .projectors import Choice, Projected, check, project
     from .simulators import Project, Recorded, RecordOptions, Source, make_project, record
+    from .simulators.domain import Domain, Its, Summary, by
+    from .simulators.drawing import All, Draw
+    from .simulators.facts import Run, csv, json_lines, sql
+    from .simulators.kinds import Document, Fixed, Json, KeyAs, Kind, Places, Size, at
 
+_DOMAIN = {
+    "domain": ("Domain", "Its", "Summary", "by"),
+    "drawing": ("All", "Draw"),
+    "facts": ("Run", "csv", "json_lines", "sql"),
+    "kinds": ("Document", "Fixed", "Json", "KeyAs", "Kind", "Places", "Size", "at"),
+}
+_HOMES = {name: f"simulators.{module}" for module, names in _DOMAIN.items() for name in names}
 _ROOMS = ("journal", "projectors", "simulators")
 
 __all__ = [
+    "All",
     "Choice",
     "Database",
+    "Document",
+    "Domain",
+    "Draw",
     "Event",
+    "Fixed",
+    "Its",
+    "Json",
+    "KeyAs",
     "Kind",
+    "Places",
     "Policy",
     "Project",
     "Projected",
@@ -43,16 +61,23 @@ __all__ = [
     "Recorded",
     "Run",
     "SeedJournalError",
+    "Size",
     "Source",
+    "Summary",
     "Vocabulary",
     "__version__",
+    "at",
+    "by",
     "check",
     "compare",
+    "csv",
     "find_run",
+    "json_lines",
     "make_project",
     "open_database",
     "project",
     "record",
+    "sql",
     "verify",
 ]
 
@@ -60,6 +85,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module(f"{__name__}.version").VERSION
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     if name in __all__:
         rooms = (import_module(f"{__name__}.{room}") for room in _ROOMS)
         return next(getattr(room, name) for room in rooms if hasattr(room, name))

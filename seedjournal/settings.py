@@ -24,7 +24,7 @@ SCHEMA_VARIABLE = "SEEDJOURNAL_SCHEMA"
 
 FILLED: dict[str, str] = {}  # what a settings file's addresses took from the environment: no error shows it
 
-_TOP = ("journal", "projects", "schema", "target")
+_TOP = ("domain", "journal", "profiles", "projects", "schema", "target")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _USER_AND_PASSWORD = re.compile(r"[\w+]+://([^:/?@]*(?::[^/?@]*)?)@")
 _FOR_DATABASES = ("SEEDJOURNAL_", "PG", "DATABASE")
@@ -38,7 +38,9 @@ class Settings:
     journal: str | None = None
     target: str | None = None
     schema: str | None = None
+    domain: str | None = None
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +107,21 @@ def load(path: Path = FILE) -> Settings:
     """The settings file of the working folder; raises Misuse for an unknown key, naming the nearest."""
     content = _read(path)
     _check_names(path, "", content, _TOP)
-    for name in ("journal", "target"):
+    for name in ("domain", "journal", "schema", "target"):
         if not isinstance(content.get(name, ""), str):
-            raise BadInput(f"{path}: {name} is not text", f'for example {name} = "{DEFAULT_JOURNAL}"')
-    if not isinstance(content.get("schema", ""), str):
-        raise BadInput(f"{path}: schema is not text", 'for example schema = "seeds"')
+            examples = {"domain": "seeds:library", "schema": "seeds"}
+            raise BadInput(
+                f"{path}: {name} is not text", f'for example {name} = "{examples.get(name, DEFAULT_JOURNAL)}"'
+            )
+    for name in ("projects", "profiles"):
+        tables = content.get(name, {})
+        if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
+            raise BadInput(
+                f"{path}: {name} holds something that is no table", f"write [{name}.NAME] above its settings"
+            )
+    domain = content.get("domain")
     projects = content.get("projects", {})
-    if not isinstance(projects, dict) or not all(isinstance(one, dict) for one in projects.values()):
-        raise BadInput(f"{path}: projects holds something that is no table", "write [projects.NAME] above its settings")
-    if projects:
+    if projects and domain in {None, "engineering"}:  # a user's own domain checks its settings itself
         from seedjournal.simulators import SETTINGS
 
         for name, settings in projects.items():
@@ -122,7 +130,9 @@ def load(path: Path = FILE) -> Settings:
         journal=content.get("journal"),
         target=content.get("target"),
         schema=content.get("schema"),
+        domain=domain,
         projects=projects,
+        profiles=content.get("profiles", {}),
     )
 
 

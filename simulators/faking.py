@@ -17,13 +17,15 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from seedjournal.journal import Misuse
+
 from .draws import Draws
 
 if TYPE_CHECKING:
     from faker import Faker
 
 _LOCALE = "en_US"
-_PROVIDERS = ("person", "company", "lorem")
+_PROVIDERS = ("person", "company", "lorem", "address")
 _FIELDS = ("name", "task", "sentence")
 
 # One generator serves the process: between seeding it and reading it, nobody else may have it.
@@ -62,6 +64,46 @@ class Texts:
         return self._draws.of(*key).bits(field)
 
 
+class Faking:
+    """Faker's texts of one locale, each a function of 64 random bits."""
+
+    __slots__ = ("_locale",)
+
+    def __init__(self, locale: str = _LOCALE) -> None:
+        self._locale = locale
+
+    def name(self, bits: int) -> str:
+        """Return a person's first and last name."""
+        with _GENERATOR_IS_TAKEN:
+            faker = _seeded(bits, self._locale)
+            return f"{faker.first_name()} {faker.last_name()}"
+
+    def company(self, bits: int) -> str:
+        """Return a company's name."""
+        with _GENERATOR_IS_TAKEN:
+            return _seeded(bits, self._locale).company()
+
+    def city(self, bits: int) -> str:
+        """Return a city's name."""
+        with _GENERATOR_IS_TAKEN:
+            return _seeded(bits, self._locale).city()
+
+    def street(self, bits: int) -> str:
+        """Return a street with a house's number."""
+        with _GENERATOR_IS_TAKEN:
+            return _seeded(bits, self._locale).street_address()
+
+    def word(self, bits: int) -> str:
+        """Return a word."""
+        with _GENERATOR_IS_TAKEN:
+            return _seeded(bits, self._locale).word()
+
+    def sentence(self, bits: int) -> str:
+        """Return a sentence of common words without a meaning, with its full stop."""
+        with _GENERATOR_IS_TAKEN:
+            return _seeded(bits, self._locale).sentence(nb_words=8)
+
+
 def faker_version() -> str:
     """The version of Faker that writes the texts."""
     from faker import VERSION
@@ -70,14 +112,17 @@ def faker_version() -> str:
 
 
 @cache
-def _generator() -> Faker:
+def _generator(locale: str) -> Faker:
     from faker import Faker
 
     providers = [f"faker.providers.{name}" for name in _PROVIDERS]
-    return Faker(_LOCALE, providers=providers, use_weighting=False)
+    try:
+        return Faker(locale, providers=providers, use_weighting=False)
+    except AttributeError:
+        raise Misuse(f"Faker has no locale {locale!r}.", "Use a locale such as en_US, de_DE or pt_BR.") from None
 
 
-def _seeded(seed: int) -> Faker:
-    faker = _generator()
+def _seeded(seed: int, locale: str = _LOCALE) -> Faker:
+    faker = _generator(locale)
     faker.seed_instance(seed)
     return faker

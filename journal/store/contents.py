@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import text as sql_text
 
 from ..errors import Damaged
 from ..event import EventHash, KeyBytes
@@ -41,6 +42,13 @@ class Content(NamedTuple):
     id: EventId
     hash: EventHash
     text: str
+
+
+def query_rows(connection: Connection, statement: str, at_once: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a user's query by column name, in the order that the query gives them."""
+    result = connection.execution_options(yield_per=at_once).execute(sql_text(statement))
+    for row in result.mappings():
+        yield dict(row)
 
 
 def journal_id(connection: Connection) -> str:

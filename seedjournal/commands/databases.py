@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect
@@ -91,12 +90,13 @@ def refuse_system_schema(schema: str) -> None:
         raise Misuse(f"schema {schema!r} is PostgreSQL's own", "choose another name")
 
 
-@cache
 def layout() -> Layout:
-    """Lay out the built-in domain's kinds: the tables that every command means."""
+    """Lay out the domain's kinds: the tables that every command means."""
     from seedjournal.projectors import build_layout
 
-    return build_layout(j.ENGINEERING)
+    from .domains import vocabulary
+
+    return build_layout(vocabulary(config.load()))
 
 
 def is_made(database: Database) -> bool:

@@ -19,6 +19,7 @@ from .. import settings as config
 from ..terminal import SHORT, number_of, old_and_new, shown, table
 from . import DIFFERENT, FINE, exits
 from .databases import Databases, opened_journal
+from .domains import vocabulary
 from .options import LARGEST, RUN, Common, Whole, common_options, is_terminal, print_text, print_whole
 from .runs import FORMAT, no_runs, window_of
 
@@ -130,8 +131,9 @@ def compare_runs(
 ) -> Iterator[Comparison]:
     """The difference of two runs, or of the states after them: of those named, or of the project's last two."""
     settings = config.load()
+    known = vocabulary(settings)
     for kind in kinds:
-        j.ENGINEERING[kind]
+        known[kind]
     with opened_journal(databases, settings, create=False) as database, database.read() as connection:
         old, new = _two_runs(connection, names, project_name)
         if project_name not in {None, new.project}:
@@ -284,5 +286,6 @@ def _json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
 
 def _in_order(kind: str, key: Mapping[str, Any]) -> list[Any]:
     """A key's parts in the order in which `show` takes them."""
-    names = j.ENGINEERING.by_name[kind].key if kind in j.ENGINEERING.by_name else tuple(key)
-    return [key[name] for name in names]
+    known = vocabulary(config.load()).by_name
+    names = known[kind].key if kind in known else tuple(key)
+    return [key.get(name) for name in names]

@@ -17,6 +17,7 @@ from ..registry import REGISTRY
 from ..terminal import SHORT, minute, number_of, shown, table, value_text, wrapped
 from . import FINE, exits
 from .databases import Databases, opened_journal
+from .domains import vocabulary
 from .options import RUN, Common, common_options
 from .runs import FORMAT, Document, gap_text, lacking, no_runs, run_document, runs_of, runs_text, window_of, window_text
 
@@ -112,7 +113,7 @@ def show(common: Common, *, what: tuple[str, ...]) -> int:
 
 def names_run(what: Sequence[str]) -> bool:
     """Whether `show` is asked for a run: for anything but a kind and its key."""
-    return len(what) == 1 and what[0] not in j.ENGINEERING.by_name
+    return len(what) == 1 and what[0] not in vocabulary(config.load()).by_name
 
 
 def describe_run(databases: Databases, name: str) -> Document:
@@ -181,7 +182,7 @@ def _flat(value: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, Any]]
 
 def describe_entity(databases: Databases, kind_name: str, parts: Sequence[str]) -> Document:
     """One entity: its content over the runs, and what made each content."""
-    kind = j.ENGINEERING[kind_name]
+    kind = vocabulary(config.load())[kind_name]
     key = _key(kind, parts)
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
         stated = j.history(connection, kind_name, j.canonical_key(key))

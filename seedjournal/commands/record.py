@@ -14,6 +14,7 @@ from seedjournal.journal import Database, Misuse, Policy, Unavailable
 from seedjournal.progress import Tell
 from seedjournal.simulators import DEFAULT_SEED, RecordOptions, make_project, parse_setting
 from seedjournal.simulators import record as record_project
+from seedjournal.simulators.domain_recording import DomainOptions
 
 from .. import settings as config
 from ..failures import Failure, complain, explain, trace
@@ -22,8 +23,9 @@ from ..sources import day_began, github_api, github_repositories, github_server,
 from ..terminal import SHORT, Progress, duration, number_of, old_and_new, shown, table, wrapped
 from . import FINE, exits
 from .databases import Databases, opened_journal
+from .domains import own_domain, own_policies, own_settings, record_own
 from .options import DAY, LARGEST, Common, Whole, common_options
-from .runs import FORMAT, Document, lacking, window_of, window_text
+from .runs import FORMAT, Document, lacking, run_result, window_text
 
 _LONGEST_WORD = 30  # in a column that may fold
 
@@ -93,6 +95,9 @@ class Outcome:
 @click.option(
     "--fresh", is_flag=True, help="Make every kind `exact` for this run: the state becomes what the run states."
 )
+@click.option(
+    "--profile", metavar="NAME", help="Use the settings and facts of [profiles.NAME]; for a domain of your own."
+)
 @click.option("--no-reuse", is_flag=True, help="Simulate even where all inputs are those of an earlier run.")
 @click.option("--skip-invalid", is_flag=True, help="Leave out entries that cannot be right, and list them.")
 @click.option(
@@ -115,6 +120,7 @@ def record(  # noqa: PLR0913 - its options
     no_reuse: bool,
     offline: bool,
     estimate: bool,
+    profile: str | None,
     **options: Any,
 ) -> int:
     """Record projects: each distinct event once, and one run that names them.
@@ -122,6 +128,29 @@ def record(  # noqa: PLR0913 - its options
     Says what the run adds to the journal, what it changes against the project's previous run, and which inputs differ
     from it. The same inputs give the same root, on any machine and either database.
     """
+    settings = config.load()
+    domain = own_domain(settings)
+    if domain is not None:
+        builtin = {"source": source, "offline": offline, "estimate": estimate} | {
+            name: options[name] for name in ("since", "until", "skip_invalid", "accept_upgrade")
+        }
+        _refuse_options_of_sources(domain.name, builtin)
+        own = DomainOptions(
+            seed=options["seed"],
+            as_of=options["as_of"],
+            settings=own_settings(sets),
+            profile=profile,
+            policies=own_policies(policies),
+            fresh=options["fresh"],
+            reuse=not no_reuse,
+        )
+        with Progress(quiet=common.quiet) as progress:
+            document, failures = record_own(
+                common.databases(), settings, domain, own, names=projects, every=every, tell=progress.stage
+            )
+        return _finish(common, document, failures)
+    if profile is not None:
+        raise Misuse("--profile is for a domain of your own.", "Leave it out, or name your domain in seedjournal.toml.")
     choice = RecordChoice(
         projects=projects,
         every=every,
@@ -136,12 +165,27 @@ def record(  # noqa: PLR0913 - its options
         return FINE
     with Progress(quiet=common.quiet) as progress:
         outcome = record_projects(common.databases(), choice, progress.stage)
-    common.give(outcome.document, _recorded)
-    for error, failure in outcome.failures:
+    return _finish(common, outcome.document, outcome.failures)
+
+
+def _finish(common: Common, document: Document, failures: Sequence[tuple[Exception, Failure]]) -> int:
+    """Print what was recorded and what failed; return the exit status."""
+    common.give(document, _recorded)
+    for error, failure in failures:
         if common.debug:
             trace(error)
         complain(failure)
-    return max((failure.status for _, failure in outcome.failures), default=FINE)
+    return max((failure.status for _, failure in failures), default=FINE)
+
+
+def _refuse_options_of_sources(domain: str, given: Mapping[str, Any]) -> None:
+    """Raise Misuse for options that only the sources of the built-in domain have."""
+    wrong = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    if wrong:
+        raise Misuse(
+            f"The domain {domain!r} has no {', '.join(wrong)}.",
+            "These options belong to the built-in domain's sources.",
+        )
 
 
 def record_projects(databases: Databases, choice: RecordChoice, tell: Callable[[str], Tell]) -> Outcome:
@@ -197,27 +241,11 @@ def _record_one(
     source = open_source(project, choice, tell)
     options = replace(choice.options, as_of=choice.options.as_of or getattr(source, "as_of", None))
     done = record_project(database, project, source, options, tell)
-    run = done.sealed.run
-    previous = done.sealed.previous
-    changed = j.changed_inputs(previous, run) if previous else {}
     return {
-        "project": name,
-        "run": run.run,
-        "root": run.root.hex(),
-        "state": run.state.hex(),
-        "reused": done.sealed.reused,
-        "appended": done.sealed.appended,
-        "counts": run.totals,
-        "kinds": {kind: run.counts["kinds"].get(kind, dict.fromkeys(run.totals, 0)) for kind in j.ENGINEERING.by_name},
-        "kept_fields": run.counts["kept_fields"],
-        "previous": previous.run if previous else None,
-        "inputs_changed": {name: {"old": old, "new": new} for name, (old, new) in changed.items()},
-        "window": window_of(run),
-        "completeness": run.inputs.get("completeness", {}),
+        **run_result(done.sealed, list(j.ENGINEERING.by_name), started),
         "notices": done.notices,
         "skipped": len(done.skipped),
         "skipped_entries": [{"file": one.file, "entry": one.entry, "reason": one.reason} for one in done.skipped],
-        "seconds": round(time.monotonic() - started, 3),
     }
 
 

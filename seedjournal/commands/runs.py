@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,31 @@ from ..terminal import number_of, shown, wrapped
 Document = dict[str, Any]
 
 FORMAT = 1
+
+
+def run_result(sealed: j.Sealed, kinds: Sequence[str], started: float) -> Document:
+    """Return what `record` says of a run that it sealed; `started` is when, by the monotonic clock."""
+    run, previous = sealed.run, sealed.previous
+    changed = j.changed_inputs(previous, run) if previous else {}
+    return {
+        "project": run.project,
+        "run": run.run,
+        "root": run.root.hex(),
+        "state": run.state.hex(),
+        "reused": sealed.reused,
+        "appended": sealed.appended,
+        "counts": run.totals,
+        "kinds": {kind: run.counts["kinds"].get(kind, dict.fromkeys(run.totals, 0)) for kind in kinds},
+        "kept_fields": run.counts["kept_fields"],
+        "previous": previous.run if previous else None,
+        "inputs_changed": {name: {"old": old, "new": new} for name, (old, new) in changed.items()},
+        "window": window_of(run),
+        "completeness": run.inputs.get("completeness", {}),
+        "notices": [],
+        "skipped": 0,
+        "skipped_entries": [],
+        "seconds": round(time.monotonic() - started, 3),
+    }
 
 
 def run_document(run: Run) -> Document:

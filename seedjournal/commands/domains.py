@@ -1,0 +1,124 @@
+"""Which domain a command works on: the built-in one, or one of the user's own that the settings file names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seedjournal import journal as j
+from seedjournal.journal import Database, Misuse, Policy, Vocabulary
+from seedjournal.progress import Tell
+from seedjournal.simulators.domain import Domain, load_domain
+from seedjournal.simulators.domain_recording import DomainOptions, projects_of, record_domain
+
+from .. import settings as config
+from ..failures import Failure, explain
+from .databases import Databases, opened_journal
+from .runs import FORMAT, Document, run_result
+
+ENGINEERING = "engineering"
+
+
+def own_domain(settings: config.Settings) -> Domain | None:
+    """Return the user's domain; None where the settings name the built-in one, or none.
+
+    Loading a domain imports its module from the settings file's folder.
+    """
+    if settings.domain in {None, ENGINEERING}:
+        return None
+    return load_domain(str(settings.domain), config.FILE.parent)
+
+
+def vocabulary(settings: config.Settings) -> Vocabulary:
+    """Return the definitions of the kinds that commands show and project."""
+    domain = own_domain(settings)
+    return domain.vocabulary if domain else j.ENGINEERING
+
+
+def record_own(
+    databases: Databases,
+    settings: config.Settings,
+    domain: Domain,
+    options: DomainOptions,
+    *,
+    names: Sequence[str],
+    every: bool,
+    tell: Callable[[str], Tell],
+) -> tuple[Document, list[tuple[Exception, Failure]]]:
+    """Record projects of a user's own domain, each by itself; return the document, and what was raised."""
+    folder = config.FILE.parent
+    if every:
+        names = projects_of(domain, folder)
+    if not names:
+        known = ", ".join(projects_of(domain, folder)[:5])
+        raise Misuse("No project was chosen to record.", f"Name one with --project, such as {known}; or use --all.")
+    document: Document = {"format": FORMAT, "runs": []}
+    failures: list[tuple[Exception, Failure]] = []
+    with opened_journal(databases, settings, create=True) as database:
+        for name in dict.fromkeys(names):
+            given = {**settings.projects.get(name, {}), **_profile(settings, options.profile), **options.settings}
+            chosen = DomainOptions(
+                seed=options.seed,
+                as_of=options.as_of,
+                settings=given,
+                profile=options.profile,
+                policies=options.policies,
+                fresh=options.fresh,
+                reuse=options.reuse,
+            )
+            try:
+                document["runs"] += _record(database, domain, name, chosen, folder, tell(name))
+            except Exception as error:
+                if len(names) == 1:
+                    raise
+                failure = explain(error)
+                failures.append((error, failure))
+                document.setdefault("errors", []).append({"project": name, **failure.document})
+    return document, failures
+
+
+def _record(
+    database: Database, domain: Domain, name: str, options: DomainOptions, folder: Path, tell: Tell
+) -> list[Document]:
+    started = time.monotonic()
+    done = record_domain(database, domain, name, options, folder, tell)
+    return [run_result(sealed, list(domain.by_name), started) for sealed in done]
+
+
+def _profile(settings: config.Settings, name: str | None) -> Mapping[str, Any]:
+    if name is None:
+        return {}
+    if name not in settings.profiles:
+        raise Misuse(
+            f"There is no profile {name!r} in seedjournal.toml.",
+            f"Its profiles are {', '.join(settings.profiles) or 'none'}; write [profiles.{name}].",
+        )
+    return settings.profiles[name]
+
+
+def own_policies(texts: Sequence[str]) -> dict[str, Policy]:
+    """Return the policies that KIND=POLICY texts choose; raise Misuse with all that are wrong."""
+    chosen: dict[str, Policy] = {}
+    wrong = []
+    for text in texts:
+        kind, equals, policy = text.partition("=")
+        if not equals or policy not in set(Policy):
+            wrong.append(text)
+        else:
+            chosen[kind] = Policy(policy)
+    if wrong:
+        raise Misuse(f"{', '.join(map(repr, wrong))} is not KIND=POLICY.", "The policies are once, upsert and exact.")
+    return chosen
+
+
+def own_settings(texts: Sequence[str]) -> dict[str, str]:
+    """Return the settings that KEY=VALUE texts give."""
+    given: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise Misuse(f"--set {text!r} is not KEY=VALUE.", "For example --set customers=100.")
+        given[key] = value
+    return given

@@ -1,0 +1,355 @@
+"""Declaring: the classes of one domain become the journal's plain definitions, once everything about them is right."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+from uuid import UUID
+
+from seedjournal.journal import Field, Policy, Reference, Type, Vocabulary
+from seedjournal.journal import Kind as Definition
+
+from .coding import make_ready, writer_of
+from .kinds import Column, DeclarationError, Declared, Fixed, JsonValue, KeyAs, Kind, Part, Places, Size, nearest
+
+
+def resolve(kinds: Sequence[type[Kind]], root: type[Kind] | None, where: str) -> Vocabulary:
+    """Return the definitions of a domain's kinds, parents before children, and make its classes ready for use.
+
+    Raises DeclarationError with everything that is wrong.
+    """
+    declared = [one.__declared__ for one in kinds]
+    problems = list(_wrong_names(kinds, root))
+    if problems:
+        raise DeclarationError(where, problems)
+    ordered = _in_order(declared, problems)
+    for one in ordered:
+        _resolve_key(one, root, problems)
+    for one in declared:
+        _check(one, root, problems)
+    if problems:
+        raise DeclarationError(where, problems)
+    for one in ordered:
+        one.definition = _definition(one, root)
+    for one in ordered:
+        make_ready(one)
+    return Vocabulary(tuple(one.definition for one in _parents_first(declared) if one.definition))
+
+
+def _wrong_names(kinds: Sequence[type[Kind]], root: type[Kind] | None) -> Iterator[str]:
+    """Yield what is wrong with names of kinds, and with types of fields, which are resolved on the way."""
+    by_class = {one.__name__: one for one in kinds}
+    names = [one.__declared__.name for one in kinds]
+    for name in sorted(set(names)):
+        if names.count(name) > 1:
+            yield f"two kinds are named {name!r}"
+    if root is not None and root not in kinds:
+        yield f"the root {root.__name__} is not among the kinds"
+    for one in kinds:
+        yield from _resolve_columns(one.__declared__, by_class)
+
+
+def _resolve_columns(declared: Declared, by_class: Mapping[str, type[Kind]]) -> Iterator[str]:
+    module = sys.modules.get(declared.cls.__module__)
+    namespace = {**vars(module), **by_class} if module else dict(by_class)
+    hints: dict[str, Any] = {}
+    try:
+        hints = get_type_hints(declared.cls, namespace, namespace, include_extras=True)
+    except NameError as error:
+        unknown = str(error.name)
+        yield f"{declared.cls.__name__} refers to {unknown!r}, which is not known{nearest(unknown, by_class)}"
+        return
+    for name in declared.fields:
+        column = declared.columns[name] = _column(name, hints[name])
+        if column.problem:
+            yield f"{declared.cls.__name__}.{name}: {column.problem}"
+        for one in column.to:
+            if one.__name__ not in by_class or by_class[one.__name__] is not one:
+                yield (
+                    f"{declared.cls.__name__}.{name} refers to {one.__name__}, which is not among the kinds"
+                    f"{nearest(one.__name__, by_class)}"
+                )
+
+
+_PLAIN: dict[Any, Type] = {
+    str: Type.TEXT,
+    int: Type.INTEGER,
+    bool: Type.BOOLEAN,
+    Decimal: Type.DECIMAL,
+    float: Type.FLOAT,
+    date: Type.DATE,
+    datetime: Type.INSTANT,
+    time: Type.TIME,
+    UUID: Type.UUID,
+}
+
+
+def _column(name: str, annotation: Any) -> Column:
+    """Return the column that an annotation describes; its `problem` says what is wrong with it."""
+    column = Column(name=name)
+    _read_annotation(column, annotation)
+    return column
+
+
+def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PLR0912 - one for each annotation
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *extras = get_args(annotation)
+        if JsonValue in extras:
+            column.holds = Type.JSON
+        else:
+            _read_annotation(column, inner)
+        for extra in extras:
+            _read_extra(column, extra)
+    elif origin in {Union, types.UnionType}:
+        some = [one for one in get_args(annotation) if one is not type(None)]
+        column.nullable = column.nullable or len(some) < len(get_args(annotation))
+        if len(some) == 1:
+            _read_annotation(column, some[0])
+        elif all(isinstance(one, type) and issubclass(one, Kind) for one in some):
+            column.to = tuple(some)
+        else:
+            column.problem = f"{annotation} is no type that a field can have"
+    elif origin is Literal:
+        column.choices = get_args(annotation)
+        _read_choices(column)
+    elif isinstance(annotation, type) and issubclass(annotation, Kind):
+        column.to = (annotation,)
+    elif isinstance(annotation, type) and issubclass(annotation, Enum):
+        column.enum = annotation
+        column.choices = tuple(one.value for one in annotation)
+        _read_choices(column)
+    elif annotation in _PLAIN:
+        column.holds = _PLAIN[annotation]
+    else:
+        shown = getattr(annotation, "__name__", annotation)
+        column.problem = f"{shown} is no type that a field can have"
+
+
+def _read_choices(column: Column) -> None:
+    kinds = {type(one) for one in column.choices}
+    if kinds <= {str}:
+        column.holds = Type.TEXT
+    elif kinds <= {int}:
+        column.holds = Type.INTEGER
+    else:
+        column.problem = "its values must be all texts or all integers"
+
+
+def _read_extra(column: Column, extra: Any) -> None:
+    if isinstance(extra, Size):
+        column.size = extra.characters
+    elif isinstance(extra, Places):
+        column.places, column.digits = extra.places, extra.digits
+    elif isinstance(extra, KeyAs):
+        column.key_as = extra.name
+    elif isinstance(extra, Fixed) or extra is Fixed:
+        column.fixed = True
+
+
+def _in_order(declared: Sequence[Declared], problems: list[str]) -> list[Declared]:
+    """Return the kinds so that those in a key come before it; a key that contains itself is a problem."""
+    done: list[Declared] = []
+    path: list[Declared] = []
+
+    def visit(one: Declared) -> None:
+        if one in done:
+            return
+        if one in path:
+            problems.append(f"the key of {one.cls.__name__} contains itself")
+            return
+        path.append(one)
+        for name in one.key:
+            column = one.columns.get(name)
+            for target in column.to if column else ():
+                visit(target.__declared__)
+        path.pop()
+        done.append(one)
+
+    for one in declared:
+        visit(one)
+    return done
+
+
+def _parents_first(declared: Sequence[Declared]) -> list[Declared]:
+    """Return the kinds so that what a kind refers to comes before it, as far as references make no circle."""
+    done: list[Declared] = []
+    path: list[Declared] = []
+
+    def visit(one: Declared) -> None:
+        if one in done or one in path:
+            return
+        path.append(one)
+        needed = sorted(one.fields, key=lambda name: (name not in one.key, one.columns[name].nullable))
+        for name in needed:
+            for target in one.columns[name].to:
+                visit(target.__declared__)
+        path.pop()
+        done.append(one)
+
+    for one in declared:
+        visit(one)
+    return done
+
+
+def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str]) -> None:
+    parts: list[Part] = []
+    for name in declared.key:
+        column = declared.columns.get(name)
+        if column is None or not column.to:
+            parts.append(Part(name, name, None, (declared.name, name), is_own=True))
+            continue
+        target = column.to[0].__declared__
+        own = [part for part in _parts_of(name, target) if not _is_shared(part, parts, root)]
+        left = [part for part in own if column.key_as and not _is_root_part(part, root)]
+        for part in own:
+            renamed = part.name
+            if column.key_as and part in left:
+                renamed = column.key_as if len(left) == 1 else f"{column.key_as}_{part.theirs}"
+            parts.append(Part(renamed, name, part.theirs, part.origin, part.is_own))
+    seen: dict[str, Part] = {}
+    for part in parts:
+        other = seen.setdefault(part.name, part)
+        if other is not part:
+            problems.append(
+                f"the key of {declared.cls.__name__} has two parts named {part.name!r}, from {other.field} and "
+                f"{part.field}; write Annotated[…, KeyAs(…)] to name one of them"
+            )
+    declared.parts = tuple(parts)
+
+
+def _parts_of(name: str, target: Declared) -> Iterator[Part]:
+    """Yield the parts that a reference brings into a key, under the names that they have without `KeyAs`."""
+    one_part = len(target.parts) == 1
+    for part in target.parts:
+        yield Part(name if one_part else part.name, name, part.name, part.origin, part.origin[0] == target.name)
+
+
+def _is_root_part(part: Part, root: type[Kind] | None) -> bool:
+    return root is not None and part.origin[0] == root.__declared__.name
+
+
+def _is_shared(part: Part, before: Sequence[Part], root: type[Kind] | None) -> bool:
+    """Return whether a part stands in the key already, through another reference to the same ancestor."""
+    for other in before:
+        if other.origin == part.origin and (
+            _is_root_part(part, root) or (other.name == part.name and not (other.is_own and part.is_own))
+        ):
+            return True
+    return False
+
+
+def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> None:
+    cls = declared.cls.__name__
+    if not declared.key:
+        problems.append(f'{cls} has no key; write class {cls}(Kind, key="…")')
+    for name in declared.key:
+        column = declared.columns.get(name)
+        if column is None:
+            problems.append(f"the key of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}")
+        elif column.nullable:
+            problems.append(f"the key of {cls} names {name!r}, which may be null")
+        elif len(column.to) > 1:
+            problems.append(f"the key of {cls} names {name!r}, which may refer to several kinds")
+        elif not column.to and column.holds in {Type.FLOAT, Type.JSON, Type.BOOLEAN}:
+            problems.append(f"the key of {cls} names {name!r}, and a {column.holds} cannot be in a key")
+    problems += [
+        f"{cls} has a field named {name!r}, which is not ASCII text" for name in declared.fields if not name.isascii()
+    ]
+    if declared.policy is not None and declared.policy not in set(Policy):
+        problems.append(f"the policy of {cls} is {declared.policy!r}; the policies are once, upsert and exact")
+    problems += [
+        f"`unique` of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}"
+        for names in declared.unique
+        for name in names
+        if name not in declared.columns
+    ]
+    part_of = declared.part_of
+    if part_of is not None and (len(declared.key) != 1 or declared.columns[declared.key[0]].to != (part_of,)):
+        problems.append(
+            f"{cls} is a part of {part_of.__name__}, so its key must be one reference to {part_of.__name__}"
+        )
+    if root is not None and declared.cls is root and len(declared.key) != 1:
+        problems.append(f"the root {cls} must have one field as its key")
+
+
+def is_in_project(declared: Declared, root: type[Kind] | None) -> bool:
+    """Return whether a kind's entities belong to one root entity; all others are shared."""
+    return root is None or bool(declared.parts and _is_root_part(declared.parts[0], root))
+
+
+def _definition(declared: Declared, root: type[Kind] | None) -> Definition:
+    by_origin = {part.origin: part.name for part in declared.parts}
+    references: list[Reference] = []
+    values: list[Field] = []
+    for name in declared.fields:
+        column = declared.columns[name]
+        if column.to:
+            references.append(_reference(declared, column, by_origin, root))
+        else:
+            values.append(
+                Field(
+                    name=name,
+                    type=column.holds,
+                    nullable=column.nullable,
+                    size=column.size,
+                    precision=column.digits,
+                    places=column.places,
+                    choices=column.choices,
+                    fixed=column.fixed,
+                    default=_default(declared, column),
+                )
+            )
+    return Definition(
+        name=declared.name,
+        key=declared.key_names,
+        fields=tuple(values),
+        references=tuple(references),
+        policy=Policy(declared.policy) if declared.policy else Policy.EXACT,
+        part_of=declared.part_of.__declared__.name if declared.part_of else None,
+        unique=declared.unique,
+        table=declared.table,
+    )
+
+
+def _reference(
+    declared: Declared, column: Column, by_origin: Mapping[tuple[str, str], str], root: type[Kind] | None
+) -> Reference:
+    target = column.to[0].__declared__
+    shared: dict[str, str] = {}
+    if column.name in declared.key:
+        mine = {part.theirs: part.name for part in declared.parts if part.field == column.name}
+        shared = {part.name: mine.get(part.name) or by_origin[part.origin] for part in target.parts}
+    elif root is not None and declared.parts and _is_root_part(declared.parts[0], root):
+        shared = {part.name: declared.parts[0].name for part in target.parts if _is_root_part(part, root)}
+    return Reference(
+        name=column.name,
+        to=target.name,
+        also=tuple(one.__declared__.name for one in column.to[1:]),
+        shared=shared,
+        nullable=column.nullable,
+    )
+
+
+# What a row holds of a part that is absent, where the class gives no default.
+_ZEROS: dict[Type, Any] = {Type.TEXT: "", Type.INTEGER: 0, Type.BOOLEAN: False, Type.DECIMAL: "0", Type.JSON: []}
+
+
+def _default(declared: Declared, column: Column) -> Any:
+    if column.name not in declared.defaults:
+        return None if column.nullable else _ZEROS.get(column.holds)
+    value = declared.defaults[column.name]
+    return None if value is None else writer_of(column, declared.name)(value)

@@ -1,0 +1,455 @@
+"""A domain: kinds, facts and simulators, declared by a user in a module of their own.
+
+`Domain` checks what it is given at once. In what order simulators run follows from what their annotations say that
+they take and yield.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import inspect
+import sys
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from seedjournal.journal import Misuse, Policy, Vocabulary
+
+from .declaring import is_in_project, resolve
+from .drawing import All, Draw
+from .facts import Facts, Run, as_facts
+from .kinds import DeclarationError, Declared, Document, Kind, nearest
+
+Entity = TypeVar("Entity")
+Function = TypeVar("Function", bound=Callable[..., Any])
+Setting = int | float | str | bool | date
+
+
+class Its(tuple[Entity, ...]):
+    """The entities that refer directly to the one that a simulator is called for: `orders: Its[Order] = by()`."""
+
+    __slots__ = ()
+
+
+class Summary(Generic[Entity]):
+    """The base class of summaries: `see` is called for each entity of the kinds that it names, in any order.
+
+    A simulator that asks for a summary, by its class, gets it when everything was seen.
+    """
+
+    def see(self, entity: Entity) -> None:
+        """Take one entity or document."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Draw conclusions, once everything was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """How `Its` is ordered, and by which of several references."""
+
+    field: str | None
+    of: str | None
+
+
+def by(field: str | None = None, *, of: str | None = None) -> Any:
+    """Order `Its` by a field (by default by key); `of` chooses among several references to the same kind."""
+    return By(field, of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A parameter of a simulator: what it takes."""
+
+    name: str
+    what: str  # each, draw, settings, run, its, all, summary
+    kind: type[Any] | None = None
+    order: By = By(None, None)
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulator:
+    """A function that makes entities: what it takes, what it yields, and under which name its draws are."""
+
+    function: Callable[..., Any]
+    name: str
+    version: int
+    each: type[Kind | Document] | None
+    takes: tuple[Taken, ...]
+    yields: tuple[type[Kind], ...]
+
+    @property
+    def needs(self) -> set[type[Any]]:
+        """The kinds and documents that must be complete before this simulator runs."""
+        found: set[type[Any]] = {self.each} if self.each else set()
+        for one in self.takes:
+            if one.what in {"its", "all"} and one.kind:
+                found.add(one.kind)
+            elif one.what == "summary" and one.kind:
+                found |= set(seen_by(one.kind))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """Facts that a domain was given for a kind, in all profiles or in one."""
+
+    kind: type[Kind]
+    source: Facts
+    profile: str | None
+
+
+def seen_by(summary: type[Any]) -> tuple[type[Any], ...]:
+    """Return the kinds and documents that a summary sees."""
+    for base in getattr(summary, "__orig_bases__", ()):
+        if get_origin(base) is Summary:
+            (seen,) = get_args(base)
+            return tuple(get_args(seen)) if get_origin(seen) in {Union, types.UnionType} else (seen,)
+    return ()
+
+
+class Domain:
+    """Kinds, facts and simulators under one name.
+
+    With a `root`, a project is one root entity, and its name is the root's key; kinds whose keys do not begin with the
+    root form a project of their own, named as the domain. Without a root the domain has this one project only.
+    `settings` are names with default values, or a msgspec.Struct whose ranges are checked. `today` is the run's date
+    unless `--as-of` gives another; without it, the newest day of the facts is.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        kinds: Sequence[type[Kind]],
+        root: type[Kind] | None = None,
+        settings: Mapping[str, Setting] | type[msgspec.Struct] | None = None,
+        today: date | None = None,
+    ) -> None:
+        self.name = name
+        self.root = root
+        self.kinds = tuple(kinds)
+        self.today = today
+        self.settings = settings if settings is not None else {}
+        self.vocabulary: Vocabulary = resolve(self.kinds, root, f"domain {name!r}")
+        self.by_name: dict[str, Declared] = {one.__declared__.name: one.__declared__ for one in self.kinds}
+        self.stated: list[Stated] = []
+        self.simulators: list[Simulator] = []
+        self.module: str | None = None
+
+    # -- declaring ---------------------------------------------------------------------------------------------------
+
+    def facts(self, kind: type[Kind], source: Any, *, profile: str | None = None) -> None:
+        """State facts of a kind: csv(…), json_lines(…), sql(…), a list of entities, or a function that yields them.
+
+        With a `profile`, only `record --profile` of this name reads them.
+        """
+        self._refuse_stranger(kind)
+        self.stated.append(Stated(kind, as_facts(source), profile))
+
+    def simulate(
+        self, *, each: type[Kind | Document] | None = None, name: str | None = None, version: int = 1
+    ) -> Callable[[Function], Function]:
+        """Declare a simulator: a function that yields entities, called for each entity of a kind, or once a project.
+
+        Its draws are named by the function; `name` keeps them when it is renamed, a greater `version` draws all anew.
+        """
+
+        def declare(function: Function) -> Function:
+            simulator = _read_signature(self, function, each, name or function.__name__, version)
+            if any(one.name == simulator.name for one in self.simulators):
+                raise DeclarationError(f"domain {self.name!r}", [f"two simulators are named {simulator.name!r}"])
+            self.simulators.append(simulator)
+            self.in_order()
+            return function
+
+        return declare
+
+    def _refuse_stranger(self, kind: type[Kind]) -> None:
+        if kind not in self.kinds:
+            names = [one.__name__ for one in self.kinds]
+            raise DeclarationError(
+                f"domain {self.name!r}", [f"{kind.__name__} is not among its kinds{nearest(kind.__name__, names)}"]
+            )
+
+    # -- what follows from the declaration ---------------------------------------------------------------------------
+
+    def in_order(self) -> list[Simulator]:
+        """Return the simulators so that each runs when all that it takes is complete; raise for a circle."""
+        done: list[Simulator] = []
+        path: list[Simulator] = []
+
+        def visit(one: Simulator) -> None:
+            if one in done:
+                return
+            if one in path:
+                circle = [two.name for two in path[path.index(one) :]] + [one.name]
+                raise DeclarationError(f"domain {self.name!r}", [f"the simulators {' → '.join(circle)} form a circle"])
+            path.append(one)
+            for other in self.simulators:
+                if set(other.yields) & one.needs:
+                    visit(other)
+            path.pop()
+            done.append(one)
+
+        for one in self.simulators:
+            visit(one)
+        return done
+
+    @property
+    def fact_kinds(self) -> set[str]:
+        """The kinds that facts state, or that a simulator states from documents: those that have a policy."""
+        found = {one.kind.__declared__.name for one in self.stated}
+        for simulator in self.simulators:
+            if any(issubclass(one, Document) for one in simulator.needs):
+                found |= {one.__declared__.name for one in simulator.yields}
+        if self.root is not None:
+            found.add(self.root.__declared__.name)
+        return found
+
+    def policies(self, chosen: Mapping[str, Policy]) -> dict[str, Policy]:
+        """Return every recorded kind's policy; computed kinds are always replaced.
+
+        Raises Misuse, with everything that is wrong, for an unknown or computed kind, or where a fact kind that is not
+        exact would refer to one that is.
+        """
+        facts = self.fact_kinds
+        problems = []
+        for name in chosen:
+            if name not in self.by_name:
+                problems.append(f"{name!r} is no kind of the domain {self.name!r}{nearest(name, self.by_name)}")
+            elif name not in facts:
+                problems.append(f"{name!r} is computed from the facts, so it has no policy")
+        policies = {
+            name: chosen.get(name, Policy(one.policy) if one.policy else Policy.EXACT)
+            if name in facts
+            else Policy.EXACT
+            for name, one in self.by_name.items()
+            if one.recorded
+        }
+        for name in facts & policies.keys():
+            for column in self.by_name[name].columns.values():
+                for target in column.to:
+                    to = target.__declared__.name
+                    if policies.get(to) is Policy.EXACT and policies[name] is not Policy.EXACT and to in facts - {name}:
+                        problems.append(f"{name} is {policies[name]} and refers to {to}, which is exact")
+        if problems:
+            raise Misuse("; ".join(problems) + ".", "A kind that is not exact refers only to kinds that are not.")
+        return policies
+
+    def is_shared(self, kind: type[Kind]) -> bool:
+        """Return whether a kind's entities belong to no root entity."""
+        return not is_in_project(kind.__declared__, self.root)
+
+    def project_kinds(self, *, shared: bool) -> list[type[Kind]]:
+        """Return the kinds of a root entity's project, or those that all projects share."""
+        return [one for one in self.kinds if self.is_shared(one) == shared]
+
+    def settings_of(self, given: Mapping[str, Any], origin: str) -> Any:
+        """Return a run's settings: what is given over the defaults; raise Misuse with everything that is wrong."""
+        if isinstance(self.settings, type):
+            names = self.settings.__struct_fields__
+            problems = [f"there is no setting {name!r}{nearest(name, names)}" for name in given if name not in names]
+            if problems:
+                raise Misuse(f"{origin}: {'; '.join(problems)}.", f"The settings are {', '.join(names) or 'none'}.")
+            try:
+                return msgspec.convert(dict(given), self.settings, strict=False)
+            except msgspec.ValidationError as error:
+                raise Misuse(f"{origin}: {error}.", "Correct the setting.") from None
+        problems = []
+        values = dict(self.settings)
+        for name, value in given.items():
+            if name not in values:
+                problems.append(f"there is no setting {name!r}{nearest(name, values)}")
+                continue
+            try:
+                values[name] = _as_setting(value, values[name])
+            except ValueError as error:
+                problems.append(f"{name} = {value!r}: {error}")
+        if problems:
+            raise Misuse(f"{origin}: {'; '.join(problems)}.", f"The settings are {', '.join(values) or 'none'}.")
+        return values
+
+    def code_digest(self) -> str:
+        """Return a digest of the declaration's code: its module, and the modules beside it that it imported.
+
+        Comments and layout do not count.
+        """
+        if self.module is None:
+            return ""
+        home = Path(sys.modules[self.module].__file__ or "").resolve().parent
+        digest = hashlib.sha256()
+        found: dict[str, Path] = {}
+        for name, module in sorted(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and Path(file).suffix == ".py" and Path(file).resolve().is_relative_to(home):
+                found[name] = Path(file).resolve()
+        own = Path(__file__).resolve().parent
+        for name, path in found.items():
+            if "site-packages" in path.parts or path.is_relative_to(own.parent):
+                continue
+            digest.update(f"{name}\n{ast.dump(ast.parse(path.read_bytes()))}\n".encode())
+        return digest.hexdigest()
+
+
+def _as_setting(value: Any, default: Setting) -> Setting:  # noqa: C901 - one branch for each type
+    """Return a setting's value in its default's type; raise ValueError."""
+    if isinstance(default, bool):
+        if isinstance(value, bool):
+            return value
+        if str(value).lower() in {"true", "false"}:
+            return str(value).lower() == "true"
+        raise ValueError("write true or false")
+    if isinstance(default, int):
+        if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+            raise ValueError("it must be an integer")
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise ValueError("it must be an integer") from None
+    if isinstance(default, float):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise ValueError("it must be a number") from None
+    if isinstance(default, date):
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(str(value))
+        except ValueError:
+            raise ValueError("it must be a date such as 2026-01-05") from None
+    if not isinstance(value, str):
+        raise ValueError("it must be a text")  # noqa: TRY004 - told with the other settings
+    return value
+
+
+def _read_signature(
+    domain: Domain, function: Callable[..., Any], each: type[Any] | None, name: str, version: int
+) -> Simulator:
+    """Return the simulator that a function's annotations describe; raise DeclarationError with all that is wrong."""
+    where = f"simulator {name!r}"
+    space = {one.__name__: one for one in domain.kinds}
+    if isinstance(each, type):
+        space.setdefault(each.__name__, each)
+    try:
+        hints = get_type_hints(function, {**function.__globals__, **space}, None)
+    except NameError as error:
+        raise DeclarationError(where, [f"its annotations name {error.name!r}, which is not known"]) from None
+    problems: list[str] = []
+    if each is not None and not (issubclass(each, Document) or each in domain.kinds):
+        problems.append(f"each={each.__name__}, which is not among the kinds{nearest(each.__name__, space)}")
+    takes = tuple(
+        one
+        for parameter in inspect.signature(function).parameters.values()
+        if (one := _taken(domain, parameter, hints.get(parameter.name), each, problems))
+    )
+    yields = _yielded(hints.get("return"), domain, problems)
+    if problems:
+        raise DeclarationError(where, problems)
+    return Simulator(function=function, name=name, version=version, each=each, takes=takes, yields=yields)
+
+
+def _taken(  # noqa: C901, PLR0911 - one branch for each thing that a simulator may take
+    domain: Domain, parameter: inspect.Parameter, hint: Any, each: type[Any] | None, problems: list[str]
+) -> Taken | None:
+    name = parameter.name
+    origin = get_origin(hint)
+    if hint is None:
+        problems.append(f"the parameter {name!r} has no annotation")
+    elif hint is Draw:
+        return Taken(name=name, what="draw")
+    elif hint is Run:
+        return Taken(name=name, what="run")
+    elif name == "settings":
+        return Taken(name=name, what="settings")
+    elif origin is Its:
+        return _its(domain, parameter, get_args(hint)[0], each, problems)
+    elif origin is All:
+        (kind,) = get_args(hint)
+        if kind in domain.kinds:
+            return Taken(name=name, what="all", kind=kind)
+        problems.append(f"{name} takes all {kind.__name__}, which is not among the kinds")
+    elif isinstance(hint, type) and issubclass(hint, Summary):
+        return Taken(name=name, what="summary", kind=hint)
+    elif hint is each:
+        return Taken(name=name, what="each")
+    elif isinstance(hint, type) and issubclass(hint, (Kind, Document)):
+        wanted = f"each={hint.__name__}" if each is None else f"each={each.__name__}"
+        problems.append(f"{name} takes a {hint.__name__}, but the decorator says {wanted if each else 'no each'}")
+    else:
+        problems.append(f"{name}: {hint} is nothing that a simulator can take")
+    return None
+
+
+def _its(
+    domain: Domain, parameter: inspect.Parameter, kind: type[Any], each: type[Any] | None, problems: list[str]
+) -> Taken | None:
+    name = parameter.name
+    order = parameter.default if isinstance(parameter.default, By) else By(None, None)
+    if kind not in domain.kinds or each not in domain.kinds:
+        problems.append(f"{name} takes Its[{kind.__name__}], which needs an `each` kind and a kind of the domain")
+        return None
+    declared: Declared = kind.__declared__
+    references = [column.name for column in declared.columns.values() if each in column.to]
+    if order.field is not None and order.field not in declared.columns:
+        problems.append(
+            f"{name}: by({order.field!r}) is no field of {kind.__name__}{nearest(order.field, declared.fields)}"
+        )
+        return None
+    if order.of is not None:
+        references = [one for one in references if one == order.of]
+    if len(references) != 1:
+        problems.append(
+            f"{name}: {kind.__name__} has {len(references) or 'no'} references to {each.__name__}"
+            + (f"; choose one by(…, of={references[0]!r})" if references else "")
+        )
+        return None
+    return Taken(name=name, what="its", kind=kind, order=order, reference=references[0])
+
+
+def _yielded(hint: Any, domain: Domain, problems: list[str]) -> tuple[type[Kind], ...]:
+    arguments = get_args(hint)
+    if not arguments:
+        problems.append("its return annotation does not say what it yields; write -> Iterator[…]")
+        return ()
+    made = arguments[0]
+    kinds = tuple(get_args(made)) if get_origin(made) in {Union, types.UnionType} else (made,)
+    for kind in kinds:
+        if kind not in domain.kinds:
+            shown = getattr(kind, "__name__", kind)
+            problems.append(f"it yields {shown}, which is not among the kinds")
+    return kinds
+
+
+def load_domain(address: str, folder: Path) -> Domain:
+    """Import the domain at `module:name`, found from `folder`; raise Misuse where there is none."""
+    module, colon, name = address.partition(":")
+    if not colon or not module or not name:
+        raise Misuse(f"{address!r} names no domain.", 'Write domain = "module:name", such as "seeds:library".')
+    place = str(folder.resolve())
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    known = sys.modules.get(module)
+    if known is not None and not (known.__file__ or "").startswith(place):
+        del sys.modules[module]  # another folder's module of this name
+        importlib.invalidate_caches()
+    try:
+        loaded = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0] and error.name != module:
+            raise
+        raise Misuse(f"There is no module {module!r} in {folder}.", "Check `domain` in seedjournal.toml.") from None
+    domain = getattr(loaded, name, None)
+    if not isinstance(domain, Domain):
+        names = [one for one, value in vars(loaded).items() if isinstance(value, Domain)]
+        raise Misuse(f"{module} has no domain {name!r}{nearest(name, names)}.", "Check `domain` in seedjournal.toml.")
+    domain.module = module
+    return domain

@@ -1,0 +1,495 @@
+"""Facts: entities that a file, a query, a list or a function states.
+
+A source of facts gives entities of one kind, and a digest of everything that it reads, so that an unchanged source is
+not simulated again. What is wrong with a row is reported by file, line and field.
+"""
+
+from __future__ import annotations
+
+import csv as csv_module
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+from seedjournal.journal import BadInput, Misuse, Type, canonical_bytes, open_database, query_rows
+
+from .kinds import BadEntity, Column, Declared, Document, Kind, named, nearest
+
+_ROWS = 2_000  # rows of a query that are fetched at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a simulator may know of the run: its project, its seed and its date."""
+
+    project: str
+    seed: int
+    day: date | None = None
+
+    @property
+    def today(self) -> date:
+        """The run's date: `--as-of`, else the domain's `today`, else the newest day of the facts."""
+        if self.day is None:
+            raise Misuse(
+                "The run has no date yet: a function that states facts asked for run.today.",
+                "Give the domain a `today`, or record with --as-of DATE.",
+            )
+        return self.day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a source of facts is asked for: where files are, and what functions may take."""
+
+    folder: Path
+    settings: Any
+    run: Run
+
+
+class Facts(Protocol):
+    """A source of one kind's facts."""
+
+    @property
+    def name(self) -> str:
+        """What people are shown and runs record: no absolute path, no address, no secret."""
+
+    def digest(self, asked: Asked) -> str:
+        """Return a digest of everything that is read: equal digests, equal facts."""
+
+    def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
+        """Yield the entities; raise BadInput with file, line and field for one that cannot be right."""
+
+
+def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", **constants: Any) -> Facts:
+    """State a kind's facts by a CSV file with a header; `constants` are fields that every row shares.
+
+    A column is a field, or a part of a reference: `customer` where one part is left beyond the root, `customer.email`
+    where several are. A blank is null where the field may be null, "" for other text, and an error otherwise.
+    """
+    return _File(Path(path), constants, _csv_rows(delimiter, encoding))
+
+
+def json_lines(path: str | Path, **constants: Any) -> Facts:
+    """State a kind's facts by a file with one JSON object a line; `constants` are fields that every line shares."""
+    return _File(Path(path), constants, _json_rows)
+
+
+def sql(address: str, statement: str, **constants: Any) -> Facts:
+    """State a kind's facts by an SQL query on a database, in the order that the query gives."""
+    return _Query(address, statement, constants)
+
+
+def as_facts(source: Any) -> Facts:
+    """Return what a domain was given as a source of facts: it, a list of entities, or a function that yields them."""
+    if hasattr(source, "entities") and hasattr(source, "digest"):
+        return source  # type: ignore[no-any-return]
+    if callable(source):
+        return _Function(source)
+    if isinstance(source, Iterable):
+        return _Listed(tuple(source))
+    raise Misuse(
+        f"{source!r} states no facts.", "Give csv(…), json_lines(…), sql(…), a list of entities, or a function."
+    )
+
+
+Rows = Callable[[Path], Iterator[tuple[int, dict[str, Any]]]]
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    constants: Mapping[str, Any]
+    rows: Rows
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def digest(self, asked: Asked) -> str:
+        digest = hashlib.sha256(_constants_text(self.constants))
+        try:
+            with (asked.folder / self.path).open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        except OSError as error:
+            raise BadInput(f"{self.path} cannot be read: {error.strerror}.", "Check the path.") from None
+        return digest.hexdigest()
+
+    def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
+        reader: RowReader | None = None
+        for line, row in self.rows(asked.folder / self.path):
+            where = f"{self.path}, line {line}"
+            if reader is None:
+                reader = RowReader(declared, row, self.constants, where)
+            yield reader.entity(row, where)
+
+
+def _csv_rows(delimiter: str, encoding: str) -> Rows:
+    def rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+        try:
+            with path.open(encoding=encoding, newline="") as file:
+                reader = csv_module.reader(file, delimiter=delimiter, strict=True)
+                header = [name.strip() for name in next(reader, [])]
+                if len(set(header)) < len(header):
+                    twice = next(name for name in header if header.count(name) > 1)
+                    raise BadInput(f"{path.name}, line 1: two columns are named {twice!r}.", "Rename one of them.")
+                for row in reader:
+                    if not row:
+                        continue
+                    if len(row) != len(header):
+                        raise BadInput(
+                            f"{path.name}, line {reader.line_num}: {len(row)} values for {len(header)} columns.",
+                            "Correct the line; a value with a comma needs quotes.",
+                        )
+                    yield reader.line_num, dict(zip(header, row, strict=True))
+        except UnicodeDecodeError as error:
+            raise BadInput(f"{path.name} is not {encoding} text: {error.reason}.", "Give csv(…, encoding=…).") from None
+        except csv_module.Error as error:
+            raise BadInput(f"{path.name} is no CSV file: {error}.", "Correct the file.") from None
+
+    return rows
+
+
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line, parse_float=Decimal)
+            except (ValueError, RecursionError) as error:
+                raise BadInput(f"{path.name}, line {number}: {error}.", "Write one JSON object a line.") from None
+            if not isinstance(row, dict):
+                raise BadInput(f"{path.name}, line {number}: it is no JSON object.", "Write one JSON object a line.")
+            yield number, row
+
+
+@dataclass(frozen=True)
+class _Query:
+    address: str
+    statement: str
+    constants: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return f"sql:{hashlib.sha256(self.statement.encode()).hexdigest()[:8]}"
+
+    def digest(self, asked: Asked) -> str:
+        del asked
+        digest = hashlib.sha256(self.statement.encode() + _constants_text(self.constants))
+        for row in self._rows():
+            digest.update(repr([*row.items()]).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+    def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
+        del asked
+        reader: RowReader | None = None
+        for number, row in enumerate(self._rows(), 1):
+            where = f"{self.name}, row {number}"
+            if reader is None:
+                reader = RowReader(declared, row, self.constants, where)
+            yield reader.entity(row, where)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        database = open_database(self.address, create=False)
+        try:
+            with database.read() as connection:
+                yield from query_rows(connection, self.statement, _ROWS)
+        finally:
+            database.engine.dispose()
+
+
+@dataclass(frozen=True)
+class _Listed:
+    listed: tuple[Kind, ...]
+    name: str = "list"
+
+    def digest(self, asked: Asked) -> str:
+        del asked
+        digest = hashlib.sha256()
+        for one in self.listed:
+            encode = type(one).__declared__.encode
+            if encode is not None:
+                digest.update(canonical_bytes(list(encode(one)), "fact"))
+        return digest.hexdigest()
+
+    def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
+        del asked
+        for one in self.listed:
+            yield _checked(one, declared, "the list of facts")
+
+
+@dataclass(frozen=True)
+class _Function:
+    function: Callable[..., Iterable[Kind]]
+
+    @property
+    def name(self) -> str:
+        return getattr(self.function, "__name__", "function")
+
+    def digest(self, asked: Asked) -> str:
+        digest = hashlib.sha256()
+        for one in self._call(asked):
+            encode = type(one).__declared__.encode
+            if encode is not None:
+                digest.update(canonical_bytes(list(encode(one)), "fact"))
+        return digest.hexdigest()
+
+    def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
+        for one in self._call(asked):
+            yield _checked(one, declared, f"the function {self.name}")
+
+    def _call(self, asked: Asked) -> Iterable[Kind]:
+        possible = {"settings": asked.settings, "run": asked.run}
+        taken = inspect.signature(self.function).parameters
+        unknown = [name for name in taken if name not in possible]
+        if unknown:
+            raise Misuse(
+                f"The function {self.name} takes {unknown[0]!r}{nearest(unknown[0], possible)}.",
+                "A function that states facts may take settings and run.",
+            )
+        return self.function(**{name: possible[name] for name in taken})
+
+
+def _checked(one: Any, declared: Declared, where: str) -> Kind:
+    if type(one) is not declared.cls:
+        raise BadInput(
+            f"{where} states {one!r}, which is no {declared.cls.__name__}.", f"Make it yield {declared.cls.__name__}."
+        )
+    return one
+
+
+def _constants_text(constants: Mapping[str, Any]) -> bytes:
+    return repr(sorted(constants.items())).encode("utf-8", "surrogatepass")
+
+
+class RowReader:
+    """Makes entities of rows with one set of columns. Raises BadInput for columns that fit no field."""
+
+    def __init__(self, declared: Declared, row: Mapping[str, Any], constants: Mapping[str, Any], where: str) -> None:
+        self._declared = declared
+        self._constants = dict(constants)
+        names = {*row, *constants}
+        self._takers: list[tuple[str, Callable[[Mapping[str, Any]], Any]]] = []
+        used: set[str] = set()
+        missing: list[str] = []
+        for name in declared.fields:
+            column = declared.columns[name]
+            if name in names:
+                used.add(name)
+                self._takers.append((name, self._taker(column, name)))
+            elif column.to and (dotted := sorted(one for one in names if one.startswith(f"{name}."))):
+                used.update(dotted)
+                self._takers.append(
+                    (name, self._reference(column, {one.partition(".")[2]: one for one in dotted}, where))
+                )
+            elif name not in declared.defaults:
+                if column.nullable:
+                    self._takers.append((name, lambda _: None))
+                else:
+                    missing.append(name)
+        problems = [f"the column {name!r} is missing" for name in missing]
+        problems += [
+            f"the column {name!r} is no field of {declared.cls.__name__}{nearest(name, declared.fields)}"
+            for name in sorted(names - used)
+        ]
+        if problems:
+            raise BadInput(f"{where}: {'; '.join(problems)}.", f"The fields are {', '.join(declared.fields)}.")
+
+    def entity(self, row: Mapping[str, Any], where: str) -> Kind:
+        """Return the row's entity; raises BadInput with the line and the field."""
+        row = {**self._constants, **row} if self._constants else row
+        values: dict[str, Any] = {}
+        for name, take in self._takers:
+            try:
+                values[name] = take(row)
+            except (ValueError, TypeError, InvalidOperation) as error:
+                shown = row.get(name, "")
+                reason = str(error) if not isinstance(error, InvalidOperation) else "it is no number"
+                raise BadInput(
+                    f"{where}, field {name}: {shown!r} does not fit: {reason}.", "Correct the value."
+                ) from None
+        try:
+            entity = self._declared.cls(**values)
+            if self._declared.encode is not None:
+                self._declared.encode(entity)
+        except BadEntity as error:
+            raise BadInput(f"{where}: {error.message}", "Correct the row.") from None
+        return entity
+
+    def _taker(self, column: Column, name: str) -> Callable[[Mapping[str, Any]], Any]:
+        if column.to:
+            return self._reference(column, {"": name}, "")
+        convert = converter(column)
+
+        def take(row: Mapping[str, Any]) -> Any:
+            value = row[name]
+            if value is None or value == "":
+                if column.nullable:
+                    return None
+                if value == "" and column.holds is Type.TEXT and not column.choices:
+                    return ""
+                raise ValueError("it is blank, and the field may not be null")
+            return convert(value)
+
+        return take
+
+    def _reference(self, column: Column, given: Mapping[str, str], where: str) -> Callable[[Mapping[str, Any]], Any]:
+        """Return a function from a row to a reference: by the parts that are left beyond what the row's key shares."""
+        target = column.to[0].__declared__
+        names = target.key_names
+        if "" in given and len(names) > 1:
+            left = [one for one in names if one not in _root_parts(self._declared, column)]
+            if len(left) != 1:
+                raise BadInput(
+                    f"{where}: the reference {column.name!r} has several parts.",
+                    f"Name the columns {', '.join(f'{column.name}.{one}' for one in left)}.",
+                )
+            given = {left[0]: given[""]}
+        elif "" in given:
+            given = {names[0]: given[""]}
+        root = _root_parts(self._declared, column)
+
+        def take(row: Mapping[str, Any]) -> Any:
+            if isinstance(row.get(column.name), Kind):
+                return row[column.name]
+            parts: list[str | int] = []
+            for name, part in zip(names, target.parts, strict=True):
+                value = row[given[name]] if name in given else row[root[name]]
+                if value is None or value == "":
+                    if column.nullable:
+                        return None
+                    raise ValueError("it is blank, and the reference may not be null")
+                parts.append(_key_part(part.origin, value, target))
+            return named(target, tuple(parts))
+
+        return take
+
+
+def _root_parts(declared: Declared, column: Column) -> dict[str, str]:
+    """Return the parts of a reference's key that the row's own root column gives: by part, the column."""
+    target = column.to[0].__declared__
+    if not declared.parts:
+        return {}
+    first = declared.parts[0]
+    return {
+        part.name: first.field for part in target.parts if part.origin == first.origin and first.field != column.name
+    }
+
+
+def _key_part(origin: tuple[str, str], value: Any, target: Declared) -> str | int:
+    """Return a key's part as keys hold it; numbers and dates are read by the type of the field that they began as."""
+    column = _origin_column(target, origin)
+    converted = converter(column)(value) if column else value
+    if isinstance(converted, (str, int)):
+        return converted
+    return converted.isoformat() if isinstance(converted, date) else str(converted)
+
+
+def _origin_column(declared: Declared, origin: tuple[str, str]) -> Column | None:
+    if declared.name == origin[0]:
+        return declared.columns.get(origin[1])
+    for name in declared.key:
+        column = declared.columns[name]
+        for one in column.to:
+            if found := _origin_column(one.__declared__, origin):
+                return found
+    return None
+
+
+def converter(column: Column) -> Callable[[Any], Any]:
+    """Return a function from a text (or a JSON or SQL value) to a field's value; it raises ValueError."""
+    if column.enum is not None:
+        enum = column.enum
+        return lambda value: enum(int(value) if column.holds is Type.INTEGER else value)
+    converters: dict[Type, Callable[[Any], Any]] = {
+        Type.TEXT: str,
+        Type.INTEGER: _integer,
+        Type.BOOLEAN: _boolean,
+        Type.DECIMAL: _decimal,
+        Type.FLOAT: float,
+        Type.DATE: _date,
+        Type.INSTANT: _instant,
+        Type.TIME: lambda value: value if isinstance(value, time) else time.fromisoformat(value),
+        Type.UUID: lambda value: value if isinstance(value, UUID) else UUID(str(value)),
+        Type.JSON: _json,
+    }
+    return converters[column.holds]
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, (float, Decimal)) and value != int(value)):
+        raise ValueError("it is no integer")
+    return int(value)
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, (bool, int)) and value in {0, 1}:
+        return bool(value)
+    known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False, "t": True, "f": False}
+    if str(value).lower() not in known:
+        raise ValueError("write true or false")
+    return known[str(value).lower()]
+
+
+def _decimal(value: Any) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(str(value))
+
+
+def _date(value: Any) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else date.fromisoformat(value)
+
+
+def _instant(value: Any) -> datetime:
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("it has no time zone; write 2026-01-05T09:00:00Z")
+    return moment.astimezone(UTC)
+
+
+def _json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Documents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """An entry that was left out on request: where it is and what is wrong with it."""
+
+    file: str
+    entry: str
+    reason: str
+
+
+class DocumentSource(Protocol):
+    """A source of documents, which simulators take.
+
+    A stream can be read as often as wanted and gives the same documents each time. Reading raises BadInput with file,
+    entry and field.
+    """
+
+    @property
+    def name(self) -> str:
+        """What people are shown and runs record: no path, no address, no secret."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Tools outside Python that the documents depend on, such as git."""
+
+    def digest(self) -> str:
+        """Return a digest of everything that is read: equal digests, equal documents."""
+
+    def documents(self, kind: type[Document]) -> Iterator[Document]:
+        """Yield the documents of a class."""

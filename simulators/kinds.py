@@ -1,0 +1,413 @@
+"""Kinds: what a user declares as classes, and what the journal stores of them.
+
+A `Kind` subclass has annotated fields, a key and perhaps a policy. `resolve` turns the classes of one domain into the
+journal's plain definitions (`journal.Kind`), and compiles for each class how an entity becomes an event and an event
+an entity again.
+
+An entity holds its fields in `__dict__`. A reference is an entity too: a loaded one has all fields, one that merely
+names an entity has the fields of its key, and asking it for another field raises `NotLoaded`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    dataclass_transform,
+)
+from uuid import UUID
+
+import msgspec
+
+from seedjournal.journal import BadInput, Misuse, Type
+from seedjournal.journal import Kind as Definition
+
+Key = tuple[str | int, ...]
+
+LARGEST = 2**53 - 1
+_DECIMAL_PLACES = 2
+_DECIMAL_PRECISION = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The largest length of a text, in characters: `Annotated[str, Size(200)]`."""
+
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many places a decimal has, and how many digits in all: `Annotated[Decimal, Places(2)]`."""
+
+    places: int
+    digits: int = _DECIMAL_PRECISION
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAs:
+    """The name that a reference's own part takes in a key; a prefix where several parts are left."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A date that `project --today` does not move, such as a birth: `Annotated[date, Fixed()]`."""
+
+
+class JsonValue:
+    """Marks a field that holds a JSON value; see `Json`."""
+
+
+Json = Annotated[Any, JsonValue]
+"""Any JSON value: texts, numbers, booleans, null, lists, and objects with ASCII names."""
+
+
+class NotLoaded(AttributeError):
+    """A field was asked of an entity that is only named by its key."""
+
+
+class DeclarationError(Misuse):
+    """A domain's declaration cannot work; the message lists everything that is wrong with it."""
+
+    def __init__(self, where: str, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"{where}: " + "; ".join(problems) + ".", "Correct the declaration; docs/domains.md shows the rules."
+        )
+        self.problems = tuple(problems)
+
+
+class BadEntity(BadInput):
+    """An entity has a value that its kind does not allow, or two entities contradict each other."""
+
+    kind = "entity"
+
+
+def snake(name: str) -> str:
+    """Return a class's name in snake case.
+
+    >>> snake("PullRequest"), snake("AIUsageDaily")
+    ('pull_request', 'ai_usage_daily')
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a sentence part that names the nearest known name, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0)
+    return f" (the nearest is {near[0]!r})" if near else ""
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False)
+class Kind:
+    """The base class of a domain's kinds. Entities are immutable, and equal where kind and key are equal.
+
+    `key` names the fields that identify an entity. `policy` says what a later run changes (fact kinds only; `exact`
+    unless given). `unique` lists fields, or tuples of fields, whose values no two entities share. `part_of` makes the
+    kind more columns of another kind's row. `recorded=False` keeps entities out of the journal; `table` names the
+    kind's own table.
+    """
+
+    if TYPE_CHECKING:  # not an annotation at run time: those are a kind's fields
+        __declared__: ClassVar[Declared]
+
+    def __init_subclass__(
+        cls,
+        *,
+        key: str | Sequence[str] = (),
+        policy: str | None = None,
+        unique: Sequence[str | Sequence[str]] = (),
+        part_of: type[Kind] | None = None,
+        recorded: bool = True,
+        table: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Take the declaration; it is checked when a domain is made of it."""
+        super().__init_subclass__()
+        names = [one for one in _annotated(cls) if not one.startswith("_")]
+        defaults = {one: cls.__dict__[one] for one in names if one in cls.__dict__}
+        for one in defaults:
+            delattr(cls, one)  # an entity that lacks the field must not find the default
+        cls.__declared__ = Declared(
+            cls=cls,
+            name=name or snake(cls.__name__),
+            fields=tuple(names),
+            defaults=defaults,
+            key=(key,) if isinstance(key, str) else tuple(key),
+            policy=policy,
+            unique=tuple((one,) if isinstance(one, str) else tuple(one) for one in unique),
+            part_of=part_of,
+            recorded=recorded,
+            table=table,
+        )
+        type.__setattr__(cls, "__init__", initializer(names, defaults, checked=False))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse: entities are immutable."""
+        raise AttributeError(f"{type(self).__name__} is immutable; make another entity to change {name!r}")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise NotLoaded for a field of an entity that is only named by its key."""
+        declared = type(self).__declared__
+        if name in declared.fields:
+            raise NotLoaded(
+                f"{name!r} of {declared.name} {shown_key(self)} is not loaded here. A simulator receives the entities "
+                f"in its entity's key; take {type(self).__name__} as `each` or with All[{type(self).__name__}]."
+            )
+        raise AttributeError(f"{declared.name} has no field {name!r}{nearest(name, declared.fields)}")
+
+    def __eq__(self, other: object) -> bool:
+        """Compare kind and key."""
+        return type(self) is type(other) and key_of(self) == key_of(other)
+
+    def __hash__(self) -> int:
+        """Hash kind and key."""
+        return hash((type(self).__declared__.name, key_of(self)))
+
+    def __repr__(self) -> str:
+        """Show kind and key."""
+        return f"<{type(self).__declared__.name} {shown_key(self)}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the fields that are there."""
+        return _unpickled, (type(self), {name: value for name, value in self.__dict__.items() if name.isascii()})
+
+
+KEY_SLOT = "·key"  # under which an entity remembers its key; no field can have this name
+
+
+def _unpickled(cls: type[Kind], values: dict[str, Any]) -> Kind:
+    entity = cls.__new__(cls)
+    entity.__dict__.update(values)
+    return entity
+
+
+class _DocumentMeta(msgspec.StructMeta):
+    """Takes a document's `key`."""
+
+    def __new__(
+        cls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        key: str | Sequence[str] = (),
+        **options: Any,
+    ) -> Any:
+        """Make the class; `options` are msgspec's."""
+        options = {"frozen": True, "kw_only": True, **options}
+        made = super().__new__(cls, name, bases, namespace, **options)
+        made.__document_key__ = (key,) if isinstance(key, str) else tuple(key)  # type: ignore[attr-defined]
+        return made
+
+
+class Document(msgspec.Struct, metaclass=_DocumentMeta):
+    """The base class of a domain's documents: frozen records with a key, which a source gives and simulators take."""
+
+    __document_key__: ClassVar[tuple[str, ...]]
+
+
+def document_key(document: Document) -> Key:
+    """Return a document's key, as texts and integers."""
+    return tuple(_plain_part(getattr(document, name)) for name in type(document).__document_key__)
+
+
+def _plain_part(value: Any) -> str | int:
+    return value if isinstance(value, (str, int)) else str(value)
+
+
+@dataclass(slots=True, kw_only=True)
+class Declared:
+    """What a class declares; `resolve` fills the rest in, from the annotations of all of a domain's classes."""
+
+    cls: type[Kind]
+    name: str
+    fields: tuple[str, ...]
+    defaults: Mapping[str, Any]
+    key: tuple[str, ...]
+    policy: str | None
+    unique: tuple[tuple[str, ...], ...]
+    part_of: type[Kind] | None
+    recorded: bool
+    table: str | None
+    columns: dict[str, Column] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+    definition: Definition | None = None
+    key_of: Callable[[Any], Key] | None = None
+    encode: Callable[[Any], tuple[dict[str, Any], dict[str, Any]]] | None = None
+    decode: Callable[[Mapping[str, Any], Mapping[str, Any]], Any] | None = None
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The names of the flat key's parts, in their order."""
+        return tuple(part.name for part in self.parts)
+
+    @property
+    def ancestors(self) -> tuple[str, ...]:
+        """The references in the key, by field."""
+        return tuple(name for name in self.key if self.columns[name].to)
+
+
+@dataclass(slots=True, kw_only=True)
+class Column:
+    """One field, as its annotation says: a value of some type, or a reference to one kind or several."""
+
+    name: str
+    holds: Type = Type.TEXT
+    nullable: bool = False
+    size: int | None = None
+    places: int = _DECIMAL_PLACES
+    digits: int = _DECIMAL_PRECISION
+    choices: tuple[Any, ...] = ()
+    enum: type[Enum] | None = None
+    fixed: bool = False
+    to: tuple[type[Kind], ...] = ()
+    key_as: str | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a flat key: its name, the field that gives it, and which part of which kind it began as."""
+
+    name: str
+    field: str
+    theirs: str | None  # the part of the reference's key; None for a value of the kind's own
+    origin: tuple[str, str]  # (kind, part) where it is a value of the kind's own
+    is_own: bool  # whether it began in this kind, or directly in the kind that the reference leads to
+
+
+def key_of(entity: Kind) -> Key:
+    """Return an entity's flat key: texts and integers, in the declared order."""
+    known = entity.__dict__.get(KEY_SLOT)
+    if known is None:
+        find = type(entity).__declared__.key_of
+        if find is None:
+            raise Misuse(
+                f"{type(entity).__name__} belongs to no domain yet.", "Name it in the `kinds` of a Domain first."
+            )
+        known = entity.__dict__[KEY_SLOT] = find(entity)
+    return known
+
+
+def shown_key(entity: Kind) -> str:
+    """Return an entity's key as people read it."""
+    try:
+        return "/".join(map(str, key_of(entity)))
+    except Exception:  # noqa: BLE001 - what is shown in an error must not raise another
+        return "?"
+
+
+def at(kind: type[Kind], **parts: Any) -> Any:
+    """Return an entity of the kind that is named by its flat key alone; it is made elsewhere.
+
+    Raises BadEntity for a part that is missing or unknown.
+    """
+    declared = kind.__declared__
+    if declared.key_of is None:
+        raise Misuse(f"{kind.__name__} belongs to no domain yet.", "Name it in the `kinds` of a Domain first.")
+    names = declared.key_names
+    if set(parts) != set(names):
+        wrong = [f"{name!r} is unknown{nearest(name, names)}" for name in parts if name not in names]
+        wrong += [f"{name!r} is missing" for name in names if name not in parts]
+        raise BadEntity(f"at({kind.__name__}, …): {'; '.join(wrong)}.", f"The key is {', '.join(names)}.")
+    return named(declared, tuple(_canonical_part(parts[name]) for name in names))
+
+
+def _canonical_part(value: Any) -> str | int:
+    if isinstance(value, datetime):
+        return instant_text(value)
+    if isinstance(value, Enum):
+        value = value.value
+    return value if isinstance(value, (str, int)) else value.isoformat() if isinstance(value, date) else str(value)
+
+
+def named(declared: Declared, key: Key) -> Any:
+    """Return an entity of which only the key is known."""
+    entity = declared.cls.__new__(declared.cls)
+    values = entity.__dict__
+    values[KEY_SLOT] = key
+    parts = dict(zip(declared.key_names, key, strict=True))
+    for name in declared.key:
+        column = declared.columns[name]
+        if column.to:
+            target = column.to[0].__declared__
+            mine = {part.theirs: parts[part.name] for part in declared.parts if part.field == name}
+            theirs = shared_parts(declared, name)
+            values[name] = named(
+                target, tuple(mine[one] if one in mine else parts[theirs[one]] for one in target.key_names)
+            )
+        else:
+            values[name] = reader_of(column)(parts[name])
+    return entity
+
+
+def shared_parts(declared: Declared, name: str) -> dict[str, str]:
+    """Return for each part of a reference's key the part of this key that holds it, where one does."""
+    definition = declared.definition
+    if definition is None:
+        return {}
+    return dict(next(one.shared for one in definition.references if one.name == name))
+
+
+def initializer(
+    names: Sequence[str], defaults: Mapping[str, Any], *, checked: bool, check: Callable[[Any], None] | None = None
+) -> Any:
+    """Return an `__init__` that takes the fields by name; made from text, since it runs for every entity."""
+    required = [name for name in names if name not in defaults]
+    optional = [name for name in names if name in defaults]
+    signature = ", ".join([*required, *(f"{name}=_defaults[{name!r}]" for name in optional)])
+    lines = [f"def __init__(self{', *, ' + signature if signature else ''}):", "    _values = self.__dict__"]
+    lines += [f"    _values[{name!r}] = {name}" for name in names]
+    if checked:
+        lines.append("    _check(self)")
+    space: dict[str, Any] = {"_defaults": dict(defaults), "_check": check}
+    exec("\n".join(lines), space)  # noqa: S102 - the names are a class's own attributes
+    return space["__init__"]
+
+
+def reader_of(column: Column) -> Callable[[Any], Any]:
+    """Return a function from what an event holds to the field's value."""
+    if column.enum is not None:
+        return column.enum
+    readers: dict[Type, Callable[[Any], Any]] = {
+        Type.DECIMAL: Decimal,
+        Type.FLOAT: float,
+        Type.DATE: date.fromisoformat,
+        Type.INSTANT: datetime.fromisoformat,
+        Type.TIME: time.fromisoformat,
+        Type.UUID: UUID,
+    }
+    return readers.get(column.holds, _same)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _annotated(cls: type) -> list[str]:
+    """Return the names of a class's annotated fields, those of base classes first."""
+    names: dict[str, None] = {}
+    for one in reversed(cls.__mro__):
+        if one is Kind or not issubclass(one, Kind):
+            continue
+        names.update(dict.fromkeys(inspect.get_annotations(one)))
+    return list(names)
+
+
+def instant_text(moment: datetime) -> str:
+    """Return an instant as events write it: RFC 3339, UTC, `Z`."""
+    text: str = msgspec.to_builtins(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+    return text

@@ -1,0 +1,594 @@
+"""Simulating: a domain's facts and simulators become the entities of one run.
+
+A kind is complete when its facts were read and all simulators that yield it have run. Its entities then wait, sorted,
+in a temporary file once they are many; whoever takes the kind reads them from there in the order of their keys. Memory
+grows with what a simulator asks to have as a whole (`All`, summaries), not with the run.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache, partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Self
+
+import orjson
+
+from seedjournal.journal import (
+    BadInput,
+    Canonical,
+    Entry,
+    Event,
+    KeyBytes,
+    Policy,
+    Sorter,
+    Type,
+    encode,
+    hash_event,
+    resolve,
+)
+
+from .domain import Domain, Its, Simulator, Taken, seen_by
+from .drawing import All, Draws, draws_of
+from .facts import Asked
+from .kinds import Declared, Document, Key, Kind, key_of
+
+Previous = Callable[[str], Iterable[tuple[KeyBytes, str]]]
+Tell = Callable[[str, int, int | None], None]
+
+_STATED, _SIMULATED = 0, 1  # what is written by hand wins over what is simulated
+_LARGEST_ALL = 1_000_000
+_SAMPLE = 6  # calls of a simulator that are repeated, to see that it is pure
+_REMEMBERED = 4_096
+
+
+class SimulatorFailed(BadInput):
+    """A simulator of the user's raised an exception, or is not pure."""
+
+    kind = "simulator"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a simulator, kept to be repeated: what it was given but for draws, and what it yielded."""
+
+    simulator: Simulator
+    entity: Kind | Document | None
+    given: Mapping[str, Any]
+    made: tuple[bytes, ...]
+
+
+class Collection:
+    """The entities of one kind in a run: those that it states, and those that the tables will show."""
+
+    def __init__(self, declared: Declared, project: str) -> None:
+        self.declared = declared
+        self.is_complete = False
+        self._project = project
+        self._stated = Sorter()
+        self._ordered: Sorter | None = None
+        self._index: dict[Key, bytes] | None = None
+        self._policy = Policy.EXACT
+        self._previous: Previous | None = None
+
+    def close(self) -> None:
+        """Give the disk space back."""
+        self._stated.close()
+        if self._ordered:
+            self._ordered.close()
+
+    def add(self, entity: Kind, rank: int, provenance: str) -> bytes:
+        """Take an entity; return its event's canonical text."""
+        write = self.declared.encode
+        if write is None:
+            raise TypeError
+        key, data = write(entity)
+        made = encode(Event(project=self._project, kind=self.declared.name, key=key, data=data))
+        self.take(made, rank, provenance)
+        return made.event
+
+    def take(self, made: Canonical, rank: int, provenance: str) -> None:
+        """Take an event."""
+        self._stated.add((made.key, rank, made.hash, made.event, provenance), len(made.event) + len(made.key))
+
+    def complete(self, policy: Policy, previous: Previous | None) -> None:
+        """Take note that nothing more comes; `previous` gives the state before, which a policy may keep."""
+        self.is_complete = True
+        self._policy, self._previous = policy, previous
+        self._refuse_shared_values()
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what the run states, in the order of keys as bytes; raise for two entities of one key and origin."""
+        kind = self.declared.name
+        for key, same in groupby(self._stated.records(), itemgetter(0)):
+            rows = list(same)
+            first = rows[0]
+            if len(rows) > 1 and rows[1][1] == first[1]:
+                raise BadInput(
+                    f"{kind} {self._shown(key)} is made twice: by {first[4]} and by {rows[1][4]}.",
+                    "An entity can be made once; look for the key twice among the facts, or in the simulator.",
+                )
+            yield Entry(kind, KeyBytes(bytes(key)), first[2], bytes(first[3]), first[4])
+
+    def merged(self) -> Iterator[tuple[KeyBytes, bytes]]:
+        """Yield the content that the tables will show: what the run states, merged with the previous state."""
+        if self._previous is None or self._policy is Policy.EXACT:
+            for entry in self.entries():
+                yield entry.key, entry.event
+            return
+        before = iter(self._previous(self.declared.name))
+        old = next(before, None)
+        for entry in self.entries():
+            while old is not None and old[0] < entry.key:
+                yield old[0], old[1].encode()
+                old = next(before, None)
+            if old is not None and old[0] == entry.key:
+                kept = resolve(self._policy, previous=old[1].encode(), recorded=entry.event)
+                if kept is not None:
+                    yield entry.key, kept
+                old = next(before, None)
+            else:
+                yield entry.key, entry.event
+        while old is not None:
+            yield old[0], old[1].encode()
+            old = next(before, None)
+
+    def ordered(self) -> Iterator[tuple[Key, bytes]]:
+        """Yield keys and events in the order of keys, part by part as declared, integers as numbers."""
+        if self._ordered is None:
+            self._ordered = Sorter()
+            names = self.declared.key_names
+            for key, event in self.merged():
+                parts = orjson.loads(key)
+                self._ordered.add((tuple(parts[name] for name in names), event), len(event) + len(key))
+        for key, event in self._ordered.records():
+            yield tuple(key), event
+
+    def entity(self, event: bytes) -> Any:
+        """Return the entity that an event states, with references that are named by their keys."""
+        read = self.declared.decode
+        if read is None:
+            raise TypeError
+        content = orjson.loads(event)
+        return read(content["key"], content["data"])
+
+    def find(self, key: Key) -> Any | None:
+        """Return the entity of a key, if there is one."""
+        if self._index is None:
+            self._index = dict(self.ordered())
+        event = self._index.get(key)
+        return None if event is None else self.entity(event)
+
+    def newest_day(self) -> str:
+        """Return the newest day of any date or instant that is not fixed, as text; "" where there is none."""
+        names = [
+            name
+            for name, column in self.declared.columns.items()
+            if column.holds in {Type.DATE, Type.INSTANT} and not column.fixed and not column.to
+        ]
+        newest = ""
+        for _, event in self.merged() if names else ():
+            content = orjson.loads(event)
+            for name in names:
+                value = content["data"].get(name) or content["key"].get(name) or ""
+                newest = max(newest, value[:10])
+        return newest
+
+    def _refuse_shared_values(self) -> None:
+        """Raise for two entities that share what `unique` says that no two do."""
+        for names in self.declared.unique:
+            values = Sorter()
+            try:
+                for key, event in self.merged():
+                    content = orjson.loads(event)
+                    both = {**content["data"], **content["key"]}
+                    parts = [both.get(name) for name in names]
+                    if None not in parts:
+                        values.add((orjson.dumps(parts), key), len(key) + 50)
+                for value, same in groupby(values.records(), itemgetter(0)):
+                    keys = [key for _, key in same]
+                    if len(keys) > 1:
+                        raise BadInput(
+                            f"{self.declared.name}: {self._shown(keys[0])} and {self._shown(keys[1])} have the same "
+                            f"{', '.join(names)}: {', '.join(map(str, orjson.loads(value)))}.",
+                            "No two may share it; change one of them.",
+                        )
+            finally:
+                values.close()
+
+    def _shown(self, key: bytes) -> str:
+        """Return a key as people read it: its parts in the declared order."""
+        parts = orjson.loads(bytes(key))
+        return "/".join(str(parts[name]) for name in self.declared.key_names)
+
+
+class Simulation:
+    """One run of a domain: `entries` yields its events, in the order of manifests, when `simulate` is done."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        asked: Asked,
+        policies: Mapping[str, Policy],
+        profile: str | None = None,
+        previous: Previous | None = None,
+        shared: Previous | None = None,
+        is_shared: bool = False,
+        tell: Tell = lambda *_: None,
+    ) -> None:
+        self._domain = domain
+        self._asked = asked
+        self._policies = policies
+        self._profile = profile
+        self._previous = previous
+        self._tell = tell
+        self._stack = ExitStack()
+        self._collections: dict[type[Kind], Collection] = {}
+        self._summaries: dict[type[Any], Any] = {}
+        self._alls: dict[type[Kind], All[Any]] = {}
+        self._done: set[str] = set()
+        self._calls: dict[str, list[Call]] = {}
+        self._loaders: dict[type[Kind], Callable[[Key], Any]] = {}
+        self._own = set(domain.project_kinds(shared=is_shared or domain.root is None))
+        if domain.root is None:
+            self._own = set(domain.kinds)
+        for kind in domain.kinds:
+            collection = Collection(kind.__declared__, asked.run.project)
+            self._stack.callback(collection.close)
+            self._collections[kind] = collection
+            if kind not in self._own and shared is not None and domain.is_shared(kind):
+                for key, text in shared(kind.__declared__.name):
+                    collection.take(_known(kind.__declared__.name, key, text), _STATED, "shared")
+                collection.complete(Policy.EXACT, None)
+
+    def __enter__(self) -> Self:
+        """Use as a context manager, to give the disk space back."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the temporary files."""
+        self._stack.close()
+
+    @property
+    def today(self) -> date:
+        """The run's date."""
+        return self._asked.run.today
+
+    @property
+    def calls(self) -> dict[str, list[Call]]:
+        """A sample of the calls of each simulator."""
+        return self._calls
+
+    def simulate(self) -> None:
+        """Make all entities of the run."""
+        facts = self._domain.fact_kinds
+        ordered = sorted(self._own, key=lambda kind: kind.__declared__.name not in facts)
+        for kind in ordered:
+            if self._asked.run.day is None and kind.__declared__.name not in facts:
+                self._date()
+            self._complete(kind)
+        if self._asked.run.day is None:
+            self._date()
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the run's entries in the order of a manifest."""
+        for kind in sorted(self._own, key=lambda one: one.__declared__.name):
+            if kind.__declared__.recorded:
+                yield from self._collections[kind].entries()
+
+    def _date(self) -> None:
+        """Set the run's date to the newest day of the facts."""
+        facts = self._domain.fact_kinds
+        days = [one.newest_day() for kind, one in self._collections.items() if kind.__declared__.name in facts]
+        newest = max(days, default="") or "2024-01-01"
+        self._asked = replace(self._asked, run=replace(self._asked.run, day=date.fromisoformat(newest)))
+
+    # -- completing kinds ----------------------------------------------------------------------------------------------
+
+    def _complete(self, kind: type[Kind]) -> Collection:
+        collection = self._collections[kind]
+        if collection.is_complete:
+            return collection
+        name = kind.__declared__.name
+        for stated in self._domain.stated:
+            if stated.kind is kind and stated.profile in {None, self._profile}:
+                self._state(collection, stated.source)
+        for simulator in self._domain.simulators:
+            if kind in simulator.yields and simulator.name not in self._done:
+                self._done.add(simulator.name)
+                for need in simulator.needs:
+                    if issubclass(need, Kind):
+                        self._complete(need)
+                self._simulate(simulator)
+        policy = self._policies.get(name, Policy.EXACT)
+        collection.complete(policy, self._previous if name in self._domain.fact_kinds else None)
+        return collection
+
+    def _state(self, collection: Collection, source: Any) -> None:
+        """Take a kind's facts; those of other roots are left out."""
+        root, project = self._domain.root, self._asked.run.project
+        count = 0
+        for entity in source.entities(collection.declared, self._asked):
+            if root is not None and not self._domain.is_shared(type(entity)) and str(key_of(entity)[0]) != project:
+                continue
+            collection.add(entity, _STATED, f"facts:{source.name}")
+            count += 1
+        self._tell("reading", count, None)
+
+    def _simulate(self, simulator: Simulator) -> None:
+        draws = draws_of(
+            self._asked.run.seed, simulator.name, simulator.version, getattr(self._asked.settings, "locale", "en_US")
+        )
+        fixed = {taken.name: self._fixed(taken) for taken in simulator.takes if taken.what in {"all", "summary"}}
+        fixed |= {taken.name: self._asked.settings for taken in simulator.takes if taken.what == "settings"}
+        fixed |= {taken.name: self._asked.run for taken in simulator.takes if taken.what == "run"}
+        groups = {taken.name: _Groups(self._children(taken)) for taken in simulator.takes if taken.what == "its"}
+        provenance = f"{simulator.name}/{simulator.version}"
+        sample = self._calls.setdefault(simulator.name, [])
+        number, step = 0, 1
+        for entity in self._each(simulator):
+            given = dict(fixed)
+            for taken in simulator.takes:
+                if taken.what == "each":
+                    given[taken.name] = entity
+                elif taken.what == "its" and isinstance(entity, Kind):
+                    given[taken.name] = self._its(taken, entity, groups[taken.name])
+            made = self._call(simulator, draws, entity, given, provenance)
+            if number % step == 0:  # the first few, then ever rarer ones: spread over all, whatever their number
+                sample.append(Call(simulator, entity, given, made))
+                if len(sample) > _SAMPLE:
+                    del sample[1::2]
+                    step *= 2
+            number += 1
+            if number % 1_000 == 0:
+                self._tell("simulating", 1_000, None)
+        self._tell("simulating", number % 1_000, None)
+
+    def _call(
+        self,
+        simulator: Simulator,
+        draws: Draws,
+        entity: Kind | Document | None,
+        given: Mapping[str, Any],
+        provenance: str,
+    ) -> tuple[bytes, ...]:
+        return tuple(self._taken_in(simulator, one, provenance) for one in made_by(simulator, draws, entity, given))
+
+    def _taken_in(self, simulator: Simulator, one: Any, provenance: str) -> bytes:
+        collection = self._collections.get(type(one))
+        if collection is None or type(one) not in simulator.yields:
+            names = ", ".join(kind.__name__ for kind in simulator.yields)
+            raise SimulatorFailed(
+                f"The simulator {simulator.name} yields {one!r}, and its annotation says {names}.",
+                "Correct the annotation or the function.",
+            )
+        if type(one) not in self._own:
+            raise SimulatorFailed(
+                f"The simulator {simulator.name} yields {one!r}, which belongs to "
+                + (
+                    "one root entity."
+                    if self._domain.root and not self._domain.is_shared(type(one))
+                    else "all projects."
+                ),
+                "A simulator of shared kinds takes and yields shared kinds only, and one of a root's yields its own.",
+            )
+        root = self._domain.root
+        if (
+            root is not None
+            and not self._domain.is_shared(type(one))
+            and str(key_of(one)[0]) != self._asked.run.project
+        ):
+            raise SimulatorFailed(
+                f"The simulator {simulator.name} yields {one!r}, which belongs to another {root.__name__} than "
+                f"{self._asked.run.project}.",
+                "A project holds the entities of one root.",
+            )
+        return collection.add(one, _SIMULATED, provenance)
+
+    # -- what simulators take ------------------------------------------------------------------------------------------
+
+    def _each(self, simulator: Simulator) -> Iterator[Kind | Document | None]:
+        if simulator.each is None:
+            yield None
+        elif issubclass(simulator.each, Kind):
+            yield from self._loaded(simulator.each)
+
+    def _fixed(self, taken: Taken) -> Any:
+        kind = taken.kind
+        if kind is None:
+            raise TypeError
+        if taken.what == "all":
+            if kind not in self._alls:
+                entities = []
+                for entity in self._loaded(kind):
+                    entities.append(entity)
+                    if len(entities) > _LARGEST_ALL:
+                        raise BadInput(
+                            f"All[{kind.__name__}] would hold more than {_LARGEST_ALL:,} entities.",
+                            "Use Its[…] or a Summary instead.",
+                        )
+                self._alls[kind] = All(entities)
+            return self._alls[kind]
+        if kind not in self._summaries:
+            possible = {"settings": self._asked.settings, "run": self._asked.run}
+            wanted = inspect.signature(kind).parameters
+            summary = kind(**{name: possible[name] for name in wanted if name in possible})
+            for seen in seen_by(kind):
+                for entity in self._loaded(seen):
+                    summary.see(entity)
+            summary.close()
+            self._summaries[kind] = summary
+        return self._summaries[kind]
+
+    def _loaded(self, kind: type[Kind]) -> Iterator[Any]:
+        """Yield a kind's entities in the order of their keys, each with the entities in its key loaded."""
+        collection = self._complete(kind)
+        declared = collection.declared
+        joined = {
+            name: _Join(self._loaded(declared.columns[name].to[0]))
+            for name in declared.ancestors
+            if _is_prefix(declared, name)
+        }
+        searched = [name for name in declared.ancestors if name not in joined]
+        for key, event in collection.ordered():
+            entity = collection.entity(event)
+            values = entity.__dict__
+            for name, join in joined.items():
+                found = join.at(key)
+                if found is not None:
+                    values[name] = found
+            for name in searched:
+                values[name] = self._found(values[name])
+            yield entity
+
+    def _found(self, named: Any) -> Any:
+        """Return an entity with what is in its key loaded, from one that is named by its key."""
+        kind = type(named)
+        if kind not in self._loaders:
+            self._loaders[kind] = lru_cache(maxsize=_REMEMBERED)(partial(self._find, self._complete(kind)))
+        return self._loaders[kind](key_of(named)) or named
+
+    def _find(self, collection: Collection, key: Key) -> Any:
+        entity = collection.find(key)
+        if entity is not None:
+            for name in collection.declared.ancestors:
+                entity.__dict__[name] = self._found(entity.__dict__[name])
+        return entity
+
+    def _children(self, taken: Taken) -> Iterator[tuple[Key, Any]]:
+        """Yield the key that each entity of a kind refers to, and the entity, in the order of these keys."""
+        kind = taken.kind
+        if kind is None:
+            raise TypeError
+        collection = self._complete(kind)
+        declared = collection.declared
+        if (
+            taken.order.field is None
+            and taken.reference in declared.ancestors
+            and _is_prefix(declared, taken.reference)
+        ):
+            width = len(declared.columns[taken.reference].to[0].__declared__.parts)
+            for entity in self._loaded(kind):
+                yield key_of(entity)[:width], entity
+            return
+        sorter = Sorter()
+        try:
+            for key, event in collection.ordered():
+                entity = collection.entity(event)
+                referred = entity.__dict__[taken.reference]
+                if referred is not None and isinstance(referred, taken_target(declared, taken.reference)):
+                    value = _order_value(entity, taken.order.field, declared)
+                    sorter.add((key_of(referred), value, key, event), len(event) + 200)
+            for referred_key, _, _, event in sorter.records():
+                entity = collection.entity(event)
+                for name in declared.ancestors:
+                    if name != taken.reference:
+                        entity.__dict__[name] = self._found(entity.__dict__[name])
+                yield tuple(referred_key), entity
+        finally:
+            sorter.close()
+
+    def _its(self, taken: Taken, entity: Kind, groups: _Groups) -> Its[Any]:
+        children = groups.at(key_of(entity))
+        for child in children:
+            child.__dict__[taken.reference] = entity
+        return Its(children)
+
+
+def made_by(
+    simulator: Simulator, draws: Draws, entity: Kind | Document | None, given: Mapping[str, Any]
+) -> Iterator[Any]:
+    """Yield what one call of a simulator makes; raise SimulatorFailed with the user's own lines where it fails."""
+    arguments = dict(given)
+    for taken in simulator.takes:
+        if taken.what == "draw":
+            arguments[taken.name] = draws.of(entity) if entity is not None else draws.of("")
+    try:
+        yield from simulator.function(**arguments) or ()
+    except BadInput:
+        raise
+    except Exception as error:
+        lines = traceback.extract_tb(error.__traceback__)
+        home = simulator.function.__code__.co_filename
+        own = [line for line in lines if line.filename == home] or lines[-1:]
+        shown = "".join(f"\n  line {line.lineno}, in {line.name}: {line.line}" for line in own)
+        raise SimulatorFailed(
+            f"The simulator {simulator.name} failed for {entity!r}: {type(error).__name__}: {error}{shown}",
+            "Correct the function; nothing was recorded.",
+        ) from error
+
+
+def taken_target(declared: Declared, reference: str) -> tuple[type[Kind], ...]:
+    """Return the kinds that a reference may lead to."""
+    return declared.columns[reference].to
+
+
+def _known(kind: str, key: KeyBytes, text: str) -> Canonical:
+    return Canonical(kind, key, hash_event(text.encode()), text.encode())
+
+
+def _is_prefix(declared: Declared, reference: str) -> bool:
+    """Return whether the key of what a reference leads to is the beginning of the kind's own key, in the same order."""
+    definition = declared.definition
+    if definition is None:
+        return False
+    target = declared.columns[reference].to[0].__declared__
+    shared = next(one.shared for one in definition.references if one.name == reference)
+    return tuple(shared[name] for name in target.key_names) == declared.key_names[: len(target.key_names)]
+
+
+def _order_value(entity: Any, name: str | None, declared: Declared) -> tuple[Any, ...]:
+    if name is None:
+        return ()
+    value = entity.__dict__[name]
+    if value is None:
+        return (0,)
+    column = declared.columns[name]
+    if column.holds in {Type.DECIMAL, Type.FLOAT}:
+        return (1, float(value))
+    if isinstance(value, (int, str)):
+        return (1, value)
+    return (1, list(key_of(value))) if isinstance(value, Kind) else (1, str(value))
+
+
+class _Join:
+    """Walks a sorted stream of entities along keys that begin with theirs."""
+
+    def __init__(self, entities: Iterator[Any]) -> None:
+        self._entities = entities
+        self._current: Any = None
+        self._key: Key = ()
+
+    def at(self, key: Key) -> Any | None:
+        """Return the entity whose key this one begins with, if there is one."""
+        while self._current is None or self._key < key[: len(self._key)]:
+            self._current = next(self._entities, None)
+            if self._current is None:
+                return None
+            self._key = key_of(self._current)
+        return self._current if self._key == key[: len(self._key)] else None
+
+
+class _Groups:
+    """Walks a sorted stream of (key, entity) along keys."""
+
+    def __init__(self, rows: Iterator[tuple[Key, Any]]) -> None:
+        self._rows = rows
+        self._next: tuple[Key, Any] | None = next(rows, None)
+
+    def at(self, key: Key) -> list[Any]:
+        """Return the entities under a key."""
+        while self._next is not None and self._next[0] < key:
+            self._next = next(self._rows, None)
+        found = []
+        while self._next is not None and self._next[0] == key:
+            found.append(self._next[1])
+            self._next = next(self._rows, None)
+        return found

@@ -1,0 +1,196 @@
+"""Domains of a user's own, through the real commands, on either database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.seedjournal.commands import Done, driver_url
+
+Run = Callable[..., Done]
+
+DOMAINS = {"library": ("library", ()), "shop": ("acme", ("--set", "customers=30"))}
+
+
+def rows(url: str, table: str) -> list[tuple[Any, ...]]:
+    engine = create_engine(driver_url(url))
+    try:
+        with engine.connect() as connection:
+            return sorted(tuple(map(str, row)) for row in connection.execute(text(f'SELECT * FROM "{table}"')))
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_a_second_run_of_an_own_domain_changes_nothing(
+    name: str, example: Callable[[str], Path], run: Run, at: str
+) -> None:
+    example(name)
+    project, sets = DOMAINS[name]
+    first = run("record", "--project", project, *sets, "--json").first
+    assert first["counts"]["total"] == first["appended"] > 0
+    done = run("project", "--json").json["projects"][project]["kinds"]
+    assert sum(kind["inserted"] for kind in done.values()) == first["counts"]["total"]
+    again = run("record", "--project", project, *sets, "--json").first
+    assert (again["reused"], again["appended"], again["root"]) == (True, 0, first["root"])
+    simulated = run("record", "--project", project, *sets, "--no-reuse", "--json").first
+    assert (simulated["reused"], simulated["appended"], simulated["root"]) == (False, 0, first["root"])
+    done = run("project", "--json").json["projects"][project]["kinds"]
+    assert not any(kind["inserted"] or kind["updated"] for kind in done.values())
+    assert run("diff", "--json").json["equal"]
+    assert run("verify", "--json").json["ok"]
+
+
+def test_the_same_roots_rows_and_ids_on_both_databases(
+    example: Callable[[str], Path], run: Run, make_url: Callable[[str], str]
+) -> None:
+    example("shop")
+    found = {}
+    for backend in ("sqlite", "postgresql"):
+        url = make_url(backend)
+        place = ("--journal", url)
+        root = run("record", "--project", "acme", "--set", "customers=20", "--json", *place).first["root"]
+        run("project", *place)
+        keys = [row[0] for row in rows(url, "customers")]
+        found[backend] = (root, keys, [row[0] for row in rows(url, "orders")])
+    assert found["sqlite"] == found["postgresql"]
+
+
+def test_one_row_more_in_a_reordered_file_changes_nothing_else(
+    example: Callable[[str], Path], run: Run, at: str
+) -> None:
+    folder = example("shop")
+    file = folder / "vip.csv"
+    head = "email,name,since\n"
+    lines = ["a@example.com,Ann,2024-01-01\n", "b@example.com,Bob,2024-01-02\n", "c@example.com,Cy,2024-01-03\n"]
+    few = ("--project", "acme", "--set", "customers=10")
+    file.write_text(head + lines[0] + lines[2])
+    run("record", *few)
+    run("project")
+    file.write_text(head + lines[2] + lines[1] + lines[0])
+    counts = run("record", *few, "--json").first["counts"]
+    assert (counts["changed"], counts["removed"]) == (0, 0)
+    changes = run("diff", "--json").json["changes"]
+    assert {change["change"] for change in changes} == {"added"}
+    assert all("b@example.com" in str(change) for change in changes)
+    run("project")
+    assert run("verify", "--json").json["ok"]
+
+
+def test_a_customer_by_hand_wins_over_a_simulated_one(example: Callable[[str], Path], run: Run, at: str) -> None:
+    folder = example("shop")
+    run("record", "--project", "acme", "--set", "customers=3")
+    run("project")
+    simulated = next(row for row in rows(at, "customers") if "vip@" not in str(row))
+    email = next(part for part in simulated if "@" in part)
+    (folder / "vip.csv").write_text(f"email,name,since\n{email},By Hand,2024-05-05\n")
+    run("record", "--project", "acme", "--set", "customers=3")
+    run("project")
+    assert any(email in row and "By Hand" in row for row in rows(at, "customers"))
+    assert run("show", "customer", "acme", email).out.count("By Hand") == 1
+
+
+def test_the_first_hundred_are_the_same_among_more(example: Callable[[str], Path], run: Run, at: str) -> None:
+    example("shop")
+    run("record", "--project", "acme", "--set", "customers=5")
+    counts = run("record", "--project", "acme", "--set", "customers=8", "--json").first["kinds"]
+    assert counts["customer"]["added"] == 3
+    assert not any(kind["changed"] or kind["removed"] for kind in counts.values())
+
+
+def test_profiles_set_what_they_name(example: Callable[[str], Path], run: Run, at: str) -> None:
+    example("shop")
+    small = run("record", "--project", "acme", "--profile", "small", "--json").first
+    assert small["kinds"]["customer"]["total"] == 21
+    wrong = run("record", "--project", "acme", "--profile", "smal", "--json", status=2).error
+    assert "smal" in wrong["message"]
+    assert "small" in wrong["hint"]
+
+
+def test_an_unknown_project_and_foreign_options_are_refused(example: Callable[[str], Path], run: Run, at: str) -> None:
+    example("shop")
+    assert "acme" in run("record", "--project", "acne", "--json", status=2).error["message"]
+    assert "--source" in run("record", "--project", "acme", "--source", "demo", "--json", status=2).error["message"]
+    wrong = run("record", "--project", "acme", "--policy", "customer_total=once", "--json", status=2).error
+    assert "computed" in wrong["message"]
+    assert "customers" in run("record", "--project", "acme", "--set", "customer=3", "--json", status=2).error["message"]
+    assert not Path("seedjournal.db").exists()
+
+
+def test_plain_sql_reads_the_events(example: Callable[[str], Path], run: Run) -> None:
+    example("library")
+    run("record", "--project", "library", "--journal", "sqlite:///x.db")
+    with sqlite3.connect("x.db") as connection:
+        titles = connection.execute("SELECT json_extract(event, '$.data.title') FROM journal_events").fetchall()
+    assert ("Emma",) in titles
+
+
+TREE = """
+    class Part(Kind, key="code"):
+        code: str
+        inside: Part | None
+        weight: Annotated[Decimal, Places(3)]
+
+    one = Domain("one", kinds=(Part,), today=date(2026, 1, 5))
+
+    @one.simulate()
+    def parts(draw: Draw, settings: dict[str, int]) -> Iterator[Part]:
+        for number in range(50):
+            inside = at(Part, code=f"p{number // 2:03}") if number else None
+            yield Part(code=f"p{number:03}", inside=inside, weight=draw.decimal(f"w{number}", 0, 9, places=3))
+"""
+
+
+def test_a_tree_of_one_kind_goes_into_one_table(declare: Callable[..., Path], run: Run, at: str) -> None:
+    declare(TREE)
+    run("record", "--project", "one")
+    run("project")
+    found = {row[0]: row[1] for row in rows(at, "parts")}
+    assert len(found) == 50
+    assert set(found.values()) <= {*found, "None"}
+    assert run("verify", "--json").json["ok"]
+
+
+TYPES = """
+    from datetime import UTC, time
+    from enum import Enum
+    from uuid import UUID
+    from seedjournal import Fixed, Json
+
+    class Colour(Enum):
+        RED = "red"
+        BLUE = "blue"
+
+    class Sample(Kind, key=("day", "colour")):
+        day: date
+        colour: Colour
+        at: datetime
+        opens: time
+        name: UUID
+        share: float
+        price: Annotated[Decimal, Places(4)]
+        note: Json
+        born: Annotated[date, Fixed()] | None
+        level: Literal[1, 2, 3]
+
+    one = Domain("one", kinds=(Sample,))
+    one.facts(Sample, [
+        Sample(day=date(2026, 1, n), colour=Colour.RED, at=datetime(2026, 1, n, 8, 30, tzinfo=UTC), opens=time(9, 15),
+               name=UUID(int=n), share=n / 3, price=Decimal(n), note={"a": [1, "x", None]}, born=None, level=2)
+        for n in range(1, 6)
+    ])
+"""
+
+
+def test_every_type_comes_back_as_it_went_in(declare: Callable[..., Path], run: Run, at: str) -> None:
+    declare(TYPES)
+    assert run("record", "--project", "one", "--json").first["counts"]["total"] == 5
+    run("project")
+    assert run("verify", "--json").json["ok"]
+    assert run("project", "--json").json["projects"]["one"]["kinds"]["sample"]["unchanged"] == 5
+    assert "2026-01-05" in run("log", "--json").out
