@@ -223,7 +223,7 @@ def test_landing_times_never_precede_creation_and_old_numbers_are_another_reposi
     head = made.commit(2, "Work", [old], {"a": "1"})
     made.point(main=base, pull_1_head=head, pull_2_head=head)
     found = pulls(made.source())
-    assert (found[1].state, found[1].merged_at) == ("merged", at(2))
+    assert (found[1].state, found[1].merged_at, found[1].created_at) == ("merged", at(1), at(1))
     assert found[2].state == "open"
 
 
@@ -351,7 +351,7 @@ def test_odd_bytes_in_messages_and_names(made: Made) -> None:
     assert [(one.commit.message, one.commit.author) for one in source.loose_commits()] == [
         ("naïve", Person(name="Zoë"))
     ]
-    assert [pull.title for pull in pulls(source).values()] == ["a\ufffdb \ufffd", "\\ud800"]
+    assert [pull.title for pull in pulls(source).values()] == ["a\ufffdb ÿ", "\\ud800"]
 
 
 def history(folder: Path, *options: str) -> Made:
@@ -503,17 +503,50 @@ def test_head_refs_are_found_where_people_fetch_them(made: Made) -> None:
     assert pulls(made.source()).keys() == {5, 6}
 
 
-def test_the_default_branch_is_the_remote_s_then_head_s_then_main(made: Made) -> None:
+def test_the_default_branch_is_the_remote_s_then_its_main_then_head_s(made: Made) -> None:
     one, two, three = (made.commit(hour, f"Commit {hour}") for hour in range(3))
     made.point(main=one, master=two)
     made.git("symbolic-ref", "HEAD", "refs/heads/none")
-    assert loose(made.source()) == ["Commit 0"]
+    with pytest.raises(BadInput, match=r"names the branch .none., which is not there, .* main, master") as caught:
+        loose(made.source())
+    assert "--set branch=main" in caught.value.hint
     made.git("symbolic-ref", "HEAD", "refs/heads/master")
     assert loose(made.source()) == ["Commit 1"]
-    made.point(remotes_origin_trunk=three, pull_1_head=one)
-    made.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    made.git("update-ref", "--no-deref", "HEAD", three)
+    assert loose(made.source()) == ["Commit 0"]  # HEAD is a commit, and there is a main
+    made.git("symbolic-ref", "HEAD", "refs/heads/master")
+    made.point(remotes_origin_main=three)
     assert loose(made.source()) == ["Commit 2"]
+    made.point(remotes_origin_trunk=one, pull_1_head=one)
+    made.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
     assert pulls(made.source())[1].base_ref == "trunk"
+    chosen = GitSource(str(made.folder), repo="example/thing", branch="master")
+    assert loose(chosen) == ["Commit 1"]
+    assert "read the branch master, as the setting `branch` names it. main" in chosen.notices()[0]
+    assert chosen.digest() != made.source().digest()
+    with pytest.raises(BadInput, match="no branch 'typo'") as caught:
+        GitSource(str(made.folder), branch="typo").digest()
+    assert caught.value.hint == "its branches are main, master, trunk"
+
+
+def test_an_only_branch_is_taken_and_commits_without_a_branch_are_not_nothing(made: Made) -> None:
+    one = made.commit(0, "Begin")
+    made.git("symbolic-ref", "HEAD", "refs/heads/none")
+    made.point(develop=one)
+    assert pulls(made.source()) == {}
+    assert "read the branch develop, as it is the only branch." in made.source().notices()[0]
+    made.git("update-ref", "-d", "refs/heads/develop")
+    made.point(tags_one=one)
+    with pytest.raises(BadInput, match="has commits, but no branch: only refs such as refs/tags/one"):
+        made.source().digest()
+
+
+def test_an_only_remote_may_have_another_name(made: Made) -> None:
+    made.git("symbolic-ref", "HEAD", "refs/heads/none")
+    made.git("config", "remote.upstream.url", "https://github.com/org/app")
+    made.point(remotes_upstream_main=made.commit(0, "Begin"), remotes_upstream_feature=made.commit(1, "Feature"))
+    source = GitSource(str(made.folder))
+    assert (source.repositories, loose(source)) == (("org/app",), ["Begin"])
 
 
 @pytest.mark.parametrize(
@@ -523,6 +556,9 @@ def test_the_default_branch_is_the_remote_s_then_head_s_then_main(made: Made) ->
         ("git@github.com:owner/name.git", "owner/name"),
         ("ssh://git@host.invalid:22/group/sub/name/", "sub/name"),
         ("../up", "local/up"),
+        ("/home/ann/projects/thing.git", "local/thing"),
+        ("/home/ann/projects/thing/.git", "local/thing"),
+        ("file:///home/ann/projects/thing", "local/thing"),
         (None, "local/my-thing"),
     ],
 )
@@ -544,7 +580,7 @@ def test_an_address_is_mirrored_and_fetched_again(tmp_path: Path, monkeypatch: p
     cache = tmp_path / "cache"
     address = f"file://{made.folder}"
     first = GitSource(address, cache=cache)
-    assert first.repositories == ("owner/thing",)
+    assert first.repositories == ("local/thing",)
     assert [pull.base_ref for pull in first.pull_requests()] == ["trunk"] * 3
     (mirror,) = (cache / "git").glob("*.git")
     (cache / "git" / mirror.with_suffix(".new").name).mkdir()  # a clone that was killed
