@@ -22,6 +22,7 @@ _MONTH = 30 * _DAY
 _ALWAYS_POSSIBLE = 10_000
 _TIMES_PROVED = 10
 _TIMES_NAMED = 50
+_NEIGHBOURS = 3  # numbers behind one, of which the first that is not as old is its neighbour
 _OWN_PAST = 3  # so many times more numbers in an imported history than outside make it the repository's own past
 
 
@@ -428,8 +429,8 @@ def created(graph: Graph, made: Sequence[Plan]) -> dict[int, int]:
     """Return the second in which each pull request was created, by number; `made` is sorted by number.
 
     It is its first commit's author time, but not after it was merged (or after its newest commit). Numbers are given
-    in order: where the two lower numbers and the two higher ones were all created more than 30 days later, the
-    author's clock or the patch is old, and the earlier of the two lower ones is taken.
+    in order: where the number before was created more than 30 days later, and so was the next one that is not as old,
+    the author's clock or the patch is old, and the time of the number before is taken.
     """
     ends, first = [], []
     for plan in made:
@@ -439,9 +440,9 @@ def created(graph: Graph, made: Sequence[Plan]) -> dict[int, int]:
         first.append(min(min((graph.authored[place] for place in valid), default=0), ends[-1]))
     found: list[int] = []
     for place, own in enumerate(first):
-        before, after = found[max(0, place - 2) : place], first[place + 1 : place + 3]
-        if before and own < min([*before, *([max(after)] if after else [])]) - _MONTH:
-            found.append(max(own, min(*before, ends[place])))
-        else:
-            found.append(own)
+        before = found[-1] if found else own
+        after = first[place + 1 : place + 1 + _NEIGHBOURS]
+        near = next((second for second in after if second >= before - _MONTH), None)
+        is_old = own < before - _MONTH and (not after or (near is not None and own < near - _MONTH))
+        found.append(max(own, min(before, ends[place])) if is_old else own)
     return {plan.number: second for plan, second in zip(made, found, strict=True)}

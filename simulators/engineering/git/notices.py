@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ _PHRASES = (
     *("Merge remote-tracking branch", "Merge branch", "Merge tag", "Merge commit"),
 )
 _CHANGE_ID = re.compile(r"^Change-Id:", re.MULTILINE)
+_USUAL: tuple[str, ...] = ("main", "master", "develop", "trunk")
 _MOST = 3  # numbers that a sentence names
 
 
@@ -43,66 +45,69 @@ class Merges:
 
 def sentences(repo: str, branch: Branch, heads: int, history: _History) -> list[str]:
     """Return the sentences, in a fixed order; those that say nothing are left out."""
-    graph, refused = history.graph, history.refused
-    found = [_of_branch(repo, branch)]
+    return [_of_branch(repo, branch), _of_conventions(heads, history), *_of_numbers(history), *_of_the_rest(history)]
+
+
+def _of_conventions(heads: int, history: _History) -> str:
+    if not history.plans:
+        return "No pull request was found: no head refs, and no commit that names a number in a known way."
     chosen = Counter(plan.chosen.convention.name for plan in history.plans if plan.chosen and plan.chosen.convention)
     by = [f"{count:,} by {name}" for name, count in sorted(chosen.items(), key=lambda one: (-one[1], one[0]))]
-    if any(history.rewritten):
-        rebased, squashed = history.rewritten
+    rebased, squashed = history.rewritten
+    if rebased + squashed:
         by.append(f"{rebased + squashed:,} landed under other names ({rebased:,} rebased, {squashed:,} squashed)")
     merged = sum(plan.state == "merged" for plan in history.plans)
-    if history.plans:
-        how = f": {', '.join(by)}" if by else ""
-        found.append(f"{_count(merged, 'pull request')} landed{how}. {_count(heads, 'head ref')} found.")
-    else:
-        found.append("No pull request was found: no head refs, and no commit that names a number in a known way.")
+    alone = merged - chosen.total() - rebased - squashed
+    if alone > 0:
+        by.append(f"{alone:,} by the head alone")
+    known = f"{_count(heads, 'head ref', 'was', 'were')} found" if heads else "No head refs were found"
+    return f"{_count(merged, 'pull request')} landed{': ' if by else ''}{', '.join(by)}. {known}."
+
+
+def _of_numbers(history: _History) -> Iterator[str]:
+    """Yield what was taken, or not taken, for a pull request's number without proof."""
+    refused = history.refused
     weak = [plan.number for plan in history.plans if _is_weak(plan) and plan.number not in history.heads]
     if weak:
-        verb = "is" if len(weak) == 1 else "are"
-        found.append(
-            f"{_count(len(weak), 'pull request')} {verb} known by the number behind a subject alone ({_numbers(weak)})."
-        )
-    if refused.issues:
-        found.append(
-            f"{_count(len(refused.issues), 'number')} behind subjects ({_numbers(refused.issues)}) taken for issues: "
-            "a pull request's head ref would be there."
-        )
-    if refused.bugs:
-        found.append(
-            f"{_count(len(refused.bugs), 'number')} behind subjects ({_numbers(refused.bugs)}) taken for a bug "
-            "tracker's: far outside the repository's own."
-        )
-    if refused.imported:
-        found.append(
-            f"{_count(len(refused.imported), 'number')} ({_numbers(refused.imported)}) in an imported history "
-            "not taken for this repository's."
-        )
+        known = _count(len(weak), "pull request", "is", "are")
+        yield f"{known} known by the number behind a subject alone ({_numbers(weak)})."
+    for numbers, what, reason in (
+        (refused.issues, "behind subjects", "taken for issues: a pull request's head ref would be there"),
+        (refused.bugs, "behind subjects", "taken for a bug tracker's: far outside the repository's own"),
+        (refused.imported, "in an imported history", "not taken for this repository's"),
+    ):
+        if numbers:
+            verb = "was" if len(numbers) == 1 else "were"
+            yield f"{_count(len(numbers), 'number')} {what} ({_numbers(numbers)}) {verb} {reason}."
     for name, count in sorted(refused.elsewhere.items(), key=lambda one: (-one[1], one[0]))[:_MOST]:
-        found.append(f"{_count(count, 'commit')} with a number of {name} not read as this repository's pull requests.")
+        verb = "was" if count == 1 else "were"
+        yield f"{_count(count, 'commit')} with a number of {name} {verb} not read as this repository's pull requests."
+
+
+def _of_the_rest(history: _History) -> Iterator[str]:
+    """Yield what merges and changes say that name no pull request."""
+    brought, merges = history.graph.brought, history.merges
     landed = {place for plan in history.plans for place in plan.landed}
-    unnamed = Counter(
-        phrase for place, phrase in history.merges.unnamed.items() if graph.brought[place] >= 0 and place not in landed
-    )
+    unnamed = Counter(phrase for place, phrase in merges.unnamed.items() if brought[place] >= 0 and place not in landed)
     if unnamed:
-        total = unnamed.total()
         phrase, most = min(unnamed.items(), key=lambda one: (-one[1], one[0]))
-        verb = "names" if total == 1 else "name"
-        say = "says" if most == 1 else "say"
-        found.append(f"{_count(total, 'merge')} {verb} no pull request; {most:,} of them {say} '{phrase}'.")
-    changes = sum(graph.brought[place] >= 0 and place not in landed for place in history.merges.changes)
+        verb = "says" if most == 1 else "say"
+        yield (
+            f"{_count(unnamed.total(), 'merge', 'names', 'name')} no pull request; {most:,} of them {verb} '{phrase}'."
+        )
+    changes = sum(brought[place] >= 0 and place not in landed for place in merges.changes)
     if changes:
-        found.append(f"{_count(changes, 'commit')} with a Change-Id (Gerrit), but no Reviewed-on with a number.")
-    return found
+        yield f"{_count(changes, 'commit', 'has', 'have')} a Change-Id (Gerrit), but no Reviewed-on with a number."
 
 
 def _of_branch(repo: str, branch: Branch) -> str:
     if branch.name is None:
         what = f"commit {branch.tip[:12]}: {branch.reason}" if branch.tip else "no branch: there is none"
         return f"{repo}: read {what}."
-    likely: list[str] = [name for name in ("main", "master", "develop", "trunk") if name in branch.others]
-    also = [*likely] or [*branch.others[:_MOST]]
-    verb = "is" if len(also) == 1 else "are"
-    others = f" {', '.join(also)} {verb} there too: --set branch={also[0]} reads it." if also and branch.reason else ""
+    also = tuple(name for name in _USUAL if name in branch.others) or branch.others[:_MOST]
+    others = ""
+    if also and branch.is_guess:
+        others = f" {', '.join(also)} {'is' if len(also) == 1 else 'are'} there too: --set branch={also[0]} reads it."
     return f"{repo}: read the branch {branch.name}, as {branch.reason}.{others}"
 
 
@@ -110,8 +115,9 @@ def _is_weak(plan: Plan) -> bool:
     return bool(plan.chosen and plan.chosen.convention and plan.chosen.convention.is_weak)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str, one: str = "", many: str = "") -> str:
+    verb = one if number == 1 else many
+    return f"{number:,} {noun}{'' if number == 1 else 's'}{f' {verb}' if verb else ''}"
 
 
 def _numbers(numbers: list[int]) -> str:

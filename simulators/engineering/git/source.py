@@ -60,6 +60,7 @@ _PULL = re.compile(
     r"([1-9][0-9]{0,14})(?:/(head|merge|from))?"
 )
 _OWN_ROOMS = ("refs/pull/", "refs/merge-requests/", "refs/pull-requests/")
+_CHECKED_OUT = "HEAD names it"
 _LISTED = 20  # branches that a message names
 _LONGEST_MAILMAP = 16 << 20
 _DIFF = (
@@ -89,6 +90,11 @@ class Branch(NamedTuple):
     tip: str | None
     reason: str = ""
     others: tuple[str, ...] = ()
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether another branch could be meant: nobody says that this is the default branch, and its name does not."""
+        return self.reason == _CHECKED_OUT and self.name not in {"main", "master"}
 
 
 class _Snapshot(NamedTuple):
@@ -301,7 +307,7 @@ def _usual(clone: Clone, remote: str) -> tuple[str | None, str]:
     guesses = [
         (symbolic.target if symbolic else "", f"{clone.remote}/HEAD names it"),
         *((remote + name, f"it is the {name} of {clone.remote}") for name in ("main", "master")),
-        (clone.branch or "", "HEAD names it"),
+        (clone.branch or "", _CHECKED_OUT),
     ]
     if clone.detached and not clone.branch:
         guesses += [(f"refs/heads/{name}", f"HEAD is a commit, and there is a {name}") for name in ("main", "master")]
@@ -505,11 +511,10 @@ class _PatchIds:
                     yield bytes.fromhex(name.decode()), patch
 
 
-def _find_rewritten(history: _History, environment: Mapping[str, str], repo: Repository) -> tuple[int, int]:
-    """Find pull requests that landed under other names, word for word; return how many were rebased and squashed.
+def _alike(history: _History) -> tuple[dict[int, list[int]], dict[int, list[int]], dict[int, int]]:
+    """Return what may be the same: the branch's commits by signature, and of plans that did not land commits, or all.
 
-    Each of their commits is on the branch, or one commit there has all their changes. Only commits that change the
-    same files by as many lines are compared, by `git patch-id --stable`.
+    Plans are meant by their place in the history's list.
     """
     graph = history.graph
     places = [place for place, plan in enumerate(history.plans) if plan.state != "merged"]
@@ -530,24 +535,41 @@ def _find_rewritten(history: _History, environment: Mapping[str, str], repo: Rep
         signature = history.files[_pair(graph, *plan.changes[0])][1]
         if signature in alike:
             whole[place] = signature
+    return alike, apart, whole
+
+
+def _find_rewritten(history: _History, environment: Mapping[str, str], repo: Repository) -> tuple[int, int]:
+    """Find pull requests that landed under other names, word for word; return how many were rebased and squashed.
+
+    Each of their commits is on the branch, or one commit there has all their changes. Only commits that change the
+    same files by as many lines are compared, by `git patch-id --stable`.
+    """
+    graph = history.graph
+    alike, apart, whole = _alike(history)
     theirs = {history.signatures[one] for own in apart.values() for one in own} | set(whole.values())
     ids = _PatchIds(graph, environment, repo)
     ids.compute(
         {one for own in apart.values() for one in own} | {one for signature in theirs for one in alike[signature]},
         {history.plans[place].changes[0] for place in whole},
     )
-    taken: set[int] = set()
+    taken: dict[int, int] = {}  # what landed which commit
     counts = [0, 0]
     for place in sorted(apart.keys() | whole.keys()):
         plan = history.plans[place]
         fork = graph.brought[plan.changes[0][0]]
-        patches = [(ids.commits.get(one), history.signatures[one]) for one in apart.get(place, ())]
-        for is_whole, wanted in enumerate((patches, [(ids.wholes.get(plan.changes[0]), whole.get(place, 0))])):
-            found = {
-                one: None
-                for patch, signature in wanted
-                if (one := _same(graph, ids, patch, alike.get(signature, ()), fork, taken)) is not None
-            }
+        patches = [(one, ids.commits.get(one), history.signatures[one]) for one in apart.get(place, ())]
+        as_one = [(plan.changes[0][1], ids.wholes.get(plan.changes[0]), whole.get(place, 0))]
+        for is_whole, wanted in enumerate((patches, as_one)):
+            found: dict[int, int] = {}
+            for own_one, patch, signature in wanted:
+                among = [
+                    one
+                    for one in alike.get(signature, ())
+                    if one not in found and taken.get(one, own_one) == own_one and graph.brought[one] > fork
+                ]
+                one = _first_with(graph, ids, patch, among)
+                if one is not None:
+                    found[one] = own_one
             if wanted and len(found) == len(wanted):
                 taken.update(found)
                 counts[is_whole] += 1
@@ -563,15 +585,9 @@ def _find_rewritten(history: _History, environment: Mapping[str, str], repo: Rep
     return counts[0], counts[1]
 
 
-def _same(
-    graph: Graph, ids: _PatchIds, patch: bytes | None, among: Iterable[int], fork: int, taken: Collection[int]
-) -> int | None:
-    """Return the first commit of the branch behind a fork that has this patch and is not taken yet."""
-    same = (
-        one
-        for one in among
-        if patch and ids.commits.get(one) == patch and graph.brought[one] > fork and one not in taken
-    )
+def _first_with(graph: Graph, ids: _PatchIds, patch: bytes | None, among: Iterable[int]) -> int | None:
+    """Return the commit that came first to the branch, of those that have this patch."""
+    same = (one for one in among if patch and ids.commits.get(one) == patch)
     return min(same, key=lambda one: (graph.brought[one], graph.by_time(one)), default=None)
 
 
