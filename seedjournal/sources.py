@@ -55,7 +55,14 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
                     "--offline, and a repository that is elsewhere", "--source git:PATH reads a clone's folder"
                 )
             repo = project.repos[0] if not named and len(project.repos) == 1 else None
-            return GitSource(rest, repo=repo, skip_invalid=choice.options.skip_invalid)
+            return GitSource(
+                rest,
+                repo=repo,
+                skip_invalid=choice.options.skip_invalid,
+                branch=project.branch,
+                use_mailmap=project.use_mailmap,
+                tell=tell,
+            )
         case "demo":
             from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF, DemoSource
 

@@ -36,6 +36,8 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Name
     repos: tuple[str, ...] = ()
     source: str | None = None
+    branch: Name | None = None
+    use_mailmap: bool = True
     team_name: Name
     jira_project_key: JiraKey
     description: str = ""
@@ -84,7 +86,8 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def recorded(self) -> dict[str, Any]:
         """The settings as a run records them: JSON without floats, and without where and how far a source is read."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
-        del plain["source"], plain["max_cache_mb"]
+        for name in ("source", "branch", "use_mailmap", "max_cache_mb"):
+            del plain[name]  # what a source is read by is in its digest
         return {name: _without_floats(value) for name, value in plain.items()}
 
 

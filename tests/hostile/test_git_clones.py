@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from seedjournal.journal import BadInput, Unavailable
 from seedjournal.simulators.engineering.git import commands as git_commands
-from seedjournal.simulators.engineering.git.history import landings, read, reviewers
+from seedjournal.simulators.engineering.git.commit import Mailmap, path_of, read, reviewers
+from seedjournal.simulators.engineering.git.conventions import landings
 from seedjournal.simulators.engineering.git.source import GitSource
 from tests.hostile.test_cache_files import TEXTS
 from tests.hostile.test_command_line import printable
@@ -213,4 +214,5 @@ def test_no_commit_object_ends_in_an_error(raw: bytes) -> None:
     commit.message.encode()
     for found in landings(commit.message, 0, 1):
         assert 0 < found.number < 2**53
-    reviewers([commit.message])
+    reviewers([commit.message], Mailmap.parsed(commit.message))
+    path_of(raw).encode()

@@ -11,8 +11,9 @@ from seedjournal.failures import without_secrets
 from seedjournal.simulators.engineering import signs
 from seedjournal.simulators.engineering.cache import source as cache
 from seedjournal.simulators.engineering.facts import LONGEST, Person, key_text
-from seedjournal.simulators.engineering.git import history as git_history
+from seedjournal.simulators.engineering.git import commit as git_commit
 from seedjournal.simulators.engineering.git.commands import scrubbed
+from seedjournal.simulators.engineering.git.conventions import landings
 from seedjournal.simulators.engineering.jira import _TYPES
 from seedjournal.simulators.engineering.people import key_of
 
@@ -42,11 +43,11 @@ READERS: dict[str, Callable[[str], object]] = {
     "a tool's trailer": lambda text: signs.ai_co_authors(f"x\n\nCo-authored-by: claude{text}"),
     "a title": lambda text: (signs.is_revert(text), signs.is_hotfix(text, text), signs.jira_key(text)),
     "a title's type": lambda text: [pattern.search(text) for _, pattern in _TYPES],
-    "a commit": lambda text: git_history.read(f"tree 0\nauthor {text}\ncommitter {text} <a> 1 +0\n\n{text}".encode()),
-    "a subject": lambda text: git_history.landings(text, 0, 1),
-    "a subject on one line": lambda text: git_history.landings(f"{text.replace(chr(10), ' ')}\nPR-URL: x", 0, 1),
-    "reviewers": lambda text: git_history.reviewers((text, f"Reviewed-by: {text}")),
-    "an identity": lambda text: git_history.person(text, text),
+    "a commit": lambda text: git_commit.read(f"tree 0\nauthor {text}\ncommitter {text} <a> 1 +0\n\n{text}".encode()),
+    "a subject": lambda text: landings(text, 0, 1),
+    "a subject on one line": lambda text: landings(f"{text.replace(chr(10), ' ')}\nPR-URL: x", 0, 1),
+    "reviewers": lambda text: git_commit.reviewers((text, f"Reviewed-by: {text}")),
+    "an identity": lambda text: git_commit.person(text, text),
     "git's complaint": scrubbed,
     "an error": without_secrets,
     "escapes": lambda text: cache._ESCAPES.sub(b"", text.encode()),

@@ -12,9 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seedjournal.journal import BadInput, Unavailable
 from seedjournal.simulators.engineering.facts import ChangedFile, LooseCommit, Person, PullRequest
+from seedjournal.simulators.engineering.git.commit import path_of, person, reviewers, text_of
 from seedjournal.simulators.engineering.git.source import GitSource
 
 START = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -223,7 +226,7 @@ def test_landing_times_never_precede_creation_and_old_numbers_are_another_reposi
     head = made.commit(2, "Work", [old], {"a": "1"})
     made.point(main=base, pull_1_head=head, pull_2_head=head)
     found = pulls(made.source())
-    assert (found[1].state, found[1].merged_at) == ("merged", at(2))
+    assert (found[1].state, found[1].merged_at, found[1].created_at) == ("merged", at(1), at(1))
     assert found[2].state == "open"
 
 
@@ -351,7 +354,7 @@ def test_odd_bytes_in_messages_and_names(made: Made) -> None:
     assert [(one.commit.message, one.commit.author) for one in source.loose_commits()] == [
         ("naïve", Person(name="Zoë"))
     ]
-    assert [pull.title for pull in pulls(source).values()] == ["a\ufffdb \ufffd", "\\ud800"]
+    assert [pull.title for pull in pulls(source).values()] == ["a\ufffdb ÿ", "\\ud800"]
 
 
 def history(folder: Path, *options: str) -> Made:
@@ -503,17 +506,50 @@ def test_head_refs_are_found_where_people_fetch_them(made: Made) -> None:
     assert pulls(made.source()).keys() == {5, 6}
 
 
-def test_the_default_branch_is_the_remote_s_then_head_s_then_main(made: Made) -> None:
+def test_the_default_branch_is_the_remote_s_then_its_main_then_head_s(made: Made) -> None:
     one, two, three = (made.commit(hour, f"Commit {hour}") for hour in range(3))
     made.point(main=one, master=two)
     made.git("symbolic-ref", "HEAD", "refs/heads/none")
-    assert loose(made.source()) == ["Commit 0"]
+    with pytest.raises(BadInput, match=r"names the branch .none., which is not there, .* main, master") as caught:
+        loose(made.source())
+    assert "--set branch=main" in caught.value.hint
     made.git("symbolic-ref", "HEAD", "refs/heads/master")
     assert loose(made.source()) == ["Commit 1"]
-    made.point(remotes_origin_trunk=three, pull_1_head=one)
-    made.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    made.git("update-ref", "--no-deref", "HEAD", three)
+    assert loose(made.source()) == ["Commit 0"]  # HEAD is a commit, and there is a main
+    made.git("symbolic-ref", "HEAD", "refs/heads/master")
+    made.point(remotes_origin_main=three)
     assert loose(made.source()) == ["Commit 2"]
+    made.point(remotes_origin_trunk=one, pull_1_head=one)
+    made.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
     assert pulls(made.source())[1].base_ref == "trunk"
+    chosen = GitSource(str(made.folder), repo="example/thing", branch="master")
+    assert loose(chosen) == ["Commit 1"]
+    assert "read the branch master, as the setting `branch` names it." in chosen.notices()[0]
+    assert chosen.digest() != made.source().digest()
+    with pytest.raises(BadInput, match="no branch 'typo'") as caught:
+        GitSource(str(made.folder), branch="typo").digest()
+    assert caught.value.hint == "its branches are main, master, trunk"
+
+
+def test_an_only_branch_is_taken_and_commits_without_a_branch_are_not_nothing(made: Made) -> None:
+    one = made.commit(0, "Begin")
+    made.git("symbolic-ref", "HEAD", "refs/heads/none")
+    made.point(develop=one)
+    assert pulls(made.source()) == {}
+    assert "read the branch develop, as it is the only branch." in made.source().notices()[0]
+    made.git("update-ref", "-d", "refs/heads/develop")
+    made.point(tags_one=one)
+    with pytest.raises(BadInput, match="has commits, but no branch: only refs such as refs/tags/one"):
+        made.source().digest()
+
+
+def test_an_only_remote_may_have_another_name(made: Made) -> None:
+    made.git("symbolic-ref", "HEAD", "refs/heads/none")
+    made.git("config", "remote.upstream.url", "https://github.com/org/app")
+    made.point(remotes_upstream_main=made.commit(0, "Begin"), remotes_upstream_feature=made.commit(1, "Feature"))
+    source = GitSource(str(made.folder))
+    assert (source.repositories, loose(source)) == (("org/app",), ["Begin"])
 
 
 @pytest.mark.parametrize(
@@ -523,6 +559,9 @@ def test_the_default_branch_is_the_remote_s_then_head_s_then_main(made: Made) ->
         ("git@github.com:owner/name.git", "owner/name"),
         ("ssh://git@host.invalid:22/group/sub/name/", "sub/name"),
         ("../up", "local/up"),
+        ("/home/ann/projects/thing.git", "local/thing"),
+        ("/home/ann/projects/thing/.git", "local/thing"),
+        ("file:///home/ann/projects/thing", "local/thing"),
         (None, "local/my-thing"),
     ],
 )
@@ -544,7 +583,7 @@ def test_an_address_is_mirrored_and_fetched_again(tmp_path: Path, monkeypatch: p
     cache = tmp_path / "cache"
     address = f"file://{made.folder}"
     first = GitSource(address, cache=cache)
-    assert first.repositories == ("owner/thing",)
+    assert first.repositories == ("local/thing",)
     assert [pull.base_ref for pull in first.pull_requests()] == ["trunk"] * 3
     (mirror,) = (cache / "git").glob("*.git")
     (cache / "git" / mirror.with_suffix(".new").name).mkdir()  # a clone that was killed
@@ -677,3 +716,171 @@ def test_a_reader_may_leave_early(tmp_path: Path) -> None:
     reader = source.pull_requests()
     first = next(reader)
     assert first == next(source.pull_requests())
+
+
+def test_a_branch_landed_by_rebase_is_merged_and_its_commits_count_once(made: Made) -> None:
+    def files(*names: str) -> dict[str, str | bytes]:
+        return dict.fromkeys(names, "1\n")
+
+    base = made.commit(0, "Begin", files=files("f"))
+    one = made.commit(1, "One", [base], files("f", "a"))
+    two = made.commit(2, "Two", [one], files("f", "a", "b"))
+    main = made.commit(3, "Main", [base], files("f", "z"))
+    same = made.commit(1, "One", [main], files("f", "z", "a"), committed=4)
+    both = made.commit(2, "Two", [same], files("f", "z", "a", "b"), committed=5)
+    other = made.commit(6, "Another", [base], {**files("f"), "a": "2\n"})
+    made.point(main=both, pull_5_head=two, pull_6_head=one, pull_7_head=other, pull_5_merge=one)
+    found = pulls(made.source())
+    assert [(pull.state, pull.merged_at, pull.title) for pull in found.values()] == [
+        ("merged", at(5), "Two"),
+        ("merged", at(4), "One"),
+        ("closed", None, "Another"),
+    ]
+    assert found[5].files == (
+        ChangedFile(filename="a", status="added", additions=1),
+        ChangedFile(filename="b", status="added", additions=1),
+    )
+    assert loose(made.source()) == ["Begin", "Main"]
+    assert "2 landed under other names (2 rebased, 0 squashed). 3 head refs were found." in made.source().notices()[1]
+
+
+@pytest.mark.parametrize(("content", "state"), [(b"\0\1", "merged"), (b"\0\2", "open")])
+def test_a_branch_squashed_without_a_number_is_merged_if_it_is_the_same_to_the_byte(
+    made: Made, content: bytes, state: str
+) -> None:
+    base = made.commit(0, "Begin", files={"f": "1\n"})
+    work = made.commit(1, "Work", [base], {"f": "1\n", "bytes": b"\0\1"})
+    main = made.commit(2, "Main", [base], {"f": "1\n", "z": "1\n"})
+    joined = made.commit(3, "Take main in", [work, main], {"f": "1\n", "z": "1\n", "bytes": b"\0\1"})
+    more = made.commit(4, "More", [joined], {"f": "1\n2\n", "z": "1\n", "bytes": b"\0\1"})
+    squash = made.commit(5, "All of it", [main], {"f": "1\n2\n", "z": "1\n", "bytes": content})
+    made.point(main=squash, pull_5_head=more)
+    pull = pulls(made.source())[5]
+    assert (pull.state, pull.commits_count, pull.changed_files, pull.additions) == (state, 3, 2, 1)
+    assert ("All of it" in loose(made.source())) == (state == "open")
+
+
+def test_a_change_that_the_head_began_with_does_not_land_it(made: Made) -> None:
+    base = made.commit(0, "Begin", files={"f": "1\n"})
+    once = made.commit(1, "Add", [base], {"f": "1\n", "a": "1\n"})
+    away = made.commit(2, "Remove", [once], {"f": "1\n"})
+    again = made.commit(3, "Add again", [away], {"f": "1\n", "a": "1\n"})
+    made.point(main=away, pull_5_head=again)
+    assert pulls(made.source())[5].state == "open"
+
+
+def test_a_merge_queue_lands_several_by_one_merge(made: Made) -> None:
+    base = made.commit(0, "Begin", files={})
+    one, two = (made.commit(hour, name, [base], {name: "1\n"}) for hour, name in ((1, "one"), (2, "two")))
+    merge = made.commit(
+        3, "Merge #5 #6\n\n5: Do one r=a\n\n6: Do two r=b", [base, one, two], {"one": "1\n", "two": "1\n"}
+    )
+    made.point(main=merge)
+    named = pulls(made.source())
+    assert [(pull.title, [c.message for c in pull.commits]) for pull in named.values()] == [
+        ("Do one", ["one"]),
+        ("Do two", ["two"]),
+    ]
+    made.point(pull_5_head=one, pull_6_head=two)
+    assert [pull.commits for pull in pulls(made.source()).values()] == [pull.commits for pull in named.values()]
+
+
+def test_an_old_author_s_date_is_taken_from_the_number_before(made: Made) -> None:
+    day = 24
+    head = made.commit(0, "One (#1)", files={"f": "1"})
+    for number, (authored, committed) in enumerate([(40, 40), (-300, 80), (-200, 85), (90, 90)], 2):
+        head = made.commit(authored * day, f"Work (#{number})", [head], {"f": str(number)}, committed=committed * day)
+    made.point(main=head)
+    found = pulls(made.source())
+    assert [found[number].created_at for number in sorted(found)] == [at(day * days) for days in (0, 40, 40, 40, 90)]
+    assert [found[number].merged_at for number in sorted(found)] == [at(day * days) for days in (0, 40, 80, 85, 90)]
+
+
+def test_a_mailmap_makes_one_person_of_several_names(made: Made) -> None:
+    lines = "# people\nAda Proper <ada@corp.invalid> <ada@home.invalid>\nAda Proper <ada@corp.invalid> <12+ada@users.noreply.github.com>\n"
+    lines += "Bo Sample <bo@corp.invalid> Shared Desk <desk@corp.invalid>\nno line of a map <\n"
+    head = made.commit(0, "One", files={".mailmap": lines}, author=("ada", "Ada@Home.invalid"))
+    for number, author in enumerate(
+        [
+            ("A. P.", "12+ada@users.noreply.github.com"),
+            ("Ada Proper", "ada@corp.invalid"),
+            ("shared desk", "desk@corp.invalid"),
+        ]
+    ):
+        head = made.commit(number + 1, "More", [head], {".mailmap": lines, "f": str(number)}, author=author)
+    made.point(main=made.commit(9, "Last (#1)\n\nReviewed-by: x <ada@home.invalid>", [head], {".mailmap": lines}))
+    ada = Person(login="ada", name="Ada Proper", id=12)
+    assert [one.commit.author for one in made.source().loose_commits()] == [ada, ada, ada, Person(name="Bo Sample")]
+    assert [one.reviewer for one in pulls(made.source())[1].reviews] == [ada]
+    plain = GitSource(str(made.folder), repo="example/thing", use_mailmap=False)
+    assert len({one.commit.author for one in plain.loose_commits()}) == 4
+    assert plain.digest() != made.source().digest()
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("Ben B <b@x.invalid>, Fay F <f@x.invalid>", ["Ben B", "Fay F"]),
+        ("Ben B <b@x.invalid> and Fay F <f@x.invalid>", ["Ben B", "Fay F"]),
+        ("Ben B <b@x.invalid> # the build only", ["Ben B"]),
+        ("Bell, Ben <b@x.invalid>", ["Bell, Ben"]),
+        ("Ben B, Fay F", ["Ben B", "Fay F"]),
+        ("@dora, @eve", ["dora", "eve"]),
+        ("b.b@x.invalid, f@x.invalid", ["b.b", "f"]),
+        ("<f@x.invalid>", ["f"]),
+        ("Ben", ["Ben"]),
+        ("", []),
+    ],
+)
+def test_a_reviewed_by_line_may_name_several(line: str, names: list[str]) -> None:
+    found = reviewers([f"Work\n\nReviewed-by: {line}"])
+    assert [one.login or one.name for one in found] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("ann.real@corp.invalid", "ann.real"),
+        ("Ann A (ann@corp.invalid)", "Ann A"),
+        ("@ann", "@ann"),
+        ("a @ b", "a @ b"),
+    ],
+)
+def test_an_address_in_a_name_s_place_is_not_shown(name: str, shown: str) -> None:
+    assert person(name, "x@mail.invalid") == Person(name=shown)
+
+
+def test_lines_that_are_not_utf_8_are_cp1252() -> None:
+    assert text_of("Für ".encode() + b"J\xe4n\n" + "“naïve” J\u00f6n\n".encode() + b"\x93x\x94 \x81") == (
+        "FÃ¼r Jän\n“naïve” Jön\n“x” \x81"
+    )
+
+
+@given(st.lists(st.binary(min_size=1, max_size=6) | st.sampled_from([b"\xe4", b"\\xe4", b"\\", b"x"]), max_size=4))
+def test_no_two_paths_become_one(parts: list[bytes]) -> None:
+    raw = b"".join(parts)
+    others = {raw, raw.replace(b"\xe4", b"\\xe4"), raw.replace(b"\\", b"\\\\"), raw.replace(b"\\xe4", b"\xe4")}
+    assert len({path_of(one) for one in others}) == len(others)
+    for one in others:
+        path_of(one).encode()
+
+
+def test_what_is_not_understood_is_reported_once(made: Made) -> None:
+    base = made.commit(0, "Begin", files={"f": "0"})
+    head = base
+    for number in range(1, 4):
+        side = made.commit(number, "Side", [base], {"f": "0", str(number): "1"})
+        head = made.commit(number + 0.5, f"Merge branch 'side-{number}'", [head, side], {"f": str(number)})
+    head = made.commit(5, "Merge the last", [head, made.commit(4, "Side", [base])], {"f": "4"})
+    head = made.commit(6, "Tracked elsewhere (#571564)", [head], {"f": "5"})
+    head = made.commit(7, "Change\n\nChange-Id: I0123", [head], {"f": "6"})
+    made.point(main=head)
+    source = made.source()
+    assert pulls(source) == {}
+    assert source.notices() == [
+        "example/thing: read the branch main, as HEAD names it.",
+        "No pull request was found: no head refs, and no commit that names a number in a known way.",
+        "1 number behind subjects (#571564) was taken for a bug tracker's: far outside the repository's own.",
+        "4 merges name no pull request; 3 of them say 'Merge branch'.",
+        "1 commit has a Change-Id (Gerrit), but no Reviewed-on with a number.",
+    ]

@@ -68,7 +68,13 @@ _SAFE = (
     *("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"),
     *("-c", f"core.attributesFile={os.devnull}", "-c", "core.quotePath=false", "-c", "log.showSignature=false"),
 )
-_REFSPECS = tuple(f"+{refs}:{refs}" for refs in ("refs/heads/*", "refs/pull/*/head", "refs/pull/*/merge"))
+_REFSPECS = tuple(
+    f"+{refs}:{refs}"
+    for refs in (
+        *("refs/heads/*", "refs/pull/*/head", "refs/pull/*/merge"),
+        *("refs/merge-requests/*/head", "refs/pull-requests/*/from"),
+    )
+)
 _HELPER = (
     '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$SEEDJOURNAL_USER" "$SEEDJOURNAL_SECRET"; }; f'
 )
@@ -102,6 +108,7 @@ class Clone:
     refs: Mapping[str, Ref]
     branch: str | None
     detached: str | None
+    remote: str
     origin: str | None
 
 
@@ -203,18 +210,21 @@ def opened(folder: Path, shown: str) -> Clone:
         raise BadInput(f"{shown} is a shallow clone: its history is cut off", "complete it: `git fetch --unshallow`")
     listed = "--format=%(objecttype) %(objectname) %(refname) %(symref)"
     refs = {}
-    answer = ask("for-each-ref", listed, "refs/heads", "refs/remotes/origin", "refs/pull")
+    answer = ask("for-each-ref", listed)
     for line in answer.split("\n")[:-1]:  # names may hold what else ends a line
         kind, commit, name, target = line.split(" ")
-        if kind == "commit":
+        if kind in {"commit", "tag"}:
             refs[name] = Ref(commit, target)
+    remotes = {name.split("/")[2] for name in refs if name.startswith("refs/remotes/")}
+    remote = remotes.pop() if len(remotes) == 1 and all(map(str.isprintable, remotes)) else "origin"
     return Clone(
         objects=Path("\n".join(described[:-2])),
         object_format=described[-2],
         refs=refs,
         branch=maybe("symbolic-ref", "--quiet", "HEAD"),
         detached=maybe("rev-parse", "--quiet", "--verify", "HEAD^{commit}"),
-        origin=maybe("config", "--get", "remote.origin.url"),
+        remote=remote,
+        origin=maybe("config", "--get", f"remote.{remote}.url"),
     )
 
 

@@ -1,64 +1,37 @@
 """What a git history says about pull requests: rules over commits, free of processes and files.
 
-A pull request is known by its head ref, by a subject on the default branch that names its number, or by both. Every
-rule is a function of the set of commits and refs; where one must be chosen it is by time, then by name.
+A pull request is known by its head ref, by a commit of the default branch that names its number, or by both. Every
+rule is a function of the set of commits and refs; where one must be chosen it is by place on the branch, then by time,
+then by name.
 """
 
 from __future__ import annotations
 
-import codecs
-import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import takewhile
-from typing import NamedTuple
 
-from ..facts import Person
+from .commit import Read
+from .conventions import Landing
 
-_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that a datetime can tell
-_MONTH = 30 * 86_400
-_TIME = re.compile(rb" *(?:(-?\d+) +[+-]\d+)?")
-_NO_REPLY = re.compile(
-    r"(?:(\d{1,15})\+)?([A-Za-z0-9][A-Za-z0-9_-]*(?:\[bot\])?)@users\.noreply\.github\.com", re.IGNORECASE
-)
-_CHARSET = re.compile(r"ascii|big5|cp\d|euc_|gb|iso8859|iso2022|johab|koi8|shift_jis|utf-(?:8|16|32)")
-_MERGED = re.compile(r"Merge pull request #([1-9][0-9]{0,14})\b(?: from [^\s/]+/(\S+))?")
-_SQUASHED = re.compile(r"\(#([1-9][0-9]{0,14})\)\Z")
-_URL = re.compile(
-    r"^PR-URL:[ \t]*https?://[^/\s]+/([^/\s]+/[^/\s]+)/pull/([1-9][0-9]{0,14})\b", re.IGNORECASE | re.MULTILINE
-)
-_REVIEWED = re.compile(r"^Reviewed-by:([^<\n]*)(?:<([^>\n]*)>.*)?$", re.IGNORECASE | re.MULTILINE)
-
-
-class Read(NamedTuple):
-    """A commit object as read, names in hexadecimal; `problem` names a field that cannot be right, or is empty."""
-
-    tree: bytes
-    parents: tuple[bytes, ...]
-    authored: int
-    committed: int
-    author: Person | None
-    message: str
-    problem: str
-
-
-class Landing(NamedTuple):
-    """A commit that says which pull request it lands; `told` is the repository that it names, or None."""
-
-    number: int
-    place: int
-    is_merge: bool
-    title: str
-    branch: str | None = None
-    told: str | None = None
+_DAY = 86_400
+_MONTH = 30 * _DAY
+# A number behind a subject without any other proof: how far above the repository's own one it may be.
+_ALWAYS_POSSIBLE = 10_000
+_TIMES_PROVED = 10
+_TIMES_NAMED = 50
+_NEIGHBOURS = 3  # numbers behind one, of which the first that is not as old is its neighbour
+_OWN_PAST = 3  # so many times more numbers in an imported history than outside make it the repository's own past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A pull request by the places of its commits; its files are those of `changes`, pairs of base (or -1) and tip."""
+    """A pull request by the places of its commits; its files are those of `changes`, pairs of base (or -1) and tip.
+
+    `chosen` is the landing that names it, if one does.
+    """
 
     number: int
     state: str
@@ -68,104 +41,7 @@ class Plan:
     title: str | None
     head_ref: str | None
     changes: tuple[tuple[int, int], ...]
-
-
-def read(raw: bytes) -> Read:
-    """A commit from the bytes of its object; never raises."""
-    headers, _, body = raw.partition(b"\n\n")
-    lines = [line.partition(b" ")[::2] for line in headers.split(b"\n")]
-    # Parents count where git looks for them: right after the tree. A nameless line continues a signature.
-    parents = tuple(value for _, value in takewhile(lambda line: line[0] == b"parent", lines[1:]))
-    named = {name: value for name, value in reversed(lines) if name}
-    charset = _charset(named.get(b"encoding", b""))
-    problems = []
-    times = []
-    for role in (b"author", b"committer"):
-        *_, time = _identity(named.get(role, b"")) or [b""]
-        second = int(time) if time and len(time) <= len(str(_LAST_SECOND)) else -1
-        if not 0 <= second <= _LAST_SECOND:
-            written = named.get(role, b"").rpartition(b">")[2].strip().decode(errors="replace")[:60]
-            problems.append(f"{role.decode()} time {written!r} is not a time from 1970 to 9999")
-            second = 0
-        times.append(second)
-    identity = _identity(named.get(b"author", b""))
-    author = person(_text(identity[0], charset), _text(identity[1], charset)) if identity else None
-    message = _text(body, charset).strip("\n")
-    return Read(named.get(b"tree", b""), parents, times[0], times[1], author, message, "; ".join(problems))
-
-
-def _identity(line: bytes) -> tuple[bytes, bytes, bytes] | None:
-    """Name, address and second of `NAME <ADDRESS> SECOND ZONE`; the second may be missing, and is empty then."""
-    who, closed, when = line.rpartition(b">")
-    name, opened, email = who.partition(b"<")
-    time = _TIME.fullmatch(when)
-    return (name.rstrip(b" "), email, time[1] or b"") if opened and closed and time else None
-
-
-def person(name: str, email: str) -> Person | None:
-    """Somebody by name and e-mail address, of which only a no-reply address's login and number are kept."""
-    login = _NO_REPLY.fullmatch(email.strip())
-    name = name.strip()
-    if not login:
-        return Person(name=name) if name else None
-    return Person(login=login[2], name=name or None, id=int(login[1] or 0) or None)
-
-
-def reviewers(messages: Iterable[str]) -> list[Person]:
-    """Everyone whom a `Reviewed-by:` trailer names, each once, in order of first appearance.
-
-    Two are the same where their login is, or their name where there is no login.
-    """
-    found: dict[tuple[bool, str], Person] = {}
-    for message in messages:
-        for written, email in _REVIEWED.findall(message):
-            name = written.strip(" \t")
-            if not email and "@" in name[1:]:
-                name, email = "", name.strip()  # noqa: PLW2901 - an address without brackets
-            if re.fullmatch(r"@[A-Za-z0-9][A-Za-z0-9-]*", name):
-                who: Person | None = Person(login=name[1:])
-            else:
-                who = person(name, email) or person(name or email.partition("@")[0], "")
-            if who:
-                found.setdefault((who.login is None, (who.login or who.name or "").lower()), who)
-    return list(found.values())
-
-
-def subject(message: str) -> str:
-    """A message's first line."""
-    return message.partition("\n")[0].strip()
-
-
-def landings(message: str, place: int, parents: int) -> list[Landing]:
-    """The pull requests that a commit says it lands, by its subject or by its `PR-URL:` trailers."""
-    first = subject(message)
-    merge = _MERGED.match(first)
-    if merge:
-        title = message.partition("\n")[2].strip().partition("\n")[0].strip()
-        return [Landing(int(merge[1]), place, parents > 1, title, merge[2])]
-    squash = _SQUASHED.search(first)
-    title = first[: squash.start()].rstrip() if squash else first
-    squashed = [Landing(int(squash[1]), place, is_merge=False, title=title)] if squash else []
-    if "pr-url:" not in message.lower():
-        return squashed
-    urls = sorted({(repo.lower(), int(number)) for repo, number in _URL.findall(message)})
-    return [Landing(number, place, is_merge=False, title=title, told=repo) for repo, number in urls] + squashed
-
-
-def own_landings(found: Iterable[Landing], repo: str) -> dict[int, list[Landing]]:
-    """Landings by number. Trailers count where they speak of this repository, or else of the one most spoken of.
-
-    Histories are imported and repositories renamed: the numbers of another one are not this one's.
-    """
-    found = list(found)
-    told = Counter(landing.told for landing in found if landing.told)
-    own = repo.lower() if repo.lower() in told else min(told, key=lambda name: (-told[name], name), default=None)
-    trailed = {landing.place for landing in found if landing.told and landing.told == own}
-    by_number: dict[int, list[Landing]] = defaultdict(list)
-    for landing in found:
-        if landing.told == own if landing.told else landing.place not in trailed or landing.is_merge:
-            by_number[landing.number].append(landing)
-    return by_number
+    chosen: Landing | None = None
 
 
 @dataclass(slots=True)
@@ -274,6 +150,13 @@ class Graph:
         position = self.brought[place]
         return position >= 0 and self.mainline[position] == place
 
+    def related(self) -> bytearray:
+        """Return for each commit whether it comes from the default branch's first commit."""
+        found = bytearray(len(self.parents))
+        for place, parents in enumerate(self.parents):
+            found[place] = place == self.mainline[0] or any(found[parent] for parent in parents)
+        return found
+
     def fork(self, commits: Iterable[int]) -> int:
         """Where commits begin: their parent outside of them, the nearest if there are several, -1 if none."""
         inside = set(commits)
@@ -290,89 +173,243 @@ class Told:
     landings: Mapping[int, list[Landing]]
 
 
-def plans(graph: Graph, told: Told) -> Iterable[Plan]:
-    """Every pull request, by number."""
+@dataclass(slots=True)
+class Refused:
+    """Numbers that commits of the branch name, and that are not taken for pull requests of this repository."""
+
+    issues: list[int] = field(default_factory=list)
+    bugs: list[int] = field(default_factory=list)
+    imported: list[int] = field(default_factory=list)
+    elsewhere: Counter[str] = field(default_factory=Counter)
+
+
+def own_landings(
+    graph: Graph, found: Iterable[Landing], heads: Mapping[int, int], repo: str
+) -> tuple[dict[int, list[Landing]], Refused]:
+    """Return the landings by number that are this repository's, and what was refused.
+
+    Trailers count where they speak of this repository, or else of the one most spoken of: histories are imported and
+    repositories renamed. Numbers are counted by one forge: where several kinds are named, by the one named most.
+    """
+    refused = Refused()
+    found = [one for one in found if graph.brought[one.place] >= 0 and one.place not in graph.invalid]
+    spaces = Counter(_space(one) for one in found)
+    space = "pull request" if heads or not spaces else min(spaces, key=lambda name: (-spaces[name], name))
+    told = Counter(one.told for one in found if one.told and _space(one) == space)
+    own = repo.lower() if repo.lower() in told else min(told, key=lambda name: (-told[name], name), default=None)
+    trailed = {one.place for one in found if one.told and one.told == own and _is_trailer(one)}
+    kept = []
+    for one in found:
+        if _space(one) != space:
+            refused.elsewhere[_space(one)] += 1
+        elif one.told and one.told != own:
+            refused.elsewhere[one.told] += 1
+        elif _is_trailer(one) or one.is_merge or one.place not in trailed:
+            kept.append(one)
+    kept = _without_imported(graph, kept, refused)
+    by_number: dict[int, list[Landing]] = defaultdict(list)
+    for one in _without_other_numbers(graph, kept, heads, refused):
+        by_number[one.number].append(one)
+    return by_number, refused
+
+
+def _space(landing: Landing) -> str:
+    return landing.convention.space if landing.convention else "pull request"
+
+
+def _is_trailer(landing: Landing) -> bool:
+    return landing.convention is not None and landing.convention.is_trailer
+
+
+def _is_weak(landing: Landing) -> bool:
+    return landing.convention is not None and landing.convention.is_weak
+
+
+def _without_imported(graph: Graph, found: list[Landing], refused: Refused) -> list[Landing]:
+    """Leave out what commits say that have another root than the default branch: numbers of another repository."""
+    if not found:
+        return found
+    related = graph.related()
+    own = {one.number for one in found if related[one.place]}
+    other = {one.number for one in found if not related[one.place]}
+    if len(other) > _OWN_PAST * len(own):
+        return found
+    refused.imported = sorted(other)
+    return [one for one in found if related[one.place]]
+
+
+def _without_other_numbers(
+    graph: Graph, found: list[Landing], heads: Mapping[int, int], refused: Refused
+) -> Iterator[Landing]:
+    """Leave out numbers that stand behind subjects alone and must be an issue's or a bug tracker's.
+
+    An issue's: at least half of all numbers that are named have a head ref, and this one has none, although heads were
+    fetched that are newer, or have larger numbers. A bug tracker's: it is more than 10,000 and ten times the largest
+    number that a head or a merge proves, and more than 10,000 and fifty times as many numbers as are named.
+    """
+    named = {one.number for one in found}
+    proved = {one.number for one in found if one.is_merge or not _is_weak(one)} | heads.keys()
+    limit = _ALWAYS_POSSIBLE + max(_TIMES_PROVED * max(proved, default=0), _TIMES_NAMED * len(named))
+    fetched = bool(heads) and len(named & heads.keys()) * 2 >= len(named)
+    newest = max((graph.committed[place] for place in heads.values()), default=0)
+    largest = max(heads, default=0)
+    issues, bugs = set(), set()
+    for one in found:
+        if one.number in proved:
+            yield one
+        elif fetched and (one.number < largest or graph.committed[one.place] <= newest):
+            issues.add(one.number)
+        elif one.number > limit:
+            bugs.add(one.number)
+        else:
+            yield one
+    refused.issues, refused.bugs = sorted(issues), sorted(bugs)
+
+
+def plans(graph: Graph, told: Told) -> Iterator[Plan]:
+    """Yield every pull request, by number."""
+    merges = _merges_of(graph, told.heads)
     for number in sorted(told.heads.keys() | told.landings.keys()):
-        named = sorted(
-            (landing for landing in told.landings.get(number, ()) if landing.place not in graph.invalid),
-            key=lambda landing: graph.by_time(landing.place),
-        )
+        named = sorted(told.landings.get(number, ()), key=lambda one: _preference(graph, one))
         if number in told.heads:
-            yield _fetched(graph, number, told.heads[number], named, told.mergeable)
+            yield _fetched(graph, number, told, named, merges.get(told.heads[number], []))
         elif named:
             yield _named(graph, number, named)
 
 
+def _preference(graph: Graph, landing: Landing) -> tuple[bool, bool, int, tuple[int, int, bytes]]:
+    """Return what landings are sorted by: first-parent commits before others, merges before others, then in order."""
+    is_mainline = graph.is_mainline(landing.place)
+    position = graph.brought[landing.place] if is_mainline else 0
+    return not is_mainline, not landing.is_merge, position, graph.by_time(landing.place)
+
+
+def _merges_of(graph: Graph, heads: Mapping[int, int]) -> dict[int, list[int]]:
+    """Return for each head the merges of the default branch that have it as a parent other than the first, in order."""
+    wanted = set(heads.values())
+    found: dict[int, list[int]] = defaultdict(list)
+    for place, parents in enumerate(graph.parents):
+        if len(parents) > 1 and graph.brought[place] >= 0:
+            for parent in wanted.intersection(parents[1:]):
+                found[parent].append(place)
+    for places in found.values():
+        places.sort(key=lambda place: (graph.brought[place], graph.by_time(place)))
+    return found
+
+
+def _together(graph: Graph, chosen: Landing, named: Sequence[Landing]) -> list[Landing]:
+    """Return the commits that landed as one: those with the same trailer, each within a day of the one before."""
+    found = [chosen]
+    if _is_trailer(chosen) and not chosen.is_merge:
+        is_mainline = graph.is_mainline(chosen.place)
+        for one in named:
+            gap = graph.committed[one.place] - graph.committed[found[-1].place]
+            if (
+                one.place != found[-1].place
+                and one.convention == chosen.convention
+                and not one.is_merge
+                and graph.is_mainline(one.place) == is_mainline
+                and 0 <= gap <= _DAY
+            ):
+                found.append(one)
+    return found
+
+
 def _named(graph: Graph, number: int, named: list[Landing]) -> Plan:
-    """A pull request that only subjects tell of: what its last merge brought, or else the commits that name it."""
-    merge = next((landing for landing in reversed(named) if landing.is_merge), None)
+    """Return a pull request that only messages tell of: what the merge brought, or else the commits that name it."""
+    chosen = named[0]
+    if not chosen.is_merge:
+        landed = [one.place for one in _together(graph, chosen, named)]
+        return _plan(graph, number, landed, landed, landed[-1], chosen, _in_pieces(graph, landed))
+    commits, changes = _brought(graph, chosen, ())
+    if not commits:
+        commits, changes = [chosen.place], [(graph.parents[chosen.place][0], chosen.place)]
+    return _plan(graph, number, commits, [chosen.place], chosen.place, chosen, changes)
+
+
+def _in_pieces(graph: Graph, commits: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the changes of commits, as few as there are pieces without a gap."""
+    changes: list[tuple[int, int]] = []
+    for place in sorted(commits, key=lambda place: (graph.generations[place], graph.by_time(place))):
+        before = graph.parents[place][0] if graph.parents[place] else -1
+        if changes and changes[-1][1] == before:
+            changes[-1] = (changes[-1][0], place)
+        else:
+            changes.append((before, place))
+    return changes
+
+
+def _brought(graph: Graph, merge: Landing, others: Iterable[int]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return what a merge brought by all its parents but the first and `others`: commits, and changes by parent."""
+    parents = graph.parents[merge.place]
+    heads = parents[1:] if merge.parent is None else parents[merge.parent : merge.parent + 1]
+    seen: dict[int, None] = {}
+    changes = []
+    for head in heads:
+        if head not in others:
+            part = [place for place in graph.landed_by(head, merge.place) if place not in seen]
+            if part:
+                changes.append((graph.fork(part), head))
+                seen.update(dict.fromkeys(part))
+    return list(seen), changes
+
+
+def _fetched(graph: Graph, number: int, told: Told, named: list[Landing], merges: list[int]) -> Plan:
+    """Return a pull request whose head ref is there: its commits are those that were new when it landed, or are now.
+
+    It landed by the merge that has its head as a parent; else by the first commit that names it; else, where the
+    branch holds the head, by the commit that brought it.
+    """
+    head = told.heads[number]
+    is_in = graph.brought[head] >= 0
+    through = graph.mainline[graph.brought[head]] if is_in else None
+    names = {one.place: one for one in named}
+    merge = next((place for place in merges if place in names), None)
     if merge is None:
-        commits = array("i", (landing.place for landing in named))
-        changes: list[tuple[int, int]] = []
-        for place in sorted(commits, key=lambda place: (graph.generations[place], graph.by_time(place))):
-            before = graph.parents[place][0] if graph.parents[place] else -1
-            if changes and changes[-1][1] == before:
-                changes[-1] = (changes[-1][0], place)
-            else:
-                changes.append((before, place))
-        title, branch = named[0].title, named[0].branch
-        return _plan(graph, number, commits, tuple(commits), commits[-1], title, branch, tuple(changes))
-    before, head = graph.parents[merge.place][:2]
-    commits = graph.landed_by(head, merge.place)
+        merge = next((place for place in merges if graph.is_mainline(place)), None)
+    if merge is None and is_in:
+        brought = graph.brought[head]
+        merge = next((one.place for one in named if one.is_merge and graph.brought[one.place] == brought), None)
+    chosen = names.get(merge) if merge is not None else None
+    merged_by: int | None
+    ends_in: int | None
+    if merge is not None:
+        landed, merged_by, ends_in = [merge], merge, merge
+    else:
+        commits = graph.landed_by(head, through) if through is not None else graph.unmerged(head)
+        valid = [place for place in commits if place not in graph.invalid]
+        begun = min((min(graph.authored[place], graph.committed[place]) for place in valid), default=0)
+        # A landing long before the pull request is of another repository whose history was imported: numbers clash.
+        named = [one for one in named if graph.committed[one.place] >= begun - _MONTH]
+        chosen = named[0] if named else None
+        landed = [one.place for one in _together(graph, chosen, named)] if chosen else []
+        merged_by = landed[-1] if landed else through
+        by_itself = is_in and head in landed
+        ends_in = head if by_itself else through if is_in else landed[0] if landed else None
+    if ends_in is None or (not is_in and not graph.is_mainline(ends_in)):
+        commits = graph.unmerged(head)
+    else:
+        commits = graph.landed_by(head, ends_in)
+        if not commits and through is not None:
+            commits = graph.landed_by(head, through)
     changes = [(graph.fork(commits), head)]
-    if not commits:
-        commits, changes = array("i", [merge.place]), [(before, merge.place)]
-    return _plan(graph, number, commits, (merge.place,), merge.place, merge.title, merge.branch, tuple(changes))
-
-
-def _fetched(graph: Graph, number: int, head: int, named: list[Landing], mergeable: frozenset[int] | None) -> Plan:
-    """A pull request whose head ref is there: its commits are those that were new when it landed, or are new now."""
-    commits = graph.unmerged(head)
-    merged_by = None
-    merge = None
-    if not commits:
-        through = graph.mainline[graph.brought[head]]
-        merge = next((one for one in reversed(named) if one.is_merge and _merges(graph, one.place, head)), None)
-        ends_in = merge.place if merge else head if any(one.place == head for one in named) else through
-        commits = graph.landed_by(head, ends_in) or graph.landed_by(head, through)
-        merged_by = through
-    created = min((graph.authored[place] for place in commits if place not in graph.invalid), default=0)
-    # A landing long before the pull request is of another repository whose history was imported: its numbers clash.
-    named = [one for one in named if graph.committed[one.place] >= created - _MONTH]
-    landed = {one.place for one in named}
-    if named:
-        first, merged_by = named[0].place, named[-1].place
-        if graph.brought[head] < 0 and graph.is_mainline(first):
-            commits = graph.landed_by(head, first)
-    elif merged_by is not None and head in graph.parents[merged_by][1:]:
-        landed.add(merged_by)
-    title_from = merge if merge in named else named[0] if named else None
-    return _plan(
-        graph,
-        number,
-        commits,
-        tuple(landed),
-        merged_by,
-        title_from.title if title_from else None,
-        next((one.branch for one in reversed(named) if one.branch), f"pr-{number}"),
-        ((graph.fork(commits), head),),
-        "open" if mergeable is None or number in mergeable else "closed",
-    )
-
-
-def _merges(graph: Graph, merge: int, head: int) -> bool:
-    return head in graph.parents[merge][1:] or graph.brought[merge] == graph.brought[head]
+    if chosen is not None and merge is not None and len(graph.parents[merge]) > 2 and chosen.parent is None:  # noqa: PLR2004 - an octopus
+        more, their = _brought(graph, chosen, set(told.heads.values()))
+        commits = array("i", dict.fromkeys([*commits, *more]))
+        changes += their
+    otherwise = "open" if told.mergeable is None or number in told.mergeable else "closed"
+    return _plan(graph, number, commits, landed, merged_by, chosen, changes, f"pr-{number}", otherwise)
 
 
 def _plan(  # noqa: PLR0913, PLR0917 - a plan has as many parts
     graph: Graph,
     number: int,
     commits: Iterable[int],
-    landed: tuple[int, ...],
+    landed: Iterable[int],
     merged_by: int | None,
-    title: str | None,
-    head_ref: str | None,
-    changes: tuple[tuple[int, int], ...],
+    chosen: Landing | None,
+    changes: Iterable[tuple[int, int]],
+    head_ref: str | None = None,
     otherwise: str = "closed",
 ) -> Plan:
     return Plan(
@@ -381,24 +418,31 @@ def _plan(  # noqa: PLR0913, PLR0917 - a plan has as many parts
         commits=array("i", sorted(commits, key=graph.by_time)),
         landed=tuple(sorted(landed, key=graph.by_time)),
         merged_by=merged_by,
-        title=title or None,
-        head_ref=head_ref,
-        changes=changes,
+        title=(chosen.title if chosen else None) or None,
+        head_ref=(chosen.branch if chosen else None) or head_ref,
+        changes=tuple(changes),
+        chosen=chosen,
     )
 
 
-def _charset(declared: bytes) -> str:
-    """The encoding that a commit declares; UTF-8 where it is none that can hold a text safely."""
-    try:
-        name = codecs.lookup(declared.decode("ascii").strip() or "utf-8").name
-    except (LookupError, ValueError):
-        return "utf-8"
-    return name if _CHARSET.match(name) else "utf-8"
+def created(graph: Graph, made: Sequence[Plan]) -> dict[int, int]:
+    """Return the second in which each pull request was created, by number; `made` is sorted by number.
 
-
-def _text(raw: bytes, charset: str) -> str:
-    try:
-        text = raw.decode(charset, "replace")
-    except (LookupError, ValueError):
-        text = raw.decode("utf-8", "replace")
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    It is its first commit's author time, but not after it was merged (or after its newest commit). Numbers are given
+    in order: where the number before was created more than 30 days later, and so was the next one that is not as old,
+    the author's clock or the patch is old, and the time of the number before is taken.
+    """
+    ends, first = [], []
+    for plan in made:
+        valid = [place for place in plan.commits if place not in graph.invalid]
+        newest = max((graph.committed[place] for place in valid), default=0)
+        ends.append(newest if plan.merged_by is None else graph.committed[plan.merged_by])
+        first.append(min(min((graph.authored[place] for place in valid), default=0), ends[-1]))
+    found: list[int] = []
+    for place, own in enumerate(first):
+        before = found[-1] if found else own
+        after = first[place + 1 : place + 1 + _NEIGHBOURS]
+        near = next((second for second in after if second >= before - _MONTH), None)
+        is_old = own < before - _MONTH and (not after or (near is not None and own < near - _MONTH))
+        found.append(max(own, min(before, ends[place])) if is_old else own)
+    return {plan.number: second for plan, second in zip(made, found, strict=True)}

@@ -12,8 +12,8 @@ import re
 import tempfile
 import weakref
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import IO, NamedTuple
 import msgspec
 
 from seedjournal.journal import BadInput
+from seedjournal.progress import Tell
 
 from ..facts import (
     ChangedFile,
@@ -46,23 +47,22 @@ from .commands import (
     scrubbed,
     version,
 )
-from .history import (
-    Graph,
-    Landing,
-    Plan,
-    Told,
-    landings,
-    own_landings,
-    plans,
-    read,
-    reviewers,
-    subject,
-)
+from .commit import Mailmap, path_of, read, reviewers, text_of
+from .conventions import Landing, landings, subject
+from .history import Graph, Plan, Refused, Told, created, own_landings, plans
+from .notices import Merges, sentences
 
 # Raised whenever the same history would give other facts.
-_VERSION = 1
+_VERSION = 2
 
-_PULL = re.compile(r"refs/(?:pull/|remotes/origin/(?:pull|pr)/)([1-9][0-9]{0,14})(?:/(head|merge))?")
+_PULL = re.compile(
+    r"refs/(?:pull/|merge-requests/|pull-requests/|remotes/[^/]+/(?:pull|pr|merge-requests|mr|pull-requests)/)"
+    r"([1-9][0-9]{0,14})(?:/(head|merge|from))?"
+)
+_OWN_ROOMS = ("refs/pull/", "refs/merge-requests/", "refs/pull-requests/")
+_CHECKED_OUT = "HEAD names it"
+_LISTED = 20  # branches that a message names
+_LONGEST_MAILMAP = 16 << 20
 _DIFF = (
     *("diff-tree", "--stdin", "-r", "-z", "--raw", "--numstat", "--no-abbrev", "--find-renames=50%", "-l1000"),
     *(
@@ -74,9 +74,27 @@ _DIFF = (
         "--ignore-submodules=none",
     ),
 )
+_PATCH = (
+    *("diff-tree", "--stdin", "-r", "-p", "--root", "--no-renames", "--full-index", "--unified=3"),
+    *("--diff-algorithm=myers", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative"),
+)
 _FSCK = "`git fsck` tells what is missing or damaged"
 _OBJECT_FORMATS = {20: "sha1", 32: "sha256"}
 _STATUSES = {b"A": "added", b"D": "removed", b"R": "renamed", b"C": "copied"}
+
+
+class Branch(NamedTuple):
+    """The branch that is read: its name and commit, why it is read, and which others could be meant."""
+
+    name: str | None
+    tip: str | None
+    reason: str = ""
+    others: tuple[str, ...] = ()
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether another branch could be meant: nobody says that this is the default branch, and its name does not."""
+        return self.reason == _CHECKED_OUT and self.name not in {"main", "master"}
 
 
 class _Snapshot(NamedTuple):
@@ -85,6 +103,7 @@ class _Snapshot(NamedTuple):
     repo: Repository
     base_ref: str | None
     tip: str | None
+    branch: Branch
     heads: dict[int, str]
     mergeable: frozenset[int] | None
 
@@ -124,8 +143,15 @@ class _History:
     texts: array[int] = field(default_factory=lambda: array("q"))
     additions: array[int] = field(default_factory=lambda: array("q"))
     deletions: array[int] = field(default_factory=lambda: array("q"))
+    signatures: array[int] = field(default_factory=lambda: array("q"))
     plans: list[Plan] = field(default_factory=list)
-    files: dict[bytes, int] = field(default_factory=dict)
+    created: dict[int, int] = field(default_factory=dict)
+    refused: Refused = field(default_factory=Refused)
+    merges: Merges = field(default_factory=Merges)
+    rewritten: tuple[int, int] = (0, 0)
+    heads: Mapping[int, int] = field(default_factory=dict)
+    mailmap: Mailmap = field(default_factory=Mailmap)
+    files: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -138,13 +164,24 @@ class GitSource:
     name = "git"
 
     def __init__(
-        self, location: str, *, repo: str | None = None, cache: Path | None = None, skip_invalid: bool = False
+        self,
+        location: str,
+        *,
+        repo: str | None = None,
+        cache: Path | None = None,
+        skip_invalid: bool = False,
+        branch: str | None = None,
+        use_mailmap: bool = True,
+        tell: Tell = lambda *_: None,
     ) -> None:
         self._location = location
         self._address = address(location)
         self._given = repository(repo) if repo is not None else None
         self._cache = cache
         self._skip_invalid = skip_invalid
+        self._branch = branch
+        self._use_mailmap = use_mailmap
+        self._tell = tell
         if self._address is None and not Path(location).is_dir():
             raise BadInput(f"{scrubbed(location)} is not a folder", "give the folder of a clone, or an address")
 
@@ -167,8 +204,15 @@ class GitSource:
         """Over the names of all commits from which facts are read, this source's version and the repository's name."""
         at = self._snapshot
         mergeable = sorted(at.mergeable & at.heads.keys()) if at.mergeable is not None else None
-        content = [_VERSION, at.repo, at.base_ref, at.tip, sorted(at.heads.items()), mergeable]
+        content = [_VERSION, at.repo, at.base_ref, at.tip, sorted(at.heads.items()), mergeable, self._use_mailmap]
         return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+
+    def notices(self) -> list[str]:
+        """Return which branch was read, which conventions were found, and what was not understood."""
+        at = self._snapshot
+        if at.tip is None and not at.heads:
+            return [f"{at.repo} has no commit yet: there is nothing to record."]
+        return sentences(at.repo, at.branch, len(at.heads), self._history)
 
     def pull_requests(self) -> Iterator[PullRequest]:
         """Every pull request by number, as far as head refs and the default branch's subjects tell."""
@@ -197,118 +241,371 @@ class GitSource:
     @cached_property
     def _snapshot(self) -> _Snapshot:
         clone = self._clone
-        base_ref, tip = _default_branch(clone)
+        shown = self._address.shown if self._address else self._location
         heads: dict[int, str] = {}
         merges = set()
-        # Refs under refs/pull come last in this order, and stand against copies of them elsewhere.
-        for ref in sorted(clone.refs, key=lambda ref: (ref.startswith("refs/pull/"), ref)):
-            pull = _PULL.fullmatch(ref)
+        # A forge's own refs come last in this order, and stand against copies of them elsewhere.
+        for ref in sorted(clone.refs, key=lambda ref: (ref.startswith(_OWN_ROOMS), ref)):
+            pull = _PULL.fullmatch(ref) if ref.startswith((*_OWN_ROOMS, f"refs/remotes/{clone.remote}/")) else None
             if pull and pull[2] == "merge":
                 merges.add(int(pull[1]))
-            elif pull and (pull[2] or not ref.startswith("refs/pull/")):
+            elif pull and (pull[2] or not ref.startswith(_OWN_ROOMS)):
                 heads[int(pull[1])] = clone.refs[ref].commit
+        branch = _branch(clone, shown, self._branch, has_heads=bool(heads))
         named = self._given or _repository(self._address.url if self._address else clone.origin, Path(self._location))
-        return _Snapshot(named, base_ref, tip, heads, frozenset(merges) if merges else None)
+        return _Snapshot(named, branch.name, branch.tip, branch, heads, frozenset(merges) if merges else None)
 
     @cached_property
     def _history(self) -> _History:
         clone, at = self._clone, self._snapshot
         scratch = _Scratch()
         weakref.finalize(self, scratch.close)
-        return _read(clone, at, scratch, skip_invalid=self._skip_invalid)
+        history = _History(Graph(width=20 if clone.object_format == "sha1" else 32), scratch)
+        _Reader(history, clone, at, self._tell, skip_invalid=self._skip_invalid).read(use_mailmap=self._use_mailmap)
+        return history
 
 
-def _default_branch(clone: Clone) -> tuple[str | None, str | None]:
-    """The default branch's name and commit: the remote's HEAD, this clone's, main or master, or what is checked out."""
-    remote = clone.refs.get("refs/remotes/origin/HEAD")
-    guesses = [f"refs/{room}/{name}" for room in ("heads", "remotes/origin") for name in ("main", "master")]
-    for ref in (remote.target if remote else None, clone.branch, *guesses):
-        if ref and ref in clone.refs:
-            name = re.sub(r"\Arefs/(?:heads|remotes/origin)/", "", ref)
-            return os.fsencode(name).decode(errors="replace"), clone.refs[ref].commit
-    return None, clone.detached
+def _branch(clone: Clone, shown: str, wanted: str | None, *, has_heads: bool) -> Branch:
+    """Return the branch to read; raises BadInput where it must be chosen, or the one that was chosen is not there."""
+    remote = f"refs/remotes/{clone.remote}/"
+    found: dict[str, str] = {}
+    for room in (remote, "refs/heads/"):
+        for one in clone.refs:
+            if one.startswith(room) and one != remote + "HEAD" and not _PULL.fullmatch(one):
+                found[_name(one.removeprefix(room))] = one
+    names = sorted(found)
+    listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    if wanted is not None and wanted not in found:
+        raise BadInput(f"{shown} has no branch {wanted!r}", f"its branches are {listed or 'none'}")
+    ref, reason = _usual(clone, remote) if wanted is None else (found[wanted], "the setting `branch` names it")
+    if ref is None and len(names) == 1:
+        ref, reason = found[names[0]], "it is the only branch"
+    if ref is not None:
+        name = _name(ref.removeprefix("refs/heads/").removeprefix(remote))
+        return Branch(name, clone.refs[ref].commit, reason, tuple(one for one in names if one != name))
+    if names:
+        head = _name(clone.branch or "").removeprefix("refs/heads/")
+        reason = f"HEAD names the branch {head!r}, which is not there" if head else "HEAD names no branch"
+        raise BadInput(
+            f"{shown}: {reason}, and there are several others: {listed}",
+            f"choose one with the setting `branch`, for example --set branch={names[0]}",
+        )
+    if clone.refs and not clone.detached and not has_heads:
+        raise BadInput(
+            f"{shown} has commits, but no branch: only refs such as {_name(min(clone.refs))}", "fetch its branches"
+        )
+    return Branch(None, clone.detached, "there is no branch, and HEAD is this commit" if clone.detached else "")
+
+
+def _usual(clone: Clone, remote: str) -> tuple[str | None, str]:
+    """Return the default branch's ref, and why it is that; None where no rule gives one.
+
+    It is the remote's HEAD, else the remote's main or master, else what is checked out. Where HEAD is a commit, it is
+    main or master.
+    """
+    symbolic = clone.refs.get(remote + "HEAD")
+    guesses = [
+        (symbolic.target if symbolic else "", f"{clone.remote}/HEAD names it"),
+        *((remote + name, f"it is the {name} of {clone.remote}") for name in ("main", "master")),
+        (clone.branch or "", _CHECKED_OUT),
+    ]
+    if clone.detached and not clone.branch:
+        guesses += [(f"refs/heads/{name}", f"HEAD is a commit, and there is a {name}") for name in ("main", "master")]
+    return next(((ref, reason) for ref, reason in guesses if ref in clone.refs), (None, ""))
+
+
+def _name(ref: str) -> str:
+    return os.fsencode(ref).decode(errors="replace")
 
 
 def _repository(url: str | None, folder: Path) -> Repository:
-    """OWNER/NAME from an address, else `local/` and the folder's name."""
-    path = re.sub(r"\A(?:[A-Za-z0-9+.-]+://[^/]*|[^/]*:)", "", url or "")
-    parts = [part for part in re.sub(r"[?#].*", "", path).split("/") if part]
-    try:
-        return repository("/".join(parts[-2:]).removesuffix(".git"))
-    except BadInput:
-        place = folder.resolve()
-        name = (parts[-1] if parts else (place.parent if place.name == ".git" else place).name).removesuffix(".git")
-        return repository("local/" + (re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")[:100] or "repository"))
+    """Return OWNER/NAME from a remote's address; for a path it is `local/` and the last folder's name."""
+    url = re.sub(r"[?#].*", "", url or "")
+    is_remote = re.match(r"(?!file:)[A-Za-z0-9+.-]+://", url) or re.match(r"(?:[^/@:\s]+@)?[^/:@\s]+:(?!//)", url)
+    path = re.sub(r"\A(?:[A-Za-z0-9+.-]+://[^/]*|[^/]*:)", "", url)
+    parts = [part for part in path.split("/") if part]
+    if not is_remote and parts[-1:] == [".git"]:
+        parts.pop()
+    if is_remote:
+        try:
+            return repository("/".join(parts[-2:]).removesuffix(".git"))
+        except BadInput:
+            pass
+    place = folder.resolve()
+    name = (parts[-1] if parts else (place.parent if place.name == ".git" else place).name).removesuffix(".git")
+    return repository("local/" + (re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")[:100] or "repository"))
 
 
-def _read(clone: Clone, at: _Snapshot, scratch: _Scratch, *, skip_invalid: bool) -> _History:
-    """Read a whole history; raises BadInput for a commit whose times cannot be, or leaves it out."""
-    history = _History(Graph(width=20 if clone.object_format == "sha1" else 32), scratch)
+class _Reader:
+    """Reads a history: commits, what they say, the lines that they change, and which of them landed what."""
+
+    def __init__(self, history: _History, clone: Clone, at: _Snapshot, tell: Tell, *, skip_invalid: bool) -> None:
+        self._history = history
+        self._clone = clone
+        self._at = at
+        self._tell = tell
+        self._skip_invalid = skip_invalid
+
+    def read(self, *, use_mailmap: bool) -> None:
+        """Read everything; raises BadInput for a commit whose times cannot be, or leaves it out."""
+        history, at = self._history, self._at
+        graph = history.graph
+        tips = sorted({*at.heads.values(), *([at.tip] if at.tip else [])})
+        if not tips:
+            return
+        with reading(self._clone) as environment:
+            if use_mailmap and at.tip:
+                history.mailmap = _mailmap(at.tip, environment, at.repo)
+            said = list(self._read_commits(tips, environment))
+            graph.follow(graph.places[bytes.fromhex(at.tip)] if at.tip else None)
+            heads = {number: graph.places[bytes.fromhex(head)] for number, head in at.heads.items()}
+            history.heads = heads
+            landed, history.refused = own_landings(graph, said, heads, at.repo)
+            for plan in plans(graph, Told(heads=heads, mergeable=at.mergeable, landings=landed)):
+                if plan.merged_by in graph.invalid or all(place in graph.invalid for place in plan.commits):
+                    reason = "none of its commits, or not the one that merged it, has possible times"
+                    history.skipped.append(Skipped(file=at.repo, entry=f"pull request {plan.number}", reason=reason))
+                else:
+                    history.plans.append(plan)
+            self._read_changes(environment)
+            history.rewritten = _find_rewritten(history, environment, at.repo)
+        history.created = created(graph, history.plans)
+        history.scratch.written()
+
+    def _read_commits(self, tips: list[str], environment: Mapping[str, str]) -> Iterator[Landing]:
+        """Fill the graph and keep every commit's text; yield what commits say of pull requests."""
+        history, repo = self._history, self._at.repo
+        with tempfile.TemporaryFile() as names:
+            listing = ("rev-list", "--topo-order", "--reverse", "--stdin")
+            print_to(names, listing, "".join(f"{tip}\n" for tip in tips).encode(), environment, repo)
+            total = names.tell() // (history.graph.width * 2 + 1)
+            with pipe(("cat-file", "--batch", "--buffer"), names, environment, repo) as printed:
+                while header := printed.readline():
+                    name, _, size = header.partition(b" commit ")
+                    if not size:
+                        raise BadInput(f"{repo}: {header.decode(errors='replace').strip()}", _FSCK)
+                    commit = read(printed.read(int(size)), history.mailmap)
+                    printed.read(1)
+                    if commit.problem:
+                        entry = f"commit {name.decode()}"
+                        if not self._skip_invalid:
+                            raise BadInput(
+                                f"{repo}: {entry}: {commit.problem}", "--skip-invalid leaves such commits out"
+                            )
+                        history.skipped.append(Skipped(file=repo, entry=entry, reason=commit.problem))
+                    place = history.graph.add(bytes.fromhex(name.decode()), commit)
+                    history.texts.append(history.scratch.add(msgspec.msgpack.encode((commit.message, commit.author))))
+                    found = landings(commit.message, place, len(commit.parents))
+                    history.merges.saw(commit.message, place, len(commit.parents), is_named=bool(found))
+                    yield from found
+                    self._tell("reading commits", 1, total)
+
+    def _read_changes(self, environment: Mapping[str, str]) -> None:
+        """Count every commit's own lines, and keep the files of every pull request."""
+        history, graph = self._history, self._history.graph
+        for lines in (history.additions, history.deletions, history.signatures):
+            lines.extend([0] * len(graph.parents))
+        wanted = {change for plan in history.plans for change in plan.changes}
+        kept = {_pair(graph, *change) for change in wanted}
+        parts = {place for plan in history.plans for place in plan.commits if len(graph.parents[place]) == 1}
+        counted: dict[bytes, list[int]] = {}
+        for place, parents in enumerate(graph.parents):
+            if len(parents) <= 1:  # a merge adds nothing of its own
+                counted.setdefault(_pair(graph, parents[0] if parents else -1, place), []).append(place)
+        own: dict[int, int] = {}
+        compared = zip(counted.items(), self._compared(counted, environment), strict=True)
+        for (pair, places), (files, signature) in compared:
+            if pair in kept or not parts.isdisjoint(places):
+                stored = history.scratch.add(msgspec.msgpack.encode(files))
+                own.update(dict.fromkeys(parts.intersection(places), stored))
+                if pair in kept:
+                    history.files[pair] = stored, signature
+            for place in places:
+                history.additions[place] = sum(file.additions for file in files)
+                history.deletions[place] = sum(file.deletions for file in files)
+                history.signatures[place] = signature
+        history.scratch.written()
+        self._read_the_rest(sorted(wanted), own, environment)
+
+    def _read_the_rest(
+        self, wanted: Iterable[tuple[int, int]], own: Mapping[int, int], environment: Mapping[str, str]
+    ) -> None:
+        """Sum the files of pull requests of several commits, or compare the trees where they do not add up."""
+        history, graph = self._history, self._history.graph
+        left: dict[bytes, None] = {}
+        for before, after in wanted:
+            pair = _pair(graph, before, after)
+            if pair not in history.files:
+                summed = self._summed(before, after, own)
+                if summed is None:
+                    left[pair] = None
+                else:
+                    history.files[pair] = summed
+        for pair, (files, signature) in zip(left, self._compared(left, environment), strict=True):
+            history.files[pair] = history.scratch.add(msgspec.msgpack.encode(files)), signature
+        history.scratch.written()
+
+    def _summed(self, before: int, after: int, own: Mapping[int, int]) -> tuple[int, int] | None:
+        """Store the files of a line of commits, each of which changes others; None where they do not add up so."""
+        history = self._history
+        found: dict[str, ChangedFile] = {}
+        statuses = set()
+        line = []
+        place = after
+        while place != before:
+            if place not in own:
+                return None
+            for file in _files_decoder.decode(history.scratch.get(own[place])):
+                if file.filename in found or file.status in {"renamed", "copied"}:
+                    return None
+                found[file.filename] = file
+                statuses.add(file.status)
+            line.append(place)
+            place = history.graph.parents[place][0]
+        if {"added", "removed"} <= statuses:  # together they may be a renaming
+            return None
+        stored = history.scratch.add(msgspec.msgpack.encode([*found.values()]))
+        return stored, _wrapped(history.signatures[place] for place in line)
+
+    def _compared(
+        self, pairs: Collection[bytes], environment: Mapping[str, str]
+    ) -> Iterator[tuple[list[ChangedFile], int]]:
+        """Yield the files that differ, and their signature, for every pair of trees, with progress."""
+        for found in _compared(self._history.graph, pairs, environment, self._at.repo):
+            yield found
+            self._tell("comparing trees", 1, None)
+
+
+class _PatchIds:
+    """What `git patch-id --stable` says of commits, and of what lies between two of them; each is computed once."""
+
+    def __init__(self, graph: Graph, environment: Mapping[str, str], repo: Repository) -> None:
+        self._graph = graph
+        self._environment = environment
+        self._repo = repo
+        self.commits: dict[int, bytes] = {}
+        self.wholes: dict[tuple[int, int], bytes] = {}
+
+    def compute(self, commits: Collection[int], wholes: Collection[tuple[int, int]]) -> None:
+        """Compute those of commits by their place, and of pairs; a patch of nothing has none."""
+        if commits:
+            lines = [self._graph.name(place).hex() for place in sorted(commits)]
+            for name, patch in self._printed(lines):
+                self.commits[self._graph.places[name]] = patch
+        by_tip: dict[bytes, list[tuple[int, int]]] = {}
+        for before, after in sorted(wholes):
+            by_tip.setdefault(self._graph.name(after), []).append((before, after))
+        lines = [
+            f"{tip.hex()} {self._graph.name(pairs[0][0]).hex()}" for tip, pairs in by_tip.items()
+        ]  # the second stands for the parent
+        for name, patch in self._printed(lines) if lines else ():
+            self.wholes[by_tip[name][0]] = patch
+
+    def _printed(self, lines: Iterable[str]) -> Iterator[tuple[bytes, bytes]]:
+        with tempfile.TemporaryFile() as patches:
+            fed = "".join(f"{line}\n" for line in lines).encode()
+            print_to(patches, _PATCH, fed, self._environment, self._repo)
+            with pipe(("patch-id", "--stable"), patches, self._environment, self._repo) as printed:
+                for line in printed:
+                    patch, _, name = line.strip().partition(b" ")
+                    yield bytes.fromhex(name.decode()), patch
+
+
+def _alike(history: _History) -> tuple[dict[int, list[int]], dict[int, list[int]], dict[int, int]]:
+    """Return what may be the same: the branch's commits by signature, and of plans that did not land commits, or all.
+
+    Plans are meant by their place in the history's list.
+    """
     graph = history.graph
-    tips = sorted({*at.heads.values(), *([at.tip] if at.tip else [])})
-    if not tips:
-        return history
-    with reading(clone) as environment:
-        said = list(_read_commits(history, tips, environment, at.repo, skip_invalid=skip_invalid))
-        graph.follow(graph.places[bytes.fromhex(at.tip)] if at.tip else None)
-        heads = {number: graph.places[bytes.fromhex(head)] for number, head in at.heads.items()}
-        landed = own_landings((landing for landing in said if graph.brought[landing.place] >= 0), at.repo)
-        for plan in plans(graph, Told(heads=heads, mergeable=at.mergeable, landings=landed)):
-            if plan.merged_by in graph.invalid or all(place in graph.invalid for place in plan.commits):
-                reason = "none of its commits, or not the one that merged it, has possible times"
-                history.skipped.append(Skipped(file=at.repo, entry=f"pull request {plan.number}", reason=reason))
-            else:
-                history.plans.append(plan)
-        _read_changes(history, environment, at.repo)
-    history.scratch.written()
-    return history
+    places = [place for place, plan in enumerate(history.plans) if plan.state != "merged"]
+    held = {place for plan in history.plans if plan.state == "merged" for place in (*plan.commits, *plan.landed)}
+    alike: dict[int, list[int]] = {}
+    for place, parents in enumerate(graph.parents if places else ()):
+        if graph.brought[place] >= 0 and len(parents) <= 1 and history.signatures[place] and place not in held:
+            alike.setdefault(history.signatures[place], []).append(place)
+    apart: dict[int, list[int]] = {}
+    whole: dict[int, int] = {}
+    for place in places:
+        plan = history.plans[place]
+        if plan.changes[0][0] < 0 or graph.brought[plan.changes[0][0]] < 0:  # it has nothing in common with the branch
+            continue
+        own = [one for one in plan.commits if len(graph.parents[one]) <= 1 and history.signatures[one]]
+        if own and all(history.signatures[one] in alike for one in own):
+            apart[place] = own
+        signature = history.files[_pair(graph, *plan.changes[0])][1]
+        if signature in alike:
+            whole[place] = signature
+    return alike, apart, whole
 
 
-def _read_commits(
-    history: _History, tips: list[str], environment: Mapping[str, str], repo: Repository, *, skip_invalid: bool
-) -> Iterator[Landing]:
-    """Fill the graph and keep every commit's text; what commits say of pull requests is the result."""
-    with tempfile.TemporaryFile() as names:
-        listing = ("rev-list", "--topo-order", "--reverse", "--stdin")
-        print_to(names, listing, "".join(f"{tip}\n" for tip in tips).encode(), environment, repo)
-        with pipe(("cat-file", "--batch", "--buffer"), names, environment, repo) as printed:
-            while header := printed.readline():
-                name, _, size = header.partition(b" commit ")
-                if not size:
-                    raise BadInput(f"{repo}: {header.decode(errors='replace').strip()}", _FSCK)
-                commit = read(printed.read(int(size)))
-                printed.read(1)
-                if commit.problem:
-                    entry = f"commit {name.decode()}"
-                    if not skip_invalid:
-                        raise BadInput(f"{repo}: {entry}: {commit.problem}", "--skip-invalid leaves such commits out")
-                    history.skipped.append(Skipped(file=repo, entry=entry, reason=commit.problem))
-                place = history.graph.add(bytes.fromhex(name.decode()), commit)
-                history.texts.append(history.scratch.add(msgspec.msgpack.encode((commit.message, commit.author))))
-                yield from landings(commit.message, place, len(commit.parents))
+def _find_rewritten(history: _History, environment: Mapping[str, str], repo: Repository) -> tuple[int, int]:
+    """Find pull requests that landed under other names, word for word; return how many were rebased and squashed.
 
-
-def _read_changes(history: _History, environment: Mapping[str, str], repo: Repository) -> None:
-    """Count every commit's own lines, and keep the files of every pull request."""
+    Each of their commits is on the branch, or one commit there has all their changes. Only commits that change the
+    same files by as many lines are compared, by `git patch-id --stable`.
+    """
     graph = history.graph
-    for lines in (history.additions, history.deletions):
-        lines.extend([0] * len(graph.parents))
-    kept: dict[bytes, list[int]] = {_pair(graph, *change): [] for plan in history.plans for change in plan.changes}
-    counted: dict[bytes, list[int]] = kept | {}
-    for place, parents in enumerate(graph.parents):
-        if len(parents) <= 1:  # a merge adds nothing of its own
-            counted.setdefault(_pair(graph, parents[0] if parents else -1, place), []).append(place)
-    for (pair, places), files in zip(counted.items(), _compared(graph, counted, environment, repo), strict=True):
-        for place in places:
-            history.additions[place] = sum(file.additions for file in files)
-            history.deletions[place] = sum(file.deletions for file in files)
-        if pair in kept:
-            history.files[pair] = history.scratch.add(msgspec.msgpack.encode(files))
+    alike, apart, whole = _alike(history)
+    theirs = {history.signatures[one] for own in apart.values() for one in own} | set(whole.values())
+    ids = _PatchIds(graph, environment, repo)
+    ids.compute(
+        {one for own in apart.values() for one in own} | {one for signature in theirs for one in alike[signature]},
+        {history.plans[place].changes[0] for place in whole},
+    )
+    taken: dict[int, int] = {}  # what landed which commit
+    counts = [0, 0]
+    for place in sorted(apart.keys() | whole.keys()):
+        plan = history.plans[place]
+        fork = graph.brought[plan.changes[0][0]]
+        patches = [(one, ids.commits.get(one), history.signatures[one]) for one in apart.get(place, ())]
+        as_one = [(plan.changes[0][1], ids.wholes.get(plan.changes[0]), whole.get(place, 0))]
+        for is_whole, wanted in enumerate((patches, as_one)):
+            found: dict[int, int] = {}
+            for own_one, patch, signature in wanted:
+                among = [
+                    one
+                    for one in alike.get(signature, ())
+                    if one not in found and taken.get(one, own_one) == own_one and graph.brought[one] > fork
+                ]
+                one = _first_with(graph, ids, patch, among)
+                if one is not None:
+                    found[one] = own_one
+            if wanted and len(found) == len(wanted):
+                taken.update(found)
+                counts[is_whole] += 1
+                last = max(found, key=lambda one: (graph.brought[one], graph.by_time(one)))
+                history.plans[place] = replace(
+                    plan,
+                    state="merged",
+                    merged_by=graph.mainline[graph.brought[last]],
+                    landed=tuple(sorted({*plan.landed, *found}, key=graph.by_time)),
+                    title=plan.title or (subject(_commit(history, last).message) if is_whole else None),
+                )
+                break
+    return counts[0], counts[1]
+
+
+def _first_with(graph: Graph, ids: _PatchIds, patch: bytes | None, among: Iterable[int]) -> int | None:
+    """Return the commit that came first to the branch, of those that have this patch."""
+    same = (one for one in among if patch and ids.commits.get(one) == patch)
+    return min(same, key=lambda one: (graph.brought[one], graph.by_time(one)), default=None)
+
+
+def _mailmap(tip: str, environment: Mapping[str, str], repo: Repository) -> Mailmap:
+    """Return the `.mailmap` of a commit; an empty one where there is none, or it is no file of a sensible size."""
+    with tempfile.TemporaryFile() as asked:
+        asked.write(f"{tip}:.mailmap\n".encode())
+        with pipe(("cat-file", "--batch"), asked, environment, repo) as printed:
+            _, _, size = printed.readline().partition(b" blob ")
+            content = printed.read(int(size)) if size and int(size) <= _LONGEST_MAILMAP else b""
+            while printed.read(1 << 20):
+                pass
+    return Mailmap.parsed(text_of(content))
 
 
 def _compared(
     graph: Graph, pairs: Iterable[bytes], environment: Mapping[str, str], repo: Repository
-) -> Iterator[list[ChangedFile]]:
+) -> Iterator[tuple[list[ChangedFile], int]]:
     """The files that differ, for every pair of trees. Git is silent about a tree that it misses; this is not."""
     with tempfile.TemporaryFile() as asked:
         asked.writelines(pairs)
@@ -316,11 +613,11 @@ def _compared(
             found = _changes(_tokens(printed), graph.width * 2)
             missing = b""
             for pair in pairs:
-                said, files = next(found, (b"", []))
+                said, files, signature = next(found, (b"", [], 0))
                 if said != pair:
                     missing = pair
                     break
-                yield files
+                yield files, signature
             for _ in found:
                 pass
         if missing:
@@ -343,7 +640,7 @@ def _tokens(printed: IO[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _changes(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, list[ChangedFile]]]:
+def _changes(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, list[ChangedFile], int]]:
     """Pairs of trees with their differing files, from `diff-tree --stdin --raw --numstat -z`.
 
     A pair's own line ends in a newline, everything after it in NUL; a renamed file is told by both names, the new last.
@@ -351,6 +648,7 @@ def _changes(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, list[
     pair = b""
     statuses: dict[bytes, str] = {}
     lines: dict[bytes, tuple[int, int]] = {}
+    blobs: dict[bytes, bytes] = {}
     for token in tokens:
         rest = token
         while (
@@ -359,13 +657,15 @@ def _changes(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, list[
             and rest[: 2 * width + 1].replace(b" ", b"").isalnum()
         ):
             if pair:
-                yield pair, _files(statuses, lines)
+                yield pair, _files(statuses, lines), _signature(blobs, lines)
             pair, rest = rest[: 2 * width + 2], rest[2 * width + 2 :]
-            statuses, lines = {}, {}
+            statuses, lines, blobs = {}, {}, {}
         if rest.startswith(b":"):
             status = rest.rpartition(b" ")[2][:1]
             before = next(tokens, b"")
-            statuses[next(tokens, b"") if status in b"RC" else before] = _STATUSES.get(status, "modified")
+            name = next(tokens, b"") if status in b"RC" else before
+            statuses[name] = _STATUSES.get(status, "modified")
+            blobs[name] = rest
         elif rest:
             added, deleted, filename = rest.split(b"\t", 2)
             if not filename:
@@ -373,14 +673,28 @@ def _changes(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, list[
                 filename = next(tokens, b"")
             lines[filename] = (0, 0) if added == b"-" else (int(added), int(deleted))
     if pair:
-        yield pair, _files(statuses, lines)
+        yield pair, _files(statuses, lines), _signature(blobs, lines)
+
+
+def _signature(blobs: Mapping[bytes, bytes], lines: Mapping[bytes, tuple[int, int]]) -> int:
+    """Return a number that is equal for equal patches, and 0 where nothing differs: by files and their lines.
+
+    Where no lines tell files apart, as with bytes that are no text, git's own words do, which name the contents.
+    """
+    return _wrapped(
+        hash((name, count if any(count := lines.get(name, (0, 0))) else raw)) for name, raw in blobs.items()
+    )
+
+
+def _wrapped(signatures: Iterable[int]) -> int:
+    """Return the signature of changes to different files, as one of 64 bits."""
+    return (sum(signatures) + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _files(statuses: Mapping[bytes, str], lines: Mapping[bytes, tuple[int, int]]) -> list[ChangedFile]:
     return [
         ChangedFile(
-            # Bytes that are no UTF-8 are written out, so that two names stay two.
-            filename=name.decode("utf-8", "backslashreplace"),
+            filename=path_of(name),
             status=status,
             additions=lines.get(name, (0, 0))[0],
             deletions=lines.get(name, (0, 0))[1],
@@ -410,25 +724,25 @@ def _pull_request(history: _History, at: _Snapshot, plan: Plan) -> PullRequest:
     places = [place for place in plan.commits if place not in graph.invalid]
     commits = tuple(_commit(history, place) for place in places)
     first = min(zip(places, commits, strict=True), key=lambda pair: (graph.authored[pair[0]], pair[1].sha))
-    created = graph.authored[first[0]]
+    begun = history.created[plan.number]
     newest = max(graph.committed[place] for place in places)
-    merged = None if plan.merged_by is None else max(created, graph.committed[plan.merged_by])
-    closed = merged if merged is not None else max(created, newest) if plan.state == "closed" else None
+    merged = None if plan.merged_by is None else graph.committed[plan.merged_by]
+    closed = merged if merged is not None else newest if plan.state == "closed" else None
     landed = [
         _commit(history, place) for place in plan.landed if place not in plan.commits and place not in graph.invalid
     ]
-    found = reviewers(commit.message for commit in (*commits, *landed))
-    end = merged if merged is not None else max(created, newest)
+    found = reviewers((commit.message for commit in (*commits, *landed)), history.mailmap)
+    end = merged if merged is not None else newest
     files = _merged(
-        _files_decoder.decode(history.scratch.get(history.files[_pair(graph, *pair)])) for pair in plan.changes
+        _files_decoder.decode(history.scratch.get(history.files[_pair(graph, *pair)][0])) for pair in plan.changes
     )
     return PullRequest(
         repo=at.repo,
         number=plan.number,
         title=plan.title or subject(_commit(history, plan.changes[-1][1]).message),
         state=plan.state,
-        created_at=_instant(created),
-        updated_at=_instant(max(created, newest, closed or 0, *(graph.authored[place] for place in places))),
+        created_at=_instant(begun),
+        updated_at=_instant(max(newest, closed or 0)),
         merged_at=None if merged is None else _instant(merged),
         closed_at=None if closed is None else _instant(closed),
         author=first[1].author,
@@ -443,9 +757,7 @@ def _pull_request(history: _History, at: _Snapshot, plan: Plan) -> PullRequest:
             Review(
                 reviewer=reviewer,
                 state="approved",
-                submitted_at=_instant(
-                    end if merged is None else created + (merged - created) * place // (len(found) + 1)
-                ),
+                submitted_at=_instant(end if merged is None else begun + (merged - begun) * place // (len(found) + 1)),
             )
             for place, reviewer in enumerate(found, 1)
         ),

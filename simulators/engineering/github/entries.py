@@ -16,7 +16,7 @@ import msgspec
 from ..cache.entry import NUL, PullRequestEntry, WrongField, read_entry
 from ..cache.facts import pull_request as cached_pull_request
 from ..facts import Person, PullRequest, Repository
-from ..git.history import person as git_person
+from ..git.commit import person as git_person
 
 Node = Mapping[str, Any]
 
