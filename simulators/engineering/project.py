@@ -38,6 +38,7 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: str | None = None
     team_name: Name
     jira_project_key: JiraKey
+    jira_key_per_repository: bool = False
     description: str = ""
     industry: str = ""
     policy: dict[str, Policy] = {}
@@ -85,6 +86,8 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """The settings as a run records them: JSON without floats, and without where and how far a source is read."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         del plain["source"], plain["max_cache_mb"]
+        if not self.jira_key_per_repository:  # runs recorded before this setting existed keep their inputs
+            del plain["jira_key_per_repository"]
         return {name: _without_floats(value) for name, value in plain.items()}
 
 

@@ -167,7 +167,7 @@ def test_what_is_recorded_has_no_float_and_no_address() -> None:
     assert "source" not in recorded
     assert recorded["ai_base_adoption_rate"] == "0.35"
     assert recorded["policy"] == {"commit": "exact"}
-    assert set(recorded) == set(Project.__struct_fields__) - {"source", "max_cache_mb"}
+    assert set(recorded) == set(Project.__struct_fields__) - {"source", "max_cache_mb", "jira_key_per_repository"}
 
 
 def test_the_order_of_weights_says_nothing() -> None:
