@@ -99,12 +99,12 @@ def record(
     with Spool() as spool:
         with BufferedFacts(source) as buffered:
             facts = buffered if window.is_open else FactsInWindow(buffered, window)
-            as_of = _simulate(facts, project, source, options, spool, tell)
+            as_of, notices = _simulate(facts, project, source, options, spool, tell)
         inputs = replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()})
         if previous and not options.accept_upgrade:
             _refuse_changes_by_tools(database, previous, inputs, spool)
         sealed = journal.record(database, inputs, spool, tell)
-    notices = source.notices() if isinstance(source, Reporting) else []
+    notices = [*(source.notices() if isinstance(source, Reporting) else []), *notices]
     return Recorded(sealed, source.skipped, notices)
 
 
@@ -116,8 +116,10 @@ def _refuse_changes_by_tools(database: Database, previous: Run, inputs: Inputs, 
             raise ChangedByUpgrade(previous.project, previous.run, tools, changed)
 
 
-def _simulate(facts: Facts, project: Project, source: Source, options: RecordOptions, spool: Spool, tell: Tell) -> date:
-    """Simulate into the spool; return the simulators' today."""
+def _simulate(
+    facts: Facts, project: Project, source: Source, options: RecordOptions, spool: Spool, tell: Tell
+) -> tuple[date, list[str]]:
+    """Simulate into the spool; return the simulators' today, and what the user must know of the facts."""
     tell("reading", 0, None)
     census = take_census(facts, source.repositories, project)
     as_of = options.as_of or census.newest_day or _NOTHING_HAPPENED
@@ -128,7 +130,7 @@ def _simulate(facts: Facts, project: Project, source: Source, options: RecordOpt
 
     made = simulate(facts, census, seed=options.seed, as_of=as_of, advance=advance)
     spool.add((encode(event), provenance[simulator]) for event, simulator in made)
-    return as_of
+    return as_of, census.notices()
 
 
 def _provenance(source: Source) -> dict[str, str]:

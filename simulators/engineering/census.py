@@ -58,6 +58,9 @@ class Census:
     _check_runs: dict[int, PullRequestOrder] = field(default_factory=dict)
     _issues: dict[str, PullRequestOrder] = field(default_factory=dict)
     _loose_commits: dict[bytes, Repository] = field(default_factory=dict)
+    # Two pull requests whose synthetic Jira keys are one, and how many such pairs there are.
+    _collision: tuple[str, PullRequestOrder, PullRequestOrder] | None = None
+    _collisions: int = 0
 
     @property
     def newest_day(self) -> date | None:
@@ -78,8 +81,36 @@ class Census:
 
     def issue_key(self, pr: PullRequest) -> str:
         """Return the Jira key in title or branch, else one made from number and repository."""
-        number = pr.number + _PLACE_IN_KEYS * self.places[pr.repo]
-        return jira_key(pr.title, pr.head_ref) or f"{self.project.jira_project_key}-{number}"
+        return jira_key(pr.title, pr.head_ref) or self._synthetic_key(pr.repo, pr.number)
+
+    def notices(self) -> list[str]:
+        """Say which pull requests share one synthetic Jira key, so that one issue stands for both."""
+        if self._collision is None:
+            return []
+        key, first, second = self._collision
+        one, other = (f"{repo}#{number}" for _, number, repo in (first, second))
+        more = f" (and {self._collisions - 1:,} more such pairs)" if self._collisions > 1 else ""
+        problem = f"{one} and {other} share the synthetic Jira key {key}, so only one issue stands for both{more}"
+        return [f"{problem}; --set jira_key_per_repository=true keeps the repositories' keys apart"]
+
+    def _synthetic_key(self, repo: Repository, number: int) -> str:
+        """Return the key of a pull request that names none; see docs/data.md."""
+        head, place = self.project.jira_project_key, self.places[repo]
+        if self.project.jira_key_per_repository:
+            return f"{head}{place + 1 if place else ''}-{number}"
+        return f"{head}-{number + _PLACE_IN_KEYS * place}"
+
+    def _note_collision(self, key: str, here: PullRequestOrder) -> None:
+        """Remember the earliest pair of two repositories whose synthetic keys are one."""
+        other = self._issues.get(key)
+        if other is None or other[2] == here[2] or self._synthetic_key(other[2], other[1]) != key:
+            return
+        if self._synthetic_key(here[2], here[1]) != key:  # it names the issue in its title or branch
+            return
+        self._collisions += 1
+        first, second = sorted((other, here))
+        if self._collision is None or (first, second) < self._collision[1:]:
+            self._collision = (key, first, second)
 
     def is_loose(self, commit: LooseCommit) -> bool:
         """Return whether no pull request holds the commit, and its repository is the first by name that has it."""
@@ -94,7 +125,9 @@ class Census:
             _claim(self._commits, bytes.fromhex(commit.sha), here)
         for run in pr.check_runs:
             _claim(self._check_runs, run.id, here)
-        _claim(self._issues, self.issue_key(pr), here)
+        key = self.issue_key(pr)
+        self._note_collision(key, here)
+        _claim(self._issues, key, here)
         for person, moment in activities(pr):
             self.see(person, moment)
         author = key_of(pr.author)

@@ -40,6 +40,7 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     use_mailmap: bool = True
     team_name: Name
     jira_project_key: JiraKey
+    jira_key_per_repository: bool = False
     description: str = ""
     industry: str = ""
     policy: dict[str, Policy] = {}

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from seedjournal.journal import Database
+from seedjournal.simulators import record
 from seedjournal.simulators.engineering.facts import PullRequest
 from seedjournal.simulators.engineering.jira import issue_type, points, sprint, status
 from tests.simulators.acme import (
@@ -17,6 +19,7 @@ from tests.simulators.acme import (
     Facts,
     acme,
     at,
+    census,
     events_of,
     of_kind,
     only,
@@ -165,3 +168,21 @@ def test_rates_are_settings() -> None:
     project = acme(issue_type_rates={"Bug": 1.0}, priority_rates={"Low": 1.0}, sprint_days=7)
     data = only(events_of(Facts(pull_request(created_at=at(-56))), project), "jira_issue").data
     assert (data["issue_type"], data["priority"], data["sprint_id"]) == ("Bug", "Low", 2)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_synthetic_keys_that_collide_are_named_and_can_be_kept_apart(turned: bool, database: Database) -> None:
+    both = [pull_request(100_005, repo=SHOP), pull_request(5, repo=SITE, title="Sell pears")]
+    source = Facts(*(both[::-1] if turned else both), repositories=(SHOP, SITE))
+    (notice,) = record(database, acme(), source).notices
+    assert "acme/Site#5 and acme/shop#100005 share the synthetic Jira key ACME-100005" in notice
+    assert "--set jira_key_per_repository=true" in notice
+    apart = record(database, acme(jira_key_per_repository=True), source)
+    assert apart.notices == []
+    assert apart.sealed.run.counts["kinds"]["jira_issue"]["total"] == 2
+
+
+def test_a_key_that_titles_name_is_no_collision() -> None:
+    facts = (pull_request(7, repo=SHOP, title="ACME-100005: sell"), pull_request(5, repo=SITE))
+    assert census(*facts).notices() == []
+    assert census(pull_request(1), pull_request(1, repo=SITE)).notices() == []
