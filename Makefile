@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test soak check format bench faker-range github-schema live clean
+.PHONY: help demo test test-more soak check format bench faker-range live clean
 .DEFAULT_GOAL := help
 
 help:            ## what there is
@@ -23,6 +23,10 @@ demo: $(READY)   ## the main job on an invented project, told step by step
 
 test: $(READY)   ## every test, on SQLite and on a PostgreSQL that is started for it
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-more: $(READY) ## the tests that need npm: queries to GitHub against its published schema
+	@npm install --silent --no-audit --no-fund --no-save --prefix .tools/github @octokit/graphql-schema@15
+	@$(BIN)/python -m pytest -q -n 0 -m more
 
 soak: $(READY)   ## the long tests for SOAK_MINUTES (30), with a table of what was tried
 	@$(BIN)/python -m tests.soak
@@ -43,11 +47,6 @@ bench: $(READY)  ## every step against the floor under it, on both databases: be
 faker-range: $(READY) ## the golden texts on the oldest Faker that is allowed
 	@rm -rf .tools/faker && $(BIN)/python -m pip install --quiet --disable-pip-version-check --target .tools/faker 'faker==40.1.0'
 	@PYTHONPATH=.tools/faker $(BIN)/python -m pytest -q tests/simulators/test_faking.py tests/simulators/test_demo_source.py
-
-github-schema: $(READY) ## the queries to GitHub against its published schema; needs npm
-	@npm install --silent --no-audit --no-fund --no-save --prefix .tools/github @octokit/graphql-schema@15
-	@GITHUB_SCHEMA=.tools/github/node_modules/@octokit/graphql-schema/schema.graphql \
-		$(BIN)/python -m pytest -q -n 0 tests/simulators/github/test_queries.py
 
 live: $(READY)   ## fetch a small repository from GitHub itself; needs GITHUB_TOKEN, or gh
 	@$(BIN)/python -m pytest -q -n 0 -m live
