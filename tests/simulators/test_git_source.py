@@ -886,3 +886,15 @@ def test_what_is_not_understood_is_reported_once(made: Made) -> None:
         "4 merges name no pull request; 3 of them say 'Merge branch'.",
         "1 commit has a Change-Id (Gerrit), but no Reviewed-on with a number.",
     ]
+
+
+def test_a_repository_that_was_renamed_keeps_its_numbers(made: Made) -> None:
+    head = made.commit(0, "Begin", files={"f": "0"})
+    for number, group in enumerate(("old/app", "group/app", "group/app", "fork/app"), 1):
+        work = made.commit(number, f"Work {number}", [head], {"f": str(number)})
+        message = f"Merge branch 'w{number}' into 'main'\n\nDo {number}\n\nSee merge request {group}!{number}"
+        head = made.commit(number + 0.5, message, [head, work], {"f": str(number)})
+    made.point(main=head)
+    source = made.source()
+    assert [(pull.number, pull.title) for pull in pulls(source).values()] == [(1, "Do 1"), (2, "Do 2"), (3, "Do 3")]
+    assert "1 commit with a number of fork/app was not read as this repository's pull requests." in source.notices()
