@@ -47,6 +47,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "a subject": lambda text: landings(text, 0, 1),
     "a subject on one line": lambda text: landings(f"{text.replace(chr(10), ' ')}\nPR-URL: x", 0, 1),
     "reviewers": lambda text: git_commit.reviewers((text, f"Reviewed-by: {text}")),
+    "a mailmap": git_commit.Mailmap.parsed,
+    "a path": lambda text: git_commit.path_of(text.encode("utf-8", "surrogateescape")),
     "an identity": lambda text: git_commit.person(text, text),
     "git's complaint": scrubbed,
     "an error": without_secrets,

@@ -547,6 +547,7 @@ def test_an_only_branch_is_taken_and_commits_without_a_branch_are_not_nothing(ma
 def test_an_only_remote_may_have_another_name(made: Made) -> None:
     made.git("symbolic-ref", "HEAD", "refs/heads/none")
     made.git("config", "remote.upstream.url", "https://github.com/org/app")
+    made.point(remotes_pull_7_merge=made.commit(2, "Preview"))
     made.point(remotes_upstream_main=made.commit(0, "Begin"), remotes_upstream_feature=made.commit(1, "Feature"))
     source = GitSource(str(made.folder))
     assert (source.repositories, loose(source)) == (("org/app",), ["Begin"])
@@ -730,7 +731,8 @@ def test_a_branch_landed_by_rebase_is_merged_and_its_commits_count_once(made: Ma
     both = made.commit(2, "Two", [same], files("f", "z", "a", "b"), committed=5)
     other = made.commit(6, "Another", [base], {**files("f"), "a": "2\n"})
     made.point(main=both, pull_5_head=two, pull_6_head=one, pull_7_head=other, pull_5_merge=one)
-    found = pulls(made.source())
+    source = made.source()
+    found = pulls(source)
     assert [(pull.state, pull.merged_at, pull.title) for pull in found.values()] == [
         ("merged", at(5), "Two"),
         ("merged", at(4), "One"),
@@ -741,7 +743,7 @@ def test_a_branch_landed_by_rebase_is_merged_and_its_commits_count_once(made: Ma
         ChangedFile(filename="b", status="added", additions=1),
     )
     assert loose(made.source()) == ["Begin", "Main"]
-    assert "2 landed under other names (2 rebased, 0 squashed). 3 head refs were found." in made.source().notices()[1]
+    assert "2 landed under other names (2 rebased, 0 squashed). 3 head refs were found." in source.notices()[1]
 
 
 @pytest.mark.parametrize(("content", "state"), [(b"\0\1", "merged"), (b"\0\2", "open")])
@@ -884,3 +886,15 @@ def test_what_is_not_understood_is_reported_once(made: Made) -> None:
         "4 merges name no pull request; 3 of them say 'Merge branch'.",
         "1 commit has a Change-Id (Gerrit), but no Reviewed-on with a number.",
     ]
+
+
+def test_a_repository_that_was_renamed_keeps_its_numbers(made: Made) -> None:
+    head = made.commit(0, "Begin", files={"f": "0"})
+    for number, group in enumerate(("old/app", "group/app", "group/app", "fork/app"), 1):
+        work = made.commit(number, f"Work {number}", [head], {"f": str(number)})
+        message = f"Merge branch 'w{number}' into 'main'\n\nDo {number}\n\nSee merge request {group}!{number}"
+        head = made.commit(number + 0.5, message, [head, work], {"f": str(number)})
+    made.point(main=head)
+    source = made.source()
+    assert [(pull.number, pull.title) for pull in pulls(source).values()] == [(1, "Do 1"), (2, "Do 2"), (3, "Do 3")]
+    assert "1 commit with a number of fork/app was not read as this repository's pull requests." in source.notices()

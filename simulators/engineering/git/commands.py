@@ -213,9 +213,9 @@ def opened(folder: Path, shown: str) -> Clone:
     answer = ask("for-each-ref", listed)
     for line in answer.split("\n")[:-1]:  # names may hold what else ends a line
         kind, commit, name, target = line.split(" ")
-        if kind in {"commit", "tag"}:
+        if kind == "commit" or name.startswith("refs/tags/"):
             refs[name] = Ref(commit, target)
-    remotes = {name.split("/")[2] for name in refs if name.startswith("refs/remotes/")}
+    remotes = {name.split("/")[2] for name in refs if name.startswith("refs/remotes/")} - {"pull"}  # of CI's checkouts
     remote = remotes.pop() if len(remotes) == 1 and all(map(str.isprintable, remotes)) else "origin"
     return Clone(
         objects=Path("\n".join(described[:-2])),

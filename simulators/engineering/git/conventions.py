@@ -223,8 +223,6 @@ def landings(message: str, place: int, parents: int) -> list[Landing]:
         title = found[0].title if found else first
         trailed = _by_trailers(first, title, body, place, is_merge=is_merge)
         if found and found[0].convention and not found[0].convention.is_weak:  # a trailer may only confirm it
-            repos = [one.told for one in trailed if one.number == found[0].number and one.told]
-            found = [found[0]._replace(told=found[0].told or next(iter(repos), None)), *found[1:]]
             trailed = [one for one in trailed if one.number not in {one.number for one in found}]
         else:
             found = [one for one in found if one.number not in {one.number for one in trailed}]

@@ -197,12 +197,13 @@ def own_landings(
     space = "pull request" if heads or not spaces else min(spaces, key=lambda name: (-spaces[name], name))
     told = Counter(one.told for one in found if one.told and _space(one) == space)
     own = repo.lower() if repo.lower() in told else min(told, key=lambda name: (-told[name], name), default=None)
-    trailed = {one.place for one in found if one.told and one.told == own and _is_trailer(one)}
+    names = {own, *_former_names(graph, [one for one in found if _space(one) == space], own)}
+    trailed = {one.place for one in found if one.told and one.told in names and _is_trailer(one)}
     kept = []
     for one in found:
         if _space(one) != space:
             refused.elsewhere[_space(one)] += 1
-        elif one.told and one.told != own:
+        elif one.told and one.told not in names:
             refused.elsewhere[one.told] += 1
         elif _is_trailer(one) or one.is_merge or one.place not in trailed:
             kept.append(one)
@@ -211,6 +212,20 @@ def own_landings(
     for one in _without_other_numbers(graph, kept, heads, refused):
         by_number[one.number].append(one)
     return by_number, refused
+
+
+def _former_names(graph: Graph, found: Iterable[Landing], own: str | None) -> set[str]:
+    """Return the names that a repository had before: all their numbers and commits come before its own."""
+    numbers: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for one in found:
+        if one.told:
+            numbers[one.told].append((one.number, graph.brought[one.place]))
+    own_first = [min(parts) for parts in zip(*numbers.get(own or "", ()), strict=True)]
+    return {
+        name
+        for name, pairs in numbers.items()
+        if own_first and all(number < own_first[0] and position < own_first[1] for number, position in pairs)
+    }
 
 
 def _space(landing: Landing) -> str:

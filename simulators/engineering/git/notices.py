@@ -43,8 +43,10 @@ class Merges:
             self.changes.append(place)
 
 
-def sentences(repo: str, branch: Branch, heads: int, history: _History) -> list[str]:
+def sentences(repo: str, branch: Branch, heads: int, history: _History | None) -> list[str]:
     """Return the sentences, in a fixed order; those that say nothing are left out."""
+    if history is None:
+        return [_of_branch(repo, branch)]
     return [_of_branch(repo, branch), _of_conventions(heads, history), *_of_numbers(history), *_of_the_rest(history)]
 
 

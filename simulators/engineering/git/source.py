@@ -208,11 +208,14 @@ class GitSource:
         return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
     def notices(self) -> list[str]:
-        """Return which branch was read, which conventions were found, and what was not understood."""
+        """Return which branch was read, which conventions were found, and what was not understood.
+
+        Before the history was read it is only the branch.
+        """
         at = self._snapshot
         if at.tip is None and not at.heads:
             return [f"{at.repo} has no commit yet: there is nothing to record."]
-        return sentences(at.repo, at.branch, len(at.heads), self._history)
+        return sentences(at.repo, at.branch, len(at.heads), self.__dict__.get("_history"))
 
     def pull_requests(self) -> Iterator[PullRequest]:
         """Every pull request by number, as far as head refs and the default branch's subjects tell."""
