@@ -143,7 +143,7 @@ class Database:
         try:
             yield
         except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:  # bulk paths speak to the driver itself
-            raw = error.orig if isinstance(error, DBAPIError) else error
+            raw: BaseException = (error.orig or error) if isinstance(error, DBAPIError) else error
             reason = (str(raw).strip().splitlines() or [type(raw).__name__])[0]
             trouble = self.dialect.trouble(raw)
             if trouble is LOCKED:

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ..errors import Unavailable
 from .addresses import file_uri
-from .trouble import LOCKED, Trouble
+from .trouble import LOCKED, REFUSAL, Trouble
 
 _WIDTH = 32
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -167,6 +167,27 @@ class SQLite:
         for _, statement in lifted:
             connection.exec_driver_sql(statement)
 
+    def damage(self, connection: Connection, tables: Sequence[Table]) -> Iterator[str]:  # noqa: ARG002 - the signature of `Dialect`
+        """Yield what `PRAGMA integrity_check` finds; `quick_check` would not compare indexes with tables."""
+        for (line,) in connection.exec_driver_sql("PRAGMA integrity_check"):
+            if line != "ok":
+                yield from str(line).splitlines()
+
+    def missing_guards(self, connection: Connection, guards: Mapping[str, str]) -> dict[str, str]:
+        """Compare the triggers' own statements with ours."""
+        triggers = table("sqlite_master", column("type"), column("name"), column("sql"))
+        query = select(triggers.c.name, triggers.c.sql).where(triggers.c.type == "trigger")
+        found = {name: sql for name, sql in connection.execute(query)}
+        return {name: of for name, (of, statement) in _guards(guards).items() if found.get(name) != statement}
+
+    def guard(self, connection: Connection, guards: Mapping[str, str]) -> None:
+        """Make the triggers that are missing; an altered one is made anew."""
+        missing = self.missing_guards(connection, guards)
+        for name, (_, statement) in _guards(guards).items():
+            if name in missing:
+                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+                connection.exec_driver_sql(statement)
+
     def octets(self, text: ColumnElement[Any]) -> ColumnElement[int]:
         """Return the number of bytes of a text or a blob."""
         return func.length(cast(text, LargeBinary))
@@ -210,6 +231,26 @@ def _begin(connection: Connection) -> None:
 
 def _writes(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get("seedjournal_writes"))
+
+
+def _guards(guards: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return each trigger's table and statement.
+
+    Where a row is replaced no delete trigger fires: that is refused as an insert. Not of events, of which there are
+    millions: what replaces one is found by its hash.
+    """
+    made: dict[str, tuple[str, str]] = {}
+    for of, key in guards.items():
+        refuse = f"BEGIN SELECT RAISE(ABORT, '{of}: {REFUSAL}'); END"
+        for name in ("update", "delete"):
+            made[f"{of}_no_{name}"] = of, f"CREATE TRIGGER {of}_no_{name} BEFORE {name.upper()} ON {of} {refuse}"
+        if of != "journal_events":
+            again = f"EXISTS (SELECT 1 FROM {of} WHERE {key} = NEW.{key})"  # noqa: S608 - names of our own
+            made[f"{of}_no_replace"] = (
+                of,
+                f"CREATE TRIGGER {of}_no_replace BEFORE INSERT ON {of} WHEN {again} {refuse}",
+            )
+    return made
 
 
 class _File(sqlite3.Connection):
