@@ -120,6 +120,7 @@ __all__ = [
     "canonical_key",
     "changed_inputs",
     "changes",
+    "check_storage",
     "compare",
     "contents",
     "count_events",

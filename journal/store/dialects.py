@@ -28,8 +28,11 @@ class Dialect(Protocol):
     def lock(self, connection: Connection, name: str) -> None:
         """Wait for the write lock of that name; the end of the transaction releases it."""
 
-    def check_written(self, connection: Connection) -> None:
-        """Raise Unavailable where what was just committed is not in the database that the address names."""
+    def check_after(self, connection: Connection) -> None:
+        """Raise Unavailable where what was just committed is not in the database that the address names.
+
+        The same where what was read was changed by somebody whom no lock kept from it.
+        """
 
     def set_up_file(self, engine: Engine, wait: int) -> None:
         """Create the database's file where there is none."""

@@ -173,7 +173,7 @@ class PostgreSQL:
         number = zlib.crc32(b"seedjournal:" + name.encode()) | (0x5EED << 32)
         connection.execute(select(func.pg_advisory_xact_lock(number)))
 
-    def check_written(self, connection: Connection) -> None:
+    def check_after(self, connection: Connection) -> None:
         """Do nothing: a server answers for what it has committed."""
 
     def set_up_file(self, engine: Engine, wait: int) -> None:

@@ -45,7 +45,9 @@ class History:
         return {table.name for table in self.metadata.tables.values()}
 
 
-JOURNAL = History(name="journal", version_table="seedjournal_journal_version", head="0001", metadata=METADATA, guards=GUARDS)
+JOURNAL = History(
+    name="journal", version_table="seedjournal_journal_version", head="0001", metadata=METADATA, guards=GUARDS
+)
 
 
 def ensure(database: Database, history: History, *, create: bool) -> bool:

@@ -94,9 +94,17 @@ class SQLite:
     def lock(self, connection: Connection, name: str) -> None:
         """Do nothing: BEGIN IMMEDIATE already holds SQLite's only write lock."""
 
-    def check_written(self, connection: Connection) -> None:
-        """Compare device and inode of the file, and of its write-ahead log, with those that were opened."""
+    def check_after(self, connection: Connection) -> None:
+        """Compare device and inode of the file, and of its write-ahead log, with those that were opened.
+
+        A file that we may not lock is compared with what it was.
+        """
         opened = _opened(connection)
+        if opened.unlocked and opened.unlocked != _version(opened.path):
+            connection.invalidate()
+            raise Unavailable(f"{opened.path} was written while it was read without a lock", "run the command again")
+        if not _writes(connection):
+            return
         is_there = opened.identity == _identity(opened.path)
         if not is_there or (opened.log and opened.log != _identity(_log_of(opened.path))):
             raise Unavailable(
@@ -177,7 +185,7 @@ class SQLite:
         """Compare the triggers' own statements with ours."""
         triggers = table("sqlite_master", column("type"), column("name"), column("sql"))
         query = select(triggers.c.name, triggers.c.sql).where(triggers.c.type == "trigger")
-        found = {name: sql for name, sql in connection.execute(query)}
+        found = dict(connection.execute(query).tuples().all())
         return {name: of for name, (of, statement) in _guards(guards).items() if found.get(name) != statement}
 
     def guard(self, connection: Connection, guards: Mapping[str, str]) -> None:
@@ -259,19 +267,47 @@ class _File(sqlite3.Connection):
     path: Path
     identity: tuple[int, int] | None
     log: tuple[int, int] | None = None
+    unlocked: tuple[int, ...] | None = None  # what the file was, where it is read without locks
 
 
 def _open(path: Path, mode: str, wait: int) -> _File:
     """Open a file that is there, and note which one it is; SQLite itself does not tell."""
     before = _identity(path)
-    connection = sqlite3.connect(
-        file_uri(str(path), mode), uri=True, timeout=wait, isolation_level=None, check_same_thread=False, factory=_File
-    )
+    connection = _connected(file_uri(str(path), mode), wait)
+    if not (os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)) and _needs_a_log(connection):
+        version = _version(path)
+        if version[-1]:
+            raise Unavailable(
+                f"{path} has a write-ahead log that this user may not read with it",
+                "let a user who may write run `seedjournal log` once, which copies it into the file",
+            )
+        connection.close()
+        connection = _connected(file_uri(str(path), "ro") + "&immutable=1", wait)
+        connection.unlocked = version
     connection.path, connection.identity = path, _identity(path)
     if before != connection.identity:
         connection.close()
         raise Unavailable(f"{path} was deleted or replaced while it was opened", "run the command again")
     return connection
+
+
+def _connected(uri: str, wait: int) -> _File:
+    return sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False, factory=_File)
+
+
+def _needs_a_log(connection: sqlite3.Connection) -> bool:
+    """Return whether SQLite cannot read the file, as it may not make the files beside it that readers share."""
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
+    return False
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """Return what tells whether a file was written: its time and size, and the size of its write-ahead log."""
+    found, log = path.stat(), _log_of(path)
+    return found.st_ino, found.st_mtime_ns, found.st_size, log.stat().st_size if log.exists() else 0
 
 
 def _opened(connection: Connection) -> _File:

@@ -28,7 +28,6 @@ from seedjournal.journal import (
     measure,
     reuse,
     runs_before_newest,
-    verify,
 )
 from seedjournal.journal import sealing as sealing_module
 from seedjournal.journal.manifest import LEAF
@@ -45,8 +44,8 @@ from tests.journal.processes import (
 )
 from tests.journal.test_verify import damaged, every_flip
 from tests.journal.things import (
-    content_findings,
     POLICIES,
+    content_findings,
     content_of,
     findings,
     forget_all_but,

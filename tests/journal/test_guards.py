@@ -171,8 +171,7 @@ def test_an_index_of_sqlite_that_lost_its_entries(tmp_path: Path, open_url: Call
     for statement in (
         "create table zz(h blob, unique(h))",
         "pragma writable_schema=1",
-        "update sqlite_master set rootpage = (select rootpage from sqlite_master where name = 'sqlite_autoindex_zz_1')"
-        " where name = 'sqlite_autoindex_journal_events_1'",
+        "update sqlite_master set rootpage = (select rootpage from sqlite_master where name = 'sqlite_autoindex_zz_1') where name = 'sqlite_autoindex_journal_events_1'",
         "pragma schema_version=99",
     ):
         connection.execute(statement)

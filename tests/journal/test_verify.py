@@ -16,7 +16,7 @@ from seedjournal.journal import Database, Finding, Policy, Unavailable, all_runs
 from seedjournal.journal.manifest import LEAF, ROOT
 from seedjournal.journal.store.contents import pack_ids
 from seedjournal.journal.tables import EVENTS, JOURNAL, NODES, RUNS
-from tests.journal.things import content_findings, POLICIES, findings, record_all, tampering, thing, things
+from tests.journal.things import POLICIES, content_findings, findings, record_all, tampering, thing, things
 
 
 @pytest.fixture
@@ -321,7 +321,10 @@ def test_any_payload_of_a_node_is_survived(database: Database) -> None:
             for hashed in connection.execute(select(NODES.c.hash)).scalars().all():
                 values = {"level": level, "payload": bytes(hashed) * 2 if payload is None else payload}
                 connection.execute(update(NODES).where(NODES.c.hash == hashed).values(values))
-            assert {one.where for one in content_findings(connection)} == {"journal_nodes", "journal_runs"}, (level, payload)
+            assert {one.where for one in content_findings(connection)} == {"journal_nodes", "journal_runs"}, (
+                level,
+                payload,
+            )
 
 
 def test_a_root_over_nodes_that_are_not_what_they_say_is_survived(database: Database) -> None:
