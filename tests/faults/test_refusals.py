@@ -153,7 +153,15 @@ def test_a_full_disk_on_postgresql() -> None:
 
 
 def be_nobody() -> None:
-    """Give up root's right to write everywhere."""
+    """Give up root's right to write everywhere; what is imported later may lie where only root can read."""
+    import colorsys  # noqa: F401
+    import configparser  # noqa: F401
+    import pkgutil  # noqa: F401
+    import tarfile  # noqa: F401
+
+    import alembic.command
+    import alembic.config  # noqa: F401
+
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
