@@ -56,7 +56,7 @@ from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import Dialect, dialect_of
 from .store.schema import JOURNAL as JOURNAL_HISTORY
 from .store.schema import History, ensure, is_present, is_ready, migrate, run_migrations
-from .verify import Finding, count_events, verify
+from .verify import Finding, check_storage, count_events, verify
 from .vocabulary import (
     ENGINEERING,
     Field,
@@ -122,6 +122,7 @@ __all__ = [
     "canonical_key",
     "changed_inputs",
     "changes",
+    "check_storage",
     "compare",
     "contents",
     "count_events",

@@ -84,3 +84,12 @@ FORGOTTEN = Table(
     Column("last_event", _ID, nullable=False),
     Column("seal", LargeBinary, nullable=False),
 )
+
+# The tables whose rows triggers guard, and by which column a row is replaced.
+GUARDS = {
+    "journal": "id",
+    "journal_events": "id",
+    "journal_nodes": "hash",
+    "journal_runs": "run",
+    "journal_forgotten": "run",
+}

@@ -5,11 +5,11 @@ Findings are precise and verification goes on behind each of them; nothing is me
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from .changes import fold_root, key_of
 from .errors import Damaged
@@ -26,9 +26,17 @@ from .manifest import (
     read_root,
 )
 from .runs import Progress, Run, RunNumber, forgotten_runs, numbered, seal_of, stored_seals
-from .store.contents import HASH_SIZE, contents, journal_seal, node_reader, read_manifest, unpack_ids
+from .store.contents import (
+    HASH_SIZE,
+    contents,
+    journal_seal,
+    node_reader,
+    read_manifest,
+    several_journals,
+    unpack_ids,
+)
 from .store.dialects import dialect_of
-from .tables import EVENTS, FORGOTTEN, JOURNAL, NODES
+from .tables import EVENTS, FORGOTTEN, GUARDS, JOURNAL, METADATA, NODES
 
 _PIECE = 10_000
 
@@ -45,6 +53,8 @@ class Finding:
 def verify(connection: Connection, progress: Progress = lambda *_: None) -> Iterator[Finding]:
     """Everything wrong with the journal: events, nodes, runs, manifests and states."""
     with dialect_of(connection).reading_leniently(connection):
+        yield from check_storage(connection, METADATA.sorted_tables)
+        yield from _guards(connection)
         yield from _journal(connection)
         yield from _forgotten(connection)
         yield from _events(connection, progress)
@@ -54,7 +64,20 @@ def verify(connection: Connection, progress: Progress = lambda *_: None) -> Iter
 
 def count_events(connection: Connection) -> int:
     """How many events the journal holds."""
-    return int(connection.execute(select(func.count()).select_from(EVENTS)).scalar_one())
+    counted = func.count(EVENTS.c.event)  # in no index: one that lost entries would count too few
+    return int(connection.execute(select(counted)).scalar_one())
+
+
+def check_storage(connection: Connection, tables: Sequence[Table]) -> Iterator[Finding]:
+    """Yield what the database itself finds wrong with its file or with the indexes of these tables."""
+    for problem in dialect_of(connection).damage(connection, tables):
+        yield Finding(where="storage", what=connection.engine.url.database or "the database", problem=problem)
+
+
+def _guards(connection: Connection) -> Iterator[Finding]:
+    for name, of in dialect_of(connection).missing_guards(connection, GUARDS).items():
+        problem = "this guard against changes is missing or altered; `seedjournal migrate` puts it back"
+        yield Finding(where=of, what=f"trigger {name}", problem=problem)
 
 
 def _events(connection: Connection, progress: Progress) -> Iterator[Finding]:
@@ -77,7 +100,7 @@ def _journal(connection: Connection) -> Iterator[Finding]:
     """The journal's own row: there is one, and it has its seal."""
     rows = connection.execute(select(JOURNAL.c.id, JOURNAL.c.created_at, JOURNAL.c.seal)).all()
     if len(rows) != 1:
-        yield Finding(where="journal", what="its row", problem=f"there should be one, not {len(rows)}")
+        yield Finding(where="journal", what="its row", problem=several_journals([str(name) for name, *_ in rows]))
     for name, created_at, seal in rows:
         if journal_seal(str(name), str(created_at)) != seal:
             yield Finding(where="journal", what=f"journal {name}", problem="its row does not have its seal")

@@ -53,7 +53,20 @@ def query_rows(connection: Connection, statement: str, at_once: int) -> Iterator
 
 def journal_id(connection: Connection) -> str:
     """The random id that this journal was given when it was made."""
-    return str(connection.execute(select(JOURNAL.c.id)).scalar_one())
+    names = [str(name) for name in connection.execute(select(JOURNAL.c.id)).scalars()]
+    if len(names) != 1:
+        raise Damaged(f"journal: {several_journals(names)}")
+    return names[0]
+
+
+def several_journals(names: Sequence[str]) -> str:
+    """Say what is wrong where the journal's own table has no row, or more than one."""
+    return f"there should be one row, not {len(names)}" + (
+        f" ({', '.join(sorted(names))}): rows of two journals were put into one database, as by a restore of the data "
+        "alone; delete the row of the journal that `migrate` had made"
+        if names
+        else ""
+    )
 
 
 def journal_seal(name: str, created_at: str) -> bytes:

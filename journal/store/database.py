@@ -118,8 +118,7 @@ class Database:
             with connection.begin():
                 self.dialect.prepare(connection, schema=self.schema, wait=self.wait)
                 yield connection
-            if writes:
-                self.dialect.check_written(connection)
+            self.dialect.check_after(connection)
 
     def _refuse_reading_only(self) -> None:
         if self.is_read_only:

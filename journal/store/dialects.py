@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -28,8 +28,11 @@ class Dialect(Protocol):
     def lock(self, connection: Connection, name: str) -> None:
         """Wait for the write lock of that name; the end of the transaction releases it."""
 
-    def check_written(self, connection: Connection) -> None:
-        """Raise Unavailable where what was just committed is not in the database that the address names."""
+    def check_after(self, connection: Connection) -> None:
+        """Raise Unavailable where what was just committed is not in the database that the address names.
+
+        The same where what was read was changed by somebody whom no lock kept from it.
+        """
 
     def set_up_file(self, engine: Engine, wait: int) -> None:
         """Create the database's file where there is none."""
@@ -45,6 +48,18 @@ class Dialect(Protocol):
 
     def changeable(self, connection: Connection, tables: Sequence[Table]) -> AbstractContextManager[None]:
         """Lift the triggers that refuse changes of these tables, within the caller's transaction."""
+
+    def damage(self, connection: Connection, tables: Sequence[Table]) -> Iterator[str]:
+        """Yield what the database itself finds wrong: above all indexes that do not have every row of their table."""
+
+    def missing_guards(self, connection: Connection, guards: Mapping[str, str]) -> dict[str, str]:
+        """Return the triggers against changes that are missing, disabled or altered, each with its table.
+
+        `guards` has the guarded tables and the column by which a row is replaced.
+        """
+
+    def guard(self, connection: Connection, guards: Mapping[str, str]) -> None:
+        """Make the triggers that are missing."""
 
     def octets(self, text: ColumnElement[Any]) -> ColumnElement[int]:
         """Return the number of bytes of a text or a blob."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -19,13 +19,14 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import ProgrammingError
 
 from ..errors import Busy, Unavailable
-from .trouble import LOCKED, Trouble
+from .trouble import LOCKED, REFUSAL, Trouble
 
 _NOT_ALLOWED = "42501"
 _FULL_WORDS = (
@@ -60,6 +61,11 @@ _OTHER_TABLES = Trouble(
     Unavailable,
     "a table is not as seedjournal made it",
     "somebody changed it: put the table or column back, or a backup of the database",
+)
+_SET_BACK = Trouble(
+    Unavailable,
+    "what a migration would make is there already",
+    "somebody set the version table back, or put another one there: put it back as it was, or a backup",
 )
 _ENCODING = Trouble(
     Unavailable,
@@ -108,6 +114,9 @@ _TROUBLES = {
     "428C9": _OTHER_TABLES,
     "22P02": _OTHER_TABLES,
     "22P03": _OTHER_TABLES,
+    "42P07": _SET_BACK,
+    "42701": _SET_BACK,
+    "42710": _SET_BACK,
     "22021": _ENCODING,
     "22P05": _ENCODING,
     "P0001": _RAISED,
@@ -164,7 +173,7 @@ class PostgreSQL:
         number = zlib.crc32(b"seedjournal:" + name.encode()) | (0x5EED << 32)
         connection.execute(select(func.pg_advisory_xact_lock(number)))
 
-    def check_written(self, connection: Connection) -> None:
+    def check_after(self, connection: Connection) -> None:
         """Do nothing: a server answers for what it has committed."""
 
     def set_up_file(self, engine: Engine, wait: int) -> None:
@@ -198,9 +207,10 @@ class PostgreSQL:
 
         Raise Unavailable if the user does not own the tables.
         """
+        found = self._guards(connection, [one.name for one in tables])
         try:
-            for one in tables:
-                connection.exec_driver_sql(f"ALTER TABLE {one.name} DISABLE TRIGGER {one.name}_stays")
+            for name, of in found.items():
+                connection.exec_driver_sql(f"ALTER TABLE {of} DISABLE TRIGGER {name}")
         except ProgrammingError as error:
             if getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED:
                 raise
@@ -209,8 +219,55 @@ class PostgreSQL:
                 "connect as the user that ran `seedjournal migrate`, or made the journal",
             ) from error
         yield
+        for name, of in found.items():
+            connection.exec_driver_sql(f"ALTER TABLE {of} ENABLE TRIGGER {name}")
+
+    def damage(self, connection: Connection, tables: Sequence[Table]) -> Iterator[str]:
+        """Yield each index that does not have as many entries as its table has rows."""
         for one in tables:
-            connection.exec_driver_sql(f"ALTER TABLE {one.name} ENABLE TRIGGER {one.name}_stays")
+            with _planned(connection, enable_indexscan="off", enable_indexonlyscan="off", enable_bitmapscan="off"):
+                rows = connection.execute(select(func.count()).select_from(one)).scalar_one()
+            keys = [*one.primary_key.columns, *(each for each in one.columns if each.unique or each.index)]
+            for key in keys:
+                with _planned(connection, enable_seqscan="off", enable_bitmapscan="off"):
+                    counted = select(func.count(key)).where(key.is_not(None))
+                    entries = connection.execute(counted).scalar_one()
+                if entries != rows:
+                    yield (
+                        f"the index of {one.name}.{key.name} has {entries:,} entries for {rows:,} rows; "
+                        f"REINDEX TABLE {one.name} makes it anew"
+                    )
+
+    def missing_guards(self, connection: Connection, guards: Mapping[str, str]) -> dict[str, str]:
+        """Look for a trigger that is switched on and calls a function that refuses."""
+        found = self._guards(connection, list(guards))
+        return {f"{of}_stays": of for of in guards if f"{of}_stays" not in found}
+
+    def guard(self, connection: Connection, guards: Mapping[str, str]) -> None:
+        """Make the triggers that are missing, and their function."""
+        missing = self.missing_guards(connection, guards)
+        if missing:
+            connection.exec_driver_sql(
+                "CREATE OR REPLACE FUNCTION seedjournal_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+                f"$$ BEGIN RAISE EXCEPTION '%%: {REFUSAL}', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$",
+                (),
+            )
+        for name, of in missing.items():
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name} ON {of}")
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER {name} BEFORE UPDATE OR DELETE OR TRUNCATE ON {of} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION seedjournal_refuse_change()"
+            )
+
+    def _guards(self, connection: Connection, names: Sequence[str]) -> dict[str, str]:
+        """Return the guards that work, each with its table."""
+        query = text(
+            "SELECT t.tgname, c.relname FROM pg_catalog.pg_trigger t "
+            "JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid "
+            "WHERE c.oid IN (SELECT to_regclass(n) FROM unnest(CAST(:names AS text[])) n) "
+            "AND t.tgname = c.relname || '_stays' AND t.tgenabled <> 'D' AND p.prosrc LIKE '%RAISE EXCEPTION%'"
+        )
+        return {str(name): str(of) for name, of in connection.execute(query, {"names": list(names)})}
 
     def octets(self, text: ColumnElement[Any]) -> ColumnElement[int]:
         """Return the number of bytes of a text or a blob."""
@@ -255,3 +312,12 @@ def _begin(connection: Connection) -> None:
 def _quoted(name: str) -> str:
     """Return a name as SQL writes it in a setting; SQLAlchemy's own quoting is for statements, and doubles each %."""
     return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def _planned(connection: Connection, **settings: str) -> Iterator[None]:
+    """Let the planner go one way only, and then as it did before."""
+    before = connection.execute(select(*(func.current_setting(name) for name in settings))).one()
+    connection.execute(select(*(func.set_config(name, value, true()) for name, value in settings.items())))
+    yield
+    connection.execute(select(*(func.set_config(*one, true()) for one in zip(settings, before, strict=True))))

@@ -7,14 +7,14 @@ where none of their names is taken or the version table says that they are ours.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select, text
 
 from ..errors import Unavailable, WrongSchema
-from ..tables import METADATA
+from ..tables import GUARDS, METADATA
 from .database import Database
 
 _ROOT = Path(__file__).resolve().parents[2]  # a checkout, or the installed package
@@ -29,6 +29,7 @@ class History:
     version_table: str
     head: str
     metadata: MetaData
+    guards: Mapping[str, str] = field(default_factory=dict)  # tables whose rows triggers guard, by their key
 
     @property
     def folder(self) -> Path:
@@ -44,7 +45,9 @@ class History:
         return {table.name for table in self.metadata.tables.values()}
 
 
-JOURNAL = History(name="journal", version_table="seedjournal_journal_version", head="0001", metadata=METADATA)
+JOURNAL = History(
+    name="journal", version_table="seedjournal_journal_version", head="0001", metadata=METADATA, guards=GUARDS
+)
 
 
 def ensure(database: Database, history: History, *, create: bool) -> bool:
@@ -82,7 +85,10 @@ def is_ready(database: Database, history: History) -> bool:
 
 
 def migrate(database: Database, history: History) -> tuple[str | None, str]:
-    """Create the tables where they are absent; return the revision before (None: there were none) and after."""
+    """Create the tables where they are absent, and the guards of a journal that are missing.
+
+    Return the revision before (None: there were none) and after.
+    """
     database.set_up_file()
     with database.write("schema") as connection:
         found = _version(connection, history)
@@ -91,6 +97,8 @@ def migrate(database: Database, history: History) -> tuple[str | None, str]:
             _upgrade(connection, history)
         else:
             _refuse_other_version(database, history, found)
+            _refuse_scattered(connection, database, history)
+            database.dialect.guard(connection, history.guards)
     return found, history.head
 
 
@@ -129,7 +137,10 @@ def _found(database: Database, history: History) -> str | None:
     if database.is_absent:
         return None
     with database.read() as connection:
-        return _version(connection, history)
+        found = _version(connection, history)
+        if found == history.head:
+            _refuse_scattered(connection, database, history)
+        return found
 
 
 def _version(connection: Connection, history: History) -> str | None:
@@ -144,8 +155,34 @@ def _refuse_other_version(database: Database, history: History, found: str) -> N
         return
     raise WrongSchema(
         f"the {history.name} in {database.shown} has schema {found}, which this version does not know",
-        "it was made by a newer seedjournal: upgrade this one",
+        "it was made by a newer seedjournal: upgrade this one"
+        if found > history.head
+        else f"no version wrote that: put a backup of {history.version_table} back",
     )
+
+
+def _refuse_scattered(connection: Connection, database: Database, history: History) -> None:
+    """Raise WrongSchema unless all tables are there, in the schema of the version table.
+
+    The search path finds each table by itself, and may find one of another journal.
+    """
+    names = sorted(history.table_names)
+    if connection.dialect.name == "postgresql":
+        found = text(
+            "SELECT relname FROM pg_catalog.pg_class WHERE oid IN "
+            "(SELECT to_regclass(n) FROM unnest(CAST(:names AS text[])) n) AND relnamespace = "
+            "(SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = to_regclass(:version))"
+        )
+        there = set(connection.execute(found, {"names": names, "version": history.version_table}).scalars())
+    else:
+        there = set(inspect(connection).get_table_names())
+    if missing := [name for name in names if name not in there]:
+        raise WrongSchema(
+            f"the {history.name} in {database.shown} is not whole: {', '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing beside {history.version_table}",
+            "a table was dropped, or a schema earlier in the search path has one of its name: name the schema, or put "
+            "a backup back",
+        )
 
 
 def _refuse_foreign(connection: Connection, database: Database, history: History) -> None:

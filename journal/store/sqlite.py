@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ..errors import Unavailable
 from .addresses import file_uri
-from .trouble import LOCKED, Trouble
+from .trouble import LOCKED, REFUSAL, Trouble
 
 _WIDTH = 32
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -94,9 +94,17 @@ class SQLite:
     def lock(self, connection: Connection, name: str) -> None:
         """Do nothing: BEGIN IMMEDIATE already holds SQLite's only write lock."""
 
-    def check_written(self, connection: Connection) -> None:
-        """Compare device and inode of the file, and of its write-ahead log, with those that were opened."""
+    def check_after(self, connection: Connection) -> None:
+        """Compare device and inode of the file, and of its write-ahead log, with those that were opened.
+
+        A file that we may not lock is compared with what it was.
+        """
         opened = _opened(connection)
+        if opened.unlocked and opened.unlocked != _version(opened.path):
+            connection.invalidate()
+            raise Unavailable(f"{opened.path} was written while it was read without a lock", "run the command again")
+        if not _writes(connection):
+            return
         is_there = opened.identity == _identity(opened.path)
         if not is_there or (opened.log and opened.log != _identity(_log_of(opened.path))):
             raise Unavailable(
@@ -167,6 +175,27 @@ class SQLite:
         for _, statement in lifted:
             connection.exec_driver_sql(statement)
 
+    def damage(self, connection: Connection, tables: Sequence[Table]) -> Iterator[str]:  # noqa: ARG002 - the signature of `Dialect`
+        """Yield what `PRAGMA integrity_check` finds; `quick_check` would not compare indexes with tables."""
+        for (line,) in connection.exec_driver_sql("PRAGMA integrity_check"):
+            if line != "ok":
+                yield from str(line).splitlines()
+
+    def missing_guards(self, connection: Connection, guards: Mapping[str, str]) -> dict[str, str]:
+        """Compare the triggers' own statements with ours."""
+        triggers = table("sqlite_master", column("type"), column("name"), column("sql"))
+        query = select(triggers.c.name, triggers.c.sql).where(triggers.c.type == "trigger")
+        found = dict(connection.execute(query).tuples().all())
+        return {name: of for name, (of, statement) in _guards(guards).items() if found.get(name) != statement}
+
+    def guard(self, connection: Connection, guards: Mapping[str, str]) -> None:
+        """Make the triggers that are missing; an altered one is made anew."""
+        missing = self.missing_guards(connection, guards)
+        for name, (_, statement) in _guards(guards).items():
+            if name in missing:
+                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+                connection.exec_driver_sql(statement)
+
     def octets(self, text: ColumnElement[Any]) -> ColumnElement[int]:
         """Return the number of bytes of a text or a blob."""
         return func.length(cast(text, LargeBinary))
@@ -212,25 +241,73 @@ def _writes(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get("seedjournal_writes"))
 
 
+def _guards(guards: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return each trigger's table and statement.
+
+    Where a row is replaced no delete trigger fires: that is refused as an insert. Not of events, of which there are
+    millions: what replaces one is found by its hash.
+    """
+    made: dict[str, tuple[str, str]] = {}
+    for of, key in guards.items():
+        refuse = f"BEGIN SELECT RAISE(ABORT, '{of}: {REFUSAL}'); END"
+        for name in ("update", "delete"):
+            made[f"{of}_no_{name}"] = of, f"CREATE TRIGGER {of}_no_{name} BEFORE {name.upper()} ON {of} {refuse}"
+        if of != "journal_events":
+            again = f"EXISTS (SELECT 1 FROM {of} WHERE {key} = NEW.{key})"  # noqa: S608 - names of our own
+            made[f"{of}_no_replace"] = (
+                of,
+                f"CREATE TRIGGER {of}_no_replace BEFORE INSERT ON {of} WHEN {again} {refuse}",
+            )
+    return made
+
+
 class _File(sqlite3.Connection):
     """A connection that knows which file it has open: its path, device and inode, and those of its write-ahead log."""
 
     path: Path
     identity: tuple[int, int] | None
     log: tuple[int, int] | None = None
+    unlocked: tuple[int, ...] | None = None  # what the file was, where it is read without locks
 
 
 def _open(path: Path, mode: str, wait: int) -> _File:
     """Open a file that is there, and note which one it is; SQLite itself does not tell."""
     before = _identity(path)
-    connection = sqlite3.connect(
-        file_uri(str(path), mode), uri=True, timeout=wait, isolation_level=None, check_same_thread=False, factory=_File
-    )
+    connection = _connected(file_uri(str(path), mode), wait)
+    if not (os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)) and _needs_a_log(connection):
+        version = _version(path)
+        if version[-1]:
+            raise Unavailable(
+                f"{path} has a write-ahead log that this user may not read with it",
+                "let a user who may write run `seedjournal log` once, which copies it into the file",
+            )
+        connection.close()
+        connection = _connected(file_uri(str(path), "ro") + "&immutable=1", wait)
+        connection.unlocked = version
     connection.path, connection.identity = path, _identity(path)
     if before != connection.identity:
         connection.close()
         raise Unavailable(f"{path} was deleted or replaced while it was opened", "run the command again")
     return connection
+
+
+def _connected(uri: str, wait: int) -> _File:
+    return sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False, factory=_File)
+
+
+def _needs_a_log(connection: sqlite3.Connection) -> bool:
+    """Return whether SQLite cannot read the file, as it may not make the files beside it that readers share."""
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
+    return False
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """Return what tells whether a file was written: its time and size, and the size of its write-ahead log."""
+    found, log = path.stat(), _log_of(path)
+    return found.st_ino, found.st_mtime_ns, found.st_size, log.stat().st_size if log.exists() else 0
 
 
 def _opened(connection: Connection) -> _File:

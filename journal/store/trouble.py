@@ -16,3 +16,5 @@ class Trouble(NamedTuple):
 
 
 LOCKED = Trouble(Busy, "is locked by another process", "wait for the other process, or give a longer --wait SECONDS")
+
+REFUSAL = "rows of a journal are never changed; seedjournal forget removes runs"  # what the guards say

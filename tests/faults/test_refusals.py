@@ -153,7 +153,15 @@ def test_a_full_disk_on_postgresql() -> None:
 
 
 def be_nobody() -> None:
-    """Give up root's right to write everywhere."""
+    """Give up root's right to write everywhere; what is imported later may lie where only root can read."""
+    import colorsys  # noqa: F401
+    import configparser  # noqa: F401
+    import pkgutil  # noqa: F401
+    import tarfile  # noqa: F401
+
+    import alembic.command
+    import alembic.config  # noqa: F401
+
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
@@ -169,8 +177,25 @@ def test_a_file_that_may_not_be_written(on_sqlite: Base) -> None:
     shutil.copy(path_of(original), file)
     before = file.read_bytes()
     file.chmod(0o444)
+    folder.chmod(0o555)
     url = f"sqlite:///{file}"
+    target = Path(tempfile.mkdtemp(prefix="seedjournal-target-"))
+    target.chmod(0o777)
+    rows = f"sqlite:///{target}/rows.db"
     try:
+        assert run(base.folder, "migrate", "--tables", "--journal", original, "--target", rows).code == 0
+        (target / "rows.db").chmod(0o666)
+        for arguments in (
+            ("log",),
+            ("show", "1"),
+            ("diff", "1", "1"),
+            ("verify",),
+            ("project", "--target", rows),
+            ("verify", "--target", rows),
+        ):
+            ended = Command(folder, (*arguments, "--json", "--journal", url), be_nobody).ended()
+            assert ended.code == 0, (arguments, ended)
+        assert [one.name for one in folder.iterdir()] == [file.name]
         for arguments in (SECOND, ("project", "--run", "1", "--rebuild", "--yes")):
             ended = Command(folder, (*arguments, "--journal", url), be_nobody).ended()
             assert_told(ended, 3, "readonly", "unable to open")
@@ -178,6 +203,7 @@ def test_a_file_that_may_not_be_written(on_sqlite: Base) -> None:
         assert file.read_bytes() == before
     finally:
         shutil.rmtree(folder)
+        shutil.rmtree(target)
         base.drop(original)
 
 
@@ -186,7 +212,10 @@ def test_a_database_that_may_only_be_read(on_postgresql: Base) -> None:
     url = base.copy()
     administer(base, f"ALTER DATABASE {name_of(url)} SET default_transaction_read_only = on")
     assert_told(run(base.folder, *SECOND, "--journal", url), 3, "read-only")
-    assert run(base.folder, "log", "--journal", url).code == 0
+    for arguments in (("log",), ("show", "1"), ("verify",), ("project", "--target", "sqlite:///read-only.db")):
+        ended = run(base.folder, *arguments, "--journal", url)
+        assert ended.code == 0, (arguments, ended)
+    (base.folder / "read-only.db").unlink()
     administer(base, f"ALTER DATABASE {name_of(url)} RESET default_transaction_read_only")
     tally.count("database that may only be read", "postgresql")
     base.assert_recorded(url)

@@ -230,6 +230,6 @@ def test_a_table_that_somebody_locks_is_waited_for_and_then_given_up(
 
 def test_a_mistake_in_a_statement_is_not_the_users(database: Database) -> None:
     """Only what a person can mend is told as such; a bug stays one."""
-    with pytest.raises(Exception, match="nosuch") as raised, database.read() as connection:
-        connection.execute(text("SELECT nosuch FROM journal"))
+    with pytest.raises(Exception, match="SELEKT") as raised, database.read() as connection:
+        connection.execute(text("SELEKT nosuch FROM journal"))
     assert database.name == "sqlite" or not isinstance(raised.value, SeedJournalError)

@@ -28,7 +28,6 @@ from seedjournal.journal import (
     measure,
     reuse,
     runs_before_newest,
-    verify,
 )
 from seedjournal.journal import sealing as sealing_module
 from seedjournal.journal.manifest import LEAF
@@ -46,6 +45,7 @@ from tests.journal.processes import (
 from tests.journal.test_verify import damaged, every_flip
 from tests.journal.things import (
     POLICIES,
+    content_findings,
     content_of,
     findings,
     forget_all_but,
@@ -186,7 +186,7 @@ def test_a_run_that_nobody_forgot_is_still_missed(filled: Database) -> None:
     forget_all_but(filled, 2)
     with damaged(filled) as connection:
         connection.execute(delete(RUNS).where(RUNS.c.run == 3))
-        found = list(verify(connection))
+        found = content_findings(connection)
     problem = "it is not there, and was not forgotten"
     assert found == [Finding(where="journal_runs", what="run 3", problem=problem)]
 
@@ -195,7 +195,7 @@ def test_a_forgotten_run_of_which_nothing_is_known_is_missed(filled: Database) -
     forget_all_but(filled, 1)
     with damaged(filled) as connection:
         connection.execute(delete(FORGOTTEN))
-        assert [one.what for one in verify(connection)] == ["runs 1 to 2", "run 4"]
+        assert [one.what for one in content_findings(connection)] == ["runs 1 to 2", "run 4"]
 
 
 def test_every_byte_of_what_was_forgotten_is_guarded(filled: Database) -> None:
@@ -211,7 +211,7 @@ def test_every_byte_of_what_was_forgotten_is_guarded(filled: Database) -> None:
                 what = f"run {broken if name == 'run' else 2}"
                 problem = "its row does not have its seal"
                 found = Finding(where="journal_forgotten", what=what, problem=problem)
-                assert found in verify(connection)
+                assert found in content_findings(connection)
                 step.rollback()
 
 

@@ -16,7 +16,7 @@ from seedjournal.journal import Database, Finding, Policy, Unavailable, all_runs
 from seedjournal.journal.manifest import LEAF, ROOT
 from seedjournal.journal.store.contents import pack_ids
 from seedjournal.journal.tables import EVENTS, JOURNAL, NODES, RUNS
-from tests.journal.things import POLICIES, findings, record_all, tampering, thing, things
+from tests.journal.things import POLICIES, content_findings, findings, record_all, tampering, thing, things
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_flipped_bit_is_found_in_every_column(filled: Database) -> None:
                         store(connection, table, column, name, broken)
                 except DBAPIError:  # PostgreSQL takes no broken text, and no second row under a key
                     continue
-                found = list(verify(connection))
+                found = content_findings(connection)
                 assert found, f"{table.name}.{column}: {value!r} became {broken!r}"
                 assert_precise(connection, table, column, name, broken, found)
 
@@ -166,7 +166,7 @@ def test_every_byte_of_a_small_journal_is_guarded(database: Database, stride: in
                     except DBAPIError:
                         step.rollback()
                         continue
-                    found = list(verify(connection))
+                    found = content_findings(connection)
                     assert found, f"{table.name}.{column}: {value!r} became {broken!r}"
                     assert_precise(connection, table, column, name, broken, found)
                     step.rollback()
@@ -188,7 +188,7 @@ def test_a_run_whose_root_is_anothers_is_named(filled: Database) -> None:
     with damaged(filled) as connection:
         roots = dict(connection.execute(select(RUNS.c.run, RUNS.c.root)).all())
         connection.execute(update(RUNS).where(RUNS.c.run == 3).values(root=roots[1]))
-        found = list(verify(connection))
+        found = content_findings(connection)
     assert found == [Finding(where="journal_runs", what="run 3", problem="its row does not have its seal")]
 
 
@@ -199,7 +199,7 @@ def test_a_truncated_node_is_named(filled: Database, cut: int) -> None:
             row = connection.execute(select(NODES).where(NODES.c.level == level).order_by(NODES.c.hash)).first()
             assert row is not None
             connection.execute(update(NODES).where(NODES.c.hash == row.hash).values(payload=bytes(row.payload)[:-cut]))
-            found = list(verify(connection))
+            found = content_findings(connection)
         assert [one.what for one in found if one.where == "journal_nodes"] == [f"node {bytes(row.hash).hex()}"]
 
 
@@ -209,7 +209,7 @@ def test_swapped_nodes_are_both_named(filled: Database) -> None:
         (one, its), (other, others) = ((bytes(row.hash), bytes(row.payload)) for row in connection.execute(query))
         for hashed, payload in ((one, others), (other, its)):
             connection.execute(update(NODES).where(NODES.c.hash == hashed).values(payload=payload))
-        found = list(verify(connection))
+        found = content_findings(connection)
     named = [found_one.what for found_one in found if found_one.where == "journal_nodes"]
     assert sorted(named) == sorted(f"node {hashed.hex()}" for hashed in (one, other))
 
@@ -217,7 +217,7 @@ def test_swapped_nodes_are_both_named(filled: Database) -> None:
 def test_a_journal_without_its_own_row_is_named(filled: Database) -> None:
     with damaged(filled) as connection:
         connection.execute(delete(JOURNAL))
-        found = list(verify(connection))
+        found = content_findings(connection)
     assert found == [Finding(where="journal", what="its row", problem="there should be one, not 0")]
 
 
@@ -230,14 +230,14 @@ def test_a_text_that_is_no_json_is_survived(database: Database) -> None:
             broken = select(text("'z' || substr(event, 2)")).select_from(EVENTS).where(EVENTS.c.id == number)
             values = {"event": connection.execute(broken).scalar_one()}
             connection.execute(update(EVENTS).where(EVENTS.c.id == number).values(values))
-        found = list(verify(connection))
+        found = content_findings(connection)
     assert [one.what for one in found] == ["event 1", "event 2"]
 
 
 def test_a_deleted_event_is_named(filled: Database) -> None:
     with damaged(filled) as connection:
         connection.execute(delete(EVENTS).where(EVENTS.c.id == 200))
-        found = list(verify(connection))
+        found = content_findings(connection)
     assert found
     assert all("a manifest names event 200, which the journal does not hold" in one.problem for one in found)
     assert {one.where for one in found} == {"journal_nodes", "journal_runs"}
@@ -248,7 +248,7 @@ def test_a_deleted_node_is_named(filled: Database, level: int) -> None:
     with damaged(filled) as connection:
         one_of_it = connection.execute(select(NODES.c.hash).where(NODES.c.level == level).limit(1)).scalar_one()
         connection.execute(delete(NODES).where(NODES.c.hash == one_of_it))
-        found = list(verify(connection))
+        found = content_findings(connection)
     assert found
     assert {one.where for one in found} == {"journal_runs"}
     assert all("which the journal does not hold" in one.problem for one in found)
@@ -259,7 +259,7 @@ def test_swapped_texts_are_both_named(filled: Database) -> None:
         texts = dict(connection.execute(select(EVENTS.c.id, EVENTS.c.event).where(EVENTS.c.id.in_([3, 4]))).all())
         for number in (3, 4):
             connection.execute(update(EVENTS).where(EVENTS.c.id == number).values(event=texts[7 - number]))
-        found = list(verify(connection))
+        found = content_findings(connection)
     assert [one.what for one in found if one.where == "journal_events"] == ["event 3", "event 4"]
     assert any("out of order" in one.problem for one in found)
 
@@ -272,21 +272,21 @@ def test_swapped_events_are_named_by_what_rests_on_them(filled: Database) -> Non
             other = rows[7 - number]
             values = {"hash": hashed, "event": other.event}
             connection.execute(update(EVENTS).where(EVENTS.c.id == number).values(values))
-        found = list(verify(connection))
+        found = content_findings(connection)
     assert {one.where for one in found} == {"journal_nodes", "journal_runs"}
 
 
 def test_a_removed_run_is_named_where_it_left_a_gap(filled: Database) -> None:
     with damaged(filled) as connection:
         connection.execute(delete(RUNS).where(RUNS.c.run == 3))
-        found = list(verify(connection))
+        found = content_findings(connection)
     assert found == [Finding(where="journal_runs", what="run 3", problem="it is not there, and was not forgotten")]
 
 
 def test_a_damaged_run_is_not_held_against_the_next(filled: Database) -> None:
     with damaged(filled) as connection:
         connection.execute(update(RUNS).where(RUNS.c.run == 3).values(recorded_by="other"))
-        found = list(verify(connection))
+        found = content_findings(connection)
     assert found == [Finding(where="journal_runs", what="run 3", problem="its row does not have its seal")]
 
 
@@ -321,7 +321,10 @@ def test_any_payload_of_a_node_is_survived(database: Database) -> None:
             for hashed in connection.execute(select(NODES.c.hash)).scalars().all():
                 values = {"level": level, "payload": bytes(hashed) * 2 if payload is None else payload}
                 connection.execute(update(NODES).where(NODES.c.hash == hashed).values(values))
-            assert {one.where for one in verify(connection)} == {"journal_nodes", "journal_runs"}, (level, payload)
+            assert {one.where for one in content_findings(connection)} == {"journal_nodes", "journal_runs"}, (
+                level,
+                payload,
+            )
 
 
 def test_a_root_over_nodes_that_are_not_what_they_say_is_survived(database: Database) -> None:
@@ -331,7 +334,7 @@ def test_a_root_over_nodes_that_are_not_what_they_say_is_survived(database: Data
         for hashed in connection.execute(select(NODES.c.hash).where(NODES.c.level != ROOT)).scalars().all():
             values = {"level": 1, "payload": bytes(hashed) * 2}
             connection.execute(update(NODES).where(NODES.c.hash == hashed).values(values))
-        assert {one.where for one in verify(connection)} == {"journal_nodes", "journal_runs"}
+        assert {one.where for one in content_findings(connection)} == {"journal_nodes", "journal_runs"}
 
 
 def test_a_state_that_does_not_follow_is_named(database: Database) -> None:
@@ -359,4 +362,4 @@ def test_leftovers_are_no_findings(filled: Database) -> None:
     """Sound events and nodes that no run names: a recording died."""
     with damaged(filled) as connection:
         connection.execute(delete(RUNS).where(RUNS.c.run == 5))
-        assert list(verify(connection)) == []
+        assert content_findings(connection) == []

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from alembic import op
+from seedjournal.journal import dialect_of
 
 revision = "0001"
 down_revision = None
@@ -21,7 +22,6 @@ _KEYS = {
     "journal_runs": "run",
     "journal_forgotten": "run",
 }
-_REFUSAL = "rows of a journal are never changed; seedjournal forget removes runs"
 
 
 def upgrade() -> None:
@@ -78,36 +78,7 @@ def upgrade() -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     seal = hashlib.sha256(f"seedjournal:journal:1\n{name}\n{now}".encode()).digest()
     op.bulk_insert(journal, [{"id": name, "created_at": now, "seal": seal}])
-    if op.get_bind().dialect.name == "postgresql":
-        _guard_postgresql()
-    else:
-        _guard_sqlite()
-
-
-def _guard_postgresql() -> None:
-    op.execute(
-        "CREATE FUNCTION seedjournal_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '%: {_REFUSAL}', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$"
-    )
-    for table in _KEYS:
-        op.execute(
-            f"CREATE TRIGGER {table}_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION seedjournal_refuse_change()"
-        )
-
-
-def _guard_sqlite() -> None:
-    """Where a row is replaced no delete trigger fires: that is refused as an insert.
-
-    Not of events, of which there are millions: what replaces one is found by its hash.
-    """
-    for table, key in _KEYS.items():
-        refuse = f"BEGIN SELECT RAISE(ABORT, '{table}: {_REFUSAL}'); END"
-        for name in ("update", "delete"):
-            op.execute(f"CREATE TRIGGER {table}_no_{name} BEFORE {name.upper()} ON {table} {refuse}")
-        if table != "journal_events":
-            again = f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"  # noqa: S608 - names of our own
-            op.execute(f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {again} {refuse}")
+    dialect_of(op.get_bind()).guard(op.get_bind(), _KEYS)
 
 
 def downgrade() -> None:
