@@ -7,7 +7,7 @@ from .check import check, has_positions, listed, unchecked
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
-from .replay import Choice, KindResult, Projected, preview, project, remove_project
+from .replay import Choice, KindResult, Projected, both, preview, project, remove_project
 
 __all__ = [
     "TARGET_HISTORY",
@@ -15,6 +15,7 @@ __all__ = [
     "KindResult",
     "Layout",
     "Projected",
+    "both",
     "build_layout",
     "check",
     "ensure_target",
