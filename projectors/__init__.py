@@ -4,6 +4,7 @@ Whoever calls passes a layout: a domain's kinds and the tables that hold them.
 """
 
 from .check import check, has_positions, listed, unchecked
+from .compare import compare_target
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
@@ -18,6 +19,7 @@ __all__ = [
     "both",
     "build_layout",
     "check",
+    "compare_target",
     "ensure_target",
     "has_positions",
     "is_ready",

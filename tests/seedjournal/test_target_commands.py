@@ -85,6 +85,32 @@ def test_states_and_runs_are_compared(at: str, run: Run) -> None:
     assert at
 
 
+def test_tables_are_compared_with_the_state_that_project_would_bring(at: str, run: Run) -> None:
+    run(*TWENTY)
+    assert "nothing was projected" in run("diff", "--target", status=2).err
+    run("project")
+    assert "equal" in run("diff", "--target").out
+    execute(at, "UPDATE pull_requests SET title = 'edited', author_id = NULL WHERE number = 3")
+    execute(at, "DELETE FROM ai_usage_daily")
+    execute(at, "INSERT INTO teams (id, slug, name) VALUES (5, 'own', '')")
+    document = run("diff", "--target", at, "--json").json
+    changed = [one for one in document["changes"] if one["change"] == "changed"]
+    assert [(one["kind"], one["key"]["number"], sorted(one["fields"])) for one in changed] == [
+        ("pull_request", 3, ["author", "title"])
+    ]
+    assert changed[0]["fields"]["title"]["old"] == "edited"
+    assert changed[0]["fields"]["author"]["old"] is None
+    assert isinstance(changed[0]["fields"]["author"]["new"], str)
+    assert document["kinds"]["ai_usage_daily"]["added"] > 0
+    assert document["equal"] is False
+    run("project", "--repair")
+    assert run("diff", "--target", "--exit-code", "--json").json["equal"] is True
+    run(*AGAIN, "--fresh", "--set", "prs=3")
+    gone = run("diff", "--target", "--stat", "--json").json["kinds"]["pull_request"]
+    assert gone["removed"] == 17
+    assert "equal" in run("diff", "1", "--target").out
+
+
 @pytest.fixture
 def server(make_url: Urls, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an empty PostgreSQL database, which journal and target are in."""
