@@ -4,10 +4,11 @@ Whoever calls passes a layout: a domain's kinds and the tables that hold them.
 """
 
 from .check import check, has_positions, listed, unchecked
+from .compare import compare_target
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
-from .replay import Choice, KindResult, Projected, preview, project, remove_project
+from .replay import Choice, KindResult, Projected, both, preview, project, remove_project
 
 __all__ = [
     "TARGET_HISTORY",
@@ -15,8 +16,10 @@ __all__ = [
     "KindResult",
     "Layout",
     "Projected",
+    "both",
     "build_layout",
     "check",
+    "compare_target",
     "ensure_target",
     "has_positions",
     "is_ready",

@@ -147,8 +147,11 @@ def has_positions(target: Connection) -> bool:
 def listed(target: Connection, layout: Layout) -> dict[str, dict[str, dict[str, int]]]:
     """Count the adopted and stale rows of each project, by kind: what is no failure, but good to know."""
     found: dict[str, dict[str, dict[str, int]]] = {}
+    missing = table_problems(target, layout)
     for project in notes.shown_projects(target):
         for kind, mapped in layout.maps.items():
+            if mapped.table.name in missing:
+                continue
             counts = {
                 "foreign": notes.adopted_count(target, project, kind),
                 "stale": notes.stale_count(target, project, kind, mapped.table),
@@ -159,12 +162,15 @@ def listed(target: Connection, layout: Layout) -> dict[str, dict[str, dict[str, 
 
 
 def _stray_notes(target: Connection, layout: Layout) -> Iterator[Finding]:
-    """Find notes that no projection can have left: of a project that is not shown, an unknown kind or reason."""
+    """Find notes that no projection can have left: of an unknown kind or reason, or adopted for a project not shown.
+
+    Stale rows that somebody refers to remain noted when their project is removed.
+    """
     shown = set(notes.shown_projects(target))
     for project, kind, why, count in notes.groups(target):
         problem = (
-            f"{count:,} rows are noted, but the project has no position"
-            if project not in shown
+            f"{count:,} rows are noted as adopted, but the project has no position"
+            if project not in shown and why == ADOPTED
             else f"{count:,} rows are noted of a kind that no table holds"
             if kind not in layout.maps
             else f"{count:,} rows are noted as {why!r}"

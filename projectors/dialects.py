@@ -122,6 +122,14 @@ class Dialect:
         """Return a name as the database compares it."""
         return name
 
+    def has_failed(self) -> bool:
+        """Say whether a statement of this transaction failed, as far as the database tells."""
+        return False
+
+    def is_of_users(self, error: DBAPIError) -> bool:  # noqa: ARG002 - SQLite's triggers fail as constraints do
+        """Say whether an error comes from a function or trigger of a user's."""
+        return False
+
     def damage(self) -> list[str]:
         """List what the database itself finds wrong with its file; a server has none of ours."""
         return []
@@ -197,6 +205,16 @@ class PostgreSQL(Dialect):
     def quoted(self, name: str) -> str:
         """Quote a name, of which the server would fold capitals otherwise."""
         return self.connection.dialect.identifier_preparer.quote_identifier(name)
+
+    def has_failed(self) -> bool:
+        """Ask the driver whether the transaction is aborted."""
+        driver: Any = self.connection.connection.driver_connection
+        return bool(driver.info.transaction_status.name == "INERROR")
+
+    def is_of_users(self, error: DBAPIError) -> bool:
+        """Ask for the error's context: the server names there the function that was running."""
+        diagnosis = getattr(error.orig, "diag", None)
+        return "function" in (getattr(diagnosis, "context", None) or "")
 
     def see_all_rows(self) -> None:
         """Set `row_security` to off: a policy that hides rows from this user makes a query an error."""

@@ -7,12 +7,12 @@ one transaction a project, so that readers never see half a run and a crash chan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
 from seedjournal.journal import (
     Change,
@@ -112,7 +112,7 @@ def project(
     `tell` hears (kind, how many rows more, of how many). Raises Misuse where ids of two keys collide or rows of parents
     are gone, Unavailable where the target shows the project of another journal.
     """
-    with _both(journal, target) as (source, connection):
+    with both(journal, target) as (source, connection):
         savepoint = connection.begin_nested() if choice.dry_run else None
         done = _Replay(source, connection, layout, run, choice).run_with(target.shown, tell)
         if savepoint:
@@ -129,13 +129,39 @@ def preview(journal: Database, layout: Layout, run: Run) -> Projected:
     return Projected(run, results, run.counts["kept_fields"])
 
 
+class _OfTarget(Exception):
+    """Carries a target's error past the journal's transaction, which would take it for its own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
 @contextmanager
-def _both(journal: Database, target: Database) -> Iterator[tuple[Connection, Connection]]:
-    """Open connections to read the journal and to write the target: one and the same where both are one database."""
-    with ExitStack() as stack:
-        connection = stack.enter_context(target.write("target"))
-        source = connection if journal.is_same(target) else stack.enter_context(journal.read())
-        yield source, connection
+def both(journal: Database, target: Database, *, writes: bool = True) -> Iterator[tuple[Connection, Connection]]:
+    """Open connections to read the journal and to use the target: one and the same where both are one database."""
+    with target.write("target") if writes else target.read() as connection:
+        if journal.is_same(target):
+            yield connection, connection
+            return
+        try:
+            with journal.read() as source:
+                try:
+                    yield source, connection
+                except (DBAPIError, target.engine.dialect.loaded_dbapi.Error) as error:
+                    if _is_of(journal, source, error, target):
+                        raise
+                    raise _OfTarget(error) from error
+        except _OfTarget as carrier:
+            raise carrier.error from None
+
+
+def _is_of(journal: Database, source: Connection, error: Exception, target: Database) -> bool:
+    """Say whether an error came from the journal: by the driver, else by whose transaction failed."""
+    raw = error.orig if isinstance(error, DBAPIError) else error
+    if journal.name != target.name:
+        return isinstance(raw, journal.engine.dialect.loaded_dbapi.Error)
+    return dialect_of(source).has_failed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +251,27 @@ class _Replay:
         state: Root,
         say: Callable[[int], None],
     ) -> KindResult:
-        """Write one kind: what changed, or all of it; then restore what is missing where the counts say so."""
+        """Write one kind; raises Unavailable with the words of a trigger or function of a user's that fails."""
+        try:
+            return self._bring(kind, ids, position, shown_before, state, say)
+        except ProgrammingError as error:
+            if dialect_of(self.target).is_of_users(error):
+                raise Unavailable(
+                    f"table {self.layout[kind].table.name}: {str(error.orig).splitlines()[0]}; nothing was written",
+                    "a trigger or function of the table refuses these rows: change or disable it",
+                ) from error
+            raise
+
+    def _bring(
+        self,
+        kind: str,
+        ids: Ids,
+        position: Position | None,
+        shown_before: tuple[Run | None, Root | None],
+        state: Root,
+        say: Callable[[int], None],
+    ) -> KindResult:
+        """Write what changed, or all of it; then restore what is missing where the counts say so."""
         shown_run, shown = shown_before
         before, now = _top(shown, kind), _top(state, kind)
         whole = self.choice.writes_all or shown is None or shown_run is None

@@ -100,6 +100,13 @@ class Stage:
         """Take staged rows out again."""
         self.connection.execute(delete(self.table).where(dialect_of(self.connection).among(self.table.c.place, places)))
 
+    def ids(self, places: Sequence[int] | None = None) -> list[int]:
+        """List the ids of the staged rows, or of those at some places, in order of places."""
+        query = select(self.mapped.staged["id"]).order_by(self.table.c.place)
+        if places is not None:
+            query = query.where(dialect_of(self.connection).among(self.table.c.place, places))
+        return list(self.connection.execute(query).scalars())
+
     def places_without_row(self) -> list[int]:
         """List the staged rows whose key no row of the target has under any id."""
         query = select(self.table.c.place).where(~exists().where(self._same_key()))

@@ -206,18 +206,22 @@ class UnseenRows:
         """Take ids that the state has."""
         dialect_of(self._connection).load(self._seen.name, ("id",), [(number,) for number in ids])
 
-    def ours(self, project: str, adopted: Adopted) -> dict[KeyBytes, int]:
-        """Return keys and ids of the project's rows of ours that the state does not have."""
+    def all(self, project: str) -> dict[KeyBytes, int]:
+        """Return keys and ids of the project's rows, anybody's, that the state does not have."""
         mapped = self._mapped
         _, parts = self._layout.natural_keys(mapped)
         query = self._layout.of_project(mapped, project)
         query = query.where(~exists().where(self._seen.c.id == mapped.table.c.id))
-        kind, found = mapped.kind.name, {}
-        for number, *values in self._connection.execute(query):
-            key = key_from_row(mapped, parts, values)
-            if number == derived_id(kind, key) and (kind, key) not in adopted:
-                found[key] = number
-        return found
+        return {key_from_row(mapped, parts, values): number for number, *values in self._connection.execute(query)}
+
+    def ours(self, project: str, adopted: Adopted) -> dict[KeyBytes, int]:
+        """Return keys and ids of the project's rows of ours that the state does not have."""
+        kind = self._mapped.kind.name
+        return {
+            key: number
+            for key, number in self.all(project).items()
+            if number == derived_id(kind, key) and (kind, key) not in adopted
+        }
 
     def adopted(self, project: str) -> list[KeyBytes]:
         """List the keys of noted adopted rows that the state does not have."""

@@ -18,7 +18,7 @@ from seedjournal.journal import Misuse, Run
 from .. import settings as config
 from ..terminal import SHORT, number_of, old_and_new, shown, table
 from . import DIFFERENT, FINE, exits
-from .databases import Databases, opened_journal
+from .databases import Databases, layout, opened, opened_journal, opened_target
 from .domains import vocabulary
 from .options import LARGEST, RUN, Common, Whole, common_options, is_terminal, print_text, print_whole
 from .runs import FORMAT, no_runs, window_of
@@ -39,6 +39,7 @@ class Comparison:
     new: Run
     changes: Iterator[j.EntityChange]
     of_states: bool = False
+    of_target: bool = False
     other_counts: dict[str, int] | None = None
     kinds: dict[str, dict[str, int]] = field(default_factory=dict)
     left_out: int = 0
@@ -46,7 +47,9 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether both runs state the same, or lead to the same state."""
+        """Whether both runs state the same, or lead to the same state, or the tables are as they should be."""
+        if self.of_target:
+            return not self.shown
         return self.old.state == self.new.state if self.of_states else self.old.root == self.new.root
 
     @property
@@ -67,6 +70,7 @@ class Comparison:
 @click.argument("runs", metavar="[A [B]]", nargs=-1)
 @click.option("--project", "project_name", metavar="NAME", help="Whose runs, where the journal has several projects.")
 @click.option("--stat", is_flag=True, help="Only how many entities of each kind differ.")
+@click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows, with --target.")
 @click.option("--state", is_flag=True, help="Compare the states after the runs: what tables show.")
 @click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only this kind; may be repeated.")
 @click.option(
@@ -90,6 +94,7 @@ def diff(  # noqa: PLR0913 - its options
     *,
     runs: tuple[str, ...],
     project_name: str | None,
+    schema: str | None,
     stat: bool,
     state: bool,
     kinds: tuple[str, ...],
@@ -99,16 +104,23 @@ def diff(  # noqa: PLR0913 - its options
 ) -> int:
     """What separates two runs, entity by entity and field by field.
 
-    Without runs: the project's last two. With one: that run and its project's newest.
+    Without runs: the project's last two. With one: that run and its project's newest. With --target: the tables as they
+    are, edits by others too, and the state that `project` would bring, of A or of the newest run.
     """
-    if len(runs) > 2:  # noqa: PLR2004 - two runs
-        raise click.UsageError("diff compares two runs")
+    of_target = common.target is not None
+    if len(runs) > (1 if of_target else 2):
+        raise click.UsageError("diff --target compares one run" if of_target else "diff compares two runs")
+    if of_target and state:
+        raise click.UsageError("--target compares with a state already: leave --state out")
     if stat:
         limit = 0
     elif limit is None and not common.as_json and is_terminal(sys.stdout):
         limit = _ON_A_TERMINAL
-    with compare_runs(
-        common.databases(), runs, project_name, kinds=kinds, changes=changes, limit=limit, of_states=state
+    choice: dict[str, Any] = {"kinds": kinds, "changes": changes, "limit": limit}
+    with (
+        compare_rows(replace(common.databases(schema), target=common.target or None), runs, project_name, **choice)
+        if of_target
+        else compare_runs(common.databases(), runs, project_name, **choice, of_states=state)
     ) as comparison:
         if common.as_json:
             print_whole(_json(comparison, stat=stat))
@@ -116,6 +128,20 @@ def diff(  # noqa: PLR0913 - its options
             for piece in _text(comparison, stat=stat):
                 print_text(piece)
     return DIFFERENT if exit_code and comparison.shown else FINE
+
+
+diff.params = [
+    click.Option(
+        ["--target"],
+        metavar="[URL]",
+        is_flag=False,
+        flag_value="",
+        help="Compare the tables of the target, or of this one, with a state.",
+    )
+    if one.name == "target"
+    else one
+    for one in diff.params
+]
 
 
 @contextmanager
@@ -150,6 +176,48 @@ def compare_runs(
             j.compare(connection, *compared, set(kinds) or None), comparison, set(changes) or set(j.CHANGES), limit
         )
         yield comparison
+
+
+@contextmanager
+def compare_rows(
+    databases: Databases,
+    names: Sequence[str],
+    project_name: str | None,
+    *,
+    kinds: Sequence[str],
+    changes: Sequence[str],
+    limit: int | None,
+) -> Iterator[Comparison]:
+    """What separates the tables as they are from the state that `project` would bring: of a run, or the newest."""
+    from seedjournal import projectors
+
+    where = config.addresses(config.load(), databases.journal, databases.target)
+    for kind in kinds:
+        j.ENGINEERING[kind]
+    with (
+        opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as database,
+        opened_target(where, databases, create=False) as target,
+    ):
+        if target is None or not projectors.is_ready(target, layout()):
+            raise Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
+        with projectors.both(database, target, writes=False) as (source, connection):
+            run = j.find_run(source, names[0]) if names else _newest_run(source, project_name)
+            comparison = Comparison(run, run, iter(()), of_target=True)
+            found = projectors.compare_target(source, connection, layout(), run, set(kinds) or None)
+            comparison.changes = _filtered(found, comparison, set(changes) or set(j.CHANGES), limit)
+            yield comparison
+
+
+def _newest_run(connection: Any, project_name: str | None) -> Run:
+    newest = j.newest_of_each(connection)
+    if project_name is None and len(newest) > 1:
+        raise Misuse("the journal has several projects", f"--project NAME, of {', '.join(newest)}")
+    if not newest:
+        raise Misuse("the journal has no runs", "`seedjournal record` makes the first")
+    name = project_name or next(iter(newest))
+    if name not in newest:
+        raise no_runs(connection, name)
+    return newest[name]
 
 
 def _state_of(run: Run) -> Run:
@@ -214,8 +282,11 @@ def _two_runs(connection: Any, names: Sequence[str], project_name: str | None) -
 def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     """What separates two runs, as a stream."""
     old, new = comparison.old, comparison.new
-    runs = (f"run {one.run} ({one.root.hex()[:SHORT]})" for one in (old, new))
-    yield f"{shown(new.project)}: {' → '.join(runs)}\n"
+    if comparison.of_target:
+        yield f"{shown(new.project)}: the tables as they are → the state after run {new.run}\n"
+    else:
+        runs = (f"run {one.run} ({one.root.hex()[:SHORT]})" for one in (old, new))
+        yield f"{shown(new.project)}: {' → '.join(runs)}\n"
     if new.inputs["window"]:
         yield f"  run {new.run} was recorded with a window; what is removed may only lie outside it\n"
     if comparison.of_states:
@@ -259,7 +330,7 @@ def _json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
         "from_root": comparison.old.root.hex(),
         "to_root": comparison.new.root.hex(),
         "of_states": comparison.of_states,
-        "equal": comparison.equal,
+        "of_target": comparison.of_target,
         "window": window_of(comparison.new),
     }
     yield orjson.dumps(head)[:-1] + b',"changes":['
@@ -275,6 +346,7 @@ def _json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
         comma = b",\n"
     last = comparison.last_different
     tail = {
+        "equal": comparison.equal,
         "kinds": comparison.kinds,
         "truncated": bool(comparison.left_out) and not stat,
         "left_out": comparison.left_out,

@@ -136,7 +136,7 @@ def _forget(database: Database, target: Database | None, choice: ForgetChoice) -
     """Carry it out. Who projects into the journal's own database reads it meanwhile, and is waited for."""
     rows: Rows = {}
     if target is not None and not database.is_same(target):
-        with target.write("target") as connection, database.read() as source:
+        with projectors.both(database, target) as (source, connection):
             rows = _remove(source, connection, choice)
     with database.write("journal", "target") as connection:
         if target is not None and database.is_same(target):
@@ -156,10 +156,9 @@ def _measure(database: Database, target: Database | None, choice: ForgetChoice) 
 
 def _rows_to_remove(database: Database, target: Database, choice: ForgetChoice) -> Rows:
     """Count what would go, by taking it out and rolling back."""
-    with target.write("target") as connection, ExitStack() as stack:
+    with projectors.both(database, target) as (source, connection):
         savepoint = connection.begin_nested()
-        same = database.is_same(target)
-        rows = _remove(connection if same else stack.enter_context(database.read()), connection, choice)
+        rows = _remove(source, connection, choice)
         savepoint.rollback()
         return rows
 
@@ -235,10 +234,8 @@ def remove_rows(databases: Databases, project: str, ask: Callable[[int, str], No
         rows = _rows_to_remove(database, target, choice)
         if not dry_run:
             ask(sum(one.deleted for one in rows[project].values()), target.shown)
-            with ExitStack() as stack:
-                connection = stack.enter_context(target.write("target"))
-                same = database.is_same(target)
-                rows = _remove(connection if same else stack.enter_context(database.read()), connection, choice)
+            with projectors.both(database, target) as (source, connection):
+                rows = _remove(source, connection, choice)
         return {
             "format": FORMAT,
             "target": target.shown,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -95,8 +95,7 @@ def project(  # noqa: PLR0913 - its options
             common.databases(schema), projects, run, choice, progress.stage, say, ask if deed else None
         )
     common.give(document, _projected_text)
-    differs = any(result["differing"] for one in document["projects"].values() for result in one["kinds"].values())
-    return DIFFERENT if check and differs else FINE
+    return DIFFERENT if check and any(one["differing"] for one in document["projects"].values()) else FINE
 
 
 def project_runs(
@@ -163,7 +162,11 @@ def _projected(done: projectors.Projected) -> Document:
         "taken_over": done.taken_over,
         "compared": done.compared,
         "kept_fields": dict(done.kept_fields),
-        "kinds": {kind: asdict(result) for kind, result in done.kinds.items()},
+        "kinds": {kind: {name: getattr(result, name) for name in _ROWS} for kind, result in done.kinds.items()},
+        **{
+            name: {kind: count for kind, result in done.kinds.items() if (count := getattr(result, name))}
+            for name in _FOUND
+        },
     }
 
 
@@ -191,7 +194,7 @@ def _projected_text(document: Mapping[str, Any]) -> str:
 
 
 def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
-    sums = {name: sum(result[name] for result in one["kinds"].values()) for name in (*_ROWS, *_FOUND)}
+    sums = {column: sum(result[column] for result in one["kinds"].values()) for column in _ROWS}
     yield f"{shown(name)}: run {one['run']}, state {one['state'][:SHORT]}" + (
         " (dry run: nothing was done)" if document["dry_run"] else ""
     )
@@ -222,12 +225,13 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
 
 def _looked_at(one: Mapping[str, Any], sums: Mapping[str, int]) -> Iterator[str]:
     """Say which rows were looked at, how, and what was found."""
-    rows = number_of(sum(sums[name] for name in ("inserted", "updated", "unchanged", "differing")), "row")
+    found = {name: sum(one[name].values()) for name in _FOUND}
+    count = sum(sums[name] for name in ("inserted", "updated", "unchanged")) + found["differing"]
     if one["compared"]:
-        yield from wrapped(f"{rows} compared")
+        yield from wrapped(f"{number_of(count, 'row')} compared")
     elif sums["unchanged"]:
-        yield from wrapped(f"{rows} counted; contents are compared by `verify` or `project --check`")
+        yield from wrapped(f"{number_of(count, 'row')} counted; contents are compared by `verify` or `project --check`")
     for name, what in _FOUND.items():
-        if sums[name]:
-            kinds = ", ".join(f"{kind} {result[name]:,}" for kind, result in one["kinds"].items() if result[name])
-            yield from wrapped(f"{number_of(sums[name], 'row')} {what}: {kinds}")
+        if found[name]:
+            kinds = ", ".join(f"{kind} {count:,}" for kind, count in one[name].items())
+            yield from wrapped(f"{number_of(found[name], 'row')} {what}: {kinds}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -71,10 +70,9 @@ def _check_target(
 ) -> tuple[list[j.Finding], list[j.Finding], Document, bool]:
     """The findings in the target's rows, what cannot be checked, what is listed, and whether it has any position."""
     j.ensure(target, projectors.TARGET_HISTORY, create=False)
-    with target.read() as rows:
-        with nullcontext(rows) if database.is_same(target) else database.read() as connection:
-            findings = list(projectors.check(connection, rows, layout(), tell))
-            unchecked = list(projectors.unchecked(connection, rows))
+    with projectors.both(database, target, writes=False) as (connection, rows):
+        findings = list(projectors.check(connection, rows, layout(), tell))
+        unchecked = list(projectors.unchecked(connection, rows))
         return findings, unchecked, projectors.listed(rows, layout()), projectors.has_positions(rows)
 
 

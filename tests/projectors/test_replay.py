@@ -129,12 +129,12 @@ def test_a_project_leaves_the_others_alone(database: Database) -> None:
 
 def test_a_parent_that_somebody_deleted_is_named_with_the_way_out(database: Database) -> None:
     show(database, note(database, [team(), member(), member("second-tester")], ALL_UPSERT))
-    execute(database, "UPDATE team_members SET id = 7, login = 'own' WHERE login = 'first-tester'")  # counts are equal
+    execute(database, "UPDATE team_members SET id = 7, login = 'own' WHERE login = 'second-tester'")  # counts are equal
     run = note(database, [team(), member(), member("second-tester"), issue()], ALL_UPSERT)
     with pytest.raises(Misuse, match="rows of team_member that it needs are not there") as refused:
         show(database, run)
-    assert "--rebuild" in refused.value.hint
-    assert total(show(database, run, rebuild=True), "inserted") == 3
+    assert "--repair" in refused.value.hint
+    assert total(show(database, run, repair=True), "inserted") == 2
 
 
 # -- dry runs ------------------------------------------------------------------------------------------------------

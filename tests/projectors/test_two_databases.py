@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from seedjournal.journal import JOURNAL_HISTORY, Database, Policy, ensure, open_database
-from seedjournal.projectors import TARGET_HISTORY, check
+from seedjournal.journal import JOURNAL_HISTORY, Busy, Database, Policy, Unavailable, ensure, open_database
+from seedjournal.projectors import TARGET_HISTORY, both, check
 from tests.projectors.invented import (
     ALL_EXACT,
     cold,
@@ -67,3 +69,40 @@ def test_a_file_of_a_users_own_in_rollback_mode(tmp_path: Path) -> None:
             assert list(check(reading, reading, LAYOUT)) == []
     finally:
         database.engine.dispose()
+
+
+@pytest.mark.parametrize("make", ["sqlite", "postgresql"])
+def test_a_locked_target_is_not_taken_for_a_locked_journal(
+    make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    journal = open_url(make_url(make))
+    url = make_url("postgresql")
+    owner = open_url(url)
+    show(journal, note(journal, everything()), owner)
+    run = note(journal, with_changed(everything(), "team", name="new"))
+    target = open_database(url, create=True, wait=1)
+    try:
+        with owner.engine.connect() as another:
+            another.execute(text("LOCK TABLE teams IN ACCESS EXCLUSIVE MODE"))
+            with pytest.raises(Busy) as refused:
+                show(journal, run, target)
+            assert target.shown in refused.value.message
+            with pytest.raises(Busy) as refused, both(journal, target, writes=False) as (source, connection):
+                list(check(source, connection, LAYOUT))
+            assert target.shown in refused.value.message
+    finally:
+        target.engine.dispose()
+
+
+def test_a_users_trigger_that_raises_says_so_itself(database: Database) -> None:
+    show(database, note(database, everything(numbers=(1,))))
+    if database.name == "postgresql":
+        execute(database, "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not here''; END'")
+        execute(database, "CREATE TRIGGER no BEFORE INSERT ON pr_files FOR EACH ROW EXECUTE FUNCTION no()")
+    else:
+        execute(database, "CREATE TRIGGER no BEFORE INSERT ON pr_files BEGIN SELECT RAISE(ABORT, 'not here'); END")
+    try:
+        with pytest.raises(Unavailable, match="not here"):
+            show(database, note(database, everything()))
+    finally:
+        execute(database, "DROP FUNCTION no() CASCADE" if database.name == "postgresql" else "DROP TRIGGER no")
