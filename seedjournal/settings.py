@@ -21,7 +21,7 @@ DEFAULT_JOURNAL = "sqlite:///seedjournal.db"
 JOURNAL_VARIABLE = "SEEDJOURNAL_JOURNAL"
 TARGET_VARIABLE = "SEEDJOURNAL_TARGET"
 
-_TOP = ("journal", "projects", "target")
+_TOP = ("journal", "policy", "projects", "target")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -33,6 +33,7 @@ class Settings:
     journal: str | None = None
     target: str | None = None
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,14 @@ def load(path: Path = FILE) -> Settings:
 
         for name, settings in projects.items():
             _check_names(path, f"projects.{name}.", settings, SETTINGS)
-    return Settings(journal=content.get("journal"), target=content.get("target"), projects=projects)
+    policy = content.get("policy", {})
+    if not isinstance(policy, dict):
+        raise BadInput(f"{path}: policy is no table", 'write [policy] above lines such as github = "upsert"')
+    if policy:
+        from seedjournal.simulators import resolve_policies
+
+        policy = resolve_policies(policy, f"{path}: policy.")
+    return Settings(journal=content.get("journal"), target=content.get("target"), projects=projects, policy=policy)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -113,8 +121,14 @@ def unknown_project(settings: Settings, name: str, recorded: Collection[str]) ->
 
 
 def project_settings(settings: Settings, name: str) -> dict[str, Any]:
-    """The registry's settings of a project, and the file's over them."""
-    return {**REGISTRY.get(name, {}), **settings.projects.get(name, {})}
+    """The registry's settings of a project, and the file's over them; its policies are over those of every project."""
+    given = {**REGISTRY.get(name, {}), **settings.projects.get(name, {})}
+    if settings.policy and isinstance(given.get("policy", {}), dict):
+        from seedjournal.simulators import resolve_policies
+
+        own = resolve_policies(given.get("policy", {}), f"{FILE}: projects.{name}.policy.")
+        given["policy"] = {**settings.policy, **own}
+    return given
 
 
 def _check_names(path: Path, head: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:

@@ -59,6 +59,11 @@ class Whole(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number that the text says."""
+        if isinstance(value, str):
+            try:
+                int(value)
+            except ValueError:
+                self.fail(f"{value[:40]!r} is not a whole number", param, ctx)
         return int(self._range.convert(value, param, ctx))
 
 

@@ -48,7 +48,7 @@ GOLDEN_ERRORS: dict[str, tuple[int, tuple[str, ...]]] = {
     "yes-is-needed": (2, ("project", "--rebuild")),
     "three-runs": (2, ("diff", "1", "2", "3")),
     "kind-without-key": (2, ("show", "pull_request", "demo")),
-    "setting-out-of-range": (3, ("record", "--project", "polar", "--source", "demo", "--set", "prs=-1")),
+    "setting-out-of-range": (2, ("record", "--project", "polar", "--source", "demo", "--set", "prs=-1")),
     "schema-in-sqlite": (2, ("migrate", "--schema", "seeds")),
 }
 
@@ -213,7 +213,7 @@ def _recorded(at: str, run: Run) -> None:
 def test_a_busy_database_is_waited_for_and_then_given_up(run: Run) -> None:
     done = run(*DEMO, "--set", "prs=21", "--wait", "1", "--json", status=3)
     assert done.error["kind"] == "busy"
-    assert "1 s of waiting are over" in done.error["message"]
+    assert "(waited 1 s)" in done.error["message"]
     assert "--wait" in done.error["hint"]
 
 
