@@ -99,10 +99,11 @@ def diff(
         limit = _ON_A_TERMINAL
     with compare_runs(common.databases(), runs, project_name, kinds=kinds, changes=changes, limit=limit) as comparison:
         if common.as_json:
-            print_whole(_json(comparison, stat=stat))
+            print_whole(_json(comparison))
         else:
             for piece in _text(comparison, stat=stat):
-                print_text(piece)
+                if not common.quiet:
+                    print_text(piece)
     return DIFFERENT if exit_code and comparison.shown else FINE
 
 
@@ -207,7 +208,7 @@ def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
         yield "nothing of what was asked for differs\n"
 
 
-def _json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
+def _json(comparison: Comparison) -> Iterator[bytes]:
     """The document of `diff`, as a stream: its changes are never all in memory."""
     head = {
         "format": FORMAT,
@@ -233,7 +234,7 @@ def _json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
     last = comparison.last_different
     tail = {
         "kinds": comparison.kinds,
-        "truncated": bool(comparison.left_out) and not stat,
+        "truncated": bool(comparison.left_out),
         "left_out": comparison.left_out,
         "last_different": [last[0].run, last[1].run] if last else None,
     }

@@ -112,10 +112,12 @@ class Outcome:
 @click.option("--yes", is_flag=True, help="Do not ask before a recording that removes more than half of a project.")
 @click.option("--offline", is_flag=True, help="Ask no server: record what was fetched before.")
 @click.option("--estimate", is_flag=True, help="Say what fetching from GitHub would take, and record nothing.")
+@click.argument("names", nargs=-1, metavar="")
 @common_options
 def record(  # noqa: PLR0913 - its options
     common: Common,
     *,
+    names: tuple[str, ...],
     projects: tuple[str, ...],
     every: bool,
     source: str | None,
@@ -133,6 +135,9 @@ def record(  # noqa: PLR0913 - its options
     Says what the run adds to the journal, what it changes against the project's previous run, and which inputs differ
     from it. The same inputs give the same root, on any machine and either database.
     """
+    if names:
+        meant = " ".join(f"--project {name}" for name in names)
+        raise Misuse(f"record takes options alone, not {names[0]!r}", f"did you mean `seedjournal record {meant}`?")
     choice = RecordChoice(
         projects=projects,
         every=every,
