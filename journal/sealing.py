@@ -6,14 +6,14 @@ They appear together or not at all. A recording that dies leaves nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from heapq import merge as merge_sorted
 from itertools import groupby
 from operator import itemgetter
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -40,6 +40,10 @@ from .store.schema import JOURNAL, ensure, is_ready
 
 Entries = Callable[[], Iterable[Entry]]
 
+# Hears the previous run, where there is one, and a new run's totals before the run is sealed; what it raises leaves the
+# journal as it was.
+Examine = Callable[[Run | None, Mapping[str, int]], None]
+
 
 class Spooled(Protocol):
     """What a recording made, outside of any journal."""
@@ -58,7 +62,13 @@ class Sealed:
     previous: Run | None
 
 
-def record(database: Database, inputs: Inputs, spool: Spooled, progress: Progress = lambda *_: None) -> Sealed:
+def record(
+    database: Database,
+    inputs: Inputs,
+    spool: Spooled,
+    progress: Progress = lambda *_: None,
+    examine: Examine = lambda *_: None,
+) -> Sealed:
     """Append what is new of the spooled events, and seal a run over all of them; create the journal where none is.
 
     Report from time to time how many more events were dealt with, of how many.
@@ -70,10 +80,10 @@ def record(database: Database, inputs: Inputs, spool: Spooled, progress: Progres
         addition.stage()
         database.dialect.lock(connection, "journal")
         _, appended = addition.append()
-        return _seal(connection, inputs, root, spool.entries, appended=appended, reused=False)
+        return _seal(connection, inputs, root, spool.entries, examine, appended=appended, reused=False)
 
 
-def reuse(database: Database, inputs: Inputs) -> Sealed | None:
+def reuse(database: Database, inputs: Inputs, examine: Examine = lambda *_: None) -> Sealed | None:
     """Seal a run over what the same inputs gave before, without simulating; return None if they never were recorded."""
     if not is_ready(database, JOURNAL):
         return None
@@ -87,7 +97,7 @@ def reuse(database: Database, inputs: Inputs) -> Sealed | None:
         root = read_manifest(connection, earlier.root)
         values = {name: earlier.inputs.get(name) for name in inputs.values}  # with what was then found in the source
         entries = partial(_entries, connection, root)
-        return _seal(connection, replace(inputs, values=values), root, entries, appended=0, reused=True)
+        return _seal(connection, replace(inputs, values=values), root, entries, examine, appended=0, reused=True)
 
 
 def last_run(database: Database, project: str) -> Run | None:
@@ -124,11 +134,20 @@ def _entries(connection: Connection, root: Root) -> Iterable[Entry]:
 
 
 def _seal(
-    connection: Connection, inputs: Inputs, root: Root, entries: Entries, *, appended: int, reused: bool
+    connection: Connection,
+    inputs: Inputs,
+    root: Root,
+    entries: Entries,
+    examine: Examine,
+    *,
+    appended: int,
+    reused: bool,
 ) -> Sealed:
     """Fold the state and add the run."""
     previous = newest(connection, inputs.project)
     counts, carried = _compare(connection, inputs, previous, root)
+    kinds = counts["kinds"].values()
+    examine(previous, {name: sum(kind[name] for kind in kinds) for name in COUNTS})
     run = Run(
         run=next_number(connection),
         project=inputs.project,
@@ -150,7 +169,7 @@ def _seal(
 
 def _compare(
     connection: Connection, inputs: Inputs, previous: Run | None, root: Root
-) -> tuple[dict[str, object], list[Entry]]:
+) -> tuple[dict[str, Any], list[Entry]]:
     """Return the run's counts against the previous run, and the entries carried over from the previous state."""
     last = read_manifest(connection, previous.root).kinds if previous else {}
     before = read_manifest(connection, previous.state).kinds if previous else {}

@@ -120,14 +120,19 @@ class Vocabulary:
         for name in chosen:
             self[name]
         policies = {kind.name: chosen.get(kind.name, kind.policy) for kind in self.kinds}
-        for kind in self.kinds:
-            for reference in kind.references:
-                if policies[reference.to] is Policy.EXACT and policies[kind.name] is not Policy.EXACT:
-                    raise Misuse(
-                        f"{reference.to} cannot be exact while {kind.name}, which refers to it, is "
-                        f"{policies[kind.name]}",
-                        f"add --policy {kind.name}=exact, or leave {reference.to} as it is",
-                    )
+        exact = {name for name, policy in policies.items() if policy is Policy.EXACT}
+        problems: list[str] = []
+        needed: list[str] = []
+        for kind in self.kinds:  # parents come first, so that children of children are found
+            referred = [one.to for one in kind.references if one.to in exact or one.to in needed]
+            if referred and kind.name not in exact:
+                needed.append(kind.name)
+                problems.append(
+                    f"{referred[0]} cannot be exact while {kind.name}, which refers to it, is {policies[kind.name]}"
+                )
+        if problems:
+            more = " ".join(f"--policy {name}=exact" for name in needed)
+            raise Misuse("\n".join(problems), f"add {more}, or leave {', '.join(sorted(exact))} as before")
         return policies
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import difflib
 import gc
 import io
 import logging
@@ -46,10 +47,11 @@ class _Commands(click.Group):
         """Return the commands' names."""
         return sorted(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
-        """Return a command; None where there is none of that name."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command."""
         if cmd_name not in COMMANDS:
-            return None
+            near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
+            ctx.fail(f"No such command {cmd_name!r}." + (f" Did you mean {near[0]}?" if near else ""))
         family = import_module(f"{__package__}.commands.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(family, cmd_name)
         return command
@@ -99,6 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # whoever read us has seen enough
         code = FINE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every failure has an exit status
+        if isinstance(error, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break off saying so
         from .commands.options import print_json
         from .failures import complain, explain, trace
 

@@ -24,7 +24,7 @@ SCHEMA_VARIABLE = "SEEDJOURNAL_SCHEMA"
 
 FILLED: dict[str, str] = {}  # what a settings file's addresses took from the environment: no error shows it
 
-_TOP = ("domain", "journal", "profiles", "projects", "schema", "target")
+_TOP = ("domain", "journal", "policy", "profiles", "projects", "schema", "target")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _USER_AND_PASSWORD = re.compile(r"[\w+]+://([^:/?@]*(?::[^/?@]*)?)@")
 _FOR_DATABASES = ("SEEDJOURNAL_", "PG", "DATABASE")
@@ -41,6 +41,7 @@ class Settings:
     domain: str | None = None
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +127,20 @@ def load(path: Path = FILE) -> Settings:
 
         for name, settings in projects.items():
             _check_names(path, f"projects.{name}.", settings, SETTINGS)
+    policy = content.get("policy", {})
+    if not isinstance(policy, dict):
+        raise BadInput(f"{path}: policy is no table", 'write [policy] above lines such as github = "upsert"')
+    if policy and domain in {None, "engineering"}:
+        from seedjournal.simulators import resolve_policies
+
+        policy = resolve_policies(policy, f"{path}: policy.")
     return Settings(
         journal=content.get("journal"),
         target=content.get("target"),
         schema=content.get("schema"),
         domain=domain,
         projects=projects,
+        policy=policy,
         profiles=content.get("profiles", {}),
     )
 
@@ -226,8 +235,14 @@ def unknown_project(settings: Settings, name: str, recorded: Collection[str]) ->
 
 
 def project_settings(settings: Settings, name: str) -> dict[str, Any]:
-    """The registry's settings of a project, and the file's over them."""
-    return {**REGISTRY.get(name, {}), **settings.projects.get(name, {})}
+    """The registry's settings of a project, and the file's over them; its policies are over those of every project."""
+    given = {**REGISTRY.get(name, {}), **settings.projects.get(name, {})}
+    if settings.policy and isinstance(given.get("policy", {}), dict):
+        from seedjournal.simulators import resolve_policies
+
+        own = resolve_policies(given.get("policy", {}), f"{FILE}: projects.{name}.policy.")
+        given["policy"] = {**settings.policy, **own}
+    return given
 
 
 def _check_names(path: Path, head: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:

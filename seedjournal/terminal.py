@@ -180,6 +180,12 @@ class Progress:
         if self._bars is not None:
             self._bars.stop()
 
+    def pause(self) -> None:
+        """Take the bar away for a question; the next work draws a new one."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
     def stage(self, name: str) -> Tell:
         """A function that hears (stage, how many more, of how many, what else) of one piece of work."""
         if self._quiet:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import platform
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -40,6 +40,10 @@ from .upgrade import differing_tools, is_same_input
 DEFAULT_SEED = 42
 _EARLIEST_YEAR = 1970
 _NOTHING_HAPPENED = date(2024, 1, 1)  # the as-of of an empty source
+_READ_FROM = ("source", "seed", "since", "until", "settings")  # inputs that a user chooses
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,29 +75,45 @@ class Recorded:
     notices: list[str]
 
 
+class RemovesMost(Misuse):
+    """A recording with unchanged settings would remove more than half of the previous run's entities."""
+
+    kind = "removal"
+
+    def __init__(self, project: str, run: int, removed: int, total: int) -> None:
+        super().__init__(
+            f"project {project!r}: {removed:,} of the {total:,} entities of run {run} are gone from the source, "
+            "although the settings are the same; nothing was recorded",
+            "check that the source is complete (the right folder, branch, token); --yes records it as it is",
+        )
+
+
 def record(
     database: Database,
     project: Project,
     source: Source,
     options: RecordOptions = RecordOptions(),
     tell: Tell = lambda *_: None,
+    confirm: Callable[[RemovesMost], None] = lambda _: None,
 ) -> Recorded:
     """Record one project: the same inputs give the same run root, whatever the journal held before.
 
     `tell` hears (stage, how many more, of how many). Raises BadInput, with the journal as it was, for a source that
     cannot be right; Misuse where window and policies do not go together; ChangedByUpgrade where the input is that of
-    the newest run and only other versions of tools make other events of it, unless they are accepted.
+    the newest run and only other versions of tools make other events of it, unless they are accepted. Before a run is
+    sealed that removes most of the previous one, though no setting changed, `confirm` hears of it and may raise.
     """
     policies = _policies(project, options)
     window = Window(since=options.since, until=options.until, newest=project.max_prs)
     _check(options, window, policies)
     inputs = _inputs(project, source, options, policies)
     previous = journal.last_run(database, project.name)
+    examine = _Examination(inputs, confirm)
     is_upgraded = previous is not None and bool(differing_tools(previous.inputs, inputs.values))
     # What was skipped must be told, and what other tools make be compared: so the source must be read.
     if options.reuse and not options.skip_invalid and not is_upgraded:
         tell("comparing inputs", 0, None)
-        known = journal.reuse(database, inputs)
+        known = examine.sealed(lambda: journal.reuse(database, inputs, examine))
         if known is not None:
             return Recorded(known, [], [])
     with Spool() as spool:
@@ -103,9 +123,34 @@ def record(
         inputs = replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()})
         if previous and not options.accept_upgrade:
             _refuse_changes_by_tools(database, previous, inputs, spool)
-        sealed = journal.record(database, inputs, spool, tell)
+        sealed = examine.sealed(lambda: journal.record(database, inputs, spool, tell, examine))
     notices = [*(source.notices() if isinstance(source, Reporting) else []), *notices]
     return Recorded(sealed, source.skipped, notices)
+
+
+class _Examination:
+    """Looks at a run before it is sealed; asks outside of the transaction, so that nobody waits for the answer."""
+
+    def __init__(self, inputs: Inputs, confirm: Callable[[RemovesMost], None]) -> None:
+        self._inputs = inputs
+        self._confirm = confirm
+        self._is_confirmed = False
+
+    def __call__(self, previous: Run | None, totals: Mapping[str, int]) -> None:
+        """Raise RemovesMost for a run that removes most of the previous one, unless the user confirmed that."""
+        if self._is_confirmed or previous is None or 2 * totals["removed"] <= previous.totals["total"]:
+            return
+        if all(previous.inputs.get(name) == self._inputs.values[name] for name in _READ_FROM):
+            raise RemovesMost(previous.project, previous.run, totals["removed"], previous.totals["total"])
+
+    def sealed(self, seal: Callable[[], Result]) -> Result:
+        """Seal; where that would remove most of a project, ask, and seal again."""
+        try:
+            return seal()
+        except RemovesMost as error:
+            self._confirm(error)
+            self._is_confirmed = True
+            return seal()
 
 
 def _refuse_changes_by_tools(database: Database, previous: Run, inputs: Inputs, spool: Spool) -> None:

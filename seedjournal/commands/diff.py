@@ -123,10 +123,11 @@ def diff(  # noqa: PLR0913 - its options
         else compare_runs(common.databases(), runs, project_name, **choice, of_states=state)
     ) as comparison:
         if common.as_json:
-            print_whole(_json(comparison, stat=stat))
+            print_whole(_json(comparison))
         else:
             for piece in _text(comparison, stat=stat):
-                print_text(piece)
+                if not common.quiet:
+                    print_text(piece)
     return DIFFERENT if exit_code and comparison.shown else FINE
 
 
@@ -320,7 +321,7 @@ def _summary(comparison: Comparison, *, stat: bool) -> Iterator[str]:
         yield "nothing of what was asked for differs\n"
 
 
-def _json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
+def _json(comparison: Comparison) -> Iterator[bytes]:
     """The document of `diff`, as a stream: its changes are never all in memory."""
     head = {
         "format": FORMAT,
@@ -348,7 +349,7 @@ def _json(comparison: Comparison, *, stat: bool) -> Iterator[bytes]:
     tail = {
         "equal": comparison.equal,
         "kinds": comparison.kinds,
-        "truncated": bool(comparison.left_out) and not stat,
+        "truncated": bool(comparison.left_out),
         "left_out": comparison.left_out,
         "states_differ_otherwise": comparison.other_counts,
         "last_different": [last[0].run, last[1].run] if last else None,

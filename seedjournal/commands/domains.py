@@ -64,7 +64,10 @@ def record_own(
                 as_of=options.as_of,
                 settings=given,
                 profile=options.profile,
-                policies=options.policies,
+                policies={
+                    **own_policies([f"{kind}={one}" for kind, one in settings.policy.items()]),
+                    **options.policies,
+                },
                 fresh=options.fresh,
                 reuse=options.reuse,
             )

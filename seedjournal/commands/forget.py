@@ -68,11 +68,11 @@ def forget(
     that remain stay as they are, and verify still checks them.
     """
     choice = ForgetChoice(projects=projects, keep=keep, dry_run=dry_run)
-    if not (yes or dry_run or is_terminal(sys.stdin)):
-        raise click.UsageError("--yes is needed to forget without a terminal")
 
     def ask(runs: Mapping[str, list[int]], journal: str, target: str | None) -> None:
-        if not (yes or dry_run):
+        if not (yes or dry_run) and (runs or target):
+            if not is_terminal(sys.stdin):
+                raise click.UsageError("--yes is needed to forget without a terminal")
             rows = f" and the rows in {shown(target)}" if target else ""
             which = runs_of(runs) or "no runs"
             click.confirm(f"Forget {which} in {shown(journal)}{rows}?", abort=True, err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -18,7 +19,7 @@ from ..terminal import SHORT, minute, number_of, shown, table, value_text, wrapp
 from . import FINE, exits
 from .databases import Databases, opened_journal
 from .domains import vocabulary
-from .options import RUN, Common, common_options
+from .options import LARGEST, RUN, Common, Whole, common_options
 from .runs import FORMAT, Document, gap_text, lacking, no_runs, run_document, runs_of, runs_text, window_of, window_text
 
 _LONGEST_NUMBER = 15  # digits that a key holds whatever they are
@@ -29,20 +30,23 @@ _LONGEST_NAME = 12  # of who recorded, before it folds
 
 @click.command(epilog=exits("listed"))
 @click.option("--project", "project_name", metavar="NAME", help="Only this project's runs.")
+@click.option("-n", "newest", metavar="N", type=Whole(0, LARGEST), help="Only the newest N runs.")
 @common_options
-def log(common: Common, *, project_name: str | None) -> int:
+def log(common: Common, *, project_name: str | None, newest: int | None) -> int:
     """List the journal's runs, oldest first: what each states, and how it differs from its project's run before."""
-    common.give(list_runs(common.databases(), project_name), _log_text)
+    common.give(list_runs(common.databases(), project_name, newest), _log_text)
     return FINE
 
 
-def list_runs(databases: Databases, project_name: str | None) -> Document:
-    """The journal's runs, oldest first, and what was forgotten of them."""
+def list_runs(databases: Databases, project_name: str | None, newest: int | None = None) -> Document:
+    """The journal's runs, or the newest of them, oldest first; and what was forgotten of them."""
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
         runs = j.all_runs(connection, project_name)
         gone = [one for one in j.forgotten_runs(connection).values() if project_name in {None, one.project}]
         if project_name is not None and not runs and not gone:
             raise no_runs(connection, project_name)
+    if newest is not None:
+        runs = runs[max(0, len(runs) - newest) :]
     return {
         "format": FORMAT,
         "runs": [{**run_document(run), **run.totals} for run in runs],
@@ -104,11 +108,30 @@ def _forgettings(document: Mapping[str, Any]) -> str:
 @common_options
 def show(common: Common, *, what: tuple[str, ...]) -> int:
     """Show a run with its inputs and counts; or one entity: its contents over the runs, and what made each."""
+    _refuse_near_misses(common.databases(), what)
     if names_run(what):
         common.give(describe_run(common.databases(), what[0]), _run_text)
     else:
         common.give(describe_entity(common.databases(), what[0], what[1:]), _entity_text)
     return FINE
+
+
+def _refuse_near_misses(databases: Databases, what: Sequence[str]) -> None:
+    """Raise Misuse with the right words for `latest` without a project, and for a kind's plural or misspelt name."""
+    name, *rest = what
+    if name == "latest" and not rest:
+        with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
+            projects = list(j.newest_of_each(connection))
+        if projects:
+            raise Misuse(
+                "no run is named 'latest'", f"did you mean {' or '.join(f'{one}@latest' for one in projects)}?"
+            )
+    kinds = vocabulary(config.load()).by_name
+    if rest and name not in kinds:
+        singular = [f"{name[:-3]}y"] if name.endswith("ies") else [name.removesuffix("s")]
+        near = [one for one in singular if one in kinds] or difflib.get_close_matches(name, kinds, n=1)
+        if near:
+            raise Misuse(f"unknown kind {name!r}", f"did you mean `seedjournal show {near[0]} {' '.join(rest)}`?")
 
 
 def names_run(what: Sequence[str]) -> bool:

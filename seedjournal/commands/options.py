@@ -14,6 +14,7 @@ from typing import Any
 import click
 import orjson
 
+from ..interrupts import begin_work
 from ..terminal import shown
 from .databases import Databases
 
@@ -59,6 +60,11 @@ class Whole(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number that the text says."""
+        if isinstance(value, str):
+            try:
+                int(value)
+            except ValueError:
+                self.fail(f"{value[:40]!r} is not a whole number", param, ctx)
         return int(self._range.convert(value, param, ctx))
 
 
@@ -81,7 +87,7 @@ class Common:
         """Print a result on stdout: as JSON, or rendered for people."""
         if self.as_json:
             print_json(document)
-        else:
+        elif not self.quiet:
             print_text(render(document))
 
 
@@ -99,7 +105,7 @@ def common_options(command: Callable[..., int]) -> Callable[..., int]:
             help="The database that rows go to. [env SEEDJOURNAL_TARGET; default: the journal's]",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, an error too."),
-        click.option("-q", "--quiet", is_flag=True, help="No progress and no messages."),
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors, or the JSON document."),
         click.option(
             "--wait",
             metavar="SECONDS",
@@ -114,6 +120,7 @@ def common_options(command: Callable[..., int]) -> Callable[..., int]:
     def run(
         *, journal: str | None, target: str | None, as_json: bool, quiet: bool, wait: int, debug: bool, **own: Any
     ) -> int:
+        begin_work()
         common = Common(journal=journal, target=target, as_json=as_json, quiet=quiet, wait=wait, debug=debug)
         return command(common, **own)
 

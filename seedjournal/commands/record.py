@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,9 +11,17 @@ from typing import Any
 import click
 
 from seedjournal import journal as j
-from seedjournal.journal import Database, Misuse, Policy, Unavailable
+from seedjournal.journal import BadInput, Database, Misuse, Policy
 from seedjournal.progress import Tell
-from seedjournal.simulators import DEFAULT_SEED, RecordOptions, make_project, parse_setting
+from seedjournal.simulators import (
+    DEFAULT_SEED,
+    Project,
+    RecordOptions,
+    RemovesMost,
+    make_project,
+    parse_policies,
+    parse_setting,
+)
 from seedjournal.simulators import record as record_project
 from seedjournal.simulators.domain_recording import DomainOptions
 
@@ -24,7 +33,7 @@ from ..terminal import SHORT, Progress, duration, number_of, old_and_new, shown,
 from . import FINE, exits
 from .databases import Databases, opened_journal
 from .domains import own_domain, own_policies, own_settings, record_own
-from .options import DAY, LARGEST, Common, Whole, common_options
+from .options import DAY, LARGEST, Common, Whole, common_options, is_terminal
 from .runs import FORMAT, Document, lacking, run_result, window_text
 
 _LONGEST_WORD = 30  # in a column that may fold
@@ -90,7 +99,7 @@ class Outcome:
     "policies",
     metavar="KIND=POLICY",
     multiple=True,
-    help="Which content of a kind stands: once, upsert or exact; may be repeated.",
+    help="Which content of a kind, or of a group (github, all), stands: once, upsert or exact; may be repeated.",
 )
 @click.option(
     "--fresh", is_flag=True, help="Make every kind `exact` for this run: the state becomes what the run states."
@@ -105,12 +114,15 @@ class Outcome:
     is_flag=True,
     help="Record what other versions of tools make otherwise of an input that was recorded before.",
 )
+@click.option("--yes", is_flag=True, help="Do not ask before a recording that removes more than half of a project.")
 @click.option("--offline", is_flag=True, help="Ask no server: record what was fetched before.")
 @click.option("--estimate", is_flag=True, help="Say what fetching from GitHub would take, and record nothing.")
+@click.argument("names", nargs=-1, metavar="")
 @common_options
 def record(  # noqa: PLR0913 - its options
     common: Common,
     *,
+    names: tuple[str, ...],
     projects: tuple[str, ...],
     every: bool,
     source: str | None,
@@ -118,6 +130,7 @@ def record(  # noqa: PLR0913 - its options
     sets: tuple[str, ...],
     policies: tuple[str, ...],
     no_reuse: bool,
+    yes: bool,
     offline: bool,
     estimate: bool,
     profile: str | None,
@@ -128,6 +141,9 @@ def record(  # noqa: PLR0913 - its options
     Says what the run adds to the journal, what it changes against the project's previous run, and which inputs differ
     from it. The same inputs give the same root, on any machine and either database.
     """
+    if names:
+        meant = " ".join(f"--project {name}" for name in names)
+        raise Misuse(f"record takes options alone, not {names[0]!r}", f"did you mean `seedjournal record {meant}`?")
     settings = config.load()
     domain = own_domain(settings)
     if domain is not None:
@@ -164,7 +180,16 @@ def record(  # noqa: PLR0913 - its options
         common.give(estimate_fetch(common.databases(), choice), _estimated)
         return FINE
     with Progress(quiet=common.quiet) as progress:
-        outcome = record_projects(common.databases(), choice, progress.stage)
+
+        def ask(error: RemovesMost) -> None:
+            if not yes and not is_terminal(sys.stdin):
+                raise error
+            if not yes:
+                progress.pause()
+                question = error.message.removesuffix("; nothing was recorded")
+                click.confirm(f"{shown(question)}. Record it?", abort=True, err=True)
+
+        outcome = record_projects(common.databases(), choice, progress.stage, ask)
     return _finish(common, outcome.document, outcome.failures)
 
 
@@ -188,8 +213,13 @@ def _refuse_options_of_sources(domain: str, given: Mapping[str, Any]) -> None:
         )
 
 
-def record_projects(databases: Databases, choice: RecordChoice, tell: Callable[[str], Tell]) -> Outcome:
-    """Record the chosen projects, each by itself; `tell` gives a project's progress."""
+def record_projects(
+    databases: Databases,
+    choice: RecordChoice,
+    tell: Callable[[str], Tell],
+    ask: Callable[[RemovesMost], None],
+) -> Outcome:
+    """Record the chosen projects, each by itself; `tell` gives a project's progress, and `ask` may raise."""
     settings = config.load()
     names = _chosen_projects(settings, choice)
     sets = dict(parse_setting(text) for text in choice.sets)
@@ -200,9 +230,9 @@ def record_projects(databases: Databases, choice: RecordChoice, tell: Callable[[
     outcome = Outcome({"format": FORMAT, "runs": runs})
     with opened_journal(databases, settings, create=True) as database:
         for name in names:
-            given = {**config.project_settings(settings, name), **sets}
             try:
-                runs.append(_record_one(database, name, given, choice, tell(name)))
+                project = _make_project(settings, name, sets)
+                runs.append(_record_one(database, project, choice, tell(name), ask))
             except Exception as error:
                 if len(names) == 1:
                     raise
@@ -219,28 +249,35 @@ def refuse_unknown(databases: Databases, settings: config.Settings, names: Seque
     unknown = [name for name in names if not config.is_known(settings, name)]
     if not unknown:
         return
-    try:
-        with opened_journal(databases, settings, create=False) as database, database.read() as connection:
-            recorded = set(j.newest_of_each(connection))
-    except Unavailable:  # there is none yet; whatever else is wrong with it is told when it is made
-        recorded = set()
+    with opened_journal(databases, settings, create=True) as database:
+        recorded: set[str] = set()
+        if j.is_ready(database, j.JOURNAL_HISTORY):
+            with database.read() as connection:
+                recorded = set(j.newest_of_each(connection))
     for name in unknown:
         if name not in recorded:
             raise config.unknown_project(settings, name, recorded)
 
 
+def _make_project(settings: config.Settings, name: str, sets: Mapping[str, Any]) -> Project:
+    """Return the project with the settings of --set over its own; what is wrong with these alone is wrong usage."""
+    given, origin = config.project_settings(settings, name), f"project {name}"
+    try:
+        return make_project(name, {**given, **sets}, origin)
+    except BadInput as error:
+        if sets:
+            make_project(name, given, origin)  # raises where the fault is not that of --set
+            raise Misuse(error.message, error.hint) from None
+        raise
+
+
 def _record_one(
-    database: Database,
-    name: str,
-    given: Mapping[str, Any],
-    choice: RecordChoice,
-    tell: Tell,
+    database: Database, project: Project, choice: RecordChoice, tell: Tell, ask: Callable[[RemovesMost], None]
 ) -> Document:
     started = time.monotonic()
-    project = make_project(name, given, f"project {name}")
     source = open_source(project, choice, tell)
     options = replace(choice.options, as_of=choice.options.as_of or getattr(source, "as_of", None))
-    done = record_project(database, project, source, options, tell)
+    done = record_project(database, project, source, options, tell, ask)
     return {
         **run_result(done.sealed, list(j.ENGINEERING.by_name), started),
         "notices": done.notices,
@@ -262,18 +299,6 @@ def _chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[st
     return list(dict.fromkeys(choice.projects))
 
 
-def parse_policies(texts: Sequence[str]) -> dict[str, Policy]:
-    """Return the policies that KIND=POLICY texts choose, by kind."""
-    chosen: dict[str, Policy] = {}
-    for text in texts:
-        kind, equals, policy = text.partition("=")
-        if not equals or policy not in set(Policy):
-            raise Misuse(f"--policy {text!r} is not KIND=POLICY", "the policies are once, upsert and exact")
-        j.ENGINEERING[kind]
-        chosen[kind] = Policy(policy)
-    return chosen
-
-
 def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
     """What fetching the chosen projects would take; nothing is fetched, and no journal made."""
     from seedjournal.simulators.engineering import github
@@ -288,7 +313,7 @@ def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
     found: list[Document] = []
     server = github_server()
     for name in names:
-        project = make_project(name, {**config.project_settings(settings, name), **sets}, f"project {name}")
+        project = _make_project(settings, name, sets)
         source = choice.source or project.source or "github"
         if source != "github":
             raise Misuse(f"project {name!r}: --estimate is for the source github", "other sources need no budget")
@@ -344,12 +369,32 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
     else:
         rows = [[kind, *(one[name] for name in counts)] for kind, one in run["kinds"].items() if any(one.values())]
         lines.append(table(("kind", *counts), [*rows, ["all", *counts.values()]], indent=2))
+    lines += _held_back(run)
     lines += lacking(run["completeness"])
     for notice in run["notices"]:
         lines += wrapped(shown(notice))
     for one in run["skipped_entries"]:
         lines += wrapped(f"skipped {shown(one['file'])}: {shown(one['entry'])}: {shown(one['reason'])}")
     return "\n".join(lines) + "\n"
+
+
+def _held_back(run: Mapping[str, Any]) -> list[str]:
+    """Say which changes the policies held back, and how to take them."""
+    kept = {kind: one["kept"] for kind, one in run["kinds"].items() if one["kept"]}
+    gone = {kind: one["removed"] for kind, one in run["kinds"].items() if one["removed"]}
+    gone = {kind: count for kind, count in gone.items() if run["policies"][kind] != Policy.EXACT}
+    lines: list[str] = []
+    if kept:
+        what = [
+            f"{count:,} {kind}" + (f" ({', '.join(fields)})" if (fields := run["kept_fields"].get(kind)) else "")
+            for kind, count in kept.items()
+        ]
+        way_out = " ".join(f"--policy {kind}=upsert" for kind in kept)
+        lines += wrapped(f"the policy `once` held back changes of {', '.join(what)}; to take them, add {way_out}")
+    if gone and not run["window"]:
+        what = [f"{count:,} {kind}" for kind, count in gone.items()]
+        lines += wrapped(f"the policies keep in the state what is removed: {', '.join(what)}; --fresh takes it out")
+    return lines
 
 
 def _estimated(document: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ def run_result(sealed: j.Sealed, kinds: Sequence[str], started: float) -> Docume
         "counts": run.totals,
         "kinds": {kind: run.counts["kinds"].get(kind, dict.fromkeys(run.totals, 0)) for kind in kinds},
         "kept_fields": run.counts["kept_fields"],
+        "policies": {kind: str(policy) for kind, policy in run.policies.items()},
         "previous": previous.run if previous else None,
         "inputs_changed": {name: {"old": old, "new": new} for name, (old, new) in changed.items()},
         "window": window_of(run),

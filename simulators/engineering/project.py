@@ -10,13 +10,13 @@ import difflib
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
-from seedjournal.journal import BadInput, Misuse, Policy
+from seedjournal.journal import ENGINEERING, BadInput, Misuse, Policy
 
 from .facts import Repository, repository
 
@@ -28,6 +28,12 @@ JiraKey = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,19}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
 _WEIGHTS_TOLERANCE = 1e-9
+
+# What a policy may be chosen for at once, besides single kinds.
+POLICY_GROUPS: dict[str, tuple[str, ...]] = {
+    "all": tuple(ENGINEERING.by_name),
+    "github": ("team", "team_member", "pull_request", "pr_review", "commit", "pr_file", "pr_check_run"),
+}
 
 
 class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,6 +128,8 @@ def make_project(name: str, settings: Mapping[str, Any], origin: str = "the sett
                 f"did you mean {' or '.join(near)}?" if near else f"the settings are {', '.join(SETTINGS)}",
             )
     values = {**_names(name), **settings, "name": name}
+    if isinstance(values.get("policy"), dict):
+        values["policy"] = resolve_policies(values["policy"], f"{origin}: policy ")
     for setting, value in values.items():
         _convert(setting, value, origin)
     for setting in _CHOICES:
@@ -144,6 +152,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise Misuse(f"--set {text!r} is not KEY=VALUE", "for example --set survey_response_rate=0.5")
     if key not in _TYPES:
         return key, raw
+    if key == "policy":  # its kinds and groups are checked together
+        return key, next(iter(_candidates(raw)))
     for candidate in _candidates(raw):
         try:
             msgspec.convert(candidate, _TYPES[key])
@@ -151,6 +161,40 @@ def parse_setting(text: str) -> tuple[str, Any]:
             continue
         return key, candidate
     return key, next(iter(_candidates(raw)))
+
+
+def parse_policies(texts: Sequence[str]) -> dict[str, Policy]:
+    """Return the policies that KIND=POLICY or GROUP=POLICY texts choose, by kind; raise Misuse for all mistakes."""
+    wrong = [text for text in texts if "=" not in text]
+    pairs = dict(text.split("=", 1) for text in texts if "=" in text)
+    return resolve_policies(pairs, "--policy ", wrong)
+
+
+def resolve_policies(chosen: Mapping[str, Any], origin: str, wrong: Sequence[str] = ()) -> dict[str, Policy]:
+    """Return policies by kind: what names a kind beats its group, and a smaller group beats a larger one.
+
+    Raises Misuse that tells every mistake at once, with the nearest names.
+    """
+    mistakes = [f"{origin}{text!r} is not KIND=POLICY" for text in wrong]
+    names = [*ENGINEERING.by_name, *POLICY_GROUPS]
+    for name, policy in chosen.items():
+        if name not in names:
+            near = " or ".join(difflib.get_close_matches(name, names, n=2, cutoff=0.6))
+            mistakes.append(f"{origin}{name}: unknown kind {name!r}" + (f", did you mean {near}?" if near else ""))
+        if policy not in list(Policy):
+            near = " or ".join(difflib.get_close_matches(str(policy), set(Policy), n=1, cutoff=0.5))
+            mistakes.append(
+                f"{origin}{name}={policy}: unknown policy {policy!r}" + (f", did you mean {near}?" if near else "")
+            )
+    if mistakes:
+        raise Misuse(
+            "\n".join(mistakes),
+            f"the policies are once, upsert and exact; the groups {', '.join(POLICY_GROUPS)}; "
+            f"the kinds {', '.join(ENGINEERING.by_name)}",
+        )
+    groups = sorted((name for name in chosen if name in POLICY_GROUPS), key=lambda name: -len(POLICY_GROUPS[name]))
+    found = {kind: Policy(chosen[name]) for name in groups for kind in POLICY_GROUPS[name]}
+    return found | {name: Policy(policy) for name, policy in chosen.items() if name in ENGINEERING.by_name}
 
 
 def places(project: Project, held: tuple[Repository, ...]) -> dict[Repository, int]:

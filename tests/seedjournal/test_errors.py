@@ -48,7 +48,7 @@ GOLDEN_ERRORS: dict[str, tuple[int, tuple[str, ...]]] = {
     "yes-is-needed": (2, ("project", "--rebuild")),
     "three-runs": (2, ("diff", "1", "2", "3")),
     "kind-without-key": (2, ("show", "pull_request", "demo")),
-    "setting-out-of-range": (3, ("record", "--project", "polar", "--source", "demo", "--set", "prs=-1")),
+    "setting-out-of-range": (2, ("record", "--project", "polar", "--source", "demo", "--set", "prs=-1")),
     "schema-in-sqlite": (2, ("migrate", "--schema", "seeds")),
 }
 
@@ -322,3 +322,42 @@ def test_a_first_record_that_fails_makes_no_journal(url: str, run: Run, tmp_path
         assert rows_of(url) == {}
     write_cache(tmp_path / "cache", entry(1))
     assert run(*CACHE, "--journal", url, "--json").first["run"] == 1
+
+
+def test_a_journal_that_is_down_is_no_unknown_project(run: Run) -> None:
+    for name in ("demo", "polr"):
+        command = ("record", "--project", name, "--source", "demo", "--journal", UNREACHABLE)
+        assert run(*command, "--json", status=3).error["kind"] == "unavailable"
+
+
+def test_near_misses_are_told(at: str, run: Run) -> None:
+    assert "did you mean `seedjournal record --project demo`" in run("record", "demo", "--source", "demo", status=2).err
+    run(*TWENTY)
+    assert "demo@latest" in run("show", "latest", status=2).err
+    done = run("show", "pull_requests", "demo", "demo/demo", "1", status=2)
+    assert "did you mean `seedjournal show pull_request demo demo/demo 1`?" in done.err
+    run("show", "pull_request", "demo", "demo/demo", "1")
+    assert "seedjournal show pr_survey demo" in run("show", "pr_surveys", "demo", status=2).err
+    assert "Did you mean record?" in run("recrod", status=2).err
+
+
+def test_quiet_prints_nothing_but_errors(at: str, run: Run) -> None:
+    for command in (TWENTY, ("project",), ("log",), ("show", "1"), ("diff", "1", "1"), ("verify",)):
+        done = run(*command, "--quiet")
+        assert (done.out, done.err) == ("", "")
+    assert run("log", "-q", "--json").json["runs"]
+    assert run("show", "9", "-q", status=2).err
+
+
+def test_log_lists_the_newest(at: str, run: Run) -> None:
+    for _ in range(3):
+        run(*TWENTY)
+    assert [one["run"] for one in run("log", "-n", "2", "--json").json["runs"]] == [2, 3]
+    assert run("log", "-n", "0", "--json").json["runs"] == []
+
+
+def test_nothing_to_forget_asks_nothing(at: str, run: Run) -> None:
+    run(*TWENTY)
+    assert "nothing to forget" in run("forget", "--keep-runs", "9").out
+    run(*TWENTY)
+    assert "--yes is needed" in run("forget", "--keep-runs", "1", status=2).err

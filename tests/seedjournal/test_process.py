@@ -300,3 +300,23 @@ def test_the_program_is_a_module_and_a_command(tmp_path: Path) -> None:
         [command, "registry", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert spawn("registry", "--json", folder=tmp_path).out == as_command.stdout
+
+
+@pytest.mark.parametrize("module", ["click", "sqlalchemy", "seedjournal.simulators"])
+def test_an_interrupt_while_modules_load_ends_quietly(module: str, tmp_path: Path) -> None:
+    """The interrupt comes at the moment when the program imports this module."""
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}:\n"
+        "            sys.meta_path.remove(self)\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from seedjournal.__main__ import main\n"
+        "main()"
+    )
+    command = [sys.executable, "-P", "-c", code, "record", "--project", "demo", "--source", "demo"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted; nothing is half done\n")
+    assert list(tmp_path.iterdir()) == []

@@ -110,8 +110,8 @@ def test_a_file_that_cannot_be_right(content: str, run: Run) -> None:
     ["survey_response_rate=1.5", "prs=-1", "quality_rates={1=0.5}", "repos=nobody"],
 )
 def test_a_setting_out_of_its_range(setting: str, at: str, run: Run) -> None:
-    done = run(*DEMO, "--set", setting, "--json", status=3)
-    assert done.error["kind"] == "input"
+    done = run(*DEMO, "--set", setting, "--json", status=2)
+    assert done.error["kind"] == "usage"
 
 
 def test_wrong_words_for_settings_and_policies(at: str, run: Run) -> None:
@@ -202,3 +202,48 @@ def test_all_without_a_file_is_the_registry(at: str, run: Run) -> None:
     assert len(run("record", "--all", *demo, "--json").json["runs"]) == 25
     assert "exclude each other" in run("record", "--all", "--project", "polar", status=2).err
     assert "nothing to record" in run("record", status=2).err
+
+
+def test_groups_of_kinds_have_a_policy_at_once(at: str, run: Run, tmp_path: Path) -> None:
+    def policies(*more: str) -> dict[str, str]:
+        told: dict[str, str] = run(*TWENTY, *more, "--json").first["policies"]
+        return told
+
+    assert set(policies("--policy", "all=exact").values()) == {"exact"}
+    chosen = policies("--policy", "team=once", "--policy", "github=upsert", "--policy", "all=once")
+    assert (chosen["team"], chosen["commit"], chosen["weekly_metrics"]) == ("once", "upsert", "once")
+    (tmp_path / "seedjournal.toml").write_text(
+        '[policy]\nall = "upsert"\nteam = "once"\n[projects.demo.policy]\npull_request = "once"\n'
+    )
+    chosen = policies("--policy", "weekly_metrics=once")
+    assert [chosen[kind] for kind in ("team", "pull_request", "commit", "weekly_metrics")] == [
+        "once",
+        "once",
+        "upsert",
+        "once",
+    ]
+    (tmp_path / "seedjournal.toml").write_text('[policy]\ngithup = "upsert"\n')
+    assert "did you mean github" in run("log", status=2).err
+    (tmp_path / "seedjournal.toml").write_text("policy = 1\n")
+    assert "policy is no table" in run("log", status=3).err
+
+
+def test_every_wrong_policy_is_told_at_once(at: str, run: Run) -> None:
+    done = run(
+        *DEMO, *(part for text in ("teem=once", "commit=upsrt", "team") for part in ("--policy", text)), status=2
+    )
+    for told in ("did you mean team", "did you mean upsert", "'team' is not KIND=POLICY"):
+        assert told in done.err
+    done = run(*DEMO, "--policy", "pull_request=exact", status=2)
+    for kind in ("pr_review", "commit", "pr_file", "pr_check_run", "pr_survey", "pr_survey_review"):
+        assert f"--policy {kind}=exact" in done.err
+    chosen = done.err.partition("add ")[2].partition(",")[0].split()
+    run(*DEMO, "--policy", "pull_request=exact", *chosen)
+
+
+def test_a_value_that_a_setting_cannot_have_is_wrong_usage(at: str, run: Run, tmp_path: Path) -> None:
+    for value in ("prs=abc", "quality_rates={1=1.0, 2=1.0, 3=1.0}", "prs=-1"):
+        run(*DEMO, "--set", value, status=2)
+    assert "'abc' is not a whole number" in run(*DEMO, "--seed", "abc", status=2).err
+    (tmp_path / "seedjournal.toml").write_text('[projects.demo]\nprs = "abc"\n')
+    run("record", "--project", "demo", "--source", "demo", "--set", "days=40", status=3)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seedjournal.journal import ENGINEERING
-from tests.seedjournal.commands import DEMO, FORTY, TWENTY, Done, execute, rows_of
+from tests.seedjournal.commands import DEMO, FORTY, TWENTY, Done, entry, execute, rows_of, write_cache
 
 Run = Callable[..., Done]
 
@@ -208,3 +209,36 @@ def test_several_projects_are_told_apart(at: str, run: Run) -> None:
     assert [one["project"] for one in run("log", "--project", "other", "--json").json["runs"]] == ["other"]
     only = run("project", "--project", "other", "--json").json
     assert set(only["projects"]) == {"other"}
+
+
+def test_record_says_what_the_policy_held_back_and_what_it_says_helps(at: str, run: Run) -> None:
+    run(*TWENTY)
+    said = " ".join(run(*FORTY).out.split())
+    assert "the policy `once` held back changes of" in said
+    way_out = said.partition("to take them, add ")[2].split(" root ")[0].split()
+    options = [part for part in way_out if part == "--policy" or part.endswith("=upsert")]
+    assert options
+    assert run(*FORTY, *options, "--json").first["counts"]["kept"] == 0
+    said = " ".join(run(*TWENTY).out.split())
+    assert "keep in the state what is removed" in said
+    done = run(*TWENTY, "--fresh", "--json").first
+    assert done["root"] == done["state"]
+
+
+def test_a_recording_that_removes_most_is_asked_for(at: str, run: Run, tmp_path: Path) -> None:
+    record = ("record", "--project", "rocket", "--new", "--source", "cache:cache")
+    write_cache(tmp_path / "cache", *(entry(number) for number in range(1, 9)))
+    run(*record)
+    before = rows_of(at)
+    write_cache(tmp_path / "cache", entry(1))
+    done = run(*record, "--json", status=2)
+    assert done.error["kind"] == "removal"
+    assert "entities of run 1 are gone from the source" in done.error["message"]
+    assert "--yes" in done.error["hint"]
+    assert rows_of(at) == before
+    assert run(*record, "--yes", "--json").first["run"] == 2
+    write_cache(tmp_path / "cache", *(entry(number) for number in range(1, 9)))
+    assert run(*record, "--json").first["reused"]
+    write_cache(tmp_path / "cache", entry(1))
+    run(*record, status=2)  # also where the same inputs were recorded before
+    run(*record, "--set", "days_back=90")  # a changed setting says that the user wants another run

@@ -95,7 +95,6 @@ def test_a_setting_has_a_name_and_a_value(text: str) -> None:
         "repos=acme",
         "repos=acme/../shop",
         "repos=../..",
-        'policy={pull_request="sometimes"}',
         "quality_rates={1=0.2, 2=0.3}",
         "quality_rates={1=0.2, 2=0.3, 4=0.5}",
         "priority_rates={Medium=1.1, Low=-0.1}",
