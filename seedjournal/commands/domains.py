@@ -54,6 +54,7 @@ def record_own(
     if not names:
         known = ", ".join(projects_of(domain, folder)[:5])
         raise Misuse("No project was chosen to record.", f"Name one with --project, such as {known}; or use --all.")
+    of_file = own_policies([f"{kind}={policy}" for kind, policy in settings.policy.items()])
     document: Document = {"format": FORMAT, "runs": []}
     failures: list[tuple[Exception, Failure]] = []
     with opened_journal(databases, settings, create=True) as database:
