@@ -185,7 +185,7 @@ class SQLite:
         """Compare the triggers' own statements with ours."""
         triggers = table("sqlite_master", column("type"), column("name"), column("sql"))
         query = select(triggers.c.name, triggers.c.sql).where(triggers.c.type == "trigger")
-        found = dict(connection.execute(query).tuples().all())
+        found = {row.name: row.sql for row in connection.execute(query)}
         return {name: of for name, (of, statement) in _guards(guards).items() if found.get(name) != statement}
 
     def guard(self, connection: Connection, guards: Mapping[str, str]) -> None:
