@@ -249,6 +249,7 @@ def _record_one(
         "kept_fields": run.counts["kept_fields"],
         "policies": {kind: str(policy) for kind, policy in run.policies.items()},
         "previous": previous.run if previous else None,
+        "options_missing": [name for name in changed if _is_missing(name, choice)],
         "inputs_changed": {name: {"old": old, "new": new} for name, (old, new) in changed.items()},
         "window": window_of(run),
         "completeness": run.inputs.get("completeness", {}),
@@ -257,6 +258,15 @@ def _record_one(
         "skipped_entries": [{"file": one.file, "entry": one.entry, "reason": one.reason} for one in done.skipped],
         "seconds": round(time.monotonic() - started, 3),
     }
+
+
+def _is_missing(name: str, choice: RecordChoice) -> bool:
+    """Say whether a changed input is a setting or a policy that no option of this command gives."""
+    group, _, rest = name.partition(".")
+    sets = {text.partition("=")[0] for text in choice.sets}
+    if group == "settings":
+        return rest.partition(".")[0] not in sets
+    return group == "policies" and rest not in choice.options.policies and not choice.options.fresh
 
 
 def _chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[str]:
@@ -336,7 +346,10 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
     for name, one in run["inputs_changed"].items():
         if name.startswith("completeness."):  # what is not complete is told below
             continue
-        lines += old_and_new(f"  input {name}", one["old"], one["new"])
+        changed = old_and_new(f"  input {name}", one["old"], one["new"])
+        if name in run["options_missing"]:
+            changed[-1] += f"; put it into {config.FILE} to keep it"
+        lines += changed
     if run["previous"] and not any(counts[name] for name in ("added", "changed", "removed")):
         lines.append(f"  nothing changed against run {run['previous']}")
     else:
