@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from .runs import FORMAT, no_runs, window_of
 
 _ON_A_TERMINAL = 200  # changes that diff shows there unless told otherwise
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 
 
 @dataclass(slots=True)
@@ -127,7 +129,7 @@ def diff(  # noqa: PLR0913 - its options
         else:
             for piece in _text(comparison, stat=stat):
                 if not common.quiet:
-                    print_text(piece)
+                    print_text(piece, colour=_COLOURS.get(piece[0]) if is_coloured() else None)
     return DIFFERENT if exit_code and comparison.shown else FINE
 
 
@@ -143,6 +145,11 @@ diff.params = [
     else one
     for one in diff.params
 ]
+
+
+def is_coloured() -> bool:
+    """Say whether changes are coloured: on a terminal that knows colours, unless NO_COLOR is set."""
+    return is_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager

@@ -65,10 +65,7 @@ def record_own(
                 as_of=options.as_of,
                 settings=given,
                 profile=options.profile,
-                policies={
-                    **own_policies([f"{kind}={one}" for kind, one in settings.policy.items()]),
-                    **options.policies,
-                },
+                policies={**of_file, **options.policies},
                 fresh=options.fresh,
                 reuse=options.reuse,
             )

@@ -147,9 +147,10 @@ def silence(stream: Any) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def print_text(text: str) -> None:
+def print_text(text: str, colour: str | None = None) -> None:
     """Print what people read; whatever a database or a source says in it, nothing of it turns on the terminal."""
-    click.echo("\n".join(shown(line) for line in text.split("\n")), nl=False)
+    lines = "\n".join(shown(line) for line in text.split("\n"))
+    click.echo(click.style(lines, fg=colour) if colour else lines, nl=False)
 
 
 def print_json(document: Any) -> None:

@@ -278,12 +278,23 @@ def _record_one(
     source = open_source(project, choice, tell)
     options = replace(choice.options, as_of=choice.options.as_of or getattr(source, "as_of", None))
     done = record_project(database, project, source, options, tell, ask)
+    result = run_result(done.sealed, list(j.ENGINEERING.by_name), started)
     return {
-        **run_result(done.sealed, list(j.ENGINEERING.by_name), started),
+        **result,
+        "options_missing": [name for name in result["inputs_changed"] if _is_missing(name, choice)],
         "notices": done.notices,
         "skipped": len(done.skipped),
         "skipped_entries": [{"file": one.file, "entry": one.entry, "reason": one.reason} for one in done.skipped],
     }
+
+
+def _is_missing(name: str, choice: RecordChoice) -> bool:
+    """Say whether a changed input is a setting or a policy that no option of this command gives."""
+    group, _, rest = name.partition(".")
+    sets = {text.partition("=")[0] for text in choice.sets}
+    if group == "settings":
+        return rest.partition(".")[0] not in sets
+    return group == "policies" and rest not in choice.options.policies and not choice.options.fresh
 
 
 def _chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[str]:
@@ -363,7 +374,10 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
     for name, one in run["inputs_changed"].items():
         if name.startswith("completeness."):  # what is not complete is told below
             continue
-        lines += old_and_new(f"  input {name}", one["old"], one["new"])
+        changed = old_and_new(f"  input {name}", one["old"], one["new"])
+        if name in run["options_missing"]:
+            changed[-1] += f"; put it into {config.FILE} to keep it"
+        lines += changed
     if run["previous"] and not any(counts[name] for name in ("added", "changed", "removed")):
         lines.append(f"  nothing changed against run {run['previous']}")
     else:

@@ -32,6 +32,7 @@ def run_result(sealed: j.Sealed, kinds: Sequence[str], started: float) -> Docume
         "kept_fields": run.counts["kept_fields"],
         "policies": {kind: str(policy) for kind, policy in run.policies.items()},
         "previous": previous.run if previous else None,
+        "options_missing": [],
         "inputs_changed": {name: {"old": old, "new": new} for name, (old, new) in changed.items()},
         "window": window_of(run),
         "completeness": run.inputs.get("completeness", {}),

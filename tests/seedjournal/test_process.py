@@ -320,3 +320,35 @@ def test_an_interrupt_while_modules_load_ends_quietly(module: str, tmp_path: Pat
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted; nothing is half done\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("fetched",), ("record", "--project", "x", "--new", "--source", "git:clone")])
+def test_systems_without_posix_modules_work(command: tuple[str, ...], tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", clone], check=True)
+    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    subprocess.run(["git", "-C", clone, *identity, "commit", "--quiet", "--allow-empty", "-m", "Begin"], check=True)
+    code = "import sys\nfor name in ('fcntl', 'resource'):\n    sys.modules[name] = None\n"
+    code += "from seedjournal.__main__ import main\nmain()"
+    environment = {**os.environ, "SEEDJOURNAL_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, *command],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_changes_are_coloured_on_a_terminal_alone(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    run(*TWENTY)
+    run(*FORTY)
+    assert "\x1b[32m+ " in on_terminal(tmp_path, "diff")[1]
+    assert "\x1b" not in run("diff").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in on_terminal(tmp_path, "diff")[1]

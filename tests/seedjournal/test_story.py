@@ -242,3 +242,12 @@ def test_a_recording_that_removes_most_is_asked_for(at: str, run: Run, tmp_path:
     write_cache(tmp_path / "cache", entry(1))
     run(*record, status=2)  # also where the same inputs were recorded before
     run(*record, "--set", "days_back=90")  # a changed setting says that the user wants another run
+
+
+def test_options_that_the_newest_run_had_are_told(at: str, run: Run) -> None:
+    record = ("record", "--project", "demo", "--new", "--source", "demo", "--set", "days=40", "--set", "days_back=20")
+    run(*record, "--set", "prs=22", "--policy", "team=upsert")
+    said = run(*record, "--set", "prs=23").out
+    assert "input settings.prs: 22 → 23\n" in said
+    assert "input policies.team: upsert → once; put it into seedjournal.toml to keep it" in said
+    assert "input settings.prs: 23 → 200; put it into seedjournal.toml to keep it" in run(*record).out

@@ -8,22 +8,22 @@ there.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
-import resource
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from seedjournal.journal import BadInput, Unavailable
+
+from ... import locks
 
 _TRANSPORTS = ("file", "git", "http", "https", "ssh")
 _PLAIN = {
@@ -164,7 +164,7 @@ def mirror(remote: Address, cache: Path) -> Path:
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with folder.with_suffix(".lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            locks.lock(lock)
             unfinished = folder.with_suffix(".new")
             shutil.rmtree(unfinished, ignore_errors=True)
             if folder.is_dir():
@@ -325,9 +325,7 @@ def _started(
         raise Unavailable("git is not installed", "install git, or use another source") from problem
     except OSError as problem:
         raise Unavailable(f"git cannot be run: {problem.strerror}", "is it installed as it should be?") from problem
-    if hasattr(resource, "prlimit"):  # Linux has it
-        with suppress(OSError, ValueError):  # it has ended already, or may hold less as it is
-            resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+    locks.limit_data(process.pid, _MEMORY)
     return process
 
 

@@ -7,7 +7,6 @@ somebody else's fetch changes nothing for who is reading.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import sqlite3
@@ -23,6 +22,7 @@ import msgspec
 
 from seedjournal.journal import Unavailable
 
+from ... import locks
 from ..facts import Repository, repository
 from .assembly import Node, first_part, more_part, told
 from .coverage import Interval, Stretch, stretches
@@ -356,10 +356,10 @@ class Store:
 
 def _take(lock: IO[bytes], waits: Callable[[], None]) -> None:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.lock(lock, wait=False)
     except BlockingIOError:
         waits()
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        locks.lock(lock)
 
 
 def _data(response: bytes) -> Node:
