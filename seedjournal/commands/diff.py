@@ -24,6 +24,7 @@ from .domains import vocabulary
 from .options import LARGEST, RUN, Common, Whole, common_options, is_terminal, print_text, print_whole
 from .runs import FORMAT, no_runs, window_of
 
+_TWO = 2
 _ON_A_TERMINAL = 200  # changes that diff shows there unless told otherwise
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
@@ -109,9 +110,9 @@ def diff(  # noqa: PLR0913 - its options
     Without runs: the project's last two. With one: that run and its project's newest. With --target: the tables as they
     are, edits by others too, and the state that `project` would bring, of A or of the newest run.
     """
-    of_target = common.target is not None
-    if len(runs) > (1 if of_target else 2):
-        raise click.UsageError("diff --target compares one run" if of_target else "diff compares two runs")
+    of_target = common.target is not None and len(runs) < _TWO  # two runs are in the journal, whatever the target
+    if len(runs) > _TWO:
+        raise click.UsageError("diff compares two runs")
     if of_target and state:
         raise click.UsageError("--target compares with a state already: leave --state out")
     if stat:
