@@ -17,7 +17,7 @@ from seedjournal import journal as j
 from seedjournal.journal import Misuse, Run
 
 from .. import settings as config
-from ..terminal import SHORT, number_of, old_and_new, shown, table
+from ..terminal import SHORT, number_of, old_and_new, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
 from .databases import Databases, layout, opened, opened_journal, opened_target
 from .domains import vocabulary
@@ -310,7 +310,8 @@ def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     if counts := comparison.other_counts:
         told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing"
         command = f"seedjournal diff --state {old.run} {new.run}"
-        yield f"the states, which tables show, differ otherwise: {told}; see `{command}`\n"
+        text = f"the states, which tables show, differ otherwise: {told}; see `{command}`"
+        yield "".join(f"{line}\n" for line in wrapped(text, ""))
 
 
 def _summary(comparison: Comparison, *, stat: bool) -> Iterator[str]:

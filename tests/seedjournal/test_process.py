@@ -264,7 +264,7 @@ def test_a_terminal_shows_two_hundred_changes_and_says_so(run: Run, tmp_path: Pa
     run(*TWENTY)
     run(*FORTY, "--set", "prs=120")
     screen = on_terminal(tmp_path, "diff")[1]
-    assert len(re.findall(r"^[+~-] ", screen, re.MULTILINE)) == 200
+    assert len(re.findall(r"^(?:\x1b\[\d+m)?[+~-] ", screen, re.MULTILINE)) == 200
     assert "more changes left out; --limit N shows more" in screen
     assert "left out" not in on_terminal(tmp_path, "diff", "--limit", "100000")[1]
 
@@ -275,7 +275,7 @@ def test_a_terminal_is_asked_before_rows_go(run: Run, tmp_path: Path) -> None:
     run("project")
     status, screen = on_terminal(tmp_path, "project", "--rebuild", keys="n\n")
     assert status == 130
-    assert "Rebuild rows and prune in sqlite:///seedjournal.db? [y/N]" in screen
+    assert "Rebuild rows and prune 0 stale rows in sqlite:///seedjournal.db? [y/N]" in screen
     assert screen.index("target: ") < screen.index("Rebuild")
     status, screen = on_terminal(tmp_path, "project", "--prune", keys="y\n")
     assert status == 0

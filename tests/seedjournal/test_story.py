@@ -185,8 +185,8 @@ def test_a_schema_holds_the_rows(make_url: Callable[[str], str], run: Run) -> No
     run("verify", "--schema", "seeds", *place)
     execute(place[1], "DELETE FROM seeds.ai_usage_daily")
     run("verify", "--schema", "seeds", *place, status=1)
-    done = run("project", "--schema", "nowhere", *place, status=3)
-    assert "no schema has been selected" in done.err
+    done = run("project", "--schema", "nowhere", *place, status=2)
+    assert "has no schema 'nowhere'" in done.err
 
 
 def test_every_kind_has_rows(at: str, run: Run) -> None:
