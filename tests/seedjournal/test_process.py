@@ -264,7 +264,7 @@ def test_a_terminal_shows_two_hundred_changes_and_says_so(run: Run, tmp_path: Pa
     run(*TWENTY)
     run(*FORTY, "--set", "prs=120")
     screen = on_terminal(tmp_path, "diff")[1]
-    assert len(re.findall(r"^(?:\x1b\[\d+m)?[+~-] ", screen, re.MULTILINE)) == 200
+    assert len(re.findall(r"^(?:\x1b\[\d+m)*[+~-] ", screen, re.MULTILINE)) == 200
     assert "more changes left out; --limit N shows more" in screen
     assert "left out" not in on_terminal(tmp_path, "diff", "--limit", "100000")[1]
 

@@ -133,8 +133,8 @@ def test_a_schema_that_is_not_there_is_refused_by_every_command(server: str, run
         assert "has no schema 'seedz'" in refused
         assert "the nearest is 'seeds'" in refused
     for name in ("pg_temp", "information_schema"):
-        assert "PostgreSQL's own" in run("project", "--schema", name, status=2).err
-        assert "PostgreSQL's own" in run("migrate", "--schema", name, status=2).err
+        assert "pg_" in run("project", "--schema", name, status=2).err
+        assert "pg_" in run("migrate", "--schema", name, status=2).err
 
 
 def test_migrate_makes_a_schema_and_a_setting_names_it(server: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
