@@ -218,7 +218,7 @@ def test_a_journal_without_its_own_row_is_named(filled: Database) -> None:
     with damaged(filled) as connection:
         connection.execute(delete(JOURNAL))
         found = content_findings(connection)
-    assert found == [Finding(where="journal", what="its row", problem="there should be one, not 0")]
+    assert found == [Finding(where="journal", what="its row", problem="there should be one row, not 0")]
 
 
 def test_a_text_that_is_no_json_is_survived(database: Database) -> None:

@@ -199,6 +199,7 @@ def test_a_adopted_row_whose_owner_gave_it_another_key_is_ours_no_longer(databas
     execute(database, "UPDATE team_members SET login = 'somebody-else' WHERE id = 8")
     with database.read() as connection:
         assert [one.problem for one in check(connection, connection, LAYOUT)] == [
+            "it is noted as adopted with id 8, and that row is another's",
             "its row is missing",
             "its row differs in login",
         ]
