@@ -389,6 +389,7 @@ def dump(database: Database) -> Dump:
 
 def execute(database: Database, statement: str, **values: Any) -> list[tuple[Any, ...]]:
     """What a user does by hand; rows, where there are any."""
+    database.set_up_file()
     with database.write("target") as connection:
         result = connection.execute(text(statement), values)
         return [tuple(row) for row in result] if result.returns_rows else []
