@@ -144,11 +144,15 @@ class TableMap:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """A domain's kinds and tables; `maps` has parents before children."""
+    """A domain's kinds and tables; `maps` has parents before children.
+
+    Without a root the domain has one project, and all rows are its own.
+    """
 
     vocabulary: Vocabulary
     maps: dict[str, TableMap]
     metadata: MetaData
+    has_root: bool = True
 
     def __getitem__(self, kind: str) -> TableMap:
         """Return the kind's table map."""
@@ -171,10 +175,12 @@ class Layout:
     def of_project(self, mapped: TableMap, project: str) -> Select[Any]:
         """Query id and natural key of the project's rows: those whose key begins with its name, anybody's."""
         query, parts = self.natural_keys(mapped)
-        return query.where(parts[mapped.kind.key[0]] == project)
+        return query.where(parts[mapped.kind.key[0]] == project) if self.has_root else query
 
     def count_rows(self, connection: Connection, mapped: TableMap, project: str) -> int:
         """Count the project's rows, anybody's; without a join where the target has rows of no other project."""
+        if not self.has_root:
+            return int(connection.execute(select(func.count()).select_from(mapped.table)).scalar_one())
         query, parts = self.natural_keys(mapped)
         name = parts[mapped.kind.key[0]]
         if name.table is mapped.table:
@@ -187,7 +193,7 @@ class Layout:
 
     def tables_of_key(self, mapped: TableMap) -> set[str]:
         """Name the tables that a row and its natural key are read from, and those that it points to."""
-        references = mapped.kind.references
+        references = [one for one in mapped.kind.references if one.to != mapped.kind.name]
         return {mapped.table.name}.union(*(self.tables_of_key(self[one.to]) for one in references))
 
     def without_table(self, kinds: Iterable[str]) -> list[str]:
@@ -232,7 +238,7 @@ def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:
             return str(value)
 
 
-def build_layout(vocabulary: Vocabulary) -> Layout:
+def build_layout(vocabulary: Vocabulary, *, has_root: bool = True) -> Layout:
     """Lay out a domain: one table a kind, parents before children.
 
     Raises Misuse for a kind that seedjournal cannot put into a table of its own.
@@ -242,7 +248,7 @@ def build_layout(vocabulary: Vocabulary) -> Layout:
     maps: dict[str, TableMap] = {}
     for kind in vocabulary.kinds:
         maps[kind.name] = TableMap(kind, _table(kind, vocabulary, maps, metadata), vocabulary)
-    return Layout(vocabulary, maps, metadata)
+    return Layout(vocabulary, maps, metadata, has_root)
 
 
 def _refuse_what_has_no_table(vocabulary: Vocabulary) -> None:

@@ -94,9 +94,12 @@ def layout() -> Layout:
     """Lay out the domain's kinds: the tables that every command means."""
     from seedjournal.projectors import build_layout
 
-    from .domains import vocabulary
+    from .domains import own_domain
 
-    return build_layout(vocabulary(config.load()))
+    domain = own_domain(config.load())
+    if domain is None:
+        return build_layout(j.ENGINEERING)
+    return build_layout(domain.vocabulary, has_root=domain.root is not None)
 
 
 def is_made(database: Database) -> bool:
