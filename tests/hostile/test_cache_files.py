@@ -233,7 +233,7 @@ def test_a_repository_may_not_lead_anywhere(repo: str, run: Run) -> None:
     assert "is not a repository's name" in run(*RECORD, status=3).err
     assert (
         "is not a repository's name"
-        in run(*RECORD[:3], "--new", "--source", "demo", "--set", f"repos=[{json.dumps(repo)}]", status=3).err
+        in run(*RECORD[:3], "--new", "--source", "demo", "--set", f"repos=[{json.dumps(repo)}]", status=2).err
     )
     assert [str(file) for file in Path().rglob("*") if file.is_file()] == [str(FILE)]
 
