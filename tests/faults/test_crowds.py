@@ -138,7 +138,8 @@ def hold(base: Base, url: str) -> Callable[[], None]:
         connection.execute("UPDATE teams SET name = name")
         return connection.close
     holder = psycopg.connect(url)
-    holder.execute("LOCK TABLE journal_events, teams IN SHARE ROW EXCLUSIVE MODE")
+    holder.execute("LOCK TABLE journal_events IN SHARE ROW EXCLUSIVE MODE")
+    holder.execute("LOCK TABLE teams IN ACCESS EXCLUSIVE MODE")  # a projection of an unchanged state reads only
     return holder.close
 
 
