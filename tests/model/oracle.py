@@ -71,6 +71,8 @@ class Journal:
         """The run that recording this would seal."""
         earlier = self.of_project(project)
         last = earlier[-1].statement if earlier else {}
+        if fresh:  # every kind is exact for this run
+            policies = dict.fromkeys(policies, "exact")
         before = earlier[-1].state if earlier and not fresh else {}
         state: dict[Place, Data] = {}
         for place in before.keys() | statement.keys():
