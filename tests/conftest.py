@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -42,6 +43,9 @@ _STARTED: list[Any] = []
 
 def pytest_configure() -> None:
     """Start PostgreSQL, unless a server is given; workers are given the one that the first process started."""
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell starts a background job deaf to it, and its children
     for name in [name for name in os.environ if name.startswith("SEEDJOURNAL_") and name != SERVER]:
         del os.environ[name]
     os.environ["SEEDJOURNAL_CACHE"] = tempfile.mkdtemp(prefix="seedjournal-cache-")  # never the user's own

@@ -68,6 +68,7 @@ def test_our_schema_is_part_of_githubs() -> None:
             assert value in theirs[name].values, f"{name}.{value}"  # type: ignore[attr-defined]
 
 
+@pytest.mark.more
 def test_every_value_of_githubs_enums_is_understood() -> None:
     from seedjournal.simulators.engineering.cache.facts import _FILE_STATUSES, _REVIEW_STATES, _STATES
 
