@@ -44,6 +44,7 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
                 Path(rest),
                 repos=() if named else project.repos,
                 skip_invalid=choice.options.skip_invalid,
+                strict=choice.strict,
                 largest=project.max_cache_mb << 20,
             )
         case "git":
@@ -97,7 +98,11 @@ def _github(project: Project, choice: RecordChoice, tell: Tell) -> Source:
                 store = github.fetched(api, server, repo, since=moment, check_runs=project.check_runs, tell=tell)
                 held.append((repo, store))
         return github.GitHubSource(
-            held, since=moment, check_runs=project.check_runs, skip_invalid=choice.options.skip_invalid
+            held,
+            since=moment,
+            check_runs=project.check_runs,
+            skip_invalid=choice.options.skip_invalid,
+            strict=choice.strict,
         )
     except BaseException:
         for _, store in held:

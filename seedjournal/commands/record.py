@@ -49,6 +49,7 @@ class RecordChoice:
     new: bool = False
     sets: tuple[str, ...] = ()
     offline: bool = False
+    strict: bool = False
     options: RecordOptions = field(default_factory=RecordOptions)
 
 
@@ -109,6 +110,7 @@ class Outcome:
 )
 @click.option("--no-reuse", is_flag=True, help="Simulate even where all inputs are those of an earlier run.")
 @click.option("--skip-invalid", is_flag=True, help="Leave out entries that cannot be right, and list them.")
+@click.option("--strict", is_flag=True, help="Refuse a source with impossible times; else they become null.")
 @click.option(
     "--accept-upgrade",
     is_flag=True,
@@ -130,6 +132,7 @@ def record(  # noqa: PLR0913 - its options
     sets: tuple[str, ...],
     policies: tuple[str, ...],
     no_reuse: bool,
+    strict: bool,
     yes: bool,
     offline: bool,
     estimate: bool,
@@ -147,7 +150,7 @@ def record(  # noqa: PLR0913 - its options
     settings = config.load()
     domain = own_domain(settings)
     if domain is not None:
-        builtin = {"source": source, "offline": offline, "estimate": estimate} | {
+        builtin = {"source": source, "offline": offline, "estimate": estimate, "strict": strict} | {
             name: options[name] for name in ("since", "until", "skip_invalid", "accept_upgrade")
         }
         _refuse_options_of_sources(domain.name, builtin)
@@ -174,7 +177,9 @@ def record(  # noqa: PLR0913 - its options
         new=new,
         sets=sets,
         offline=offline,
-        options=RecordOptions(policies=parse_policies(policies), reuse=not no_reuse, **options),
+        strict=strict,
+        # A source that was recorded before must be read again for --strict.
+        options=RecordOptions(policies=parse_policies(policies), reuse=not (no_reuse or strict), **options),
     )
     if estimate:
         common.give(estimate_fetch(common.databases(), choice), _estimated)
