@@ -246,6 +246,10 @@ class Hub:
         }
 
 
+def _number(node: str) -> int:
+    return int(node.removeprefix("PR_"))
+
+
 def _place(cursor: str) -> tuple[str, str]:
     moment, bar, number = cursor.partition("|")
     if not bar:
@@ -380,12 +384,18 @@ class _Root:
         return _Repository(self._hub)
 
     def node(self, _info: Any, id: str) -> _Pull | None:  # noqa: A002 - the schema's name
-        number = int(id.removeprefix("PR_"))
+        number = _number(id)
         if number not in self._hub.pulls:
             raise GraphQLError(
                 f"Could not resolve to a node with the global id of '{id}'", extensions={"type": "NOT_FOUND"}
             )
         return _Pull(self._hub, self._hub.pulls[number])
+
+    def nodes(self, _info: Any, ids: list[str]) -> list[_Pull | None]:
+        return [
+            _Pull(self._hub, self._hub.pulls[number]) if number in self._hub.pulls else None
+            for number in map(_number, ids)
+        ]
 
     def search(self, _info: Any, query: str, type: str, first: int) -> Node:  # noqa: A002 - the schema's name
         since = next((part.removeprefix("updated:>=") for part in query.split() if part.startswith("updated:>=")), "")
