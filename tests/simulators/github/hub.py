@@ -185,6 +185,7 @@ class Hub:
         self.most_files = 3000
         self.headers: dict[str, str] = {}
         self.forbids_checks = False
+        self.endless = ""  # a connection whose pages never end
         self._order: list[tuple[str, str]] | None = None
         self._lock = threading.Lock()
 
@@ -275,6 +276,7 @@ class _Pull:
         self._node = node
 
     def __getattr__(self, name: str) -> Any:
+        self._hub.resolved(name, self._node)
         if name.endswith("__typename"):
             return self._node["__typename"]
         if name not in self._node:
@@ -286,6 +288,9 @@ class _Pull:
         nodes = self._node[name]
         if nodes is None:
             return None
+        if name == self._hub.endless:
+            whole = connection(nodes, first, after)
+            return {**whole, "pageInfo": {"hasNextPage": True, "endCursor": None}}
         if name == "files":
             return connection(nodes[: self._hub.most_files], first, after)
         return connection(nodes, first, after, self._node.get(f"{name}_total"))
