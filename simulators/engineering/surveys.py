@@ -11,7 +11,7 @@ from seedjournal.journal import Event
 from ..draws import Draws
 from .categories import file_category
 from .facts import PullRequest, instant
-from .people import is_bot, key_of
+from .people import are_one, is_bot, key_of
 from .project import Project
 
 VERSION = 1
@@ -116,8 +116,9 @@ def ai_rate(pr: PullRequest, project: Project) -> float:
 
 def reviewers(pr: PullRequest) -> list[str]:
     """Who reviewed, but for the author and programs, sorted."""
-    keys = {key_of(review.reviewer) for review in pr.reviews if review.state != "pending"}
-    return sorted(key for key in keys if key is not None and key != key_of(pr.author) and not is_bot(key))
+    others = [review.reviewer for review in pr.reviews if review.state != "pending"]
+    keys = {key_of(reviewer) for reviewer in others if not are_one(reviewer, pr.author)}
+    return sorted(key for key in keys if key is not None and not is_bot(key))
 
 
 def _after(moment: datetime, seconds: int) -> str:
