@@ -60,6 +60,7 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
                 rest,
                 repo=repo,
                 skip_invalid=choice.options.skip_invalid,
+                strict=choice.strict,
                 branch=project.branch,
                 use_mailmap=project.use_mailmap,
                 tell=tell,
