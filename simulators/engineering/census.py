@@ -22,6 +22,7 @@ from .signs import jira_key
 Thing = TypeVar("Thing", bound=Hashable)
 
 _PLACE_IN_KEYS = 100_000
+_NAMED = 3  # accounts that a sentence names
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)  # the time of an activity of which nothing tells when it was
 
 
@@ -112,6 +113,23 @@ class Census:
         return jira_key(pr.title, pr.head_ref) or self._synthetic_key(pr.repo, pr.number)
 
     def notices(self) -> list[str]:
+        """Say which accounts have several logins, and which pull requests share one synthetic Jira key."""
+        return [*self._of_logins(), *self._of_keys()]
+
+    def _of_logins(self) -> list[str]:
+        """Name accounts that have two logins in this source: they stay two members."""
+        logins: dict[int, list[str]] = {}
+        for member in self.members.values():
+            if member.id and member.login:
+                logins.setdefault(member.id[1], []).append(member.login[1])
+        several = {number: sorted(names) for number, names in sorted(logins.items()) if len(names) > 1}
+        if not several:
+            return []
+        named = [f"{' and '.join(names)} ({number})" for number, names in list(several.items())[:_NAMED]]
+        more = f" and {len(several) - _NAMED:,} more" if len(several) > _NAMED else ""
+        return [f"One account's id stands at several logins, which stay several members: {', '.join(named)}{more}"]
+
+    def _of_keys(self) -> list[str]:
         """Say which pull requests share one synthetic Jira key, so that one issue stands for both."""
         if self._collision is None:
             return []

@@ -50,7 +50,7 @@ class Following:
         self._project = project
         self._parts: dict[PullRequestKey, Parts] = {}
         self._days: dict[str, set[Day]] = {}
-        self._members: list[str] = []
+        self._members: dict[str, int | None] = {}  # with their GitHub ids
         self._weeks = weekly.Weeks()
         self._newest = ""
         # By Jira key, and then the earliest first: of several that name one issue it makes the issue.
@@ -99,7 +99,9 @@ class Following:
         for key, _, number, repo, text in self._pull_requests.records():
             data = orjson.loads(text)["data"]
             parts = self._parts.get((repo, number), Parts())
-            reviewers = tuple(sorted({one for one in parts.reviewers if one is not None}))
+            reviewers = tuple(
+                sorted({one for one in parts.reviewers if one and not self._are_one(one, data["author"])})
+            )
             pr = Shown(repo, number, data, reviewers, bool(parts.reviewers), parts.code_files)
             for reviewer in parts.without_time:
                 self._active(reviewer, data["pr_created_at"])
@@ -118,6 +120,11 @@ class Following:
         if person is not None:
             day = Day(date.fromisoformat(when[:10]).toordinal())
             self._days.setdefault(person, set()).add(day)
+
+    def _are_one(self, one: str, other: str | None) -> bool:
+        """Return whether two members are one account: their logins or their ids are equal."""
+        number = self._members.get(one)
+        return one == other or (number is not None and other is not None and number == self._members.get(other))
 
     def _of(self, event: Any) -> Parts:
         key = event["key"]
@@ -152,4 +159,4 @@ class Following:
         self._weeks.commit(data)
 
     def _member(self, event: Any, _: bytes) -> None:
-        self._members.append(event["key"]["login"])
+        self._members[event["key"]["login"]] = event["data"]["github_id"]

@@ -17,7 +17,7 @@ from ..draws import Draws
 from .categories import file_category
 from .census import Census
 from .facts import Commit, LooseCommit, PullRequest, Repository, Review, instant, key_text, ratio
-from .people import ai_reviewer, is_bot
+from .people import ai_reviewer, are_one, is_bot
 from .project import Project
 from .signs import ai_co_authors, ai_tools, is_hotfix, is_revert
 
@@ -64,7 +64,7 @@ def member(census: Census, key: str, draws: Draws) -> Event:
 def pull_request(pr: PullRequest, census: Census) -> Event:
     """A pull request by itself."""
     author = census.key_of(pr.author)
-    first_review = _first_review(pr, author, census)
+    first_review = _first_review(pr, census)
     tools = signs_of(pr)
     project = census.project
     return Event(
@@ -239,7 +239,7 @@ def _check_runs(project: Project, pr: PullRequest, census: Census) -> Iterator[E
         )
 
 
-def _first_review(pr: PullRequest, author: str | None, census: Census) -> datetime | None:
+def _first_review(pr: PullRequest, census: Census) -> datetime | None:
     """Return when another person reviewed first, not after the merge; None where nobody is known to have.
 
     A deleted account may have been the author's own. Where a merge's time is unknown, what came before it is too.
@@ -253,9 +253,9 @@ def _first_review(pr: PullRequest, author: str | None, census: Census) -> dateti
         and (pr.merged_at is None or review.submitted_at <= pr.merged_at)
         and review.state != "pending"
         and (reviewer := census.key_of(review.reviewer)) is not None
-        and reviewer != author
+        and reviewer != census.key_of(pr.author)
+        and not are_one(review.reviewer, pr.author)
         and not is_bot(reviewer)
-        and not (pr.author and pr.author.id and review.reviewer and review.reviewer.id == pr.author.id)
     ]
     return min(times, default=None)
 

@@ -11,7 +11,7 @@ from typing import Any
 class Shown:
     """A pull request as its row will show it.
 
-    `data` is its event's content; `reviewers` has each reviewer once, sorted, programs too; `is_reviewed` counts
+    `data` is its event's content; `reviewers` has each other account once, sorted, programs too; `is_reviewed` counts
     reviews by nobody known; `code_files` counts files of code.
     """
 
