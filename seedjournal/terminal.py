@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-import orjson
-
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
@@ -140,6 +138,8 @@ def value_text(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
+    import orjson
+
     text = shown(value if value and isinstance(value, str) else orjson.dumps(value).decode())
     return f"{text[:SHORT]}…" if _DIGEST.fullmatch(text) else text
 

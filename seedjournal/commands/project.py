@@ -12,9 +12,7 @@ import click
 
 from seedjournal import journal as j
 from seedjournal import projectors
-from seedjournal.journal import Misuse, Run
 from seedjournal.progress import Tell
-from seedjournal.projectors import Choice
 
 from .. import settings as config
 from ..terminal import SHORT, Progress, number_of, shown, table, wrapped
@@ -33,6 +31,10 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 
 
 @click.command(
+    help="Bring tables to the state of each project's newest run, or of a run.\n\n"
+    "Only what differs is written. Rows that are unchanged are counted, and restored where some are missing. "
+    "Rows that were there under ids of their own are honoured; rows of ours whose entity has left the state "
+    "stay, counted stale, until --prune. Everything happens in one transaction a project.",
     epilog="\b\nWhat is counted, for each kind:\n"
     "  inserted   rows added\n"
     "  updated    rows brought to the state's content\n"
@@ -70,12 +72,7 @@ def project(  # noqa: PLR0913 - its options
     take_over: bool,
     yes: bool,
 ) -> int:
-    """Bring tables to the state of each project's newest run, or of a run.
-
-    Only what differs is written. Rows that are unchanged are counted, and restored where some are missing. Rows that
-    were there under ids of their own are honoured; rows of ours whose entity has left the state stay, counted stale,
-    until --prune. Everything happens in one transaction a project.
-    """
+    """Project the chosen runs, and print what became of the rows."""
     deed = "" if yes or dry_run else "rebuild rows and prune" if rebuild else "prune stale rows" if prune else ""
     if deed and not is_terminal(sys.stdin):
         raise click.UsageError(f"--yes is needed to {deed} without a terminal")
@@ -89,7 +86,9 @@ def project(  # noqa: PLR0913 - its options
         what = f"Rebuild rows and prune {rows}" if rebuild else f"Prune {rows}"
         click.confirm(f"{what} in {shown(address)}?", abort=True, err=True)
 
-    choice = Choice(prune=prune, check=check, repair=repair, rebuild=rebuild, take_over=take_over, dry_run=dry_run)
+    choice = projectors.Choice(
+        prune=prune, check=check, repair=repair, rebuild=rebuild, take_over=take_over, dry_run=dry_run
+    )
     with Progress(quiet=common.quiet) as progress:
         document = project_runs(
             common.databases(schema), projects, run, choice, progress.stage, say, ask if deed else None
@@ -102,7 +101,7 @@ def project_runs(
     databases: Databases,
     names: Sequence[str],
     run: str | None,
-    choice: Choice,
+    choice: projectors.Choice,
     tell: Callable[[str], Tell],
     say: Callable[[str], None],
     ask: Callable[[str, int], None] | None = None,
@@ -115,7 +114,7 @@ def project_runs(
     settings = config.load()
     where = config.addresses(settings, databases.journal, databases.target)
     if run is not None and len(names) > 1:
-        raise Misuse("--run names a run of one project", "give one --project, or none")
+        raise j.Misuse("--run names a run of one project", "give one --project, or none")
     with opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as source:
         with source.read() as connection:
             runs = _runs_to_project(connection, names, run)
@@ -143,7 +142,9 @@ def project_runs(
     }
 
 
-def _stale_after(source: j.Database, target: j.Database | None, runs: Sequence[Run], choice: Choice) -> int:
+def _stale_after(
+    source: j.Database, target: j.Database | None, runs: Sequence[j.Run], choice: projectors.Choice
+) -> int:
     """Count the rows that would be stale, by a dry run that prunes nothing."""
     if target is None:
         return 0
@@ -170,17 +171,17 @@ def _projected(done: projectors.Projected) -> Document:
     }
 
 
-def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> list[Run]:
+def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> list[j.Run]:
     if run is not None:
         found = j.find_run(connection, run)
         if names and found.project != names[0]:
-            raise Misuse(
+            raise j.Misuse(
                 f"run {found.run} is one of project {found.project!r}, not {names[0]!r}", "leave --project out"
             )
         return [found]
     newest = j.newest_of_each(connection)
     if not newest:
-        raise Misuse("the journal has no runs", "`seedjournal record` makes the first")
+        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
     for name in names:
         if name not in newest:
             raise no_runs(connection, name)

@@ -10,7 +10,6 @@ import click
 
 from seedjournal import journal as j
 from seedjournal import projectors
-from seedjournal.journal import Database
 from seedjournal.progress import Tell
 
 from .. import settings as config
@@ -22,15 +21,14 @@ from .runs import FORMAT, Document
 
 
 @click.command(
+    help="Check every hash, manifest and state of the journal, and the target's rows against the state they show.\n\n"
+    "Rows that are missing or different are findings; foreign and stale rows are listed. Nothing is changed.",
     epilog=exits("everything is as it should be", "something is not; each finding says where and what"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
 @common_options
 def verify(common: Common, *, schema: str | None) -> int:
-    """Check every hash, manifest and state of the journal, and the target's rows against the state they show.
-
-    Rows that are missing or different are findings; foreign and stale rows are listed. Nothing is changed.
-    """
+    """Print what is not as it should be."""
     with Progress(quiet=common.quiet) as progress:
         document = check_all(common.databases(schema), progress.stage(""))
     common.give(document, _text)
@@ -66,7 +64,7 @@ def check_all(databases: Databases, tell: Tell) -> Document:
 
 
 def _check_target(
-    database: Database, target: Database, tell: Tell
+    database: j.Database, target: j.Database, tell: Tell
 ) -> tuple[list[j.Finding], list[j.Finding], Document, bool]:
     """The findings in the target's rows, what cannot be checked, what is listed, and whether it has any position."""
     j.ensure(target, projectors.TARGET_HISTORY, create=False)
