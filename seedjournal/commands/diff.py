@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +18,7 @@ from .. import settings as config
 from ..terminal import SHORT, number_of, old_and_new, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
 from .databases import Databases, layout, opened, opened_journal, opened_target
-from .domains import vocabulary
+from .domains import key_text, vocabulary
 from .options import LARGEST, RUN, Common, Whole, common_options, is_terminal, print_text, print_whole
 from .runs import FORMAT, no_runs, window_of
 
@@ -299,7 +299,7 @@ def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     if comparison.of_states:
         yield "  the states after these runs\n"
     for change in comparison.changes:
-        key = " ".join(shown(str(part)) for part in _in_order(change.kind, change.key))
+        key = key_text(change.kind, change.key)
         yield f"{_SIGNS[change.change]} {change.kind} {key}\n"
         if change.change == "changed":
             for name, (before, now) in change.fields.items():
@@ -364,10 +364,3 @@ def _json(comparison: Comparison) -> Iterator[bytes]:
         "last_different": [last[0].run, last[1].run] if last else None,
     }
     yield b"]," + orjson.dumps(tail)[1:] + b"\n"
-
-
-def _in_order(kind: str, key: Mapping[str, Any]) -> list[Any]:
-    """A key's parts in the order in which `show` takes them."""
-    known = vocabulary(config.load()).by_name
-    names = known[kind].key if kind in known else tuple(key)
-    return [key.get(name) for name in names]

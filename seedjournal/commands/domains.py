@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from seedjournal.progress import Tell
 
 from .. import settings as config
 from ..failures import Failure, explain
+from ..terminal import shown
 from .databases import Databases, opened_journal
 from .runs import FORMAT, Document, run_result
 
@@ -38,6 +40,13 @@ def vocabulary(settings: config.Settings) -> j.Vocabulary:
     """Return the definitions of the kinds that commands show and project."""
     domain = own_domain(settings)
     return domain.vocabulary if domain else j.ENGINEERING
+
+
+def key_text(kind: str, key: Mapping[str, Any]) -> str:
+    """Return a key's parts as `show` takes them from a shell."""
+    known = vocabulary(config.load()).by_name
+    names = known[kind].key if kind in known else tuple(key)
+    return " ".join(shlex.quote(shown(str(key.get(name)))) for name in names)
 
 
 def record_own(
