@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ..interrupts import begin_work
-from ..terminal import shown
+from ..terminal import fitted, shown
 from . import load_rooms_of
 from .databases import Databases
 
@@ -149,7 +149,7 @@ def silence(stream: Any) -> None:
 
 def print_text(text: str, colour: str | None = None) -> None:
     """Print what people read; whatever a database or a source says in it, nothing of it turns on the terminal."""
-    lines = "\n".join(shown(line) for line in text.split("\n"))
+    lines = "\n".join(part for line in text.split("\n") for part in fitted(shown(line)))
     click.echo(click.style(lines, fg=colour) if colour else lines, nl=False)
 
 

@@ -370,6 +370,8 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
     for name, one in run["inputs_changed"].items():
         if name.startswith("completeness."):  # what is not complete is told below
             continue
+        if name.startswith("policies.") and "fresh" in run["inputs_changed"]:  # which made them exact for one run
+            continue
         changed = old_and_new(f"  input {name}", one["old"], one["new"])
         if name in run["options_missing"]:
             changed[-1] += f"; put it into {config.FILE} to keep it"
