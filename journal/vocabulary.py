@@ -242,7 +242,7 @@ COMMIT = Kind(
     key=("team", "github_sha"),
     fields=(
         *_text("github_sha", "github_repo", "message"),
-        Field(name="committed_at", type=Type.INSTANT),
+        *_maybe("committed_at", of=Type.INSTANT),
         *_counts("additions", "deletions"),
         *_flags("is_ai_assisted"),
         *_lists("ai_co_authors"),

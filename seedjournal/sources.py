@@ -22,8 +22,8 @@ NAMES = ("cache", "git", "github", "demo")
 def open_source(project: simulators.Project, choice: RecordChoice, tell: Tell) -> simulators.Source:
     """The source that the choice names, else the project's; `github` is fetched first, unless `offline`.
 
-    One that the command line names tells itself which repositories it holds. From a project's settings it gives the
-    project's repositories.
+    A cache folder gives the project's repositories, or where the project names none, all that it holds. Of a project's
+    settings it must hold all of them.
     """
     named = choice.source is not None
     text = choice.source or project.source or "github"
@@ -42,8 +42,10 @@ def open_source(project: simulators.Project, choice: RecordChoice, tell: Tell) -
 
             return CacheSource(
                 Path(rest),
-                repos=() if named else project.repos,
+                repos=project.repos,
+                needs_all=not named,
                 skip_invalid=choice.options.skip_invalid,
+                strict=choice.strict,
                 largest=project.max_cache_mb << 20,
             )
         case "git":
@@ -97,7 +99,11 @@ def _github(project: simulators.Project, choice: RecordChoice, tell: Tell) -> si
                 store = github.fetched(api, server, repo, since=moment, check_runs=project.check_runs, tell=tell)
                 held.append((repo, store))
         return github.GitHubSource(
-            held, since=moment, check_runs=project.check_runs, skip_invalid=choice.options.skip_invalid
+            held,
+            since=moment,
+            check_runs=project.check_runs,
+            skip_invalid=choice.options.skip_invalid,
+            strict=choice.strict,
         )
     except BaseException:
         for _, store in held:

@@ -26,6 +26,7 @@ from .options import DAY, LARGEST, Common, Whole, common_options, is_terminal
 from .runs import FORMAT, Document, lacking, run_result, window_text
 
 _LONGEST_WORD = 30  # in a column that may fold
+_MOST_NAMES = 10  # in a line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class RecordChoice:
     new: bool = False
     sets: tuple[str, ...] = ()
     offline: bool = False
+    strict: bool = False
     options: simulators.RecordOptions
 
 
@@ -101,6 +103,7 @@ class Outcome:
 )
 @click.option("--no-reuse", is_flag=True, help="Simulate even where all inputs are those of an earlier run.")
 @click.option("--skip-invalid", is_flag=True, help="Leave out entries that cannot be right, and list them.")
+@click.option("--strict", is_flag=True, help="Refuse a source with impossible times; else they become null.")
 @click.option(
     "--accept-upgrade",
     is_flag=True,
@@ -122,6 +125,7 @@ def record(  # noqa: PLR0913 - its options
     sets: tuple[str, ...],
     policies: tuple[str, ...],
     no_reuse: bool,
+    strict: bool,
     yes: bool,
     offline: bool,
     estimate: bool,
@@ -135,7 +139,7 @@ def record(  # noqa: PLR0913 - its options
     settings = config.load()
     domain = own_domain(settings)
     if domain is not None:
-        builtin = {"source": source, "offline": offline, "estimate": estimate} | {
+        builtin = {"source": source, "offline": offline, "estimate": estimate, "strict": strict} | {
             name: options[name] for name in ("since", "until", "skip_invalid", "accept_upgrade")
         }
         _refuse_options_of_sources(domain.name, builtin)
@@ -166,7 +170,11 @@ def record(  # noqa: PLR0913 - its options
         new=new,
         sets=sets,
         offline=offline,
-        options=simulators.RecordOptions(policies=simulators.parse_policies(policies), reuse=not no_reuse, **options),
+        strict=strict,
+        # A source that was recorded before must be read again for --strict.
+        options=simulators.RecordOptions(
+            policies=simulators.parse_policies(policies), reuse=not (no_reuse or strict), **options
+        ),
     )
     if estimate:
         common.give(estimate_fetch(common.databases(), choice), _estimated)
@@ -278,6 +286,9 @@ def _record_one(
     return {
         **result,
         "options_missing": [name for name in result["inputs_changed"] if _is_missing(name, choice)],
+        "repositories": list(done.sealed.run.inputs["repositories"]),
+        "repositories_not_named": list(getattr(source, "others", ())),
+        "repositories_missing": list(getattr(source, "missing", ())),
         "notices": done.notices,
         "skipped": len(done.skipped),
         "skipped_entries": [{"file": one.file, "entry": one.entry, "reason": one.reason} for one in done.skipped],
@@ -365,6 +376,7 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
         + (" (inputs unchanged: nothing simulated)" if run["reused"] else ""),
         f"  root {run['root'][:SHORT]}  state {run['state'][:SHORT]}  {run['seconds']:.1f} s",
     ]
+    lines += _repositories(run)
     if run["window"]:
         lines += wrapped(window_text(run["window"]))
     for name, one in run["inputs_changed"].items():
@@ -388,6 +400,24 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
     for one in run["skipped_entries"]:
         lines += wrapped(f"skipped {shown(one['file'])}: {shown(one['entry'])}: {shown(one['reason'])}")
     return "\n".join(lines) + "\n"
+
+
+def _repositories(run: Mapping[str, Any]) -> list[str]:
+    """Name the repositories that were read, those that a folder holds besides, and those that it does not hold."""
+    lines = []
+    if run.get("repositories"):
+        lines += wrapped(f"read {_names(run['repositories'])}")
+        if run["repositories_not_named"]:
+            lines += wrapped(f"not read, as the project does not name them: {_names(run['repositories_not_named'])}")
+        if run["repositories_missing"]:
+            lines += wrapped(f"named by the project, and not in the folder: {_names(run['repositories_missing'])}")
+    return lines
+
+
+def _names(names: Sequence[str]) -> str:
+    """Names in one line; of many the first."""
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(map(shown, names[:_MOST_NAMES])) + more
 
 
 def _held_back(run: Mapping[str, Any]) -> list[str]:

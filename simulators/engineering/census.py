@@ -21,6 +21,7 @@ from .signs import jira_key
 Thing = TypeVar("Thing", bound=Hashable)
 
 _PLACE_IN_KEYS = 100_000
+_UNKNOWN = datetime.min.replace(tzinfo=UTC)  # the time of an activity of which nothing tells when it was
 
 
 @dataclass(slots=True)
@@ -129,7 +130,7 @@ class Census:
         self._note_collision(key, here)
         _claim(self._issues, key, here)
         for person, moment in activities(pr):
-            self.see(person, moment)
+            self.see(person, moment or pr.created_at)
         author = key_of(pr.author)
         if author and pr.merged_at and not is_bot(author):
             self.members[author].merged += 1
@@ -138,11 +139,11 @@ class Census:
         """Take a commit outside of pull requests."""
         sha = bytes.fromhex(loose.commit.sha)
         self._loose_commits[sha] = min(loose.repo, self._loose_commits.get(sha, loose.repo))
-        self.see(loose.commit.author, loose.commit.committed_at)
+        self.see(loose.commit.author, loose.commit.committed_at or _UNKNOWN)
 
     def see(self, person: Person | None, moment: datetime) -> None:
         """Take what an activity tells of a person, and when it was."""
-        if self.newest is None or moment > self.newest:
+        if moment > (self.newest or _UNKNOWN):
             self.newest = moment
         key = key_of(person)
         if key is None or person is None:
@@ -166,8 +167,8 @@ def take_census(facts: Facts, repositories: tuple[Repository, ...], project: Pro
     return census
 
 
-def activities(pr: PullRequest) -> Iterator[tuple[Person | None, datetime]]:
-    """Who did something in a pull request, and when: opening, merging, reviewing, committing.
+def activities(pr: PullRequest) -> Iterator[tuple[Person | None, datetime | None]]:
+    """Yield who did something in a pull request, and when: opening, merging, reviewing, committing; None is unknown.
 
     A merge is the author's activity: who pressed the button is not told.
     """
@@ -176,7 +177,7 @@ def activities(pr: PullRequest) -> Iterator[tuple[Person | None, datetime]]:
         yield pr.author, pr.merged_at
     for review in pr.reviews:
         if review.state != "pending":
-            yield review.reviewer, review.submitted_at or pr.created_at
+            yield review.reviewer, review.submitted_at
     for commit in pr.commits:
         yield commit.author, commit.committed_at
 

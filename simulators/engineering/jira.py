@@ -72,7 +72,7 @@ def issue_type(pr: PullRequest) -> str | None:
 
 def status(pr: PullRequest) -> str:
     """Where the issue stands: a draft is in progress, what has reviews is in review."""
-    if pr.merged_at:
+    if pr.state == "merged":
         return "Done"
     if pr.state == "closed":
         return "Won't Do"

@@ -136,7 +136,7 @@ def commit(project: Project, repo: Repository, one: Commit, owner: dict[str, Jso
             "pull_request": owner,
             "author": key_of(one.author),
             "message": one.message,
-            "committed_at": instant(one.committed_at),
+            "committed_at": _maybe(one.committed_at),
             "additions": one.additions,
             "deletions": one.deletions,
             "is_ai_assisted": bool(tools),
@@ -234,13 +234,22 @@ def _check_runs(project: Project, pr: PullRequest, census: Census) -> Iterator[E
 
 
 def _first_review(pr: PullRequest, author: str | None) -> datetime | None:
+    """Return when another person reviewed first, not after the merge; None where nobody is known to have.
+
+    A deleted account may have been the author's own. Where a merge's time is unknown, what came before it is too.
+    """
+    if pr.state == "merged" and pr.merged_at is None:
+        return None
     times = [
         review.submitted_at
         for review in pr.reviews
         if review.submitted_at
+        and (pr.merged_at is None or review.submitted_at <= pr.merged_at)
         and review.state != "pending"
-        and (reviewer := key_of(review.reviewer)) != author
-        and (reviewer is None or not is_bot(reviewer))
+        and (reviewer := key_of(review.reviewer)) is not None
+        and reviewer != author
+        and not is_bot(reviewer)
+        and not (pr.author and pr.author.id and review.reviewer and review.reviewer.id == pr.author.id)
     ]
     return min(times, default=None)
 

@@ -38,7 +38,9 @@ class _Activity:
     weeks: weekly.Weeks = field(default_factory=weekly.Weeks)
     days: dict[str, set[int]] = field(default_factory=dict)
 
-    def see(self, person: Person | None, moment: datetime) -> None:
+    def see(self, person: Person | None, moment: datetime | None) -> None:
+        if moment is None:
+            return
         key = key_of(person)
         day = moment.toordinal()
         if key is not None and self.first_day <= day <= self.last_day:

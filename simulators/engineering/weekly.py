@@ -109,7 +109,7 @@ class Weeks:
         self.active(data["reviewer"], data["submitted_at"])
 
     def _commit(self, _: Any, data: Any) -> None:
-        if data["author"]:
+        if data["author"] and data["committed_at"]:
             week = self.week(data["author"], data["committed_at"])
             week.active = True
             week.commits += 1

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from seedjournal.cli import COMMANDS
-from tests.seedjournal.commands import FORTY, PROGRAM, TWENTY, Done, entry, rows_of, spawn, write_cache
+from tests.seedjournal.commands import FORTY, PROGRAM, TWENTY, Done, entry, execute, rows_of, spawn, write_cache
 
 Run = Callable[..., Done]
 
@@ -253,16 +253,37 @@ def plain(screen: str) -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_eighty_columns_are_enough(run: Run, tmp_path: Path) -> None:
+def test_sixty_columns_are_enough(run: Run, tmp_path: Path) -> None:
     run(*TWENTY)
     run("project")
     run(*FORTY)
     run(*FORTY, "--fresh", "--set", "prs=30")
-    for arguments in (("log",), ("registry",), ("project", "--dry-run"), ("show", "2"), ("diff", "1", "2", "--stat")):
-        status, screen = on_terminal(tmp_path, *arguments)
+    shown = (
+        ("log",),
+        ("registry",),
+        ("project", "--dry-run"),
+        ("diff", "1", "2"),
+        ("diff", "1", "2", "--stat"),
+        ("verify",),
+    )
+    for arguments in (
+        *shown,
+        ("migrate",),
+        ("forget", "--keep-runs", "1", "--dry-run"),
+        ("unseed", "demo", "--dry-run"),
+    ):
+        status, screen = on_terminal(tmp_path, *arguments, columns=60)
         assert status == 0
         for line in plain(screen):
-            assert len(line) <= 80, (arguments, line)
+            assert len(line) <= 60, (arguments, line)
+    for options in ((), ("--set", "prs=25"), ("--since", "2025-06-15", "--set", "prs=25")):
+        screen = on_terminal(tmp_path, *FORTY, *options, columns=60)[1]
+        assert all(len(line) <= 60 or "━" in line for line in plain(screen)), screen
+    execute(f"sqlite:///{tmp_path}/seedjournal.db", "DELETE FROM pr_files")
+    status, screen = on_terminal(tmp_path, "verify", columns=60)
+    assert status == 1
+    assert max(map(len, plain(screen))) <= 60, screen
+    assert max(map(len, plain(on_terminal(tmp_path, "show", "2")[1]))) <= 80
     for arguments in (("show", "nobody@latest"), ("show", "pull_request", "demo"), ("record", "--project", "polr")):
         status, screen = on_terminal(tmp_path, *arguments)
         assert status == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -80,16 +81,34 @@ def test_a_closed_one_has_no_cycle() -> None:
         ((review(who("coderabbitai"), at(1)),), None),
         ((review(who("bo"), at(1), "pending"),), None),
         ((review(who("bo"), None),), None),
-        ((review(None, at(1)),), at(1)),  # an account that is gone
+        ((review(None, at(1)),), None),  # an account that is gone may have been her own
+        ((review(who("ada-before", None, 7), at(1)), review(who("bo"), at(2))), at(2)),  # her own, renamed
         ((), None),
     ],
 )
 def test_the_first_review_is_somebody_elses_and_no_programs(
     reviews: tuple[Review, ...], first: datetime | None
 ) -> None:
-    data = told(pull_request(reviews=reviews))
+    data = told(pull_request(reviews=reviews, author=who("Ada", None, 7)))
     assert data["first_review_at"] == (first.isoformat().replace("+00:00", "Z") if first else None)
     assert (data["review_time_hours"] is None) == (first is None)
+
+
+@pytest.mark.parametrize(
+    ("merged", "state", "first"),
+    [
+        (at(2), "merged", at(1)),
+        (at(1), "merged", at(1)),
+        (at(0.5), "merged", None),
+        (None, "merged", None),
+        (None, "closed", at(1)),
+    ],
+)
+def test_the_first_review_is_not_after_the_merge(merged: datetime | None, state: str, first: datetime | None) -> None:
+    data = told(pull_request(reviews=(review(who("bo"), at(1)),), state=state, merged_at=merged))
+    assert data["first_review_at"] == (first and first.isoformat().replace("+00:00", "Z"))
+    if data["cycle_time_hours"] and data["review_time_hours"]:
+        assert Decimal(data["review_time_hours"]) <= Decimal(data["cycle_time_hours"])
 
 
 def test_lists_are_sorted_and_hold_nothing_twice() -> None:

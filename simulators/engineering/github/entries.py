@@ -17,6 +17,7 @@ from ..cache.entry import NUL, PullRequestEntry, WrongField, read_entry
 from ..cache.facts import pull_request as cached_pull_request
 from ..facts import Person, PullRequest, Repository
 from ..git.commit import person as git_person
+from ..times import ImpossibleTimes
 
 Node = Mapping[str, Any]
 
@@ -66,9 +67,9 @@ def entry(whole: Node, repo: Repository) -> PullRequestEntry:
     return read_entry(msgspec.Raw(text))
 
 
-def pull_request(whole: Node, repo: Repository) -> PullRequest:
-    """The fact; raises WrongField for the first thing in it that cannot be right."""
-    fact = cached_pull_request(entry(whole, repo), repo, times_may_lack=True)
+def pull_request(whole: Node, repo: Repository, impossible: ImpossibleTimes) -> PullRequest:
+    """Return the fact, with impossible times counted; raise WrongField for the first thing that cannot be right."""
+    fact = cached_pull_request(entry(whole, repo), repo, impossible, times_may_lack=True)
     reviewers = {int(one["fullDatabaseId"]): _actor(one["author"]) for one in whole["reviews"] if one["fullDatabaseId"]}
     authors = {one["commit"]["oid"].lower(): _git_actor(one["commit"]["author"]) for one in whole["commits"]}
     return msgspec.structs.replace(

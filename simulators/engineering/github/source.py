@@ -18,6 +18,7 @@ from seedjournal.journal import BadInput, Unavailable
 
 from ..cache.entry import PullRequestEntry, WrongField
 from ..facts import LooseCommit, PullRequest, Repository, Skipped
+from ..times import ImpossibleTimes
 from . import coverage
 from .assembly import COMPLETE, FAILED, PARTIAL, Node, assembled, edges, joined, wanted
 from .entries import entry, pull_request
@@ -39,7 +40,8 @@ class GitHubSource:
     """Pull requests of repositories from their stores.
 
     `since` says from when on everything must be there; what is covered before is given as well. Raises Unavailable
-    where a store does not cover it. Stores are read as they are at this moment.
+    where a store does not cover it. Stores are read as they are at this moment. Impossible times are None, and
+    reported; with `strict` they are a BadInput at the end of the first reading.
     """
 
     name = "github"
@@ -51,9 +53,12 @@ class GitHubSource:
         since: datetime | None = None,
         check_runs: bool = True,
         skip_invalid: bool = False,
+        strict: bool = False,
     ) -> None:
         self._check_runs = check_runs
         self._skip_invalid = skip_invalid
+        self._strict = strict
+        self._impossible = ImpossibleTimes()
         self._skipped: dict[tuple[Repository, int], Skipped] = {}
         self._held = []
         for repo, store in sorted(held, key=lambda pair: pair[0]):
@@ -87,12 +92,15 @@ class GitHubSource:
 
     def pull_requests(self) -> Iterator[PullRequest]:
         """Every pull request; memory holds one page."""
+        self._impossible = ImpossibleTimes()
         for one in self._held:
             for number, whole in self._wholes(one):
                 try:
-                    yield pull_request(whole, one.repo)
+                    yield pull_request(whole, one.repo, self._impossible)
                 except WrongField as wrong:
                     self._leave_out(one.repo, number, wrong)
+        if self._strict:
+            self._impossible.refuse(self.name)
 
     def entries(self) -> Iterator[PullRequestEntry]:
         """Every pull request as a cache file writes it."""
@@ -106,6 +114,10 @@ class GitHubSource:
     def loose_commits(self) -> Iterator[LooseCommit]:
         """None: only pull requests are fetched."""
         return iter(())
+
+    def notices(self) -> list[str]:
+        """Return a sentence about the impossible times that the last reading found, if any."""
+        return self._impossible.notices()
 
     def completeness(self) -> dict[str, Any]:
         """How much of each repository there is: pull requests against GitHub's own count, and every connection.
