@@ -17,7 +17,7 @@ from ..registry import REGISTRY
 from ..terminal import SHORT, minute, number_of, shown, table, value_text, wrapped
 from . import FINE, exits
 from .databases import Databases, opened_journal
-from .domains import vocabulary
+from .domains import key_text, vocabulary
 from .options import LARGEST, RUN, Common, Whole, common_options
 from .runs import FORMAT, Document, gap_text, lacking, no_runs, run_document, runs_of, runs_text, window_of, window_text
 
@@ -215,7 +215,7 @@ def describe_entity(databases: Databases, kind_name: str, parts: Sequence[str]) 
         if not stated:
             raise j.Misuse(
                 f"no run states a {kind_name} {' '.join(parts)}",
-                f"a {kind_name}'s key is {', '.join(kind.key)}; `seedjournal diff` prints keys",
+                f"a {kind_name}'s key is {', '.join(kind.key)}{_example(connection, kind)}",
             )
         return {
             "format": FORMAT,
@@ -236,6 +236,16 @@ def describe_entity(databases: Databases, kind_name: str, parts: Sequence[str]) 
             ],
             "incomplete": _incomplete(key, stated[-1].runs) if kind_name == "pull_request" else [],
         }
+
+
+def _example(connection: Any, kind: j.Kind) -> str:
+    """Name the first entity of the kind in a newest state, as `show` takes it; nothing where there is none."""
+    import orjson
+
+    for run in j.newest_of_each(connection).values():
+        for key, _ in j.state_of_kind(connection, run.state, kind.name):
+            return f"; for example `seedjournal show {kind.name} {key_text(kind.name, orjson.loads(key))}`"
+    return ""
 
 
 def _incomplete(key: Mapping[str, Any], runs: Sequence[j.Run]) -> list[Document]:
