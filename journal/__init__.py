@@ -56,7 +56,7 @@ from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import Dialect, dialect_of
 from .store.schema import JOURNAL as JOURNAL_HISTORY
 from .store.schema import History, ensure, is_present, is_ready, migrate, run_migrations
-from .verify import Finding, check_storage, count_events, verify
+from .verify import Fault, Finding, check_storage, count_events, verify
 from .vocabulary import (
     ENGINEERING,
     Field,
@@ -85,6 +85,7 @@ __all__ = [
     "EntityChange",
     "Entry",
     "Event",
+    "Fault",
     "Field",
     "Finding",
     "Forgettable",

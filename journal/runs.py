@@ -148,7 +148,9 @@ def find_run(connection: Connection, name: str) -> Run:
     if len(name) >= _SHORTEST_ROOT and re.fullmatch("[0-9a-f]+", name):
         runs = [run for run in all_runs(connection) if run.root.hex().startswith(name)]
         if len({run.root for run in runs}) > 1:
-            raise Misuse(f"root prefix {name!r} is ambiguous", "use more digits; `seedjournal log` lists the roots")
+            raise Misuse(
+                f"root prefix {name!r} is ambiguous", "use more digits; `seedjournal log --json` gives whole roots"
+            )
         if runs:
             return runs[-1]
     raise Misuse(

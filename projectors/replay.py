@@ -216,6 +216,7 @@ class _Replay:
             taken_over = problem is not None
             forgotten = not taken_over and position is not None and shown_run is None
             if self.choice.writes_all:
+                notes.forget_unknown(self.target, project, self.layout.maps)
                 dialect_of(self.target).add_missing_references(self.layout.tables)
         else:
             notes.clear(self.target)

@@ -12,9 +12,7 @@ import click
 
 from seedjournal import journal as j
 from seedjournal import projectors
-from seedjournal.journal import Misuse, Run
 from seedjournal.progress import Tell
-from seedjournal.projectors import Choice, DeletesMany
 
 from .. import settings as config
 from ..terminal import SHORT, Progress, number_of, shown, table, wrapped
@@ -33,6 +31,11 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 
 
 @click.command(
+    help="Bring tables to the state of each project's newest run, or of a run.\n\n"
+    "Only what differs is written. Rows that are unchanged are counted, and restored where some are missing. "
+    "Rows that were there under ids of their own are honoured. Rows whose entity has left the state are deleted if "
+    "they are computed or of an exact fact kind, and if nobody edited them and nothing refers to them; others stay, "
+    "counted stale, until --prune. Everything happens in one transaction a project.",
     epilog="\b\nWhat is counted, for each kind:\n"
     "  inserted   rows added\n"
     "  updated    rows brought to the state's content\n"
@@ -75,13 +78,7 @@ def project(  # noqa: PLR0913 - its options
     take_over: bool,
     yes: bool,
 ) -> int:
-    """Bring tables to the state of each project's newest run, or of a run.
-
-    Only what differs is written. Rows that are unchanged are counted, and restored where some are missing. Rows that
-    were there under ids of their own are honoured. Rows whose entity has left the state are stale: those that are
-    computed, and those of exact fact kinds, are deleted, unless somebody edited them or refers to them; others stay
-    until --prune. Everything happens in one transaction a project.
-    """
+    """Project the chosen runs, and print what became of the rows."""
     deed = "" if yes or dry_run else "rebuild rows and prune" if rebuild else "prune stale rows" if prune else ""
     if deed and not is_terminal(sys.stdin):
         raise click.UsageError(f"--yes is needed to {deed} without a terminal")
@@ -97,7 +94,7 @@ def project(  # noqa: PLR0913 - its options
 
     if prune is None and not config.load().prune:
         prune = False
-    choice = Choice(
+    choice = projectors.Choice(
         prune=prune,
         delete_many=yes,
         check=check,
@@ -107,7 +104,7 @@ def project(  # noqa: PLR0913 - its options
         dry_run=dry_run,
     )
 
-    def ask_to_delete(error: DeletesMany) -> None:
+    def ask_to_delete(error: projectors.DeletesMany) -> None:
         if not is_terminal(sys.stdin):
             raise error
         progress.pause()
@@ -126,11 +123,11 @@ def project_runs(
     databases: Databases,
     names: Sequence[str],
     run: str | None,
-    choice: Choice,
+    choice: projectors.Choice,
     tell: Callable[[str], Tell],
     say: Callable[[str], None],
     ask: Callable[[str, int], None] | None = None,
-    ask_to_delete: Callable[[DeletesMany], None] | None = None,
+    ask_to_delete: Callable[[projectors.DeletesMany], None] | None = None,
 ) -> Document:
     """Bring the target to the chosen projects' newest runs, or to one run; `say` hears the target's address first.
 
@@ -141,7 +138,7 @@ def project_runs(
     settings = config.load()
     where = config.addresses(settings, databases.journal, databases.target)
     if run is not None and len(names) > 1:
-        raise Misuse("--run names a run of one project", "give one --project, or none")
+        raise j.Misuse("--run names a run of one project", "give one --project, or none")
     with opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as source:
         with source.read() as connection:
             runs = _runs_to_project(connection, names, run)
@@ -155,17 +152,19 @@ def project_runs(
             if ask:
                 ask(shown, _stale_after(source, made, runs, choice))
 
-            def bring(one: Run) -> projectors.Projected:
+            def bring(one: j.Run) -> projectors.Projected:
+                if made is None:
+                    return projectors.preview(source, layout(), one)
                 try:
                     return projectors.project(source, made, layout(), one, choice, tell(one.project))
-                except DeletesMany as error:
+                except projectors.DeletesMany as error:
                     if ask_to_delete is None:
                         raise
                     ask_to_delete(error)
                     allowed = replace(choice, delete_many=True)
                     return projectors.project(source, made, layout(), one, allowed, tell(one.project))
 
-            done = [bring(one) if made else projectors.preview(source, layout(), one) for one in runs]
+            done = [bring(one) for one in runs]
     return {
         "format": FORMAT,
         "target": shown,
@@ -175,7 +174,9 @@ def project_runs(
     }
 
 
-def _stale_after(source: j.Database, target: j.Database | None, runs: Sequence[Run], choice: Choice) -> int:
+def _stale_after(
+    source: j.Database, target: j.Database | None, runs: Sequence[j.Run], choice: projectors.Choice
+) -> int:
     """Count the rows that would be stale, by a dry run that prunes nothing."""
     if target is None:
         return 0
@@ -202,17 +203,17 @@ def _projected(done: projectors.Projected) -> Document:
     }
 
 
-def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> list[Run]:
+def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> list[j.Run]:
     if run is not None:
         found = j.find_run(connection, run)
         if names and found.project != names[0]:
-            raise Misuse(
+            raise j.Misuse(
                 f"run {found.run} is one of project {found.project!r}, not {names[0]!r}", "leave --project out"
             )
         return [found]
     newest = j.newest_of_each(connection)
     if not newest:
-        raise Misuse("the journal has no runs", "`seedjournal record` makes the first")
+        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
     for name in names:
         if name not in newest:
             raise no_runs(connection, name)

@@ -99,10 +99,8 @@ class Following:
         for key, _, number, repo, text in self._pull_requests.records():
             data = orjson.loads(text)["data"]
             parts = self._parts.get((repo, number), Parts())
-            reviewers = tuple(
-                sorted({one for one in parts.reviewers if one and not self._are_one(one, data["author"])})
-            )
-            pr = Shown(repo, number, data, reviewers, bool(parts.reviewers), parts.code_files)
+            others = {one for one in parts.reviewers if one and not self._are_one(one, data["author"])}
+            pr = Shown(repo, number, data, tuple(sorted(others)), bool(parts.reviewers), parts.code_files)
             for reviewer in parts.without_time:
                 self._active(reviewer, data["pr_created_at"])
             self._weeks.pull_request(data)
