@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seedjournal import journal as j
-from seedjournal.journal import Misuse, Run
 
 from ..terminal import number_of, shown, wrapped
 
@@ -44,7 +43,7 @@ def run_result(sealed: j.Sealed, kinds: Sequence[str], started: float) -> Docume
     }
 
 
-def run_document(run: Run) -> Document:
+def run_document(run: j.Run) -> Document:
     """A run as `log` lists it."""
     return {
         "run": run.run,
@@ -59,7 +58,7 @@ def run_document(run: Run) -> Document:
     }
 
 
-def window_of(run: Run) -> Document | None:
+def window_of(run: j.Run) -> Document | None:
     """The window that a run was recorded with; nothing outside of it was read."""
     if not run.inputs["window"]:
         return None
@@ -70,10 +69,10 @@ def window_of(run: Run) -> Document | None:
     }
 
 
-def no_runs(connection: Any, name: str) -> Misuse:
+def no_runs(connection: Any, name: str) -> j.Misuse:
     """The refusal of a project that has no run, naming those that have."""
     projects = ", ".join(j.newest_of_each(connection))
-    return Misuse(
+    return j.Misuse(
         f"project {name!r} has no run in this journal",
         f"the journal has runs of {projects}" if projects else "`seedjournal record` makes the first",
     )

@@ -30,7 +30,7 @@ from ..facts import (
 from ..times import ImpossibleTimes
 from .entry import NUL, WrongField, read_entry, replace_half_pairs, wrong_field
 from .facts import pull_request
-from .files import find, read, shown
+from .files import find, read, repository_of, shown
 
 LARGEST = 1 << 30
 
@@ -76,8 +76,9 @@ class CacheSource:
     An entry that cannot be right is a BadInput that names file, entry and field. With `skip_invalid` such entries are
     left out and listed in `skipped`; what is wrong with a whole file stays an error. Impossible times are None, and
     reported; with `strict` they are a BadInput at the end of the first reading. `repos` names those of a folder's
-    repositories that are wanted; none means all. `largest` bounds the bytes of JSON that one file may hold,
-    decompressed.
+    repositories that are wanted; none means all. `others` are those that the folder holds besides, `missing` those
+    that it does not hold, which is BadInput with `needs_all`, or where it holds none of them. `largest` bounds the
+    bytes of JSON that one file may hold, decompressed.
 
     A file that changes between two readings is refused: one run must not be made of two contents.
     """
@@ -87,11 +88,13 @@ class CacheSource:
         path: Path,
         *,
         repos: Sequence[str] = (),
+        needs_all: bool = False,
         skip_invalid: bool = False,
         strict: bool = False,
         largest: int = LARGEST,
     ) -> None:
-        self._files = find(path, repos)
+        self._files, others, self.missing = find(path, repos, needs_all=needs_all)
+        self.others = tuple(map(repository_of, others))
         self._skip_invalid = skip_invalid
         self._strict = strict
         self._impossible = ImpossibleTimes()
