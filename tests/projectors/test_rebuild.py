@@ -31,8 +31,7 @@ EDITS = {
         "UPDATE teams SET slug = 'edited'",
         "UPDATE pr_files SET filename = 'edited' WHERE filename = 'src/part.py'",
         "UPDATE weekly_metrics SET week_start = '1999-01-04'",
-        "UPDATE pr_reviews SET pull_request_id = (SELECT max(id) FROM pull_requests) "
-        "WHERE pull_request_id = (SELECT min(id) FROM pull_requests)",
+        "UPDATE pr_reviews SET pull_request_id = (SELECT max(id) FROM pull_requests) WHERE pull_request_id = (SELECT min(id) FROM pull_requests)",
     ),
     "deleted rows": ("DELETE FROM pr_survey_reviews", "DELETE FROM pr_files"),
 }
