@@ -99,7 +99,7 @@ class Invention:
         )
         opened = instant(created)
         ended = None if state == "open" else instant(until)
-        head = max(opened, commits[-1].committed_at)
+        head = max(opened, commits[-1].committed_at or opened)
         checks = draw.integer("checks", 2, len(words.CHECKS))
         return PullRequest(
             repo=self._repository(draw),
