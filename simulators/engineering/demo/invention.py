@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from msgspec.structs import replace as changed
 
@@ -51,18 +51,18 @@ _STAYS_OPEN = 0.25  # of what would end after the window
 _REVERTS = 0.09  # of every second pull request, where the one before it was merged in time
 _SEEN_TO = 0.5  # of what is opened during an incident
 _LOOSE = 0.05
-_MOST_FILES_OF_FIX = 4
+_TRIED = 0.1
+_MOST_FILES_OF_HOTFIX = 4
 
 _PULL_FIELDS = (
     "second", "lines", "files", "commits", "hours", "reviews", "deleted", "ending",
     "purpose", "tailed", "capital", "tool", "told", "denied", "draft", "lead",
     "early", "repository", "revert", "hotfix", "labelled", "label", "area label", "milestone",
     "assigned", "linked", "link", "body", "bot", "minutes", "morning", "stays open",
-    "rest", "reviewed", "loose", "merger",
+    "rest", "reviewed", "loose", "tried",
 )  # fmt: skip
 _AUTHOR_FIELDS = tuple(f"who{attempt}" for attempt in range(8))
-_TEXT_FIELDS = ("text", "file", "of its object", "object", "tail", "count")
-_BODY_FIELDS = (*_TEXT_FIELDS, *(f"{name}2" for name in _TEXT_FIELDS), "second sentence")
+_BODY_FIELDS = ("text", "second text", "second sentence")
 _LOOSE_FIELDS = ("moment", "additions", "deletions", "tailed", "sha0", "sha1", "sha2")
 _ATTEMPTS = 3
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -123,9 +123,7 @@ class Invention:
         title = f"{prefix}({topic.area}): {text}" if conventional or course.is_hotfix else text
         files = 1 + int(_quantile(_FILES, _blend(course.lines, draw.unit("files"), _FILES_BY_LINES)) - 1)
         lines = int(_quantile(_LINES, course.lines))
-        tool = course.author.tool
-        if tool is None or day_of(course.created) < tool[2] or not draw.chance("tool", course.author.signs):
-            tool = None
+        tool = _assistant(course)
         frame = self._frame(index, course, f"{prefix}/{topic.slug}", tool[0] if tool else None, lines, files)
         files_changed = self._parts.files(frame)
         commits = int(_quantile(_COMMITS, _blend(course.lines, draw.unit("commits"), _COMMITS_BY_LINES)))
@@ -241,7 +239,7 @@ class Invention:
             trailer=trailer,
             lines=lines,
             deleted=_quantile(_DELETED, course.draw.unit("deleted")),
-            files=min(files, _MOST_FILES_OF_FIX) if course.is_hotfix else files,
+            files=min(files, _MOST_FILES_OF_HOTFIX) if course.is_hotfix else files,
         )
 
     def _whole(
@@ -334,9 +332,9 @@ class Invention:
         if draw.chance("body", 0.1):
             return None
         texts = self._bodies.of(frame.index)
-        parts = [self._parts.text(words.OCCASIONS, texts, frame, files)]
+        parts = [self._parts.text(words.OCCASIONS, texts.bits("text"), frame, files)]
         if texts.chance("second sentence", 0.7):
-            parts[0] += " " + self._parts.text(words.TRIALS, texts, frame, files, "2")
+            parts[0] += " " + self._parts.text(words.TRIALS, texts.bits("second text"), frame, files)
         if told is not None and draw.chance("told", 0.3):
             parts.append(told)
         elif told is None and draw.chance("denied", 0.03):
@@ -344,6 +342,17 @@ class Invention:
         if link is not None:
             parts.append(f"Closes #{link}.")
         return "\n\n".join(parts)
+
+
+def _assistant(course: _Course) -> tuple[str, str, date] | None:
+    """Return the tool that helped and shows: mostly the author's own, now and then one that is tried."""
+    tool, signs = course.author.tool, course.author.signs
+    unit = course.draw.unit("tool")
+    if tool is None or unit >= signs:
+        return None
+    if unit < signs * _TRIED:
+        tool = course.draw.choose("tried", words.AI_TOOLS)
+    return tool if day_of(course.created) >= tool[2] else None
 
 
 def _quantile(table: _Quantiles, unit: float) -> float:

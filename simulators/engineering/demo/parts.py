@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import accumulate, chain
 
-from ...draws import Draw
+from ...draws import Draw, Draws
 from .. import facts
 from ..facts import ChangedFile, CheckRun, Commit, Review
 from . import words
 from .cast import People, Person, Setting
-from .timing import DAY, HOUR, MINUTE, next_work
+from .timing import DAY, MINUTE, next_work
 
 _ROOT, _ELSEWHERE = 0.05, 0.20  # of the files lie in no area, or in another one
 _HELPED = 0.06  # of the later commits are another member's than the pull request's author's
@@ -21,18 +22,18 @@ _LONGEST_LEAD = 3 * DAY
 _LONGEST_CHECK = 18 * MINUTE
 _FAILS, _STAYS_FAILED = (0.035, 0.012), 0.08  # at the first and the last push; seldom to the end
 _SHORT_APPROVALS = 0.75
+_NAMED = 12  # a text names one of the first files
 
 # The pull request's index (below 2^24) and the part's place lie in an id's low 29 bits, and a draw above them.
 _PLACE_BITS = 5
 _INDEX_BITS = 29
 
-_TEXT_FIELDS = ("text", "file", "of its object", "object", "tail", "count")
-_FILE_FIELDS = ("where", "status", "weight", "share", "whole", "own")
-_COMMIT_FIELDS = ("sha0", "sha1", "sha2", "time", "weight", "trailer", "morning", "helped", *_TEXT_FIELDS)
-_REVIEW_FIELDS = ("id", "time", "state", "who", "short", "morning", "late", *_TEXT_FIELDS)
+_SLOTS = ("0", "1", "2", "3", "4", "5", "6", "7")
+_STATUS_SHARES = [*accumulate(share for _, share in words.FILE_STATUSES)][:-1]
+_COMMIT_FIELDS = ("sha0", "sha1", "sha2", "time", "weight", "trailer", "morning", "helped", "text")
+_REVIEW_FIELDS = ("id", "time", "state", "who", "short", "morning", "late", "text")
 _REVIEWER_FIELDS = tuple(f"who{attempt}" for attempt in range(5))
-_BOT_FIELDS = ("which", "id", *_TEXT_FIELDS)
-_CHECK_FIELDS = ("id", "wait", "length", "fails", "stays", "again", "rerun id")
+_BOT_FIELDS = ("which", "id", "text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,31 +80,32 @@ class Parts:
     def __init__(self, setting: Setting, people: People, first: int, last: int) -> None:
         self._people = people
         self._first, self._last = first, last
-        self._files = setting.draws("file", _FILE_FIELDS)
+        self._files = setting.draws("file", _SLOTS)
         self._commits = setting.draws("commit", _COMMIT_FIELDS)
         self._reviews = setting.draws("review", _REVIEW_FIELDS)
         self._reviewers = setting.draws("reviewer", _REVIEWER_FIELDS)
         self._bot_reviews = setting.draws("bot_review", _BOT_FIELDS)
-        self._checks = setting.draws("check_run", _CHECK_FIELDS)
+        self._checks = setting.draws("check_run", _SLOTS)
         self._bots = {login: facts.Person(login=login) for login, _ in words.REVIEW_BOTS}
 
     def files(self, frame: Frame) -> tuple[ChangedFile, ...]:
         """Return the changed files by name, no path twice; together they change about as many lines as they should."""
-        draws = [self._files.of(frame.index, place) for place in range(frame.files)]
-        weights = [unit * unit * unit * unit + 0.015 for unit in (draw.unit("weight") for draw in draws)]
+        drawn = [*_drawn(self._files, frame.files, frame.index)]
+        weights = [unit * unit * unit * unit + 0.015 for unit in [(bits >> 22 & 0xFFFF) / 0x10000 for bits in drawn]]
         whole, done, told = sum(weights), 0.0, 0
+        # As much as there is of either is how far a file may differ.
+        share, spread = frame.deleted, min(frame.deleted, 1 - frame.deleted)
         files = []
-        for (path, status), draw, weight in zip(_paths(frame, draws), draws, weights, strict=True):
+        for (path, status), bits, weight in zip(_paths(frame, drawn), drawn, weights, strict=True):
             done += weight
             so_far = int(frame.lines * done / whole + 0.5)
             lines, told = so_far - told, so_far
             deleted = 0
             if status == "removed":
                 deleted = lines
-            elif status in {"modified", "renamed"}:
-                share = frame.deleted + (draw.unit("share") - 0.5) * min(frame.deleted, 1 - frame.deleted)
-                deleted = int(lines * share + draw.unit("whole") * (frame.deleted > 0))
-            deleted = min(deleted, lines)
+            elif share and status in {"modified", "renamed"}:
+                its = share + ((bits >> 38 & 0x3FF) / 0x400 - 0.5) * spread
+                deleted = min(lines, int(lines * its + (bits >> 48 & 0x3FF) / 0x400))
             files.append(ChangedFile(filename=path, status=status, additions=lines - deleted, deletions=deleted))
         files.sort(key=_by_name)
         return tuple(files)
@@ -138,7 +140,7 @@ class Parts:
             before = at + margin
             reviews.append(
                 Review(
-                    id=_packed(draw, "id", frame.index, place),
+                    id=_packed(draw.bits("id"), frame.index, place),
                     reviewer=reviewer.fact,
                     state=state,
                     submitted_at=instant(at),
@@ -152,11 +154,11 @@ class Parts:
         draw = self._bot_reviews.of(frame.index)
         at = min(frame.created + int(minutes * MINUTE), frame.until)
         return Review(
-            id=_packed(draw, "id", frame.index, 2**_PLACE_BITS - 1),
+            id=_packed(draw.bits("id"), frame.index, 2**_PLACE_BITS - 1),
             reviewer=self._bots[draw.choose("which", words.REVIEW_BOTS)],
             state="commented",
             submitted_at=instant(at),
-            body=self._text(words.BOT_REMARKS, draw, frame, files),
+            body=self.text(words.BOT_REMARKS, draw.bits("text"), frame, files),
         )
 
     def commits(
@@ -214,7 +216,7 @@ class Parts:
             now = (int(added * done / whole + 0.5), int(deleted * done / whole + 0.5))
             message = frame.topic.text
             if number:
-                message = self._text(words.ANSWERS if is_answer else words.STEPS, draw, frame, files)
+                message = self.text(words.ANSWERS if is_answer else words.STEPS, draw.bits("text"), frame, files)
             message = message[0].upper() + message[1:]
             if frame.trailer is not None and (number == 0 or draw.chance("trailer", 0.6)):
                 message = f"{message}\n\n{frame.trailer}"
@@ -238,11 +240,12 @@ class Parts:
         only_docs = frame.topic.purpose.files == "docs"
         for push, at in enumerate(pushes):
             superseded = pushes[push + 1] if push + 1 < len(pushes) else until
+            drawn = [*_drawn(self._checks, 2 * len(words.CHECKS), frame.index, push)]
             for place, name in enumerate(words.CHECKS):
-                draw = self._checks.of(frame.index, push, place)
+                bits, again_bits = drawn[2 * place : 2 * place + 2]
                 number = (push * len(words.CHECKS) + place) * 2
-                started = min(max(at, frame.created) + draw.integer("wait", 3, 50), until)
-                length = draw.unit("length")
+                started = min(max(at, frame.created) + 3 + (bits & 0x3F), until)
+                length = (bits >> 6 & 0xFFF) / 0x1000
                 completed = started + 12 + int(length * length * _LONGEST_CHECK * (place + 1) / len(words.CHECKS))
                 conclusion = "success"
                 if only_docs and name in words.SKIPPED:
@@ -250,81 +253,77 @@ class Parts:
                 elif completed > superseded:
                     completed = max(started, superseded)
                     conclusion = "cancelled" if superseded < until else "success"
-                elif draw.chance("fails", _FAILS[push]):
+                elif (bits >> 18 & 0xFFF) / 0x1000 < _FAILS[push]:
                     conclusion = "failure"
-                runs.append(_check(_packed(draw, "id", frame.index, number), name, conclusion, started, completed))
-                again = completed + 2 * MINUTE + int(draw.unit("again") * HOUR)
-                if conclusion == "failure" and not draw.chance("stays", _STAYS_FAILED) and again < superseded:
+                runs.append(_check(_packed(bits, frame.index, number), name, conclusion, started, completed))
+                again = completed + 2 * MINUTE + (again_bits & 0xFFF)
+                stays = (again_bits >> 12 & 0xFFF) / 0x1000 < _STAYS_FAILED
+                if conclusion == "failure" and not stays and again < superseded:
                     ended = min(again + completed - started, superseded)
-                    rerun = _packed(draw, "rerun id", frame.index, number + 1)
+                    rerun = _packed(again_bits, frame.index, number + 1)
                     runs.append(_check(rerun, name, "success", again, ended))
         return tuple(runs)
 
-    def text(
-        self, texts: Sequence[str], draw: Draw, frame: Frame, files: Sequence[ChangedFile], suffix: str = ""
-    ) -> str:
-        """Return one of some texts, filled in."""
-        return self._text(texts, draw, frame, files, suffix)
-
     def _said(self, draw: Draw, frame: Frame, files: Sequence[ChangedFile], state: str) -> str | None:
+        bits = draw.bits("text")
         if state == "approved":
             if draw.chance("short", _SHORT_APPROVALS):
-                return words.APPROVALS[draw.integer("text", 0, len(words.APPROVALS) - 1)]
-            return self._text(words.NOTES, draw, frame, files)
-        return self._text(words.REMARKS, draw, frame, files)
+                return words.APPROVALS[bits % len(words.APPROVALS)]
+            return self.text(words.NOTES, bits, frame, files)
+        return self.text(words.REMARKS, bits, frame, files, before="`{f}`: ")
 
-    def _text(
-        self, texts: Sequence[str], draw: Draw, frame: Frame, files: Sequence[ChangedFile], suffix: str = ""
+    def text(
+        self, texts: Sequence[str], bits: int, frame: Frame, files: Sequence[ChangedFile], before: str = ""
     ) -> str:
-        text = texts[draw.integer("text" + suffix, 0, len(texts) - 1)]
+        """Return one of some texts, filled in: which, and with what, is cut out of drawn bits."""
+        text = before + texts[(bits & 0xFFF) % len(texts)]
         name = frame.topic.object
-        if not draw.chance("of its object" + suffix, _OF_ITS_OBJECT):
+        if (bits >> 12 & 0xFF) / 0x100 >= _OF_ITS_OBJECT:
             objects = words.AREAS[frame.topic.area]
-            name = objects[draw.integer("object" + suffix, 0, len(objects) - 1)]
-        path = files[draw.integer("file" + suffix, 0, min(len(files), 12) - 1)].filename
-        tail = words.SYMPTOMS[draw.integer("tail" + suffix, 0, len(words.SYMPTOMS) - 1)]
-        count = draw.integer("count" + suffix, 2, 60)
-        colleague = self._people.member(1 + count % min(self._people.size, 8)).first_name
+            name = objects[(bits >> 20 & 0xFF) % len(objects)]
+        path = files[(bits >> 28 & 0xFFF) % min(len(files), _NAMED)].filename
+        count = 2 + (bits >> 52 & 0xFFF) % 59
         return text.format(
             o=name,
             O=name[0].upper() + name[1:],
-            t=tail,
+            t=words.SYMPTOMS[(bits >> 40 & 0xFFF) % len(words.SYMPTOMS)],
             f=path,
             b=path.rpartition("/")[2],
             n=count,
-            p=colleague,
+            p=self._people.member(1 + count % min(self._people.size, 8)).first_name,
             h=frame.head,
         )
 
 
-def _paths(frame: Frame, draws: Sequence[Draw]) -> Iterator[tuple[str, str]]:
+def _drawn(draws: Draws, count: int, *key: int) -> Iterator[int]:
+    """Yield 64 drawn bits for each of so many things: what is drawn for one is cut out of them."""
+    for first in range(0, count, len(_SLOTS)):
+        draw = draws.of(*key, first)
+        for slot in _SLOTS[: count - first]:
+            yield draw.bits(slot)
+
+
+def _paths(frame: Frame, drawn: Sequence[int]) -> Iterator[tuple[str, str]]:
     """Yield paths with their status; a path that is added bears the pull request's own words."""
     use, area = frame.topic.purpose.files, frame.topic.area
-    own = frame.topic.slug.replace("-", "_")
-    start = draws[0].bits("own")
-    here, there, rest = words.pools(use, area, (start >> 40) % (len(words.NAMES) - 1))
+    own, owned, patterns = frame.topic.slug.replace("-", "_"), 0, words.OWN[use]
+    start = drawn[0] >> 4
+    here, there, rest = words.pools(use, area, start % 3)
     pools = (
-        chain(_from(here, start), _from(rest, start >> 24)),
-        _from(there, start >> 8),
-        _from(words.ROOT, start >> 16),
+        chain(_from(here, start), _from(rest, start >> 20)),
+        _from(there, start >> 10),
+        _from(words.ROOT, start >> 30),
     )
-    owned = 0
-    for place, draw in enumerate(draws):
-        where = draw.unit("where")
-        pool = 2 if where < _ROOT else 1 if where < _ELSEWHERE else 0
-        status = draw.choose("status", words.FILE_STATUSES)
-        if status == "added":
-            patterns = words.OWN[use]
-            pattern = patterns[draw.integer("own", 0, len(patterns) - 1)]
-            yield pattern.format(area=area, own=words.numbered(own, owned)), status
+    for place, bits in enumerate(drawn):
+        where = (bits & 0x3FF) / 0x400
+        status = words.FILE_STATUSES[bisect_right(_STATUS_SHARES, (bits >> 10 & 0xFFF) / 0x1000)][0]
+        path = None
+        if status != "added":
+            path = next(pools[0 if place == 0 or where >= _ELSEWHERE else 1 if where >= _ROOT else 2], None)
+        if path is None:  # also where everything was changed
+            status = "added"
+            path = patterns[(bits >> 58) % len(patterns)].format(area=area, own=words.numbered(own, owned))
             owned += 1
-            continue
-        path = next(pools[pool if place else 0], None)
-        if path is None:  # everything there was changed
-            patterns = words.OWN[use]
-            yield patterns[0].format(area=area, own=words.numbered(own, owned)), "added"
-            owned += 1
-            continue
         yield path, "modified" if path in words.ROOT else status
 
 
@@ -332,7 +331,8 @@ def _from(pool: Sequence[str], start: int) -> Iterator[str]:
     """Yield everything in a pool once, from a drawn place on and with a drawn step."""
     size = len(pool)
     at = start % size
-    step = words.step(size, start >> 4)
+    steps = words.steps(size)
+    step = steps[(start >> 4) % len(steps)]
     for _ in range(size):
         yield pool[at]
         at = (at + step) % size
@@ -359,9 +359,9 @@ def _check(number: int, name: str, conclusion: str, started: int, completed: int
     )
 
 
-def _packed(draw: Draw, field: str, index: int, place: int) -> int:
+def _packed(bits: int, index: int, place: int) -> int:
     """An id of 53 bits that no other part of the same kind has: it holds the index and the place."""
-    return draw.bits(field) >> 40 << _INDEX_BITS | index << _PLACE_BITS | place
+    return bits >> 40 << _INDEX_BITS | index << _PLACE_BITS | place
 
 
 def _by_name(file: ChangedFile) -> str:

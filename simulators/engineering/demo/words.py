@@ -303,19 +303,19 @@ _ORDINALS = ("view", "list", "form", "model", "query", "task", "types", "state",
 
 
 @cache
-def pools(use: str, area: str, drawn: int) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return an area's files for a use, those of another area, and those of all the rest."""
+def pools(use: str, area: str, turn: int) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return an area's files for a use, those of a neighbour (of three, by turns), and those of all the rest."""
     files = _POOLS[use]
-    others = [name for name in NAMES if name != area]
-    neighbour = others.pop(drawn % len(others))
-    return files[area], files[neighbour], tuple(path for name in others for path in files[name])
+    place = NAMES.index(area)
+    neighbour = NAMES[(place + (1, 5, 11)[turn]) % len(NAMES)]
+    rest = tuple(path for name in NAMES if name not in {area, neighbour} for path in files[name])
+    return files[area], files[neighbour], rest
 
 
 @cache
-def step(size: int, drawn: int) -> int:
-    """Return a step that passes everything in a pool of that size."""
-    steps = [one for one in range(1, size + 1) if gcd(one, size) == 1]
-    return steps[drawn % len(steps)]
+def steps(size: int) -> tuple[int, ...]:
+    """Return the steps that pass everything in a pool of that size."""
+    return tuple(step for step in range(1, size + 1) if gcd(step, size) == 1)
 
 
 def numbered(own: str, place: int) -> str:
