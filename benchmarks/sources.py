@@ -64,11 +64,11 @@ def _altered(chosen: Chosen) -> AbstractContextManager[object]:
 
 def _opened(text: str, *settings: str) -> Source:
     from seedjournal.commands.record import RecordChoice
-    from seedjournal.simulators import make_project, parse_setting
+    from seedjournal.simulators import RecordOptions, make_project, parse_setting
     from seedjournal.sources import open_source
 
     project = make_project(PROJECT, dict(map(parse_setting, settings)))
-    return open_source(project, RecordChoice(source=text), lambda *_: None)
+    return open_source(project, RecordChoice(source=text, options=RecordOptions()), lambda *_: None)
 
 
 if __name__ == "__main__":

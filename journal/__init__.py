@@ -3,7 +3,7 @@
 The names below are the room's front door; everything else is its own business.
 """
 
-from .changes import Change, changes, event_texts, key_of, state_of_kind
+from .changes import Change, changes, event_texts, key_of, merged, state_of_kind
 from .diff import CHANGES, EntityChange, Stated, compare, history, last_different
 from .errors import (
     BadInput,
@@ -56,7 +56,7 @@ from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import Dialect, dialect_of
 from .store.schema import JOURNAL as JOURNAL_HISTORY
 from .store.schema import History, ensure, is_present, is_ready, migrate, run_migrations
-from .verify import Finding, check_storage, count_events, verify
+from .verify import Fault, Finding, check_storage, count_events, verify
 from .vocabulary import (
     ENGINEERING,
     Field,
@@ -85,6 +85,7 @@ __all__ = [
     "EntityChange",
     "Entry",
     "Event",
+    "Fault",
     "Field",
     "Finding",
     "Forgettable",
@@ -143,6 +144,7 @@ __all__ = [
     "last_different",
     "last_run",
     "measure",
+    "merged",
     "migrate",
     "newest",
     "newest_of_each",

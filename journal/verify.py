@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import orjson
 from sqlalchemy import Connection, Table, func, select
 
 from .changes import fold_root, key_of
 from .errors import Damaged
-from .event import hash_event
+from .event import KeyBytes, hash_event
 from .manifest import (
     LEAF,
     ROOT,
@@ -41,13 +42,32 @@ from .tables import EVENTS, FORGOTTEN, GUARDS, JOURNAL, METADATA, NODES
 _PIECE = 10_000
 
 
+class Fault(StrEnum):
+    """The kinds of findings; each has a remedy of its own."""
+
+    JOURNAL = "damaged journal"
+    STORAGE = "damaged storage"
+    GUARD = "missing guard"
+    POSITION = "wrong position"
+    TABLE = "changed table"
+    MISSING = "missing row"
+    DIFFERENT = "different row"
+    EXTRA = "row too many"
+    NOTE = "wrong note"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that is not as it should be: in what table, which thing, and what is wrong with it."""
+    """Something that is not as it should be: in what table, which thing, and what is wrong with it.
+
+    `entity` is the kind and key of the thing, where it is the row or the note of an entity.
+    """
 
     where: str
     what: str
     problem: str
+    fault: Fault = Fault.JOURNAL
+    entity: tuple[str, KeyBytes] | None = None
 
 
 def verify(connection: Connection, progress: Progress = lambda *_: None) -> Iterator[Finding]:
@@ -71,13 +91,14 @@ def count_events(connection: Connection) -> int:
 def check_storage(connection: Connection, tables: Sequence[Table]) -> Iterator[Finding]:
     """Yield what the database itself finds wrong with its file or with the indexes of these tables."""
     for problem in dialect_of(connection).damage(connection, tables):
-        yield Finding(where="storage", what=connection.engine.url.database or "the database", problem=problem)
+        what = connection.engine.url.database or "the database"
+        yield Finding(where="storage", what=what, problem=problem, fault=Fault.STORAGE)
 
 
 def _guards(connection: Connection) -> Iterator[Finding]:
     for name, of in dialect_of(connection).missing_guards(connection, GUARDS).items():
-        problem = "this guard against changes is missing or altered; `seedjournal migrate` puts it back"
-        yield Finding(where=of, what=f"trigger {name}", problem=problem)
+        problem = "this guard against changes is missing or altered"
+        yield Finding(where=of, what=f"trigger {name}", problem=problem, fault=Fault.GUARD)
 
 
 def _events(connection: Connection, progress: Progress) -> Iterator[Finding]:

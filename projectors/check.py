@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, ProgrammingError
 from seedjournal.journal import (
     Change,
     Damaged,
+    Fault,
     Finding,
     KeyBytes,
     Policy,
@@ -44,7 +45,6 @@ Tell = Callable[[str, int, int | None], None]
 
 _PIECE = 10_000
 _WHERE = notes.POSITIONS.name
-_MISSING = "its row is missing"
 
 
 def check(source: Connection, target: Connection, layout: Layout, tell: Tell = lambda *_: None) -> Iterator[Finding]:
@@ -53,10 +53,10 @@ def check(source: Connection, target: Connection, layout: Layout, tell: Tell = l
     dialect.see_all_rows()
     if target is not source:  # else the journal's own verification looks at the file
         for line in dialect.damage():
-            yield Finding(where="the target's file", what="PRAGMA integrity_check", problem=line)
+            yield Finding(where="the target's file", what="PRAGMA integrity_check", problem=line, fault=Fault.STORAGE)
     problems = table_problems(target, layout) if has_positions(target) else {}
     for table, problem in problems.items():
-        yield Finding(where=table, what="the table", problem=problem)
+        yield Finding(where=table, what="the table", problem=problem, fault=Fault.TABLE)
     readable = {one.name for one in layout.tables} - problems.keys()
     yield from _stray_notes(target, layout)
     this_journal = journal_id(source)
@@ -65,7 +65,7 @@ def check(source: Connection, target: Connection, layout: Layout, tell: Tell = l
             yield from _check_project(source, target, layout, project, position, readable, tell)
         elif project in newest_of_each(source):
             problem = f"its rows are those of another journal, {position.journal}, and this one has it too"
-            yield Finding(where=_WHERE, what=project, problem=problem)
+            yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.POSITION)
 
 
 def _check_project(
@@ -79,7 +79,7 @@ def _check_project(
 ) -> Iterator[Finding]:
     """Compare a project's rows with the state at its position, in tables that can be read."""
     if wrong := position_problem(source, project, position):
-        yield Finding(where=_WHERE, what=project, problem=f"it is shown {wrong}")
+        yield Finding(where=_WHERE, what=project, problem=f"it is shown {wrong}", fault=Fault.POSITION)
         return
     run = _run_of(source, project, position)
     if run is None:  # it was forgotten with its state
@@ -90,7 +90,8 @@ def _check_project(
         yield Finding(where=_WHERE, what=project, problem=error.message)
         return
     if unknown := layout.without_table(state.kinds):
-        yield Finding(where=_WHERE, what=project, problem=f"its kinds {', '.join(unknown)} have no table")
+        problem = f"its kinds {', '.join(unknown)} have no table"
+        yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.TABLE)
     ids = Ids(notes.adopted(target, project))
     for kind, mapped in layout.maps.items():
         if not layout.tables_of_key(mapped) <= set(readable):
@@ -103,7 +104,8 @@ def _check_project(
             yield Finding(where=_WHERE, what=f"{project} {kind}", problem=error.message)
         except (ProgrammingError, DataError) as error:
             reason = (str(error.orig).strip().splitlines() or ["?"])[0]
-            yield Finding(where=mapped.table.name, what=project, problem=f"its rows cannot be compared: {reason}")
+            problem = f"its rows cannot be compared: {reason}"
+            yield Finding(where=mapped.table.name, what=project, problem=problem, fault=Fault.TABLE)
 
 
 def _positions(target: Connection) -> Iterator[tuple[str, Position]]:
@@ -178,7 +180,7 @@ def _stray_notes(target: Connection, layout: Layout) -> Iterator[Finding]:
             else ""
         )
         if problem:
-            yield Finding(where=ROWS.name, what=f"{project} {kind}", problem=problem)
+            yield Finding(where=ROWS.name, what=f"{project} {kind}", problem=problem, fault=Fault.NOTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ class _OneKind:
         for piece in batched(changes(self.source, None, subtree.top if subtree else None), _PIECE):
             in_state.update(one.key for one in piece if one.key in noted)
             for finding in self._compare(stage, unseen, piece):
-                missing += finding.problem == _MISSING
+                missing += finding.fault is Fault.MISSING
                 yield finding
             tell(self.mapped.kind.name, len(piece), subtree.count if subtree else None)
         for key, one in noted.items():
@@ -215,7 +217,7 @@ class _OneKind:
         expected = (subtree.count if subtree else 0) - missing + sum(noted[key].is_there for key in stale)
         if self.layout.count_rows(self.target, self.mapped, self.project) > expected:
             for key in sorted(unseen.ours(self.project, self.ids.adopted).keys() - stale):
-                yield self._row(key, "its row is neither in the state nor noted as stale")
+                yield self._row(key, "its row is neither in the state nor noted as stale", Fault.EXTRA)
         stage.drop()
         unseen.drop()
 
@@ -229,7 +231,7 @@ class _OneKind:
         for place, number in stage.other_ids():
             yield self._row(keys[place], f"its row has id {number}, which is neither derived nor remembered")
         for place in stage.places_without_row():
-            yield self._row(keys[place], _MISSING)
+            yield self._row(keys[place], "its row is missing", Fault.MISSING)
         for place, names in stage.differences():
             if self.policy is not Policy.ONCE or not self.ids.is_adopted(kind, keys[place]):
                 yield self._row(keys[place], f"its row differs in {', '.join(names)}")
@@ -259,8 +261,12 @@ class _OneKind:
     def _stage(self) -> Stage:
         return Stage(self.target, self.layout, self.mapped)
 
-    def _row(self, key: KeyBytes, problem: str) -> Finding:
-        return Finding(where=self.mapped.table.name, what=f"{self.mapped.kind.name} {key.decode()}", problem=problem)
+    def _row(self, key: KeyBytes, problem: str, fault: Fault = Fault.DIFFERENT) -> Finding:
+        return self._finding(self.mapped.table.name, key, problem, fault)
 
     def _note(self, key: KeyBytes, problem: str) -> Finding:
-        return Finding(where=ROWS.name, what=f"{self.mapped.kind.name} {key.decode()}", problem=problem)
+        return self._finding(ROWS.name, key, problem, Fault.NOTE)
+
+    def _finding(self, where: str, key: KeyBytes, problem: str, fault: Fault) -> Finding:
+        kind = self.mapped.kind.name
+        return Finding(where=where, what=f"{kind} {key.decode()}", problem=problem, fault=fault, entity=(kind, key))

@@ -125,6 +125,11 @@ def forget(connection: Connection, kind: str, keys: Iterable[KeyBytes]) -> None:
         connection.execute(delete(ROWS).where(ROWS.c.kind == kind, ROWS.c.key.in_(names)))
 
 
+def forget_unknown(connection: Connection, project: str, kinds: Iterable[str]) -> None:
+    """Drop what is noted of the project's rows for kinds other than these, which no table holds."""
+    connection.execute(delete(ROWS).where(ROWS.c.project == project, ROWS.c.kind.not_in(list(kinds))))
+
+
 class Note(NamedTuple):
     """What is noted of one key: an id, why, and whether the table has a row of that id."""
 

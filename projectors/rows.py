@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from seedjournal.journal import Json, KeyBytes, Reference, Type, canonical_key
+from seedjournal.journal import Damaged, Json, KeyBytes, Reference, Type, canonical_key
 
 from .layout import TableMap, is_in_key
 from .notes import Adopted
@@ -59,7 +59,7 @@ class Ids:
 def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
     """Return a function from the canonical text of a kind's event to its row in the order of the map's columns.
 
-    Its parents' rows must be adopted by then, if they will be.
+    Its parents' rows must be adopted by then, if they will be. The function raises Damaged for a text that is none.
     """
     kind = mapped.kind
     fields = _taker(tuple(one.name for one in kind.fields))
@@ -67,6 +67,12 @@ def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
     references = tuple(_pointer(mapped, reference, ids) for reference in kind.references)
 
     def make(text: str) -> Row:
+        try:
+            return row_of(text)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Damaged(f"an event of kind {kind.name} cannot be read: {error!r}") from None
+
+    def row_of(text: str) -> Row:
         event = orjson.loads(text)
         key, data = event["key"], event["data"]
         number = ids.of(kind.name, KeyBytes(orjson.dumps(key)))  # read in canonical order, written in the same

@@ -1,6 +1,7 @@
 """The command line: it finds the command, runs it, and turns whatever happens into an exit status.
 
-Nothing but click is imported before a command is asked for, so that the list of commands is there at once.
+Nothing but click is imported before a command is asked for, and its rooms are loaded when it runs: help and mistyped
+options are there at once.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, NoReturn
 
 import click
 
-from .commands import FINE, exits
+from .commands import FINE, exits, load_rooms_later
 
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -63,6 +64,9 @@ class _Commands(click.Group):
 
 
 @click.group(
+    help="Seed a database once, and again, and know exactly what changed.\n\n"
+    "record turns a project's history into events in a journal, each kept once; project brings tables to a "
+    "run's state; diff tells what separates two runs. A second run of the same changes nothing.",
     cls=_Commands,
     context_settings=_SETTINGS,
     no_args_is_help=False,
@@ -74,11 +78,7 @@ class _Commands(click.Group):
 )
 @click.version_option(package_name="seedjournal", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Seed a database once, and again, and know exactly what changed.
-
-    record turns a project's history into events in a journal, each kept once; project brings tables to a run's state;
-    diff tells what separates two runs. A second run of the same changes nothing.
-    """
+    """Hold the commands."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -87,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         logging.NullHandler()
     )  # an interrupt while it closes is told once, by us
     gc.set_threshold(100_000, 20, 50)  # looking for cycles, of which there are few, took a tenth of a recording
+    load_rooms_later()
     if "_SEEDJOURNAL_COMPLETE" in os.environ:  # a shell asks for completions, which click gives
         cli.main(prog_name="seedjournal")
     given = list(sys.argv[1:] if arguments is None else arguments)

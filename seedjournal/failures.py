@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from seedjournal.journal import Misuse, SeedJournalError
+from seedjournal import journal as j
 
 from .commands import INTERRUPTED, NOT_DONE, OUR_BUG, WRONG_USE
 from .settings import FILLED
@@ -92,15 +92,15 @@ def _cut(line: str) -> str:
 def _told(error: BaseException) -> tuple[str, str, str, int]:
     """Kind, message, hint and exit status."""
     match error:
-        case SeedJournalError():
-            status = WRONG_USE if isinstance(error, Misuse) else NOT_DONE
-            return error.kind, error.message, error.hint, status
         case KeyboardInterrupt() | click.Abort():
             return "interrupted", "interrupted; nothing is half done", "", INTERRUPTED
         case click.ClickException():
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "seedjournal"
             return "usage", error.format_message(), f"{path} --help", WRONG_USE
+        case j.SeedJournalError():  # behind click's own errors, for which the journal need not be loaded
+            status = WRONG_USE if isinstance(error, j.Misuse) else NOT_DONE
+            return error.kind, error.message, error.hint, status
         case UnicodeEncodeError():  # which texts of a source are not: they were looked at
             part = error.object[error.start : error.end]
             return "usage", f"{part!r} is no text: bytes that are not UTF-8 are in no name", "", WRONG_USE

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from seedjournal.journal import BadInput, Misuse
+from seedjournal import journal as j
 
 from .registry import REGISTRY
 
@@ -24,7 +24,7 @@ SCHEMA_VARIABLE = "SEEDJOURNAL_SCHEMA"
 
 FILLED: dict[str, str] = {}  # what a settings file's addresses took from the environment: no error shows it
 
-_TOP = ("domain", "journal", "policy", "profiles", "projects", "schema", "target")
+_TOP = ("domain", "journal", "policy", "profiles", "projects", "prune", "schema", "target")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _USER_AND_PASSWORD = re.compile(r"[\w+]+://([^:/?@]*(?::[^/?@]*)?)@")
 _FOR_DATABASES = ("SEEDJOURNAL_", "PG", "DATABASE")
@@ -38,6 +38,7 @@ class Settings:
     journal: str | None = None
     target: str | None = None
     schema: str | None = None
+    prune: bool = True
     domain: str | None = None
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -64,19 +65,19 @@ class Address:
         part = _USER_AND_PASSWORD.match(self.text)
         is_user_or_password = part is not None and part.start(1) <= match.start() and match.end() <= part.end(1)
         if self.is_of_file and not is_user_or_password:
-            raise Misuse(
+            raise j.Misuse(
                 f"{FILE}: an address may use ${{{name}}} only as its user or password",
                 "write the rest of the address out, or give the whole of it: --journal, --target, "
                 f"{JOURNAL_VARIABLE}, {TARGET_VARIABLE}",
             )
         if self.is_of_file and not name.startswith(_FOR_DATABASES) and name not in _own_variables():
-            raise Misuse(
+            raise j.Misuse(
                 f"{FILE}: an address may not use the environment variable {name}",
                 f"call it SEEDJOURNAL_…, PG… or DATABASE…; or, if you trust this folder, write variables = "
                 f'["{name}"] into {user_file()}',
             )
         if name not in os.environ:
-            raise Misuse(
+            raise j.Misuse(
                 f"a database's address needs the environment variable {name}, which is not set", f"export {name}=…"
             )
         found = os.environ[name]
@@ -111,13 +112,15 @@ def load(path: Path = FILE) -> Settings:
     for name in ("domain", "journal", "schema", "target"):
         if not isinstance(content.get(name, ""), str):
             examples = {"domain": "seeds:library", "schema": "seeds"}
-            raise BadInput(
+            raise j.BadInput(
                 f"{path}: {name} is not text", f'for example {name} = "{examples.get(name, DEFAULT_JOURNAL)}"'
             )
+    if not isinstance(content.get("prune", True), bool):
+        raise j.BadInput(f"{path}: prune is neither true nor false", "for example prune = false")
     for name in ("projects", "profiles"):
         tables = content.get(name, {})
         if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
-            raise BadInput(
+            raise j.BadInput(
                 f"{path}: {name} holds something that is no table", f"write [{name}.NAME] above its settings"
             )
     domain = content.get("domain")
@@ -129,7 +132,7 @@ def load(path: Path = FILE) -> Settings:
             _check_names(path, f"projects.{name}.", settings, SETTINGS)
     policy = content.get("policy", {})
     if not isinstance(policy, dict):
-        raise BadInput(f"{path}: policy is no table", 'write [policy] above lines such as github = "upsert"')
+        raise j.BadInput(f"{path}: policy is no table", 'write [policy] above lines such as github = "upsert"')
     if policy and domain in {None, "engineering"}:
         from seedjournal.simulators import resolve_policies
 
@@ -138,6 +141,7 @@ def load(path: Path = FILE) -> Settings:
         journal=content.get("journal"),
         target=content.get("target"),
         schema=content.get("schema"),
+        prune=content.get("prune", True),
         domain=domain,
         projects=projects,
         policy=policy,
@@ -149,7 +153,7 @@ def _read(path: Path) -> dict[str, Any]:
     """What the file holds, nothing where there is none."""
     mend = "mend the file; docs/settings.md shows what it may hold"
     if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise BadInput(f"{path} is not a regular file", "write the settings into a file of that name")
+        raise j.BadInput(f"{path} is not a regular file", "write the settings into a file of that name")
     try:
         with path.open("rb") as file:
             _refuse_strangers(path, os.fstat(file.fileno()).st_uid)
@@ -157,17 +161,17 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except RecursionError:
-        raise BadInput(f"{path}: it is nested too deeply", mend) from None
+        raise j.BadInput(f"{path}: it is nested too deeply", mend) from None
     except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
-        raise BadInput(f"{path}: {error}", mend) from None
+        raise j.BadInput(f"{path}: {error}", mend) from None
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from None
+        raise j.BadInput(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from None
 
 
 def _refuse_strangers(path: Path, owner: int) -> None:
     """Raise BadInput for a file of somebody else's: it could name a server that this user's passwords are sent to."""
     if hasattr(os, "geteuid") and owner not in {os.geteuid(), 0}:
-        raise BadInput(
+        raise j.BadInput(
             f"{path} belongs to another user (uid {owner}), and is not read",
             f"look what it says and, if you trust it, make it yours: chown {os.geteuid()} {path}",
         )
@@ -186,7 +190,7 @@ def schema(settings: Settings, option: str | None) -> str | None:
     """The PostgreSQL schema that rows go to, None for the user's own search path."""
     given = option if option is not None else os.environ.get(SCHEMA_VARIABLE) or settings.schema
     if given == "":
-        raise Misuse("the name of a schema is empty", "leave it out to use the search path")
+        raise j.Misuse("the name of a schema is empty", "leave it out to use the search path")
     return given
 
 
@@ -194,7 +198,7 @@ def _first(option: str | None, variable: str | None, setting: str | None) -> Add
     """Return the first that is given; an empty variable counts as none, an empty option or setting is a mistake."""
     chosen = option if option is not None else variable or setting
     if chosen == "":
-        raise Misuse("the address of a database is empty", "it looks like sqlite:///seedjournal.db")
+        raise j.Misuse("the address of a database is empty", "it looks like sqlite:///seedjournal.db")
     return None if chosen is None else Address(chosen, is_of_file=option is None and not variable)
 
 
@@ -212,7 +216,7 @@ def _own_variables() -> Collection[str]:
     _check_names(path, "", content, ("variables",))
     names = content.get("variables", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadInput(f"{path}: variables is no list of names", 'for example variables = ["DB_PASSWORD"]')
+        raise j.BadInput(f"{path}: variables is no list of names", 'for example variables = ["DB_PASSWORD"]')
     return names
 
 
@@ -221,13 +225,13 @@ def is_known(settings: Settings, name: str) -> bool:
     return name in REGISTRY or name in settings.projects
 
 
-def unknown_project(settings: Settings, name: str, recorded: Collection[str]) -> Misuse:
+def unknown_project(settings: Settings, name: str, recorded: Collection[str]) -> j.Misuse:
     """The error for a name that neither registry, file nor journal knows, naming the nearest."""
     everyone = sorted({*REGISTRY, *settings.projects, *recorded})
     near = difflib.get_close_matches(name, everyone, n=3, cutoff=0.5) or difflib.get_close_matches(
         name, everyone, n=1, cutoff=0
     )
-    return Misuse(
+    return j.Misuse(
         f"unknown project {name!r}",
         f"the nearest: {', '.join(near)}; `seedjournal registry` lists the built-in projects; "
         "--new records one of your own",
@@ -249,6 +253,6 @@ def _check_names(path: Path, head: str, table: Mapping[str, Any], known: tuple[s
     for name in table:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-            raise Misuse(
+            raise j.Misuse(
                 f"{path}: unknown key {head}{name}", f"the nearest is {head}{near[0]}" if near else "remove it"
             )

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedjournal.journal import Misuse, Unavailable
-from seedjournal.simulators import Project, Repository, Source, repository
+from seedjournal import journal as j
+from seedjournal import simulators
 
 if TYPE_CHECKING:
     from seedjournal.simulators.engineering.github import Api, Server
@@ -19,31 +19,33 @@ if TYPE_CHECKING:
 NAMES = ("cache", "git", "github", "demo")
 
 
-def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
+def open_source(project: simulators.Project, choice: RecordChoice, tell: Tell) -> simulators.Source:
     """The source that the choice names, else the project's; `github` is fetched first, unless `offline`.
 
-    One that the command line names tells itself which repositories it holds. From a project's settings it gives the
-    project's repositories.
+    A cache folder gives the project's repositories, or where the project names none, all that it holds. Of a project's
+    settings it must hold all of them.
     """
     named = choice.source is not None
     text = choice.source or project.source or "github"
     name, _, rest = text.partition(":")
     if name not in NAMES:
-        raise Misuse(
+        raise j.Misuse(
             f"unknown source {text!r}", "it is cache:PATH, git:PATH-or-URL, github or demo; a path needs one before it"
         )
     if name in {"cache", "git"} and not rest:
-        raise Misuse(f"the source {name} needs a place", f"--source {name}:PATH")
+        raise j.Misuse(f"the source {name} needs a place", f"--source {name}:PATH")
     if name in {"github", "demo"} and rest:
-        raise Misuse(f"the source {name} takes no place", f"--source {name}")
+        raise j.Misuse(f"the source {name} takes no place", f"--source {name}")
     match name:
         case "cache":
             from seedjournal.simulators.engineering.cache.source import CacheSource
 
             return CacheSource(
                 Path(rest),
-                repos=() if named else project.repos,
+                repos=project.repos,
+                needs_all=not named,
                 skip_invalid=choice.options.skip_invalid,
+                strict=choice.strict,
                 largest=project.max_cache_mb << 20,
             )
         case "git":
@@ -51,7 +53,7 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
             from seedjournal.simulators.engineering.git.source import GitSource
 
             if choice.offline and address(rest) is not None:
-                raise Misuse(
+                raise j.Misuse(
                     "--offline, and a repository that is elsewhere", "--source git:PATH reads a clone's folder"
                 )
             repo = project.repos[0] if not named and len(project.repos) == 1 else None
@@ -78,7 +80,7 @@ def open_source(project: Project, choice: RecordChoice, tell: Tell) -> Source:
     return _github(project, choice, tell)
 
 
-def _github(project: Project, choice: RecordChoice, tell: Tell) -> Source:
+def _github(project: simulators.Project, choice: RecordChoice, tell: Tell) -> simulators.Source:
     """What is stored of a project's repositories, fetched before unless that is not wanted."""
     from seedjournal.simulators.engineering import github
 
@@ -91,13 +93,17 @@ def _github(project: Project, choice: RecordChoice, tell: Tell) -> Source:
             if api is None:
                 path = github.place(server, repo)
                 if not path.exists():
-                    raise Unavailable(f"{repo}: nothing was fetched of it yet", "leave out --offline to fetch it")
+                    raise j.Unavailable(f"{repo}: nothing was fetched of it yet", "leave out --offline to fetch it")
                 held.append((repo, github.Store(path)))
             else:
                 store = github.fetched(api, server, repo, since=moment, check_runs=project.check_runs, tell=tell)
                 held.append((repo, store))
         return github.GitHubSource(
-            held, since=moment, check_runs=project.check_runs, skip_invalid=choice.options.skip_invalid
+            held,
+            since=moment,
+            check_runs=project.check_runs,
+            skip_invalid=choice.options.skip_invalid,
+            strict=choice.strict,
         )
     except BaseException:
         for _, store in held:
@@ -115,13 +121,13 @@ def github_server() -> Server:
     return github.Server.at(os.environ.get(github.VARIABLE, ""))
 
 
-def github_api(server: Server, project: Project) -> Api:
+def github_api(server: Server, project: simulators.Project) -> Api:
     """The server's API with the user's tokens; raises Unavailable where there is none."""
     from seedjournal.simulators.engineering import github
 
     tokens = github.find_tokens(os.environ, lambda: github.ask_gh(server.host))
     if not tokens:
-        raise Unavailable(
+        raise j.Unavailable(
             f"project {project.name!r}: GitHub's API needs a token, and there is none",
             "set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: "
             f"--source git:https://{server.host}/{github_repositories(project)[0]}.git",
@@ -129,13 +135,13 @@ def github_api(server: Server, project: Project) -> Api:
     return github.Api(server, github.Pool(tokens))
 
 
-def github_repositories(project: Project) -> list[Repository]:
+def github_repositories(project: simulators.Project) -> list[simulators.Repository]:
     """A project's repositories, each once; GitHub takes names that differ in case only for one."""
     if not project.repos:
-        raise Misuse(
+        raise j.Misuse(
             f"project {project.name!r} names no repository", "--set repos=OWNER/NAME, or repos in seedjournal.toml"
         )
-    return list({repo.lower(): repository(repo) for repo in project.repos}.values())
+    return list({repo.lower(): simulators.repository(repo) for repo in project.repos}.values())
 
 
 def day_began(day: date | None) -> datetime | None:

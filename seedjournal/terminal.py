@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-import orjson
-
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
@@ -54,7 +52,8 @@ def table(
 ) -> str:
     """Columns that fit the terminal, numbers to the right.
 
-    Only the columns in `folds` may take several lines; it says how wide a word in them stays whole.
+    Only the columns in `folds` may take several lines; it says how wide a word in them stays whole. Where the terminal
+    is too narrow for all columns, each row becomes a list of its values, but for noughts.
     """
     folds = folds or {}
     from rich.cells import cell_len
@@ -81,9 +80,18 @@ def table(
         needed = console.measure(drawn)
         if needed.maximum <= width:
             break
-    console.width = max(width, needed.minimum)  # nothing is cut off: rather let the terminal break lines
+    if needed.minimum > width:
+        lists = (_as_list(heads, row, texts[place]) for place, row in enumerate(rows))
+        return "\n".join(line for text in lists for line in wrapped(text, " " * indent))
+    console.width = width
     console.print(drawn)
     return "\n".join(" " * indent + line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def _as_list(heads: Sequence[str], row: Sequence[Any], texts: Sequence[str]) -> str:
+    """A table's row as a list, behind the value of its first column."""
+    named = [f"{head} {text}" for head, value, text in zip(heads, row, texts, strict=True) if value != 0]
+    return f"{texts[0]}: {', '.join(named[1:] if row[0] != 0 else named)}"
 
 
 def _width() -> int:
@@ -92,9 +100,19 @@ def _width() -> int:
 
 
 def wrapped(text: str, indent: str = "  ") -> list[str]:
-    """A message, indented or not, over as many lines as the terminal needs."""
+    """A message, indented or not, over as many lines as the terminal needs; no word is broken."""
     return textwrap.wrap(
         text, _width(), initial_indent=indent, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+    )
+
+
+def fitted(line: str) -> list[str]:
+    """A line as it is, or where the terminal is too narrow for it over several, further indented."""
+    if len(line) <= _width():
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(
+        line, _width(), subsequent_indent=f"{indent}    ", break_on_hyphens=False, break_long_words=False
     )
 
 
@@ -140,6 +158,8 @@ def value_text(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
+    import orjson
+
     text = shown(value if value and isinstance(value, str) else orjson.dumps(value).decode())
     return f"{text[:SHORT]}…" if _DIGEST.fullmatch(text) else text
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect
-
 from seedjournal import journal as j
-from seedjournal.journal import Database, Misuse
 
 from .. import settings as config
 
@@ -25,14 +22,14 @@ class Databases:
 
     journal: str | None = None
     target: str | None = None
-    wait: int = j.DEFAULT_WAIT
+    wait: int = field(default_factory=lambda: j.DEFAULT_WAIT)
     schema: str | None = None
 
 
 @contextmanager
 def opened(
     address: str, databases: Databases, history: j.History, *, create: bool, schema: str | None = None
-) -> Iterator[Database]:
+) -> Iterator[j.Database]:
     """A database with the tables of one history in it; raises WrongSchema where they are absent.
 
     With `create` absent ones are for the first who writes to make: what fails before leaves nothing behind.
@@ -49,7 +46,7 @@ def opened(
 
 
 @contextmanager
-def opened_journal(databases: Databases, settings: config.Settings, *, create: bool) -> Iterator[Database]:
+def opened_journal(databases: Databases, settings: config.Settings, *, create: bool) -> Iterator[j.Database]:
     """The command's journal."""
     address = config.addresses(settings, databases.journal, databases.target).journal
     with opened(address, databases, j.JOURNAL_HISTORY, create=create) as database:
@@ -57,7 +54,7 @@ def opened_journal(databases: Databases, settings: config.Settings, *, create: b
 
 
 @contextmanager
-def opened_target(where: config.Addresses, databases: Databases, *, create: bool) -> Iterator[Database | None]:
+def opened_target(where: config.Addresses, databases: Databases, *, create: bool) -> Iterator[j.Database | None]:
     """The target; None where it is a file that is not there and not to be made.
 
     Raises Misuse for a schema that does not exist, naming the nearest.
@@ -72,13 +69,15 @@ def opened_target(where: config.Addresses, databases: Databases, *, create: bool
         database.engine.dispose()
 
 
-def _refuse_unknown_schema(database: Database, schema: str) -> None:
+def _refuse_unknown_schema(database: j.Database, schema: str) -> None:
+    from sqlalchemy import inspect
+
     refuse_system_schema(schema)
     with database.read() as connection:
         known = [name for name in inspect(connection).get_schema_names() if name != "information_schema"]
     if schema not in known:
         near = difflib.get_close_matches(schema, known, n=1, cutoff=0)
-        raise Misuse(
+        raise j.Misuse(
             f"{database.shown} has no schema {schema!r}",
             (f"the nearest is {near[0]!r}; " if near else "") + f"`seedjournal migrate --schema {schema}` makes one",
         )
@@ -87,7 +86,7 @@ def _refuse_unknown_schema(database: Database, schema: str) -> None:
 def refuse_system_schema(schema: str) -> None:
     """Raise Misuse for a schema in which PostgreSQL keeps what is its own, or what goes with the session."""
     if schema.startswith("pg_") or schema == "information_schema":
-        raise Misuse(f"schema {schema!r} is PostgreSQL's own", "choose another name")
+        raise j.Misuse(f"schema {schema!r} is PostgreSQL's own", "choose another name")
 
 
 def layout() -> Layout:
@@ -102,7 +101,7 @@ def layout() -> Layout:
     return build_layout(domain.vocabulary, has_root=domain.root is not None)
 
 
-def is_made(database: Database) -> bool:
+def is_made(database: j.Database) -> bool:
     """Say whether the target's notes are there."""
     from seedjournal import projectors
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import click
-import orjson
 
 from seedjournal import journal as j
-from seedjournal.journal import Misuse, Run
 
 from .. import settings as config
 from ..terminal import SHORT, number_of, old_and_new, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
 from .databases import Databases, layout, opened, opened_journal, opened_target
-from .domains import vocabulary
+from .domains import key_text, vocabulary
 from .options import LARGEST, RUN, Common, Whole, common_options, is_terminal, print_text, print_whole
 from .runs import FORMAT, no_runs, window_of
 
@@ -38,15 +36,15 @@ class Comparison:
     where they are not those of the runs.
     """
 
-    old: Run
-    new: Run
+    old: j.Run
+    new: j.Run
     changes: Iterator[j.EntityChange]
     of_states: bool = False
     of_target: bool = False
     other_counts: dict[str, int] | None = None
     kinds: dict[str, dict[str, int]] = field(default_factory=dict)
     left_out: int = 0
-    last_different: tuple[Run, Run] | None = None
+    last_different: tuple[j.Run, j.Run] | None = None
 
     @property
     def equal(self) -> bool:
@@ -62,6 +60,10 @@ class Comparison:
 
 
 @click.command(
+    help="What separates two runs, entity by entity and field by field.\n\n"
+    "Without runs: the project's last two. With one: that run and its project's newest. With --target: the "
+    "tables as they are, edits by others too, and the state that `project` would bring, of A or of the newest "
+    "run.",
     epilog="\b\nSymbols:\n"
     "  + kind key           only run B states the entity\n"
     "  - kind key           only run A states it\n"
@@ -105,11 +107,7 @@ def diff(  # noqa: PLR0913 - its options
     limit: int | None,
     exit_code: bool,
 ) -> int:
-    """What separates two runs, entity by entity and field by field.
-
-    Without runs: the project's last two. With one: that run and its project's newest. With --target: the tables as they
-    are, edits by others too, and the state that `project` would bring, of A or of the newest run.
-    """
+    """Print what separates two runs, or tables and a state."""
     of_target = common.target is not None and len(runs) < _TWO  # two runs are in the journal, whatever the target
     if len(runs) > _TWO:
         raise click.UsageError("diff compares two runs")
@@ -172,7 +170,7 @@ def compare_runs(
     with opened_journal(databases, settings, create=False) as database, database.read() as connection:
         old, new = _two_runs(connection, names, project_name)
         if project_name not in {None, new.project}:
-            raise Misuse(
+            raise j.Misuse(
                 f"run {new.run} is one of project {new.project!r}, not {project_name!r}", "leave --project out"
             )
         comparison = Comparison(old, new, iter(()), of_states=of_states)
@@ -208,7 +206,7 @@ def compare_rows(
         opened_target(where, databases, create=False) as target,
     ):
         if target is None or not projectors.is_ready(target, layout()):
-            raise Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
+            raise j.Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
         with projectors.both(database, target, writes=False) as (source, connection):
             run = j.find_run(source, names[0]) if names else _newest_run(source, project_name)
             comparison = Comparison(run, run, iter(()), of_target=True)
@@ -217,24 +215,24 @@ def compare_rows(
             yield comparison
 
 
-def _newest_run(connection: Any, project_name: str | None) -> Run:
+def _newest_run(connection: Any, project_name: str | None) -> j.Run:
     newest = j.newest_of_each(connection)
     if project_name is None and len(newest) > 1:
-        raise Misuse("the journal has several projects", f"--project NAME, of {', '.join(newest)}")
+        raise j.Misuse("the journal has several projects", f"--project NAME, of {', '.join(newest)}")
     if not newest:
-        raise Misuse("the journal has no runs", "`seedjournal record` makes the first")
+        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
     name = project_name or next(iter(newest))
     if name not in newest:
         raise no_runs(connection, name)
     return newest[name]
 
 
-def _state_of(run: Run) -> Run:
+def _state_of(run: j.Run) -> j.Run:
     """Return the run with its state in the place of what it says."""
     return replace(run, root=run.state)
 
 
-def _other_counts(connection: Any, old: Run, new: Run) -> dict[str, int] | None:
+def _other_counts(connection: Any, old: j.Run, new: j.Run) -> dict[str, int] | None:
     """Count what separates the states, if that is not what separates the runs."""
     if (old.root, new.root) == (old.state, new.state):
         return None
@@ -260,11 +258,11 @@ def _filtered(
             comparison.left_out += 1
 
 
-def _two_runs(connection: Any, names: Sequence[str], project_name: str | None) -> tuple[Run, Run]:
+def _two_runs(connection: Any, names: Sequence[str], project_name: str | None) -> tuple[j.Run, j.Run]:
     if len(names) == 2:  # noqa: PLR2004 - two runs
         old, new = (j.find_run(connection, name) for name in names)
         if old.project != new.project:
-            raise Misuse(
+            raise j.Misuse(
                 f"run {old.run} is one of {old.project!r} and run {new.run} of {new.project!r}",
                 "compare two runs of one project",
             )
@@ -276,15 +274,15 @@ def _two_runs(connection: Any, names: Sequence[str], project_name: str | None) -
     projects = list(j.newest_of_each(connection))
     if project_name is None:
         if len(projects) > 1:
-            raise Misuse("the journal has several projects", f"--project NAME, of {', '.join(projects)}")
+            raise j.Misuse("the journal has several projects", f"--project NAME, of {', '.join(projects)}")
         if not projects:
-            raise Misuse("the journal has no runs", "`seedjournal record` makes the first")
+            raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
         project_name = projects[0]
     runs = j.all_runs(connection, project_name)
     if not runs:
         raise no_runs(connection, project_name)
     if len(runs) == 1:
-        raise Misuse(f"project {project_name!r} has one run, and nothing to compare it with", "record it again")
+        raise j.Misuse(f"project {project_name!r} has one run, and nothing to compare it with", "record it again")
     return runs[-2], runs[-1]
 
 
@@ -301,7 +299,7 @@ def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     if comparison.of_states:
         yield "  the states after these runs\n"
     for change in comparison.changes:
-        key = " ".join(shown(str(part)) for part in _in_order(change.kind, change.key))
+        key = key_text(change.kind, change.key)
         yield f"{_SIGNS[change.change]} {change.kind} {key}\n"
         if change.change == "changed":
             for name, (before, now) in change.fields.items():
@@ -332,6 +330,8 @@ def _summary(comparison: Comparison, *, stat: bool) -> Iterator[str]:
 
 def _json(comparison: Comparison) -> Iterator[bytes]:
     """The document of `diff`, as a stream: its changes are never all in memory."""
+    import orjson
+
     head = {
         "format": FORMAT,
         "project": comparison.new.project,
@@ -364,10 +364,3 @@ def _json(comparison: Comparison) -> Iterator[bytes]:
         "last_different": [last[0].run, last[1].run] if last else None,
     }
     yield b"]," + orjson.dumps(tail)[1:] + b"\n"
-
-
-def _in_order(kind: str, key: Mapping[str, Any]) -> list[Any]:
-    """A key's parts in the order in which `show` takes them."""
-    known = vocabulary(config.load()).by_name
-    names = known[kind].key if kind in known else tuple(key)
-    return [key.get(name) for name in names]

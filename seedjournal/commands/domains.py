@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seedjournal import journal as j
-from seedjournal.journal import Database, Misuse, Policy, Vocabulary
 from seedjournal.progress import Tell
-from seedjournal.simulators.domain import Domain, load_domain
-from seedjournal.simulators.domain_recording import DomainOptions, projects_of, record_domain
 
 from .. import settings as config
 from ..failures import Failure, explain
+from ..terminal import shown
 from .databases import Databases, opened_journal
 from .runs import FORMAT, Document, run_result
+
+if TYPE_CHECKING:
+    from seedjournal.simulators.domain import Domain
+    from seedjournal.simulators.domain_recording import DomainOptions
 
 ENGINEERING = "engineering"
 
@@ -28,13 +31,22 @@ def own_domain(settings: config.Settings) -> Domain | None:
     """
     if settings.domain in {None, ENGINEERING}:
         return None
+    from seedjournal.simulators.domain import load_domain
+
     return load_domain(str(settings.domain), config.FILE.parent)
 
 
-def vocabulary(settings: config.Settings) -> Vocabulary:
+def vocabulary(settings: config.Settings) -> j.Vocabulary:
     """Return the definitions of the kinds that commands show and project."""
     domain = own_domain(settings)
     return domain.vocabulary if domain else j.ENGINEERING
+
+
+def key_text(kind: str, key: Mapping[str, Any]) -> str:
+    """Return a key's parts as `show` takes them from a shell."""
+    known = vocabulary(config.load()).by_name
+    names = known[kind].key if kind in known else tuple(key)
+    return " ".join(shlex.quote(shown(str(key.get(name)))) for name in names)
 
 
 def record_own(
@@ -48,12 +60,14 @@ def record_own(
     tell: Callable[[str], Tell],
 ) -> tuple[Document, list[tuple[Exception, Failure]]]:
     """Record projects of a user's own domain, each by itself; return the document, and what was raised."""
+    from seedjournal.simulators.domain_recording import DomainOptions, projects_of
+
     folder = config.FILE.parent
     if every:
         names = projects_of(domain, folder)
     if not names:
         known = ", ".join(projects_of(domain, folder)[:5])
-        raise Misuse("No project was chosen to record.", f"Name one with --project, such as {known}; or use --all.")
+        raise j.Misuse("No project was chosen to record.", f"Name one with --project, such as {known}; or use --all.")
     of_file = own_policies([f"{kind}={policy}" for kind, policy in settings.policy.items()])
     document: Document = {"format": FORMAT, "runs": []}
     failures: list[tuple[Exception, Failure]] = []
@@ -81,8 +95,10 @@ def record_own(
 
 
 def _record(
-    database: Database, domain: Domain, name: str, options: DomainOptions, folder: Path, tell: Tell
+    database: j.Database, domain: Domain, name: str, options: DomainOptions, folder: Path, tell: Tell
 ) -> list[Document]:
+    from seedjournal.simulators.domain_recording import record_domain
+
     started = time.monotonic()
     done = record_domain(database, domain, name, options, folder, tell)
     return [run_result(sealed, list(domain.by_name), started) for sealed in done]
@@ -92,25 +108,25 @@ def _profile(settings: config.Settings, name: str | None) -> Mapping[str, Any]:
     if name is None:
         return {}
     if name not in settings.profiles:
-        raise Misuse(
+        raise j.Misuse(
             f"There is no profile {name!r} in seedjournal.toml.",
             f"Its profiles are {', '.join(settings.profiles) or 'none'}; write [profiles.{name}].",
         )
     return settings.profiles[name]
 
 
-def own_policies(texts: Sequence[str]) -> dict[str, Policy]:
+def own_policies(texts: Sequence[str]) -> dict[str, j.Policy]:
     """Return the policies that KIND=POLICY texts choose; raise Misuse with all that are wrong."""
-    chosen: dict[str, Policy] = {}
+    chosen: dict[str, j.Policy] = {}
     wrong = []
     for text in texts:
         kind, equals, policy = text.partition("=")
-        if not equals or policy not in set(Policy):
+        if not equals or policy not in set(j.Policy):
             wrong.append(text)
         else:
-            chosen[kind] = Policy(policy)
+            chosen[kind] = j.Policy(policy)
     if wrong:
-        raise Misuse(f"{', '.join(map(repr, wrong))} is not KIND=POLICY.", "The policies are once, upsert and exact.")
+        raise j.Misuse(f"{', '.join(map(repr, wrong))} is not KIND=POLICY.", "The policies are once, upsert and exact.")
     return chosen
 
 
@@ -120,6 +136,6 @@ def own_settings(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise Misuse(f"--set {text!r} is not KEY=VALUE.", "For example --set customers=100.")
+            raise j.Misuse(f"--set {text!r} is not KEY=VALUE.", "For example --set customers=100.")
         given[key] = value
     return given

@@ -11,9 +11,8 @@ from typing import Any
 
 import click
 
-from seedjournal.journal import BadInput, Misuse, Unavailable
-from seedjournal.simulators import repository
-from seedjournal.simulators.engineering import github
+from seedjournal import journal as j
+from seedjournal import simulators
 
 from ..terminal import number_of, shown, wrapped, wrapped_all
 from . import FINE, exits
@@ -22,6 +21,8 @@ from .runs import FORMAT, Document
 
 
 @click.command(
+    help="List what was fetched from GitHub: of each repository, or of these; or delete or export it.\n\n"
+    "Fetching keeps every page that came, and record --offline records from them alone.",
     epilog="What was fetched lies in the platform's cache folder, or where SEEDJOURNAL_CACHE says.\n\n"
     + exits("listed, deleted or exported"),
 )
@@ -36,10 +37,7 @@ from .runs import FORMAT, Document
 @click.option("--yes", is_flag=True, help="Do not ask before --delete.")
 @common_options
 def fetched(common: Common, *, repos: tuple[str, ...], delete: bool, export: str | None, yes: bool) -> int:
-    """List what was fetched from GitHub: of each repository, or of these; or delete or export it.
-
-    Fetching keeps every page that came, and record --offline records from them alone.
-    """
+    """Print, delete or export what was fetched."""
     if delete and export:
         raise click.UsageError("--delete and --export exclude each other")
     if delete and not yes and not is_terminal(sys.stdin):
@@ -66,7 +64,9 @@ def list_fetched(names: Sequence[str]) -> Document:
 def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Document:
     """Remove what was fetched of these repositories, once it is confirmed; what cannot be read, too."""
     if not names:
-        raise Misuse("--delete needs to know of which repository", "seedjournal fetched --delete OWNER/REPO")
+        raise j.Misuse("--delete needs to know of which repository", "seedjournal fetched --delete OWNER/REPO")
+    from seedjournal.simulators.engineering import github
+
     deleted: list[Document] = []
     for server, path in _found(names):
         confirm(f"what was fetched of {_name(path)} ({server})")
@@ -77,22 +77,26 @@ def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Docu
 
 def export_fetched(names: Sequence[str], folder: Path) -> Document:
     """Write what was fetched as files of the seed system's cache."""
+    from seedjournal.simulators.engineering import github
+
     exported: list[Document] = []
     for server, path in _found(names):
         with closing(github.Store(path)) as store:
             file, count = github.export(store, folder)
         exported.append({**_described(server, path), "file": str(file), "pull_requests": count})
     if not exported:
-        raise BadInput("nothing was fetched yet, so there is nothing to export", "`seedjournal record` fetches")
+        raise j.BadInput("nothing was fetched yet, so there is nothing to export", "`seedjournal record` fetches")
     return {"format": FORMAT, "exported": exported}
 
 
 def _found(names: Sequence[str]) -> list[tuple[str, Path]]:
     """The stores of these repositories, or of all: each with its server's name."""
-    wanted = {repository(name).lower() for name in names}
+    from seedjournal.simulators.engineering import github
+
+    wanted = {simulators.repository(name).lower() for name in names}
     found = [(server, path) for server, path in github.stores() if not wanted or _name(path) in wanted]
     if missing := sorted(wanted - {_name(path) for _, path in found}):
-        raise Unavailable(f"nothing was fetched of {missing[0]}", "`seedjournal fetched` lists what was")
+        raise j.Unavailable(f"nothing was fetched of {missing[0]}", "`seedjournal fetched` lists what was")
     return found
 
 
@@ -102,6 +106,8 @@ def _name(path: Path) -> str:
 
 
 def _described(server: str, path: Path) -> Document:
+    from seedjournal.simulators.engineering import github
+
     gaps: Counter[str] = Counter()
     count = 0
     with closing(github.Store(path)) as store:

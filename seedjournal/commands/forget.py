@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
 from seedjournal import journal as j
 from seedjournal import projectors
-from seedjournal.journal import Database, Misuse
 
 from .. import settings as config
 from ..terminal import number_of, shown, table, wrapped
@@ -22,7 +21,7 @@ from .databases import Databases, layout, opened, opened_target
 from .options import LARGEST, Common, Whole, common_options, is_terminal
 from .runs import FORMAT, Document, no_runs, runs_of, runs_text
 
-Rows = dict[str, dict[str, projectors.KindResult]]
+Rows: TypeAlias = "dict[str, dict[str, projectors.KindResult]]"
 
 _WITHDRAWN = ("deleted", "retained", "foreign")
 
@@ -38,15 +37,21 @@ class ForgetChoice:
     def __post_init__(self) -> None:
         """Refuse a choice that names nothing, or that would keep no run of what it does not name."""
         if self.keep is None and not self.projects:
-            raise Misuse(
+            raise j.Misuse(
                 "nothing to forget",
                 "--keep-runs N forgets all but the newest N runs of each project, --project NAME all runs of one",
             )
         if self.keep is not None and self.keep < 1:
-            raise Misuse(f"--keep-runs {self.keep} keeps no run", "--project NAME alone forgets all runs of a project")
+            raise j.Misuse(
+                f"--keep-runs {self.keep} keeps no run", "--project NAME alone forgets all runs of a project"
+            )
 
 
 @click.command(
+    help="Take runs out of the journal, with the events and nodes that only they need; there is no way back.\n\n"
+    "--keep-runs N leaves the newest N runs of each project, or of those named. --project alone forgets all "
+    "runs of a project, and where --target is given, its rows there too; rows that were there under ids of "
+    "their own stay. States that remain stay as they are, and verify still checks them.",
     epilog="\b\nExamples:\n"
     "  seedjournal forget --keep-runs 3 --dry-run\n"
     "  seedjournal forget --keep-runs 1 --project demo\n"
@@ -61,12 +66,7 @@ class ForgetChoice:
 def forget(
     common: Common, *, keep: int | None, projects: tuple[str, ...], schema: str | None, dry_run: bool, yes: bool
 ) -> int:
-    """Take runs out of the journal, with the events and nodes that only they need; there is no way back.
-
-    --keep-runs N leaves the newest N runs of each project, or of those named. --project alone forgets all runs of a
-    project, and where --target is given, its rows there too; rows that were there under ids of their own stay. States
-    that remain stay as they are, and verify still checks them.
-    """
+    """Forget the chosen runs, and print what that freed."""
     choice = ForgetChoice(projects=projects, keep=keep, dry_run=dry_run)
 
     def ask(runs: Mapping[str, list[int]], journal: str, target: str | None) -> None:
@@ -97,7 +97,7 @@ def forget_runs(
         if choice.keep is None and databases.target is not None:
             target = stack.enter_context(opened_target(where, databases, create=False))
             if target is None or not projectors.is_ready(target, layout()):
-                raise Misuse(f"nothing was projected into {where.target}", "leave --target out, or check the address")
+                raise j.Misuse(f"nothing was projected into {where.target}", "leave --target out, or check the address")
         with database.read() as connection:
             runs = _chosen(connection, target, choice)
         ask(runs, database.shown, target.shown if target else None)
@@ -116,7 +116,7 @@ def forget_runs(
     }
 
 
-def _chosen(connection: Any, target: Database | None, choice: ForgetChoice) -> dict[str, list[int]]:
+def _chosen(connection: Any, target: j.Database | None, choice: ForgetChoice) -> dict[str, list[int]]:
     """The runs to forget; raises Misuse for a project of which neither the journal nor the target knows anything."""
     known = set(j.newest_of_each(connection))
     if target is not None:
@@ -132,7 +132,7 @@ def _runs(connection: Any, choice: ForgetChoice) -> dict[str, list[int]]:
     return j.runs_before_newest(connection, choice.keep or 0, choice.projects or None)
 
 
-def _forget(database: Database, target: Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
+def _forget(database: j.Database, target: j.Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
     """Carry it out. Who projects into the journal's own database reads it meanwhile, and is waited for."""
     rows: Rows = {}
     if target is not None and not database.is_same(target):
@@ -144,7 +144,7 @@ def _forget(database: Database, target: Database | None, choice: ForgetChoice) -
         return rows, j.forget(connection, _runs(connection, choice))
 
 
-def _measure(database: Database, target: Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
+def _measure(database: j.Database, target: j.Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
     """Say what would be done; the rows are taken out, and put back with their transaction."""
     rows: Rows = {}
     with database.read() as connection:
@@ -154,7 +154,7 @@ def _measure(database: Database, target: Database | None, choice: ForgetChoice) 
     return rows, gone
 
 
-def _rows_to_remove(database: Database, target: Database, choice: ForgetChoice) -> Rows:
+def _rows_to_remove(database: j.Database, target: j.Database, choice: ForgetChoice) -> Rows:
     """Count what would go, by taking it out and rolling back."""
     with projectors.both(database, target) as (source, connection):
         savepoint = connection.begin_nested()
@@ -190,17 +190,18 @@ def _text(document: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-@click.command(epilog=exits("the rows are gone, but for those that other rows refer to"))
+@click.command(
+    help="Delete the rows that seedjournal made for a project from the target; the journal keeps its runs.\n\n"
+    "Rows that were there under ids of their own stay, and so does every row that another row refers to.",
+    epilog=exits("the rows are gone, but for those that other rows refer to"),
+)
 @click.argument("project", metavar="PROJECT")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
 @click.option("--dry-run", is_flag=True, help="Count the rows, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before.")
 @common_options
 def unseed(common: Common, *, project: str, schema: str | None, dry_run: bool, yes: bool) -> int:
-    """Delete the rows that seedjournal made for a project from the target; the journal keeps its runs.
-
-    Rows that were there under ids of their own stay, and so does every row that another row refers to.
-    """
+    """Delete a project's rows, and print how many."""
     if not (yes or dry_run or is_terminal(sys.stdin)):
         raise click.UsageError("--yes is needed to delete rows without a terminal")
 
@@ -224,11 +225,11 @@ def remove_rows(databases: Databases, project: str, ask: Callable[[int, str], No
         opened_target(where, databases, create=False) as target,
     ):
         if target is None or not projectors.is_ready(target, layout()):
-            raise Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
+            raise j.Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
         with target.read() as connection:
             known = projectors.shown_projects(connection)
         if project not in known:
-            raise Misuse(
+            raise j.Misuse(
                 f"{target.shown} shows nothing of project {project!r}", f"it shows {', '.join(known) or 'no project'}"
             )
         rows = _rows_to_remove(database, target, choice)

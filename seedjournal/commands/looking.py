@@ -11,14 +11,13 @@ from typing import Any
 import click
 
 from seedjournal import journal as j
-from seedjournal.journal import Forgotten, Misuse
 
 from .. import settings as config
 from ..registry import REGISTRY
 from ..terminal import SHORT, minute, number_of, shown, table, value_text, wrapped
 from . import FINE, exits
 from .databases import Databases, opened_journal
-from .domains import vocabulary
+from .domains import key_text, vocabulary
 from .options import LARGEST, RUN, Common, Whole, common_options
 from .runs import FORMAT, Document, gap_text, lacking, no_runs, run_document, runs_of, runs_text, window_of, window_text
 
@@ -28,12 +27,15 @@ _LONGEST_WORD = 30  # in a column that may fold
 _LONGEST_NAME = 12  # of who recorded, before it folds
 
 
-@click.command(epilog=exits("listed"))
+@click.command(
+    help="List the journal's runs, oldest first: what each states, and how it differs from its project's run before.",
+    epilog=exits("listed"),
+)
 @click.option("--project", "project_name", metavar="NAME", help="Only this project's runs.")
 @click.option("-n", "newest", metavar="N", type=Whole(0, LARGEST), help="Only the newest N runs.")
 @common_options
 def log(common: Common, *, project_name: str | None, newest: int | None) -> int:
-    """List the journal's runs, oldest first: what each states, and how it differs from its project's run before."""
+    """Print the runs."""
     common.give(list_runs(common.databases(), project_name, newest), _log_text)
     return FINE
 
@@ -54,7 +56,7 @@ def list_runs(databases: Databases, project_name: str | None, newest: int | None
     }
 
 
-def _forgotten(runs: Iterable[Forgotten]) -> Iterable[Document]:
+def _forgotten(runs: Iterable[j.Forgotten]) -> Iterable[Document]:
     """Yield who forgot runs, when, and which ones by project."""
     by_whom = attrgetter("forgotten_at", "forgotten_by")
     for (at, by), together in groupby(sorted(runs, key=by_whom), key=by_whom):
@@ -97,6 +99,7 @@ def _forgettings(document: Mapping[str, Any]) -> str:
 
 
 @click.command(
+    help="Show a run with its inputs and counts; or one entity: its contents over the runs, and what made each.",
     epilog="\b\nExamples:\n"
     "  seedjournal show 3\n"
     "  seedjournal show demo@latest\n"
@@ -107,7 +110,7 @@ def _forgettings(document: Mapping[str, Any]) -> str:
 @click.argument("what", metavar="RUN | KIND KEY…", nargs=-1, required=True)
 @common_options
 def show(common: Common, *, what: tuple[str, ...]) -> int:
-    """Show a run with its inputs and counts; or one entity: its contents over the runs, and what made each."""
+    """Print a run or an entity."""
     _refuse_near_misses(common.databases(), what)
     if names_run(what):
         common.give(describe_run(common.databases(), what[0]), _run_text)
@@ -123,7 +126,7 @@ def _refuse_near_misses(databases: Databases, what: Sequence[str]) -> None:
         with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
             projects = list(j.newest_of_each(connection))
         if projects:
-            raise Misuse(
+            raise j.Misuse(
                 "no run is named 'latest'", f"did you mean {' or '.join(f'{one}@latest' for one in projects)}?"
             )
     kinds = vocabulary(config.load()).by_name
@@ -131,7 +134,7 @@ def _refuse_near_misses(databases: Databases, what: Sequence[str]) -> None:
         singular = [f"{name[:-3]}y"] if name.endswith("ies") else [name.removesuffix("s")]
         near = [one for one in singular if one in kinds] or difflib.get_close_matches(name, kinds, n=1)
         if near:
-            raise Misuse(f"unknown kind {name!r}", f"did you mean `seedjournal show {near[0]} {' '.join(rest)}`?")
+            raise j.Misuse(f"unknown kind {name!r}", f"did you mean `seedjournal show {near[0]} {' '.join(rest)}`?")
 
 
 def names_run(what: Sequence[str]) -> bool:
@@ -210,9 +213,9 @@ def describe_entity(databases: Databases, kind_name: str, parts: Sequence[str]) 
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
         stated = j.history(connection, kind_name, j.canonical_key(key))
         if not stated:
-            raise Misuse(
+            raise j.Misuse(
                 f"no run states a {kind_name} {' '.join(parts)}",
-                f"a {kind_name}'s key is {', '.join(kind.key)}; `seedjournal diff` prints keys",
+                f"a {kind_name}'s key is {', '.join(kind.key)}{_example(connection, kind)}",
             )
         return {
             "format": FORMAT,
@@ -235,6 +238,16 @@ def describe_entity(databases: Databases, kind_name: str, parts: Sequence[str]) 
         }
 
 
+def _example(connection: Any, kind: j.Kind) -> str:
+    """Name the first entity of the kind in a newest state, as `show` takes it; nothing where there is none."""
+    import orjson
+
+    for run in j.newest_of_each(connection).values():
+        for key, _ in j.state_of_kind(connection, run.state, kind.name):
+            return f"; for example `seedjournal show {kind.name} {key_text(kind.name, orjson.loads(key))}`"
+    return ""
+
+
 def _incomplete(key: Mapping[str, Any], runs: Sequence[j.Run]) -> list[Document]:
     """What the newest run that states a pull request was not given of it."""
     fetched = runs[-1].inputs.get("completeness", {}).get(key["github_repo"], {}) if runs else {}
@@ -243,7 +256,7 @@ def _incomplete(key: Mapping[str, Any], runs: Sequence[j.Run]) -> list[Document]
 
 def _key(kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
     if len(parts) != len(kind.key):
-        raise Misuse(
+        raise j.Misuse(
             f"a {kind.name}'s key is {', '.join(kind.key)}; {len(parts)} given",
             f"seedjournal show {kind.name} {_places(kind)}",
         )
@@ -252,7 +265,7 @@ def _key(kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
     for name, part in zip(kind.key, parts, strict=True):
         if name in numbers:
             if not (part.isascii() and part.isdigit() and len(part) <= _LONGEST_NUMBER):
-                raise Misuse(f"{name} is a number, not {part!r}", f"seedjournal show {kind.name} {_places(kind)}")
+                raise j.Misuse(f"{name} is a number, not {part!r}", f"seedjournal show {kind.name} {_places(kind)}")
             key[name] = int(part)
         else:
             key[name] = part
@@ -275,10 +288,13 @@ def _entity_text(document: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-@click.command(epilog=exits("listed"))
+@click.command(
+    help="List the built-in projects, with the rates of AI adoption and of survey answers; --json says all of it.",
+    epilog=exits("listed"),
+)
 @common_options
 def registry(common: Common) -> int:
-    """List the built-in projects, with the rates of AI adoption and of survey answers; --json says all of it."""
+    """Print the built-in projects."""
     common.give(list_registry(), _registry_text)
     return FINE
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-from sqlalchemy import inspect
-from sqlalchemy.schema import CreateSchema
 
 from seedjournal import journal as j
 from seedjournal import projectors
@@ -21,17 +19,16 @@ from .runs import FORMAT, Document
 
 
 @click.command(
+    help="Create or upgrade the journal's tables, and the notes that seedjournal keeps in the target.\n\n"
+    "New databases need no migrate: the first record makes the journal, the first project the notes and the "
+    "tables. With --tables, who projects needs no right to create any.",
     epilog=exits("the tables are those of this version"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to; made if absent.")
 @click.option("--tables", is_flag=True, help="Create the tables that rows go to as well, those that are missing.")
 @common_options
 def migrate(common: Common, *, schema: str | None, tables: bool) -> int:
-    """Create or upgrade the journal's tables, and the notes that seedjournal keeps in the target.
-
-    New databases need no migrate: the first record makes the journal, the first project the notes and the tables. With
-    --tables, who projects needs no right to create any.
-    """
+    """Create or upgrade tables, and print which."""
     common.give(migrate_databases(common.databases(schema), tables=tables), _text)
     return FINE
 
@@ -67,6 +64,9 @@ def migrate_databases(databases: Databases, *, tables: bool) -> Document:
 
 def _make_schema(database: j.Database, schema: str) -> bool:
     """Create a PostgreSQL schema where there is none of the name; say whether it did."""
+    from sqlalchemy import inspect
+    from sqlalchemy.schema import CreateSchema
+
     refuse_system_schema(schema)
     with database.write("schema") as connection:
         if inspect(connection).has_schema(schema):

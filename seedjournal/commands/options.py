@@ -8,14 +8,13 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import click
-import orjson
 
 from ..interrupts import begin_work
-from ..terminal import shown
+from ..terminal import fitted, shown
+from . import load_rooms_of
 from .databases import Databases
 
 LARGEST = 2**53 - 1  # an integer that every JSON reader holds
@@ -120,6 +119,7 @@ def common_options(command: Callable[..., int]) -> Callable[..., int]:
     def run(
         *, journal: str | None, target: str | None, as_json: bool, quiet: bool, wait: int, debug: bool, **own: Any
     ) -> int:
+        load_rooms_of(command.__module__)
         begin_work()
         common = Common(journal=journal, target=target, as_json=as_json, quiet=quiet, wait=wait, debug=debug)
         return command(common, **own)
@@ -149,17 +149,21 @@ def silence(stream: Any) -> None:
 
 def print_text(text: str, colour: str | None = None) -> None:
     """Print what people read; whatever a database or a source says in it, nothing of it turns on the terminal."""
-    lines = "\n".join(shown(line) for line in text.split("\n"))
+    lines = "\n".join(part for line in text.split("\n") for part in fitted(shown(line)))
     click.echo(click.style(lines, fg=colour) if colour else lines, nl=False)
 
 
 def print_json(document: Any) -> None:
     """Print a JSON document."""
+    import orjson
+
     click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
 
 
 def print_whole(pieces: Iterable[bytes]) -> None:
     """Print a document once it is complete, so that an error on the way leaves nothing of it on stdout."""
+    from tempfile import SpooledTemporaryFile
+
     with SpooledTemporaryFile(max_size=_IN_MEMORY) as whole:
         whole.writelines(pieces)
         whole.seek(0)

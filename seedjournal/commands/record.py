@@ -11,19 +11,8 @@ from typing import Any
 import click
 
 from seedjournal import journal as j
-from seedjournal.journal import BadInput, Database, Misuse, Policy
+from seedjournal import simulators
 from seedjournal.progress import Tell
-from seedjournal.simulators import (
-    DEFAULT_SEED,
-    Project,
-    RecordOptions,
-    RemovesMost,
-    make_project,
-    parse_policies,
-    parse_setting,
-)
-from seedjournal.simulators import record as record_project
-from seedjournal.simulators.domain_recording import DomainOptions
 
 from .. import settings as config
 from ..failures import Failure, complain, explain, trace
@@ -37,6 +26,7 @@ from .options import DAY, LARGEST, Common, Whole, common_options, is_terminal
 from .runs import FORMAT, Document, lacking, run_result, window_text
 
 _LONGEST_WORD = 30  # in a column that may fold
+_MOST_NAMES = 10  # in a line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +39,8 @@ class RecordChoice:
     new: bool = False
     sets: tuple[str, ...] = ()
     offline: bool = False
-    options: RecordOptions = field(default_factory=RecordOptions)
+    strict: bool = False
+    options: simulators.RecordOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +52,9 @@ class Outcome:
 
 
 @click.command(
+    help="Record projects: each distinct event once, and one run that names them.\n\n"
+    "Says what the run adds to the journal, what it changes against the project's previous run, and which "
+    "inputs differ from it. The same inputs give the same root, on any machine and either database.",
     epilog="\b\nSources:\n"
     "  demo              an invented project; needs no network\n"
     "  cache:PATH        a file OWNER/REPO.json or .json.gz, or a folder of them\n"
@@ -81,8 +75,8 @@ class Outcome:
     "--seed",
     metavar="N",
     type=Whole(-LARGEST, LARGEST),
-    default=DEFAULT_SEED,
-    help=f"What every draw depends on. [default: {DEFAULT_SEED}]",
+    default=lambda: simulators.DEFAULT_SEED,
+    help="What every draw depends on. [default: 42]",
 )
 @click.option("--as-of", metavar="DATE", type=DAY, help="The simulators' today. [default: of the newest activity]")
 @click.option("--since", metavar="DATE", type=DAY, help="Only pull requests created on this day (UTC) or later.")
@@ -109,6 +103,7 @@ class Outcome:
 )
 @click.option("--no-reuse", is_flag=True, help="Simulate even where all inputs are those of an earlier run.")
 @click.option("--skip-invalid", is_flag=True, help="Leave out entries that cannot be right, and list them.")
+@click.option("--strict", is_flag=True, help="Refuse a source with impossible times; else they become null.")
 @click.option(
     "--accept-upgrade",
     is_flag=True,
@@ -130,27 +125,26 @@ def record(  # noqa: PLR0913 - its options
     sets: tuple[str, ...],
     policies: tuple[str, ...],
     no_reuse: bool,
+    strict: bool,
     yes: bool,
     offline: bool,
     estimate: bool,
     profile: str | None,
     **options: Any,
 ) -> int:
-    """Record projects: each distinct event once, and one run that names them.
-
-    Says what the run adds to the journal, what it changes against the project's previous run, and which inputs differ
-    from it. The same inputs give the same root, on any machine and either database.
-    """
+    """Record the chosen projects, and print what was recorded."""
     if names:
         meant = " ".join(f"--project {name}" for name in names)
-        raise Misuse(f"record takes options alone, not {names[0]!r}", f"did you mean `seedjournal record {meant}`?")
+        raise j.Misuse(f"record takes options alone, not {names[0]!r}", f"did you mean `seedjournal record {meant}`?")
     settings = config.load()
     domain = own_domain(settings)
     if domain is not None:
-        builtin = {"source": source, "offline": offline, "estimate": estimate} | {
+        builtin = {"source": source, "offline": offline, "estimate": estimate, "strict": strict} | {
             name: options[name] for name in ("since", "until", "skip_invalid", "accept_upgrade")
         }
         _refuse_options_of_sources(domain.name, builtin)
+        from seedjournal.simulators.domain_recording import DomainOptions
+
         own = DomainOptions(
             seed=options["seed"],
             as_of=options["as_of"],
@@ -166,7 +160,9 @@ def record(  # noqa: PLR0913 - its options
             )
         return _finish(common, document, failures)
     if profile is not None:
-        raise Misuse("--profile is for a domain of your own.", "Leave it out, or name your domain in seedjournal.toml.")
+        raise j.Misuse(
+            "--profile is for a domain of your own.", "Leave it out, or name your domain in seedjournal.toml."
+        )
     choice = RecordChoice(
         projects=projects,
         every=every,
@@ -174,14 +170,18 @@ def record(  # noqa: PLR0913 - its options
         new=new,
         sets=sets,
         offline=offline,
-        options=RecordOptions(policies=parse_policies(policies), reuse=not no_reuse, **options),
+        strict=strict,
+        # A source that was recorded before must be read again for --strict.
+        options=simulators.RecordOptions(
+            policies=simulators.parse_policies(policies), reuse=not (no_reuse or strict), **options
+        ),
     )
     if estimate:
         common.give(estimate_fetch(common.databases(), choice), _estimated)
         return FINE
     with Progress(quiet=common.quiet) as progress:
 
-        def ask(error: RemovesMost) -> None:
+        def ask(error: simulators.RemovesMost) -> None:
             if not yes and not is_terminal(sys.stdin):
                 raise error
             if not yes:
@@ -207,7 +207,7 @@ def _refuse_options_of_sources(domain: str, given: Mapping[str, Any]) -> None:
     """Raise Misuse for options that only the sources of the built-in domain have."""
     wrong = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if wrong:
-        raise Misuse(
+        raise j.Misuse(
             f"The domain {domain!r} has no {', '.join(wrong)}.",
             "These options belong to the built-in domain's sources.",
         )
@@ -217,12 +217,12 @@ def record_projects(
     databases: Databases,
     choice: RecordChoice,
     tell: Callable[[str], Tell],
-    ask: Callable[[RemovesMost], None],
+    ask: Callable[[simulators.RemovesMost], None],
 ) -> Outcome:
     """Record the chosen projects, each by itself; `tell` gives a project's progress, and `ask` may raise."""
     settings = config.load()
     names = _chosen_projects(settings, choice)
-    sets = dict(parse_setting(text) for text in choice.sets)
+    sets = dict(simulators.parse_setting(text) for text in choice.sets)
     if not choice.new:
         refuse_unknown(databases, settings, names)
     runs: list[Document] = []
@@ -259,29 +259,36 @@ def refuse_unknown(databases: Databases, settings: config.Settings, names: Seque
             raise config.unknown_project(settings, name, recorded)
 
 
-def _make_project(settings: config.Settings, name: str, sets: Mapping[str, Any]) -> Project:
+def _make_project(settings: config.Settings, name: str, sets: Mapping[str, Any]) -> simulators.Project:
     """Return the project with the settings of --set over its own; what is wrong with these alone is wrong usage."""
     given, origin = config.project_settings(settings, name), f"project {name}"
     try:
-        return make_project(name, {**given, **sets}, origin)
-    except BadInput as error:
+        return simulators.make_project(name, {**given, **sets}, origin)
+    except j.BadInput as error:
         if sets:
-            make_project(name, given, origin)  # raises where the fault is not that of --set
-            raise Misuse(error.message, error.hint) from None
+            simulators.make_project(name, given, origin)  # raises where the fault is not that of --set
+            raise j.Misuse(error.message, error.hint) from None
         raise
 
 
 def _record_one(
-    database: Database, project: Project, choice: RecordChoice, tell: Tell, ask: Callable[[RemovesMost], None]
+    database: j.Database,
+    project: simulators.Project,
+    choice: RecordChoice,
+    tell: Tell,
+    ask: Callable[[simulators.RemovesMost], None],
 ) -> Document:
     started = time.monotonic()
     source = open_source(project, choice, tell)
     options = replace(choice.options, as_of=choice.options.as_of or getattr(source, "as_of", None))
-    done = record_project(database, project, source, options, tell, ask)
+    done = simulators.record(database, project, source, options, tell, ask)
     result = run_result(done.sealed, list(j.ENGINEERING.by_name), started)
     return {
         **result,
         "options_missing": [name for name in result["inputs_changed"] if _is_missing(name, choice)],
+        "repositories": list(done.sealed.run.inputs["repositories"]),
+        "repositories_not_named": list(getattr(source, "others", ())),
+        "repositories_missing": list(getattr(source, "missing", ())),
         "notices": done.notices,
         "skipped": len(done.skipped),
         "skipped_entries": [{"file": one.file, "entry": one.entry, "reason": one.reason} for one in done.skipped],
@@ -300,11 +307,11 @@ def _is_missing(name: str, choice: RecordChoice) -> bool:
 def _chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[str]:
     """The names of the projects to work on, each once; raises Misuse where none is chosen."""
     if choice.every and choice.projects:
-        raise Misuse("--all and --project exclude each other", "use one of them")
+        raise j.Misuse("--all and --project exclude each other", "use one of them")
     if choice.every:
         return list(settings.projects or REGISTRY)
     if not choice.projects:
-        raise Misuse(
+        raise j.Misuse(
             "nothing to record", "--project NAME, or --all; `seedjournal registry` lists the built-in projects"
         )
     return list(dict.fromkeys(choice.projects))
@@ -316,18 +323,18 @@ def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
 
     settings = config.load()
     names = _chosen_projects(settings, choice)
-    sets = dict(parse_setting(text) for text in choice.sets)
+    sets = dict(simulators.parse_setting(text) for text in choice.sets)
     if not choice.new:
         refuse_unknown(databases, settings, names)
     if choice.offline:
-        raise Misuse("--estimate asks GitHub, and --offline does not", "leave one of them out")
+        raise j.Misuse("--estimate asks GitHub, and --offline does not", "leave one of them out")
     found: list[Document] = []
     server = github_server()
     for name in names:
         project = _make_project(settings, name, sets)
         source = choice.source or project.source or "github"
         if source != "github":
-            raise Misuse(f"project {name!r}: --estimate is for the source github", "other sources need no budget")
+            raise j.Misuse(f"project {name!r}: --estimate is for the source github", "other sources need no budget")
         api = github_api(server, project)
         try:
             for repo in github_repositories(project):
@@ -369,10 +376,13 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
         + (" (inputs unchanged: nothing simulated)" if run["reused"] else ""),
         f"  root {run['root'][:SHORT]}  state {run['state'][:SHORT]}  {run['seconds']:.1f} s",
     ]
+    lines += _repositories(run)
     if run["window"]:
         lines += wrapped(window_text(run["window"]))
     for name, one in run["inputs_changed"].items():
         if name.startswith("completeness."):  # what is not complete is told below
+            continue
+        if name.startswith("policies.") and "fresh" in run["inputs_changed"]:  # which made them exact for one run
             continue
         changed = old_and_new(f"  input {name}", one["old"], one["new"])
         if name in run["options_missing"]:
@@ -392,11 +402,29 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _repositories(run: Mapping[str, Any]) -> list[str]:
+    """Name the repositories that were read, those that a folder holds besides, and those that it does not hold."""
+    lines = []
+    if run.get("repositories"):
+        lines += wrapped(f"read {_names(run['repositories'])}")
+        if run["repositories_not_named"]:
+            lines += wrapped(f"not read, as the project does not name them: {_names(run['repositories_not_named'])}")
+        if run["repositories_missing"]:
+            lines += wrapped(f"named by the project, and not in the folder: {_names(run['repositories_missing'])}")
+    return lines
+
+
+def _names(names: Sequence[str]) -> str:
+    """Names in one line; of many the first."""
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(map(shown, names[:_MOST_NAMES])) + more
+
+
 def _held_back(run: Mapping[str, Any]) -> list[str]:
     """Say which changes the policies held back, and how to take them."""
     kept = {kind: one["kept"] for kind, one in run["kinds"].items() if one["kept"]}
     gone = {kind: one["removed"] for kind, one in run["kinds"].items() if one["removed"]}
-    gone = {kind: count for kind, count in gone.items() if run["policies"][kind] != Policy.EXACT}
+    gone = {kind: count for kind, count in gone.items() if run["policies"][kind] != j.Policy.EXACT}
     lines: list[str] = []
     if kept:
         what = [

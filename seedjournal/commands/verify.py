@@ -2,89 +2,156 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import click
 
 from seedjournal import journal as j
 from seedjournal import projectors
-from seedjournal.journal import Database
 from seedjournal.progress import Tell
 
 from .. import settings as config
-from ..terminal import Progress, number_of, shown
+from ..terminal import Progress, number_of, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
 from .databases import Databases, is_made, layout, opened, opened_target
-from .options import Common, common_options
+from .domains import key_text
+from .options import LARGEST, Common, Whole, common_options
 from .runs import FORMAT, Document
+
+_LONGEST_WORD = 30  # in a column that may fold
+_OF_EACH = 20  # findings of each kind that are printed unless told otherwise
+
+# What helps against each kind of finding, in the order in which to try it.
+REMEDIES = {
+    "damaged journal": "put a backup of the journal back; or record into a new journal, and `seedjournal project "
+    "--take-over` with it",
+    "damaged storage": "REINDEX mends an index; where that does not help, put a backup back",
+    "missing guard": "`seedjournal migrate` puts guards back",
+    "wrong position": "`seedjournal project --take-over` brings the rows to this journal's newest state",
+    "changed table": "`seedjournal project --repair` makes a missing table again; give a changed column the name and "
+    "type that it had",
+    "missing row": "`seedjournal project --repair` restores missing rows",
+    "different row": "`seedjournal project --repair` restores edited rows",
+    "row too many": "`seedjournal project --repair` notes these rows as stale, `seedjournal project --prune` then "
+    "deletes those that nothing refers to",
+    "wrong note": "`seedjournal project --repair` writes the notes anew",
+}
 
 
 @click.command(
+    help="Check every hash, manifest and state of the journal, and the target's rows against the state they show.\n\n"
+    "Rows that are missing or different are findings; foreign and stale rows are listed. Nothing is changed.",
     epilog=exits("everything is as it should be", "something is not; each finding says where and what"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
+@click.option(
+    "--limit",
+    type=Whole(0, LARGEST),
+    metavar="N",
+    help=f"Show at most N findings of each kind, and count the others. [default: {_OF_EACH}; with --json none]",
+)
 @common_options
-def verify(common: Common, *, schema: str | None) -> int:
-    """Check every hash, manifest and state of the journal, and the target's rows against the state they show.
-
-    Rows that are missing or different are findings; foreign and stale rows are listed. Nothing is changed.
-    """
+def verify(common: Common, *, schema: str | None, limit: int | None) -> int:
+    """Print what is not as it should be."""
+    if limit is None and not common.as_json:
+        limit = _OF_EACH
     with Progress(quiet=common.quiet) as progress:
-        document = check_all(common.databases(schema), progress.stage(""))
+        document = check_all(common.databases(schema), progress.stage(""), limit)
     common.give(document, _text)
     return FINE if document["ok"] else DIFFERENT
 
 
-def check_all(databases: Databases, tell: Tell) -> Document:
-    """Check the journal and, where the target has a position, its rows."""
+@dataclass(slots=True)
+class _Found:
+    """Counts findings by kind and place, and keeps the first of each kind: at most `limit`, or all."""
+
+    limit: int | None
+    kept: list[j.Finding] = field(default_factory=list)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _of_kind: Counter[str] = field(default_factory=Counter)
+
+    def add(self, findings: Iterable[j.Finding]) -> None:
+        """Take what was found."""
+        for one in findings:
+            self.counts[one.fault, one.where] += 1
+            self._of_kind[one.fault] += 1
+            if self.limit is None or self._of_kind[one.fault] <= self.limit:
+                self.kept.append(one)
+
+
+def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Document:
+    """Check the journal and, where the target has a position, its rows; list at most `limit` findings of each kind."""
     settings = config.load()
     where = config.addresses(settings, databases.journal, databases.target)
     listed: Document = {}
     unchecked: list[j.Finding] = []
     checked = None
+    found = _Found(limit)
     with opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as database:
         with database.read() as connection:
-            findings = list(j.verify(connection, tell))
+            found.add(j.verify(connection, tell))
             events, runs = j.count_events(connection), len(j.stored_seals(connection))
         with opened_target(where, databases, create=False) as target:
             if target and is_made(target):
-                more, unchecked, listed, projected = _check_target(database, target, tell)
-                checked = target.shown if projected else None
-                findings += more
+                j.ensure(target, projectors.TARGET_HISTORY, create=False)
+                with projectors.both(database, target, writes=False) as (source, rows):
+                    found.add(projectors.check(source, rows, layout(), tell))
+                    unchecked = list(projectors.unchecked(source, rows))
+                    listed = projectors.listed(rows, layout())
+                    checked = target.shown if projectors.has_positions(rows) else None
     return {
         "format": FORMAT,
-        "ok": not findings,
+        "ok": not found.counts,
         "events": events,
         "runs": runs,
         "target": checked,
-        "findings": [asdict(one) for one in findings],
-        "unchecked": [asdict(one) for one in unchecked],
+        "findings": [_finding(one) for one in found.kept],
+        "left_out": found.counts.total() - len(found.kept),
+        "summary": [
+            {"fault": fault, "where": place, "findings": count, "remedy": REMEDIES[fault]}
+            for (fault, place), count in sorted(found.counts.items(), key=lambda one: list(REMEDIES).index(one[0][0]))
+        ],
+        "unchecked": [{"where": one.where, "what": one.what, "problem": one.problem} for one in unchecked],
         "listed": listed,
     }
 
 
-def _check_target(
-    database: Database, target: Database, tell: Tell
-) -> tuple[list[j.Finding], list[j.Finding], Document, bool]:
-    """The findings in the target's rows, what cannot be checked, what is listed, and whether it has any position."""
-    j.ensure(target, projectors.TARGET_HISTORY, create=False)
-    with projectors.both(database, target, writes=False) as (connection, rows):
-        findings = list(projectors.check(connection, rows, layout(), tell))
-        unchecked = list(projectors.unchecked(connection, rows))
-        return findings, unchecked, projectors.listed(rows, layout()), projectors.has_positions(rows)
+def _finding(one: j.Finding) -> Document:
+    """A finding; where it is about an entity, with its kind and key."""
+    import orjson
+
+    kind, key = one.entity or (None, None)
+    return {**asdict(one), "entity": {"kind": kind, "key": orjson.loads(key)} if key else None}
 
 
 def _text(document: Mapping[str, Any]) -> str:
     """What `verify` found."""
-    lines = [f"{shown(one['where'])}: {shown(one['what'])}: {shown(one['problem'])}" for one in document["findings"]]
-    lines += [f"{shown(one['what'])}: not checked: {shown(one['problem'])}" for one in document["unchecked"]]
+    lines = [line for one in document["findings"] for line in wrapped(_found_text(one), "")]
+    if document["left_out"]:
+        lines += wrapped(f"… {number_of(document['left_out'], 'more finding')} left out; --limit N shows more", "")
+    if not document["ok"]:
+        counted = [[one["fault"], one["where"], one["findings"]] for one in document["summary"]]
+        lines.append(table(("kind of finding", "where", "findings"), counted, folds={"where": _LONGEST_WORD}))
+        remedies = {one["fault"]: one["remedy"] for one in document["summary"]}
+        lines += [line for fault, remedy in remedies.items() for line in wrapped(f"{fault}: {remedy}", "")]
+    for one in document["unchecked"]:
+        lines += wrapped(f"{shown(one['what'])}: not checked: {shown(one['problem'])}", "")
     for project, kinds in document["listed"].items():
         for kind, counts in kinds.items():
             told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-            lines.append(f"{shown(project)}: {kind}: {told}")
-    found = "ok" if document["ok"] else number_of(len(document["findings"]), "finding")
+            lines += wrapped(f"{shown(project)}: {kind}: {told}", "")
+    found = "ok" if document["ok"] else number_of(sum(one["findings"] for one in document["summary"]), "finding")
     rows = f"rows in {shown(document['target'])}" if document["target"] else "no rows: none were projected yet"
-    lines.append(f"{found}: {number_of(document['events'], 'event')}, {number_of(document['runs'], 'run')}, {rows}")
+    counts = f"{number_of(document['events'], 'event')}, {number_of(document['runs'], 'run')}"
+    lines += wrapped(f"{found}: {counts}, {rows}", "")
     return "\n".join(lines) + "\n"
+
+
+def _found_text(one: Mapping[str, Any]) -> str:
+    """A finding in one line; an entity is named as `show` takes it."""
+    entity = one["entity"]
+    what = f"{entity['kind']} {key_text(entity['kind'], entity['key'])}" if entity else shown(one["what"])
+    return f"{shown(one['where'])}: {what}: {shown(one['problem'])}"

@@ -49,7 +49,7 @@ class Commit(Struct, frozen=True, kw_only=True, gc=False):
     sha: str
     message: str
     author: Person | None = None
-    committed_at: Instant
+    committed_at: Instant | None
     additions: Count = 0
     deletions: Count = 0
 

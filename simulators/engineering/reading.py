@@ -52,8 +52,10 @@ class Window:
         """Return whether the window lets everything through."""
         return self.since is None and self.until is None and self.newest is None
 
-    def holds(self, moment: datetime) -> bool:
-        """Return whether a moment lies in [since, until)."""
+    def holds(self, moment: datetime | None) -> bool:
+        """Return whether a moment lies in [since, until); one that is unknown only where every moment does."""
+        if moment is None:
+            return self.since is None and self.until is None
         day = moment.astimezone(UTC).date()
         return (self.since is None or day >= self.since) and (self.until is None or day < self.until)
 

@@ -14,6 +14,7 @@ from seedjournal.journal import (
     JOURNAL_HISTORY,
     Damaged,
     Database,
+    Fault,
     Unavailable,
     WrongSchema,
     count_events,
@@ -117,7 +118,7 @@ def test_a_missing_guard_is_named_and_put_back(filled: Database, table: str) -> 
     name = drop_guard(filled, table)
     (found,) = findings(filled)
     assert (found.where, found.what) == (table, f"trigger {name}")
-    assert "seedjournal migrate" in found.problem
+    assert found.fault is Fault.GUARD
     migrate(filled, JOURNAL_HISTORY)
     assert findings(filled) == []
     if table != "journal_forgotten":

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from seedjournal.commands.databases import Databases
 from seedjournal.commands.project import project_runs
-from seedjournal.commands.record import RecordChoice, parse_policies, record_projects
+from seedjournal.commands.record import RecordChoice, record_projects
 from seedjournal.commands.verify import check_all
 from seedjournal.journal import Database, Misuse
 from seedjournal.projectors import Choice
-from seedjournal.simulators import RecordOptions
+from seedjournal.simulators import RecordOptions, parse_policies
 from tests import scale, tally
 from tests.conftest import MAKES
 from tests.model.oracle import PROJECTED, RECORDED, Journal, Target, text_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -57,8 +58,10 @@ class Done:
 
 def call(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> Done:
     """Run a command line in this process."""
+    interrupts = signal.getsignal(signal.SIGINT)  # a command that was interrupted is deaf to more of it
     with pytest.raises(SystemExit) as stop:
         main(arguments)
+    signal.signal(signal.SIGINT, interrupts)
     out, err = capsys.readouterr()
     return Done(int(stop.value.code or 0), out, err)
 

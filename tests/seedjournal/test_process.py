@@ -15,48 +15,60 @@ from pathlib import Path
 
 import pytest
 
-from tests.seedjournal.commands import FORTY, PROGRAM, TWENTY, Done, entry, rows_of, spawn, write_cache
+from seedjournal.cli import COMMANDS
+from tests.seedjournal.commands import FORTY, PROGRAM, TWENTY, Done, entry, execute, rows_of, spawn, write_cache
 
 Run = Callable[..., Done]
 
 ROOT = Path(__file__).parents[2]
 BIG = ("record", "--project", "demo", "--new", "--source", "demo", "--set", "prs=4000")
-HEAVY = (
-    "faker",
-    "sqlalchemy",
-    "alembic",
-    "rich",
-    "msgspec",
-    "httpx2",
-    "orjson",
-    "psycopg",
-    "journal",
-    "simulators",
-    "projectors",
-)
+HEAVY = ("faker", "sqlalchemy", "alembic", "rich", "msgspec", "httpx2", "orjson", "psycopg")
+ROOMS = ("seedjournal.journal.", "seedjournal.projectors.", "seedjournal.simulators.")
 
 
-def imported(folder: Path, *arguments: str) -> set[str]:
-    """The top-level modules that a command has loaded when it ends."""
+def imported(folder: Path, *arguments: str, status: int = 0) -> set[str]:
+    """The modules that a command has loaded when it ends."""
     code = (
         "import sys, atexit, json\n"
-        "atexit.register(lambda: print(json.dumps(sorted({n.partition('.')[0] for n in sys.modules})), file=sys.stderr))\n"
+        "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))\n"
         "from seedjournal.cli import main\n"
         f"main({list(arguments)!r})"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status, done.stderr
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), *((name, "--help") for name in COMMANDS)],
+    ids=" ".join,
+)
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    assert not imported(tmp_path, *arguments) & set(HEAVY)
+    loaded = imported(tmp_path, *arguments)
+    assert not {name for name in loaded if name.partition(".")[0] in HEAVY or name.startswith(ROOMS)}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("recrod",), ("record", "--sorce", "demo"), ("project", "--wait", "x")], ids=" ".join
+)
+def test_what_is_mistyped_loads_nothing_heavy(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    loaded = imported(tmp_path, *arguments, status=2)
+    assert not {name for name in loaded if name.partition(".")[0] in HEAVY or name.startswith(ROOMS)}
 
 
 def test_log_loads_no_faker(tmp_path: Path, run: Run) -> None:
     run("migrate")
     assert "faker" not in imported(tmp_path, "log")
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=" ".join)
+def test_optimised_python_loses_no_help(command: tuple[str, ...], tmp_path: Path) -> None:
+    plain, optimised = (
+        spawn(*command, "--help", folder=tmp_path, PYTHONOPTIMIZE=level, PYTHONDONTWRITEBYTECODE="1") for level in "02"
+    )
+    assert optimised == plain
+    assert plain.status == 0
 
 
 def interrupt(folder: Path, code: str, *arguments: str, after: str) -> Done:
@@ -241,16 +253,37 @@ def plain(screen: str) -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_eighty_columns_are_enough(run: Run, tmp_path: Path) -> None:
+def test_sixty_columns_are_enough(run: Run, tmp_path: Path) -> None:
     run(*TWENTY)
     run("project")
     run(*FORTY)
     run(*FORTY, "--fresh", "--set", "prs=30")
-    for arguments in (("log",), ("registry",), ("project", "--dry-run"), ("show", "2"), ("diff", "1", "2", "--stat")):
-        status, screen = on_terminal(tmp_path, *arguments)
+    shown = (
+        ("log",),
+        ("registry",),
+        ("project", "--dry-run"),
+        ("diff", "1", "2"),
+        ("diff", "1", "2", "--stat"),
+        ("verify",),
+    )
+    for arguments in (
+        *shown,
+        ("migrate",),
+        ("forget", "--keep-runs", "1", "--dry-run"),
+        ("unseed", "demo", "--dry-run"),
+    ):
+        status, screen = on_terminal(tmp_path, *arguments, columns=60)
         assert status == 0
         for line in plain(screen):
-            assert len(line) <= 80, (arguments, line)
+            assert len(line) <= 60, (arguments, line)
+    for options in ((), ("--set", "prs=25"), ("--since", "2025-06-15", "--set", "prs=25")):
+        screen = on_terminal(tmp_path, *FORTY, *options, columns=60)[1]
+        assert all(len(line) <= 60 or "━" in line for line in plain(screen)), screen
+    execute(f"sqlite:///{tmp_path}/seedjournal.db", "DELETE FROM pr_files")
+    status, screen = on_terminal(tmp_path, "verify", columns=60)
+    assert status == 1
+    assert max(map(len, plain(screen))) <= 60, screen
+    assert max(map(len, plain(on_terminal(tmp_path, "show", "2")[1]))) <= 80
     for arguments in (("show", "nobody@latest"), ("show", "pull_request", "demo"), ("record", "--project", "polr")):
         status, screen = on_terminal(tmp_path, *arguments)
         assert status == 2

@@ -152,9 +152,22 @@ def test_a_cache_folder_of_the_settings_gives_the_projects_repositories(at: str,
     done = run("record", "--project", "mine", "--json").first
     assert done["kinds"]["pull_request"]["total"] == 2
     named = run("record", "--project", "mine", "--source", "cache:cache", "--json").first
-    assert named["kinds"]["pull_request"]["total"] == 3
+    assert named["reused"]
+    assert named["repositories"] == ["acme/anvil", "acme/rocket"]
+    assert named["repositories_not_named"] == ["other/thing"]
+    said = run("record", "--project", "mine", "--source", "cache:cache").out
+    assert "  read acme/anvil, acme/rocket\n  not read, as the project does not name them: other/thing\n" in said
+    everything = run("record", "--project", "theirs", "--new", "--source", "cache:cache", "--json").first
+    assert everything["repositories"] == ["acme/anvil", "acme/rocket", "other/thing"]
     FILE.write_text('[projects.mine]\nrepos = ["acme/rocket", "acme/absent"]\nsource = "cache:cache"\n')
     assert "acme/absent" in run("record", "--project", "mine", status=3).err
+    partly = run("record", "--project", "mine", "--source", "cache:cache", "--yes").out
+    assert "  read acme/rocket\n" in partly
+    assert "named by the project, and not in the folder: acme/absent" in partly
+    FILE.write_text('[projects.mine]\nrepos = ["acme/absent"]\n')
+    refused = run("record", "--project", "mine", "--source", "cache:cache", "--json", status=3).error
+    assert "holds no cache file of acme/absent" in refused["message"]
+    run("record", "--project", "mine", "--source", "cache:cache", "--set", "repos=acme/anvil", "--yes")
 
 
 def test_all_is_every_project_of_the_file_and_one_failure_stops_no_other(at: str, run: Run) -> None:

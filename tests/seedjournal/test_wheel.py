@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.seedjournal.commands import DEMO
+
 pytestmark = pytest.mark.xdist_group("wheel")  # it is built once
 
 ROOT = Path(__file__).parents[2]
+BROKEN = "raise ImportError('a module of the user, which nobody asked for')\n"
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +85,51 @@ def test_it_does_the_main_job_on_either_make(site: Path, tmp_path: Path, make_ur
         run("record", "--project", "demo", "--new", "--source", "demo", "--set", "prs=10", *place)
         run("project", *place)
         assert run("verify", *place)["ok"] is True
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Path:
+    """A working folder with a module, a package and plain folders of the rooms' names; importing one fails."""
+    (tmp_path / "journal.py").write_text(BROKEN)
+    (tmp_path / "simulators").mkdir()
+    (tmp_path / "simulators" / "__init__.py").write_text(BROKEN)
+    for folder in ("journal", "projectors", "alembic"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.py").write_text(BROKEN)
+    return tmp_path
+
+
+def do_the_main_job(folder: Path, *program: str | Path, **environment: str) -> None:
+    """Do the main job with this program."""
+    for arguments in (DEMO, ("project",), ("log",)):
+        done = subprocess.run(
+            [*program, *arguments],
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+
+
+def test_the_command_of_the_checkout(crowded: Path) -> None:
+    do_the_main_job(crowded, Path(sys.executable).with_name("seedjournal"))
+
+
+def test_the_module_of_the_checkout(crowded: Path) -> None:
+    """Python puts the working folder before everything else for `python -m`, and so does PYTHONPATH."""
+    do_the_main_job(crowded, sys.executable, "-m", "seedjournal", PYTHONPATH=str(crowded))
+
+
+def test_the_module_of_the_wheel(crowded: Path, site: Path) -> None:
+    do_the_main_job(crowded, sys.executable, "-m", "seedjournal", PYTHONPATH=str(site))
+    where = "import seedjournal; print(seedjournal.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-c", where],
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(str(site))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.simulators.acme import (
     Facts,
     acme,
     at,
+    census,
     commit,
     events_of,
     file,
@@ -80,16 +82,34 @@ def test_a_closed_one_has_no_cycle() -> None:
         ((review(who("coderabbitai"), at(1)),), None),
         ((review(who("bo"), at(1), "pending"),), None),
         ((review(who("bo"), None),), None),
-        ((review(None, at(1)),), at(1)),  # an account that is gone
+        ((review(None, at(1)),), None),  # an account that is gone may have been her own
+        ((review(who("ada-before", None, 7), at(1)), review(who("bo"), at(2))), at(2)),  # her own, renamed
         ((), None),
     ],
 )
 def test_the_first_review_is_somebody_elses_and_no_programs(
     reviews: tuple[Review, ...], first: datetime | None
 ) -> None:
-    data = told(pull_request(reviews=reviews))
+    data = told(pull_request(reviews=reviews, author=who("Ada", None, 7)))
     assert data["first_review_at"] == (first.isoformat().replace("+00:00", "Z") if first else None)
     assert (data["review_time_hours"] is None) == (first is None)
+
+
+@pytest.mark.parametrize(
+    ("merged", "state", "first"),
+    [
+        (at(2), "merged", at(1)),
+        (at(1), "merged", at(1)),
+        (at(0.5), "merged", None),
+        (None, "merged", None),
+        (None, "closed", at(1)),
+    ],
+)
+def test_the_first_review_is_not_after_the_merge(merged: datetime | None, state: str, first: datetime | None) -> None:
+    data = told(pull_request(reviews=(review(who("bo"), at(1)),), state=state, merged_at=merged))
+    assert data["first_review_at"] == (first and first.isoformat().replace("+00:00", "Z"))
+    if data["cycle_time_hours"] and data["review_time_hours"]:
+        assert Decimal(data["review_time_hours"]) <= Decimal(data["cycle_time_hours"])
 
 
 def test_lists_are_sorted_and_hold_nothing_twice() -> None:
@@ -174,22 +194,26 @@ def test_a_number_twice_is_one_review_the_latest() -> None:
     assert only(events_of(Facts(pull_request(reviews=reviews))), "pr_review").data["state"] == "approved"
 
 
+def id_of(one: Review) -> int:
+    return review_id(one, census())
+
+
 def test_a_missing_review_id_is_made_of_reviewer_time_and_state() -> None:
     one = review(who("Bo", "Bo", 7), at(1), body="Fine")
-    assert review_id(one) == review_id(review(who("bo"), at(1), body=None)) == 6116661399147942
+    assert id_of(one) == id_of(review(who("bo"), at(1), body=None)) == 6116661399147942
     others = [
         review(who("cy"), at(1)),
         review(who("bo"), at(2)),
         review(who("bo"), at(1), "commented"),
         review(None, None),
     ]
-    assert len({review_id(one), *map(review_id, others)}) == 5
-    assert review_id(review(who("bo"), id=7)) == 7
+    assert len({id_of(one), *map(id_of, others)}) == 5
+    assert id_of(review(who("bo"), id=7)) == 7
 
 
 @given(st.text().filter(lambda one: one.isprintable()), st.datetimes(datetime(1970, 1, 1)))  # noqa: DTZ001 - any will do
 def test_made_up_review_ids_are_safe_in_json(login: str, when: datetime) -> None:
-    assert 0 < review_id(Review(reviewer=Person(login=login), submitted_at=when, state="approved")) < 2**53
+    assert 0 < id_of(Review(reviewer=Person(login=login), submitted_at=when, state="approved")) < 2**53
 
 
 def test_reviews_by_services_are_told() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from ..facts import (
@@ -15,7 +15,16 @@ from ..facts import (
     PullRequest,
     Repository,
     Review,
-    utc,
+)
+from ..times import (
+    CLOCKS_DIFFER,
+    CLOSED_BEFORE_MERGED,
+    CLOSED_EARLY,
+    ENDED_EARLY,
+    MERGED_EARLY,
+    REVIEWED_EARLY,
+    Checked,
+    ImpossibleTimes,
 )
 from .entry import (
     CheckRunEntry,
@@ -30,8 +39,6 @@ _Raw = TypeVar("_Raw")
 _Fact = TypeVar("_Fact", bound=Hashable)
 
 _SHA = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
-_EARLIEST_YEAR = 1970
-_CLOCKS_DIFFER = timedelta(minutes=1)  # two machines' clocks may tell one moment so far apart
 _LONGEST_SHOWN = 80
 _STATES = frozenset(("open", "closed", "merged"))
 _REVIEW_STATES = frozenset(("approved", "changes_requested", "commented", "dismissed", "pending"))
@@ -48,30 +55,24 @@ _FILE_STATUSES = {
 }
 
 
-def in_utc(moment: datetime, field: str) -> datetime:
-    """The instant in UTC; raises WrongField where no pull request can have been."""
-    if moment.tzinfo is not UTC:
-        try:
-            moment = utc(moment)
-        except OverflowError as error:
-            raise WrongField(field, f"{moment.isoformat()} is outside the years 1970 to 9999") from error
-    if moment.year < _EARLIEST_YEAR:
-        raise WrongField(field, f"{moment.isoformat()} is outside the years 1970 to 9999")
-    return moment
+def pull_request(
+    entry: PullRequestEntry, repo: Repository, impossible: ImpossibleTimes, *, times_may_lack: bool = False
+) -> PullRequest:
+    """Return the fact; raise WrongField for the first thing in the entry that cannot be right.
 
-
-def pull_request(entry: PullRequestEntry, repo: Repository, *, times_may_lack: bool = False) -> PullRequest:
-    """The fact; raises WrongField for the first thing in the entry that cannot be right.
-
-    `times_may_lack` accepts a review without its time, which a cache file never has.
+    Impossible times become None and are counted in `impossible`. `times_may_lack` accepts a review without its time,
+    which a cache file never has.
     """
     if entry.github_pr_id is not None and entry.github_pr_id != entry.number:
         raise WrongField("github_pr_id", f"is {_shown(entry.github_pr_id)}, but number is {entry.number}")
     if entry.github_repo is not None and entry.github_repo != repo:
         raise WrongField("github_repo", f"is {_shown(entry.github_repo)}, but the file's repo is {_shown(repo)}")
     state = _state(entry)
-    created_at = in_utc(entry.created_at, "created_at")
-    merged_at, closed_at = _end(entry, state, created_at)
+    times = Checked(f"{repo}#{entry.number}", impossible)
+    created_at = times.created(entry.created_at, _other_times(entry))
+    if created_at is None:
+        raise WrongField("created_at", f"{entry.created_at.isoformat()} is outside the years 1970 to 9999")
+    merged_at, closed_at = _end(entry, state, created_at, times)
     return PullRequest(
         repo=repo,
         number=entry.number,
@@ -80,7 +81,7 @@ def pull_request(entry: PullRequestEntry, repo: Repository, *, times_may_lack: b
         state=state,
         is_draft=entry.is_draft,
         created_at=created_at,
-        updated_at=_maybe_utc(entry.updated_at, "updated_at"),
+        updated_at=times.possible(entry.updated_at, "updated_at"),
         merged_at=merged_at,
         closed_at=closed_at,
         author=_person(entry.author_login, entry.author_name, entry.author_id),
@@ -94,15 +95,17 @@ def pull_request(entry: PullRequestEntry, repo: Repository, *, times_may_lack: b
         milestone=entry.milestone_title,
         assignees=entry.assignees,
         linked_issues=entry.linked_issues,
-        commits=_parts("commits", entry.commits, _commit, lambda commit: commit.sha),
+        commits=_parts("commits", entry.commits, lambda commit: _commit(commit, times), lambda commit: commit.sha),
         reviews=_parts(
             "reviews",
             entry.reviews,
-            lambda review: _review(review, created_at, may_lack_time=times_may_lack),
+            lambda review: _review(review, created_at, times, may_lack_time=times_may_lack),
             lambda review: review.id,
         ),
         files=_parts("files", entry.files, _file, lambda file: file.filename),
-        check_runs=_parts("check_runs", entry.check_runs, _check_run, lambda check_run: check_run.id),
+        check_runs=_parts(
+            "check_runs", entry.check_runs, lambda check_run: _check_run(check_run, times), lambda run: run.id
+        ),
     )
 
 
@@ -114,51 +117,57 @@ def _state(entry: PullRequestEntry) -> str:
     return "merged" if entry.is_merged else entry.state
 
 
-def _end(entry: PullRequestEntry, state: str, created_at: datetime) -> tuple[datetime | None, datetime | None]:
-    """When it was merged and closed.
+def _other_times(entry: PullRequestEntry) -> list[datetime | None]:
+    """Return the times of a pull request that may stand for an impossible creation."""
+    return [
+        *(entry.merged_at, entry.closed_at, entry.updated_at),
+        *(review.submitted_at for review in entry.reviews),
+        *(commit.committed_at for commit in entry.commits),
+    ]
 
-    Impossible is an end before the beginning, a merge without its time and a time without its merge, a merge after the
-    close, and the end of what is open (GitHub clears it when a pull request is opened again). Possible is a close a
-    second before its merge, and a close whose time the source does not know.
+
+def _end(
+    entry: PullRequestEntry, state: str, created_at: datetime, times: Checked
+) -> tuple[datetime | None, datetime | None]:
+    """Return when it was merged and closed.
+
+    Raises WrongField for a merge without its time and a time without its merge, and for the end of what is open (GitHub
+    clears it when a pull request is opened again). An end before the beginning, and a close before the merge, are
+    impossible times. Possible is a close a second before its merge, and a close whose time the source does not know.
     """
-    merged_at = _maybe_utc(entry.merged_at, "merged_at")
-    closed_at = _maybe_utc(entry.closed_at, "closed_at")
+    merged_at, closed_at = entry.merged_at, entry.closed_at
     if state == "merged" and merged_at is None:
         raise WrongField("merged_at", "is missing, but the pull request is merged")
     if state != "merged" and merged_at is not None:
         raise WrongField("merged_at", f"is {merged_at.isoformat()}, but the pull request is {state}")
     if state == "open" and closed_at is not None:
         raise WrongField("closed_at", f"is {closed_at.isoformat()}, but the pull request is open")
-    for field, moment in (("merged_at", merged_at), ("closed_at", closed_at)):
-        if moment is not None and moment < created_at:
-            raise WrongField(field, f"is {moment.isoformat()}, before created_at, {created_at.isoformat()}")
-    if merged_at is not None and closed_at is not None and merged_at - closed_at > _CLOCKS_DIFFER:
-        raise WrongField("merged_at", f"is {merged_at.isoformat()}, after closed_at, {closed_at.isoformat()}")
-    return merged_at, closed_at
+    merged_at = times.not_before(times.possible(merged_at, "merged_at"), created_at, MERGED_EARLY, "merged_at")
+    closed_at = times.not_before(times.possible(closed_at, "closed_at"), created_at, CLOSED_EARLY, "closed_at")
+    return merged_at, times.not_before(closed_at, merged_at, CLOSED_BEFORE_MERGED, "closed_at", by=CLOCKS_DIFFER)
 
 
-def _commit(entry: CommitEntry) -> Commit:
+def _commit(entry: CommitEntry, times: Checked) -> Commit:
     if not _SHA.match(entry.sha):
         raise WrongField("sha", f"is {_shown(entry.sha)}, not 40 or 64 hexadecimal digits")
     return Commit(
         sha=entry.sha.lower(),
         message=entry.message,
         author=_person(entry.author_login, entry.author_name),
-        committed_at=in_utc(entry.committed_at, "committed_at"),
+        committed_at=times.possible(entry.committed_at, f"commit {entry.sha[:7]}"),
         additions=entry.additions,
         deletions=entry.deletions,
     )
 
 
-def _review(entry: ReviewEntry, created_at: datetime, *, may_lack_time: bool) -> Review:
+def _review(entry: ReviewEntry, created_at: datetime, times: Checked, *, may_lack_time: bool) -> Review:
     state = entry.state.lower()
     if state not in _REVIEW_STATES:
         raise WrongField("state", f"is {_shown(entry.state)}, not one of {', '.join(sorted(_REVIEW_STATES))}")
-    submitted_at = _maybe_utc(entry.submitted_at, "submitted_at")
-    if submitted_at is None and state != "pending" and not may_lack_time:
+    if entry.submitted_at is None and state != "pending" and not may_lack_time:
         raise WrongField("submitted_at", f"is null, but the review is {state}; only a pending one has no time")
-    if submitted_at is not None and submitted_at < created_at:
-        raise WrongField("submitted_at", f"is {submitted_at.isoformat()}, before created_at, {created_at.isoformat()}")
+    what = f"review {entry.github_review_id or ''}".rstrip()
+    submitted_at = times.not_before(times.possible(entry.submitted_at, what), created_at, REVIEWED_EARLY, what)
     return Review(
         id=entry.github_review_id or None,
         reviewer=_person(entry.reviewer_login, None),
@@ -177,11 +186,11 @@ def _file(entry: FileEntry) -> ChangedFile:
     return ChangedFile(filename=entry.filename, status=status, additions=entry.additions, deletions=entry.deletions)
 
 
-def _check_run(entry: CheckRunEntry) -> CheckRun:
-    started_at = _maybe_utc(entry.started_at, "started_at")
-    completed_at = _maybe_utc(entry.completed_at, "completed_at")
-    if started_at is not None and completed_at is not None and started_at - completed_at > _CLOCKS_DIFFER:
-        raise WrongField("completed_at", f"is {completed_at.isoformat()}, before started_at, {started_at.isoformat()}")
+def _check_run(entry: CheckRunEntry, times: Checked) -> CheckRun:
+    what = f"check run {entry.github_id}"
+    started_at = times.possible(entry.started_at, what)
+    completed_at = times.possible(entry.completed_at, what)
+    completed_at = times.not_before(completed_at, started_at, ENDED_EARLY, what, by=CLOCKS_DIFFER)
     return CheckRun(
         id=entry.github_id,
         name=entry.name,
@@ -199,10 +208,6 @@ def _person(login: str | None, name: str | None, number: int | None = None) -> P
     if login is None and name is None:
         return None
     return Person(login=login, name=name, id=number or None)
-
-
-def _maybe_utc(moment: datetime | None, field: str) -> datetime | None:
-    return None if moment is None else in_utc(moment, field)
 
 
 def _parts(

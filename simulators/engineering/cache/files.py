@@ -31,13 +31,21 @@ class Content(NamedTuple):
     sha256: str
 
 
-def find(path: Path, repos: Sequence[str] = ()) -> tuple[Path, ...]:
-    """The cache files that `path` names, sorted by their place below it.
+class Found(NamedTuple):
+    """The cache files to read, the folder's others, and which wanted repositories have no file there."""
+
+    files: tuple[Path, ...]
+    others: tuple[Path, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def find(path: Path, repos: Sequence[str] = (), *, needs_all: bool = False) -> Found:
+    """Find the cache files that `path` names, sorted by their place below it.
 
     A file stands for itself; a folder for every `.json` and `.json.gz` below it, hidden ones left out, or for those
     of `repos` where any are named. Raises Unavailable where there is nothing to read, and BadInput for X.json beside
-    X.json.gz (nobody can say which of the two counts), for a link that leads out of the folder, and for a repository
-    that has no file.
+    X.json.gz (nobody can say which of the two counts), for a link that leads out of the folder, and where none of the
+    repositories has a file, or with `needs_all` one has none.
     """
     try:
         mode = path.stat().st_mode
@@ -50,32 +58,45 @@ def find(path: Path, repos: Sequence[str] = ()) -> tuple[Path, ...]:
             )
         _refuse_special(path, mode)
         _refuse_twin(path, path.with_name(_other_name(path.name)))
-        return (path,)
+        return Found((path,))
     files = sorted(_below(path))
     if not files:
         raise BadInput(
             f"{shown(path)} holds no cache file",
             "a cache folder holds OWNER/REPO.json or OWNER/REPO.json.gz; hidden files do not count",
         )
+    every = files
+    missing: list[str] = []
     if repos:
-        files = _of_repositories(files, path, repos)
+        files, missing = _of_repositories(files, path, repos, needs_all=needs_all)
     for file in files:
         _refuse_twin(file, file.with_name(_other_name(file.name)))
-    return tuple(files)
+    return Found(tuple(files), tuple(file for file in every if file not in set(files)), tuple(missing))
 
 
-def _of_repositories(files: Sequence[Path], path: Path, repos: Sequence[str]) -> list[Path]:
+def _of_repositories(
+    files: Sequence[Path], path: Path, repos: Sequence[str], *, needs_all: bool
+) -> tuple[list[Path], list[str]]:
     found: list[Path] = []
+    missing: list[str] = []
     for repo in repos:
         ends = (f"/{repo}{PLAIN}".lower(), f"/{repo}{PACKED}".lower())
         own = [file for file in files if f"/{file.as_posix()}".lower().endswith(ends)]
         if not own:
-            raise BadInput(
-                f"{shown(path)} holds no cache file of {repo}",
-                f"it would be {repo}{PACKED}; or name a source on the command line: --source cache:PATH",
-            )
+            missing.append(repo)
         found += own
-    return sorted(found)
+    if missing and (needs_all or not found):
+        raise BadInput(
+            f"{shown(path)} holds no cache file of {missing[0]}",
+            f"it would be {missing[0]}{PACKED}; or change the project's setting `repos`, for example --set "
+            f"repos={repository_of(files[0])}",
+        )
+    return sorted(found), missing
+
+
+def repository_of(file: Path) -> str:
+    """Return the repository that a cache file's place names."""
+    return f"{file.parent.name}/{file.name.removesuffix(PACKED).removesuffix(PLAIN)}"
 
 
 def read(file: Path, largest: int) -> Content:

@@ -7,7 +7,6 @@ and one pull request's facts, however many there are.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -28,16 +27,12 @@ from ..facts import (
     Skipped,
     repository,
 )
-from .entry import NUL, WrongField, read_entry, wrong_field
-from .facts import in_utc, pull_request
-from .files import find, read, shown
+from ..times import ImpossibleTimes
+from .entry import NUL, WrongField, read_entry, replace_half_pairs, wrong_field
+from .facts import pull_request
+from .files import find, read, repository_of, shown
 
 LARGEST = 1 << 30
-
-# Every escape of JSON, so that an escaped backslash hides what follows it; a half surrogate pair is group 1.
-_ESCAPES = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
-)
 
 
 class _File(Struct, frozen=True, kw_only=True):
@@ -79,18 +74,30 @@ class CacheSource:
     """Pull requests from a cache file, or from every cache file below a folder.
 
     An entry that cannot be right is a BadInput that names file, entry and field. With `skip_invalid` such entries are
-    left out and listed in `skipped`; what is wrong with a whole file stays an error. `repos` names those of a folder's
-    repositories that are wanted; none means all. `largest` bounds the bytes of JSON that one file may hold,
-    decompressed.
+    left out and listed in `skipped`; what is wrong with a whole file stays an error. Impossible times are None, and
+    reported; with `strict` they are a BadInput at the end of the first reading. `repos` names those of a folder's
+    repositories that are wanted; none means all. `others` are those that the folder holds besides, `missing` those
+    that it does not hold, which is BadInput with `needs_all`, or where it holds none of them. `largest` bounds the
+    bytes of JSON that one file may hold, decompressed.
 
     A file that changes between two readings is refused: one run must not be made of two contents.
     """
 
     def __init__(
-        self, path: Path, *, repos: Sequence[str] = (), skip_invalid: bool = False, largest: int = LARGEST
+        self,
+        path: Path,
+        *,
+        repos: Sequence[str] = (),
+        needs_all: bool = False,
+        skip_invalid: bool = False,
+        strict: bool = False,
+        largest: int = LARGEST,
     ) -> None:
-        self._files = find(path, repos)
+        self._files, others, self.missing = find(path, repos, needs_all=needs_all)
+        self.others = tuple(map(repository_of, others))
         self._skip_invalid = skip_invalid
+        self._strict = strict
+        self._impossible = ImpossibleTimes()
         self._largest = largest
         self._identities: dict[Path, _Identity] = {}
         self._holders: dict[str, Path] = {}
@@ -116,6 +123,10 @@ class CacheSource:
         """What was left out so far, in the order of the files and of their entries."""
         return [self._skipped[place] for place in sorted(self._skipped)]
 
+    def notices(self) -> list[str]:
+        """Return a sentence about the impossible times that the last reading found, if any."""
+        return self._impossible.notices()
+
     def digest(self) -> str:
         """SHA-256 over the repositories and the decompressed bytes of their files.
 
@@ -128,8 +139,11 @@ class CacheSource:
 
     def pull_requests(self) -> Iterator[PullRequest]:
         """Every pull request, in the order of the files and of their entries."""
+        self._impossible = ImpossibleTimes()
         for file in self._files:
             yield from self._pull_requests_of(file)
+        if self._strict:
+            self._impossible.refuse(self.name)
 
     def loose_commits(self) -> Iterator[LooseCommit]:
         """None: a cache file holds commits of pull requests only."""
@@ -145,7 +159,7 @@ class CacheSource:
             try:
                 if number is not None:
                     _refuse_repeated(number, index, places[number])
-                fact = pull_request(read_entry(entry, opened.suspect), opened.repo)
+                fact = pull_request(read_entry(entry, opened.suspect), opened.repo, self._impossible)
             except WrongField as wrong:
                 self._leave_out(file, index, number, wrong)
             else:
@@ -201,7 +215,7 @@ def _top(text: bytearray) -> tuple[_File, str]:
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
-            mended = _ESCAPES.sub(lambda escape: NUL if escape[1] else escape[0], text)
+            mended = replace_half_pairs(text, NUL)
             if mended == text:
                 raise
             half = "half of a surrogate pair"
@@ -215,10 +229,6 @@ def _top(text: bytearray) -> tuple[_File, str]:
 
 
 def _repository(top: _File) -> Repository:
-    for field in ("fetched_at", "repo_pushed_at"):
-        moment = getattr(top, field)
-        if moment is not None:
-            in_utc(moment, field)
     try:
         return repository(top.repo)
     except BadInput as error:

@@ -261,15 +261,16 @@ class Invention:
         if draw.chance("bot", 0.25 if self.people.size > 1 else 0.7):
             bot = self._parts.bot_review(frame, files, 1 + 9 * draw.unit("minutes"))
             reviews = tuple(sorted((*reviews, bot), key=_by_time))
-        pushed = int(commits[-1].committed_at.timestamp())
-        pushes = [frame.created, pushed] if pushed > frame.created else [frame.created]
         opened = instant(course.created)
+        head = commits[-1].committed_at or opened
+        pushed = int(head.timestamp())
+        pushes = [frame.created, pushed] if pushed > frame.created else [frame.created]
         ended = None if state == "open" else instant(course.until)
         is_linked = course.number > 1 and draw.chance("linked", 0.3)
         link = (
             draw.integer("link", max(1, course.number - course.number // 4), course.number - 1) if is_linked else None
         )
-        latest = [commits[-1].committed_at, *(review.submitted_at or opened for review in reviews[-1:]), opened]
+        latest = [head, *(review.submitted_at or opened for review in reviews[-1:]), opened]
         return PullRequest(
             repo=self._repository(draw),
             number=course.number,

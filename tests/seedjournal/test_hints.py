@@ -1,0 +1,529 @@
+"""Every hint is followed where it is given, and helps; one without a test fails `test_every_hint_is_tried`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Urls
+from tests.seedjournal.commands import DEMO, SMALL, Done, entry, execute, write_cache
+from tests.seedjournal.hints import ROOT, hints
+
+Run = Callable[..., Done]
+
+
+@dataclass(slots=True)
+class World:
+    """A folder with a journal of one projected run, and all that commands said in it."""
+
+    run: Run
+    make_url: Urls
+    patch: pytest.MonkeyPatch
+    heard: list[str] = field(default_factory=list)
+
+    def __call__(self, *arguments: str, status: int = 0) -> str:
+        """Run a command; return what it said."""
+        done = self.run(*arguments, status=status)
+        self.heard.append(" ".join((done.out + done.err).split()))
+        return done.out + done.err
+
+    def execute(self, statement: str) -> None:
+        """Do something to the database behind the program's back."""
+        execute("sqlite:///seedjournal.db", statement)
+
+
+HINTS: dict[str, Callable[[World], None]] = {}
+
+
+def gives(*texts: str) -> Callable[[Callable[[World], None]], Callable[[World], None]]:
+    """Say of a function which hints are given and followed in it."""
+
+    def add(situation: Callable[[World], None]) -> Callable[[World], None]:
+        HINTS.update(dict.fromkeys(texts, situation))
+        return situation
+
+    return add
+
+
+AGAIN = ("record", "--project", "demo", *SMALL)
+OTHER = ("record", "--project", "other", "--new", *SMALL)
+
+# Hints that other tests follow: what is needed for them is there.
+ELSEWHERE = {
+    "`seedjournal record` fetches": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
+    "{}: {} of {} of {}; `seedjournal show RUN` names them": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
+    "set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: --source git:https://{}/{}.git": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
+    "--set repos=OWNER/NAME, or repos in seedjournal.toml": "seedjournal/test_github_commands.py: test_a_project_without_repositories_is_told",
+    "leave out --offline to fetch it": "seedjournal/test_github_commands.py: test_offline_with_nothing_fetched_says_so",
+    "leave out --offline: fetching goes on where it stopped": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
+    "leave out --offline to fetch the rest, or record with --since {}": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
+    "--skip-invalid leaves such pull requests out and lists them": "seedjournal/test_github_commands.py: test_a_pull_request_that_cannot_be_right_is_named_and_can_be_skipped",
+    "SEEDJOURNAL_CACHE names another folder; `seedjournal fetched --delete OWNER/REPO` starts anew": "seedjournal/test_github_commands.py: test_a_damaged_store_is_named_and_can_be_deleted",
+    "`seedjournal fetched --delete {}` forgets the other one": "simulators/github/test_fetch.py: test_another_repository_under_the_same_name_is_refused",
+    "is this an old GitHub Enterprise Server? --source git: reads a clone instead": "simulators/github/test_three_sources.py: ",
+    "--accept-upgrade records them; `seedjournal show {}` tells the versions that change nothing": "simulators/test_upgrade.py: test_what_a_changed_generator_would_change_is_told_and_nothing_recorded",
+    "close a connection, raise the limit (max_connections, or the role's or database's), or give a longer --wait": "journal/test_trouble.py: test_all_connections_in_use_are_waited_for",
+    "connect as the user that ran `seedjournal migrate`, or made the journal": "journal/test_trouble.py: test_a_reader_without_rights_is_told_so",
+    "REINDEX it, and run `seedjournal verify`": "journal/test_guards.py: ",
+    "let a user who may write run `seedjournal log` once, which copies it into the file": "faults/test_refusals.py: test_a_file_that_may_not_be_written",
+    "rows of a journal are never changed; seedjournal forget removes runs": "journal/test_guards.py: ",
+    "{}; --set jira_key_per_repository=true keeps the repositories' keys apart": "simulators/test_jira.py: test_synthetic_keys_that_collide_are_named_and_can_be_kept_apart",
+    " {} {} there too: --set branch={} reads it.": "simulators/test_git_source.py: ",
+    "choose one with the setting `branch`, for example --set branch={}": "simulators/test_git_source.py: ",
+    "--skip-invalid leaves such commits out": "simulators/test_git_source.py: ",
+    "{}. docs/data.md lists the fields; --strict refuses such a source": "simulators/test_times.py: test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted",
+    "correct the source, or record without --strict: then they become null": "simulators/test_times.py: test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted",
+    "check that the source is complete (the right folder, branch, token); --yes records it as it is": "seedjournal/test_story.py: test_a_recording_that_removes_most_is_asked_for",
+    "the policies keep in the state what is removed: {}; --fresh takes it out": "seedjournal/test_story.py: test_record_says_what_the_policy_held_back_and_what_it_says_helps",
+    "--policy {}=upsert": "seedjournal/test_story.py: test_record_says_what_the_policy_held_back_and_what_it_says_helps",
+    "`--policy {}=upsert` when recording takes the new content": "seedjournal/test_story.py: test_what_once_keeps_is_said_and_policy_takes_it",
+    "put a backup of the journal back; or record into a new journal, and `seedjournal project --take-over` with it": "seedjournal/test_verify_command.py: test_the_remedy_of_a_damaged_journal_helps",
+    "`seedjournal migrate` puts guards back": "seedjournal/test_verify_command.py: test_the_remedy_of_a_missing_guard_helps",
+    "`seedjournal project --take-over` brings the rows to this journal's newest state": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
+    "`seedjournal project --repair` makes a missing table again; give a changed column the name and type that it had": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
+    "`seedjournal project --repair` restores missing rows": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
+    "`seedjournal project --repair` restores edited rows": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
+    "`seedjournal project --repair` notes these rows as stale, `seedjournal project --prune` then deletes those that nothing refers to": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
+    "`seedjournal project --repair` writes the notes anew": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
+    "… {} left out; --limit N shows more": "seedjournal/test_verify_command.py: test_thousands_of_findings_are_few_lines_and_all_are_counted",
+}  # fmt: skip
+
+
+@gives("`seedjournal migrate --schema {}` makes one", "name one that exists: --schema NAME, or search_path")
+def schemas(w: World) -> None:
+    place = ("--journal", w.make_url("postgresql"))
+    w.run(*DEMO, *place)
+    w("project", "--schema", "seeds", *place, status=2)
+    w.run("migrate", "--schema", "seeds", *place)
+    w.run("project", "--schema", "seeds", *place)
+    nowhere = f"{place[1]}&options=-csearch_path%3Dnowhere"
+    w("project", "--target", nowhere, "--journal", place[1], status=3)
+    w.run("project", "--schema", "seeds", "--target", nowhere, "--journal", place[1])
+
+
+@gives(
+    "check the address; `seedjournal record` makes a journal, `seedjournal project` fills a target",
+    "check the address, and --schema",
+)
+def empty_databases(w: World) -> None:
+    place = ("--journal", w.make_url("postgresql"))
+    w("log", *place, status=3)
+    w.run(*DEMO, *place)
+    w("unseed", "demo", "--yes", *place, status=2)
+    w.run("migrate", "--schema", "seeds", *place)
+    w.run("project", "--schema", "seeds", *place)
+    w("unseed", "demo", "--yes", *place, status=2)
+    w.run("unseed", "demo", "--yes", "--schema", "seeds", *place)
+
+
+@gives("seedjournal diff --state {} {}", "the last two runs that differ: `seedjournal diff {} {}`\n")
+def runs_and_states(w: World) -> None:
+    for prs in ("4", "6", "4", "4"):
+        w.run(*AGAIN, "--policy", "all=upsert", "--set", f"prs={prs}")
+    said = w("diff") + w("diff", "3", "4")
+    for command in re.findall(r"`seedjournal (diff[^`]*)`", " ".join(said.split())):
+        assert "equal" not in w.run(*command.split()).out
+    said = w("diff", "2", "3", "--stat")
+    (command,) = re.findall(r"`seedjournal (diff --state[^`]*)`", " ".join(said.split()))
+    w.run(*command.split())
+
+
+@gives("--target compares with a state already: leave --state out")
+def target_and_state(w: World) -> None:
+    w("diff", "--target", "--state", status=2)
+    w.run("diff", "--target")
+
+
+@gives("--project NAME, of {}", "leave --project out", "give one --project, or none")
+def several_projects(w: World) -> None:
+    w.run(*OTHER)
+    w.run(*OTHER)
+    w("diff", status=2)
+    w("diff", "--target", status=2)
+    w.run("diff", "--project", "other")
+    w.run("diff", "--target", "--project", "demo")
+    w("project", "--run", "1", "--project", "other", status=2)
+    w("diff", "2", "3", "--project", "demo", status=2)
+    w("project", "--run", "1", "--project", "demo", "--project", "other", status=2)
+    w.run("diff", "2", "3")
+    w.run("project", "--run", "1")
+    w.run("project", "--run", "1", "--project", "demo")
+
+
+@gives("`seedjournal record` makes the first", "`seedjournal record` makes one; or name it: --journal URL")
+def no_runs(w: World) -> None:
+    place = ("--journal", "sqlite:///new.db")
+    w("log", *place, status=3)
+    w.run("migrate", *place)
+    for command in ("project", "diff"):
+        w(command, *place, status=2)
+    w("log", "--project", "demo", *place, status=2)
+    w.run(*DEMO, *place)
+    w.run("project", *place)
+    w.run("log", "--journal", "sqlite:///seedjournal.db")
+
+
+@gives("… {} left out; --limit N shows more\n")
+def limited(w: World) -> None:
+    w.run(*AGAIN, "--set", "prs=6")
+    w("diff", "--limit", "1")
+    assert "left out" not in w.run("diff", "--limit", "100000").out
+
+
+@gives("Name one with --project, such as {}; or use --all.", "For example --set customers=100.")
+def own_domains(w: World) -> None:
+    for file in (ROOT / "examples/shop").iterdir():
+        if file.is_file():
+            shutil.copy(file, Path())
+    place = ("--journal", "sqlite:///own.db", "--set", "customers=3")
+    w("record", *place, status=2)
+    w("record", "--project", "acme", "--journal", "sqlite:///own.db", "--set", "customers", status=2)
+    w.run("record", "--project", "acme", *place)
+    w.run("record", "--all", *place)
+
+
+@gives("Give the domain a `today`, or record with --as-of DATE.")
+def no_today(w: World) -> None:
+    Path("seedjournal.toml").write_text('domain = "timeless:timeless"\n')
+    Path("timeless.py").write_text(
+        "from seedjournal import Domain, Kind, Run\n\n\nclass Thing(Kind, key='name'):\n    name: str\n\n\n"
+        "def things(run: Run):\n    yield Thing(name=str(run.today))\n\n\n"
+        "timeless = Domain('timeless', kinds=(Thing,))\ntimeless.facts(Thing, things)\n"
+    )
+    command = ("record", "--project", "timeless", "--journal", "sqlite:///own.db")
+    w(*command, status=2)
+    w.run(*command, "--as-of", "2026-01-01")
+
+
+@gives(
+    "--delete and --export exclude each other",
+    "--yes is needed to delete without a terminal",
+    "`seedjournal fetched` lists what was",
+    "seedjournal fetched --delete OWNER/REPO",
+)
+def fetched(w: World) -> None:
+    w("fetched", "--delete", "--export", "x", status=2)
+    w("fetched", "--delete", "a/b", status=2)
+    w("fetched", "--delete", "--yes", status=2)
+    w("fetched", "--delete", "a/b", "--yes", status=3)
+    w.run("fetched")
+
+
+@gives(
+    "--yes is needed to delete rows without a terminal",
+    "--yes is needed to forget without a terminal",
+    "--yes is needed to {} without a terminal",
+)
+def nobody_to_ask(w: World) -> None:
+    for command in (
+        ("project", "--prune"),
+        ("project", "--rebuild"),
+        ("unseed", "demo"),
+        ("forget", "--project", "demo"),
+    ):
+        w(*command, status=2)
+        w.run(*command, "--yes")
+
+
+@gives(
+    "--keep-runs N forgets all but the newest N runs of each project, --project NAME all runs of one",
+    "--project NAME alone forgets all runs of a project",
+    "leave --target out, or check the address",
+)
+def forgetting(w: World) -> None:
+    w("forget", status=2)
+    w("forget", "--keep-runs", "0", status=2)
+    w.run("forget", "--keep-runs", "1")
+    w("forget", "--project", "demo", "--target", "sqlite:///absent.db", "--yes", status=2)
+    w.run("forget", "--project", "demo", "--yes")
+
+
+@gives(
+    "seedjournal show {} {}",
+    "did you mean `seedjournal show {} {}`?",
+    "; for example `seedjournal show {} {}`",
+    "did you mean `seedjournal record {}`?",
+    "--project {}",
+)
+def near_misses(w: World) -> None:
+    said = w("show", "pull_request", "demo", status=2)
+    assert "seedjournal show pull_request TEAM GITHUB_REPO NUMBER" in said
+    for wrong in (("show", "pull_requests", "demo", "demo/demo", "1"), ("show", "pr_file", "demo", "x/y", "9", "z")):
+        (command,) = re.findall(r"`seedjournal (show [^`]*)`", " ".join(w(*wrong, status=2).split()))
+        w.run(*command.split())
+    (command,) = re.findall(r"`seedjournal (record [^`]*)`", w("record", "demo", "--source", "demo", status=2))
+    w.run(*command.split(), *SMALL)
+
+
+@gives(
+    "differ from the state and were left so (`seedjournal project --repair` restores them)",
+    "{} counted; contents are compared by `verify` or `project --check`",
+)
+def edited(w: World) -> None:
+    w("project")
+    w.execute("UPDATE pull_requests SET title = 'edited'")
+    w("verify", status=1)
+    w("project", "--check", status=1)
+    w.run("project", "--repair")
+    w.run("verify")
+    w.run("project", "--check")
+
+
+@gives("{} left; `seedjournal project --prune` deletes those that nothing refers to")
+def stale(w: World) -> None:
+    w.run(*AGAIN, "--fresh", "--set", "prs=3")
+    w("project", *(("--no-prune",) if "--no-prune" in w.run("project", "--help").out else ()))
+    w.run("project", "--prune", "--yes")
+    assert "stale" not in w.run("verify").out
+
+
+@gives(
+    "--project NAME, or --all; `seedjournal registry` lists the built-in projects",
+    "the nearest: {}; `seedjournal registry` lists the built-in projects; --new records one of your own",
+)
+def which_project(w: World) -> None:
+    w("record", status=2)
+    w("record", "--project", "domo", *SMALL, status=2)
+    w.run("registry")
+    w.run("record", "--project", "domo", "--new", *SMALL)
+
+
+@gives("run the command again with --debug, and report what it prints")
+def bugs(w: World) -> None:
+    w.patch.setattr("seedjournal.commands.looking.list_runs", lambda *_: 1 // 0)
+    w("log", status=4)
+    assert "Traceback" in w("log", "--debug", status=4)
+
+
+@gives("write the rest of the address out, or give the whole of it: --journal, --target, {}, {}")
+def variables(w: World) -> None:
+    w.patch.setenv("SEEDJOURNAL_NAME", "seedjournal")
+    Path("seedjournal.toml").write_text('journal = "sqlite:///${SEEDJOURNAL_NAME}.db"\n')
+    w("log", status=2)
+    w.run("log", "--journal", "sqlite:///${SEEDJOURNAL_NAME}.db")
+
+
+@gives("--source {}:PATH", "--source {}", "--source git:PATH reads a clone's folder")
+def sources(w: World) -> None:
+    write_cache(Path("cache"), entry(1))
+    record = ("record", "--project", "rocket", "--new", "--source")
+    w(*record, "cache", status=2)
+    w.run(*record, "cache:cache")
+    w(*record, "demo:x", status=2)
+    w.run(*record, "demo", "--set", "prs=2", "--yes")
+    w(*record, "git:https://example.invalid/a/b.git", "--offline", status=2)
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", "b"], check=True)
+    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    subprocess.run(["git", "-C", "b", *identity, "commit", "--quiet", "--allow-empty", "-m", "Begin"], check=True)
+    w.run(*record, "git:b", "--offline", "--yes")
+
+
+@gives("run `seedjournal verify` to see everything that is wrong with this journal")
+def damaged(w: World) -> None:
+    w.execute("DROP TRIGGER journal_nodes_no_delete")
+    w.execute("DELETE FROM journal_nodes")
+    w("project", status=3)
+    assert "journal_runs: run 1: its manifest" in w("verify", status=1)
+
+
+@gives(
+    "`seedjournal log` lists the runs",
+    "`seedjournal log` lists them",
+    "use more digits; `seedjournal log --json` gives whole roots",
+    "a run is its number, 7 or more characters of its root, PROJECT@latest or PROJECT@-N; `seedjournal log` lists the runs",
+)
+def runs(w: World) -> None:
+    from dataclasses import replace
+
+    from seedjournal.journal import runs as module
+
+    for name in ("9", "demo@-7", "nobody@latest", "x"):
+        w("show", name, status=2)
+    assert "demo" in w("log")
+    w.run(*AGAIN, "--set", "prs=6")
+    every = module.all_runs
+
+    def alike(*given: Any) -> list[Any]:
+        return [replace(one, root=b"\xab" * 4 + bytes(one.root[4:])) for one in every(*given)]
+
+    w.patch.setattr(module, "all_runs", alike)
+    w.patch.setattr("seedjournal.journal.all_runs", alike)
+    w("show", "abababa", status=2)
+    for one in w.run("log", "--json").json["runs"]:
+        w.run("show", one["root"])
+
+
+@gives("leave it out; only ?mode=ro is known, and --wait SECONDS bounds the wait for a busy file", "leave --schema out")
+def addresses(w: World) -> None:
+    w("log", "--journal", "sqlite:///seedjournal.db?timeout=5", status=2)
+    w.run("log", "--wait", "5")
+    w("project", "--schema", "seeds", status=2)
+    w.run("project")
+
+
+@gives("wait for the other process, or give a longer --wait SECONDS")
+def busy(w: World) -> None:
+    other = sqlite3.connect("seedjournal.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    w(*AGAIN, "--set", "prs=6", "--wait", "0", status=3)
+    other.close()
+    w.run(*AGAIN, "--set", "prs=6", "--wait", "5")
+
+
+@gives("use a database of its own, or on PostgreSQL a schema of its own: --schema NAME")
+def foreign_tables(w: World) -> None:
+    execute("sqlite:///theirs.db", "CREATE TABLE teams (id INTEGER)")
+    w("project", "--target", "sqlite:///theirs.db", status=3)
+    w.run("project", "--target", "sqlite:///own.db")
+    target = w.make_url("postgresql")
+    execute(target, "CREATE TABLE teams (id INTEGER)")
+    w("project", "--target", target, status=3)
+    w.run("migrate", "--schema", "seeds", "--target", target)
+    w.run("project", "--schema", "seeds", "--target", target)
+
+
+@gives("--policy {}=exact")
+def policies(w: World) -> None:
+    command = (*AGAIN, "--policy", "all=upsert", "--policy", "pull_request=exact")
+    (more,) = re.findall(r"add ((?:--policy \w+=exact ?)+)", " ".join(w(*command, status=2).split()))
+    w.run(*command, *more.split())
+
+
+@gives("`seedjournal project` brings it to the newest", "`seedjournal unseed {}` removes its rows")
+def forgotten(w: World) -> None:
+    w.run(*AGAIN, "--set", "prs=6")
+    w.run("forget", "--keep-runs", "1", "--yes")
+    w("verify")
+    w.run("project")
+    assert "not checked" not in w.run("verify").out
+    w.run("forget", "--project", "demo", "--yes")
+    w("verify")
+    w.run("unseed", "demo", "--yes")
+    assert "not checked" not in w.run("verify").out
+
+
+@gives(
+    "give the column the name and type that it had, or use a database of its own, or on PostgreSQL a schema of its own: "
+    "--schema NAME",
+    "`seedjournal project --repair` makes them again, with their rows; `seedjournal migrate --tables` makes them empty",
+    "the table is not there; `seedjournal project --repair` makes it again",
+)
+def changed_tables(w: World) -> None:
+    w.execute("ALTER TABLE pull_requests RENAME title TO t")
+    w("project", status=3)
+    w.execute("ALTER TABLE pull_requests RENAME t TO title")
+    w.run("project")
+    for way in (("project", "--repair"), ("migrate", "--tables")):
+        w.execute("DROP TABLE pr_survey_reviews")
+        w("verify", status=1)
+        w("project", status=3)
+        w.run(*way)
+        w.run("project")
+        w.run("verify")
+
+
+@gives(
+    "use a target of its own, or remove the rows with the other journal (`seedjournal unseed {}`), or `seedjournal project "
+    "--take-over` brings them to this journal's state"
+)
+def two_journals(w: World) -> None:
+    other = ("--journal", "sqlite:///other.db", "--target", "sqlite:///seedjournal.db")
+    w.run(*DEMO, *other, "--set", "prs=3")
+    w("project", *other, status=3)
+    w.run("project", "--journal", "sqlite:///other.db", "--target", "sqlite:///own.db")
+    w.run("unseed", "demo", "--yes")
+    w.run("project", *other)
+    w("project", status=3)
+    w.run("project", "--take-over")
+    w.run("verify")
+
+
+@gives("if they were deleted, --repair puts them back")
+def missing_parents(w: World) -> None:
+    """Another row counts in the place of the one that is gone, and a new review refers to that."""
+    review = {"reviewer_login": "ada", "state": "APPROVED", "submitted_at": "2025-03-02T09:00:00Z", "body": ""}
+    record = ("record", "--project", "rocket", "--new", "--source", "cache:cache", "--journal", "sqlite:///own.db")
+    for entries in ((entry(1), entry(2)), (entry(1, reviews=[{"github_review_id": 5, **review}]), entry(2))):
+        write_cache(Path("cache"), *entries)
+        w.run(*record)
+        w("project", "--journal", "sqlite:///own.db", status=2 if entries[0]["reviews"] else 0)
+        with closing(sqlite3.connect("own.db")) as connection, connection:  # which does not look at foreign keys
+            connection.execute("UPDATE pull_requests SET id = 5, number = 99 WHERE number = 1")
+    w.run("project", "--repair", "--journal", "sqlite:///own.db")
+
+
+@gives(
+    "it would be {}{}; or change the project's setting `repos`, for example --set repos={}",
+    "look at it with `jq '.prs[{}]'`; --skip-invalid leaves such entries out and lists them",
+    "for example --set survey_response_rate=0.5",
+)
+def caches(w: World) -> None:
+    write_cache(Path("cache"), entry(1), {**entry(2), "additions": "many"})
+    record = ("record", "--project", "rocket", "--new", "--source", "cache:cache")
+    said = w(*record, "--set", "repos=acme/absent", status=3)
+    (way,) = re.findall(r"--set repos=\S+", said)
+    w(*record, *way.split(), status=3)
+    w.run(*record, *way.split(), "--skip-invalid")
+    w(*record, "--set", "prs", status=2)
+    w.run(*record, "--set", "survey_response_rate=0.5", "--skip-invalid")
+
+
+@gives("leave out --fresh or the window")
+def windows(w: World) -> None:
+    write_cache(Path("cache"), entry(1), entry(9))
+    record = ("record", "--project", "rocket", "--new", "--source", "cache:cache")
+    w(*record, "--fresh", "--since", "2025-03-05", status=2)
+    w.run(*record, "--fresh")
+    w.run(*record, "--since", "2025-03-05")
+    command = (*record, "--policy", "all=exact", "--since", "2025-03-05")
+    (way,) = re.findall(r"or with ((?:--policy \w+=upsert ?)+)", " ".join(w(*command, status=2).split()))
+    w.run(*command, *way.split())
+    w.run(*record, "--policy", "all=exact")
+
+
+@pytest.fixture(scope="module")
+def projected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal of one projected run, to copy."""
+    from tests.seedjournal.commands import spawn
+
+    folder = tmp_path_factory.mktemp("projected")
+    for command in (DEMO, ("project",)):
+        assert spawn(*command, folder=folder).status == 0
+    return folder / "seedjournal.db"
+
+
+@cache
+def every_hint() -> dict[str, str]:
+    return hints()
+
+
+def test_every_hint_is_tried() -> None:
+    """A hint is tried here, or by a test that is named; what is tried is a hint that the program has."""
+    tried = {*HINTS, *ELSEWHERE}
+    assert {text: where for text, where in every_hint().items() if text not in tried} == {}
+    assert tried - every_hint().keys() == set()
+    for named in ELSEWHERE.values():
+        file, test = named.split(": ")
+        assert f"def {test}" in (ROOT / "tests" / file).read_text(encoding="utf-8"), named
+
+
+@pytest.mark.parametrize("situation", dict.fromkeys(HINTS.values()), ids=lambda one: one.__name__)
+def test_a_hint_helps(
+    situation: Callable[[World], None], run: Run, make_url: Urls, monkeypatch: pytest.MonkeyPatch, projected: Path
+) -> None:
+    shutil.copy(projected, "seedjournal.db")
+    world = World(run, make_url, monkeypatch)
+    situation(world)
+    for text in (text for text, one in HINTS.items() if one is situation):
+        pattern = ".*".join(map(re.escape, " ".join(text.split()).split("{}")))
+        assert any(re.search(pattern, said) for said in world.heard), text
