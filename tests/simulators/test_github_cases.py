@@ -142,6 +142,7 @@ def test_every_shared_export_is_read_correctly(tmp_path: Path) -> None:
     assert {name: why for name, why in wrong.items() if why} == {}
 
 
+@pytest.mark.shared
 def shared(case: str, folder: Path) -> str:
     """Record a shared case, and return what its check says is wrong; empty where it is right, or not there."""
     expectation = CASES / f"{case}.json"
