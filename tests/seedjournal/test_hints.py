@@ -61,7 +61,7 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
     "`seedjournal record` fetches": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
-    "{}: {} of {} of {}; `seedjournal show RUN` names them": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
+    "{}: {} of {} of {}; `seedjournal show RUN` names them; {}": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
     "set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: --source git:https://{}/{}.git": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
     "--set repos=OWNER/NAME, or repos in seedjournal.toml": "seedjournal/test_github_commands.py: test_a_project_without_repositories_is_told",
     "leave out --offline to fetch it": "seedjournal/test_github_commands.py: test_offline_with_nothing_fetched_says_so",
