@@ -3,7 +3,7 @@
 The names below are the room's front door; everything else is its own business.
 """
 
-from .changes import Change, changes, event_texts, key_of, state_of_kind
+from .changes import Change, changes, event_texts, key_of, merged, state_of_kind
 from .diff import CHANGES, EntityChange, Stated, compare, history, last_different
 from .errors import (
     BadInput,
@@ -144,6 +144,7 @@ __all__ = [
     "last_different",
     "last_run",
     "measure",
+    "merged",
     "migrate",
     "newest",
     "newest_of_each",

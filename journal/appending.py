@@ -50,7 +50,7 @@ Leaves = Sequence[tuple[Node, Sequence[Entry]]]
 
 def manifest_of(entries: Iterable[Entry]) -> Root:
     """Return the manifest of entries without storing anything; raise what is wrong with them."""
-    return make_root({kind: subtree for _, _, finished in _grow(entries) for kind, subtree in finished.items()})
+    return make_root({kind: subtree for _, _, finished in grow(entries) for kind, subtree in finished.items()})
 
 
 class Addition:
@@ -147,7 +147,7 @@ def _groups(entries: Iterable[Entry], upper: list[Node], kinds: dict[str, Subtre
     """Yield the leaves with their entries, a group at a time; inner nodes go into `upper`, subtrees into `kinds`."""
     group: list[tuple[Node, Sequence[Entry]]] = []
     waiting = 0
-    for nodes, rows, finished in _grow(entries):
+    for nodes, rows, finished in grow(entries):
         kinds.update(finished)
         for node in nodes:
             if node.level == LEAF:
@@ -162,7 +162,7 @@ def _groups(entries: Iterable[Entry], upper: list[Node], kinds: dict[str, Subtre
         yield group
 
 
-def _grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], dict[str, Subtree]]]:
+def grow(entries: Iterable[Entry]) -> Iterator[tuple[list[Node], list[Entry], dict[str, Subtree]]]:
     """Yield the manifest's nodes once complete: with a leaf its entries, with a kind's last nodes its subtree."""
     for kind, listed in groupby(entries, itemgetter(0)):
         tree = Tree()

@@ -5,16 +5,30 @@ And the state that follows from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import heapq
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from .appending import grow
 from .event import KeyBytes, decode, differing_fields
 from .fold import Policy, merge, resolve
-from .manifest import EventId, NodeHash, Root, Subtree, Tree, batched, difference, events_below, make_root
+from .manifest import (
+    LEAF,
+    EventId,
+    NodeHash,
+    Root,
+    Subtree,
+    Tree,
+    batched,
+    difference,
+    events_below,
+    make_root,
+)
 from .spool import Entry
 from .store.contents import Content, contents, node_reader, read_manifest, texts
 
@@ -72,6 +86,45 @@ def state_of_kind(connection: Connection, state: bytes, kind: str) -> Iterator[t
     for batch in event_texts(connection, subtree.top, _BATCH) if subtree else ():
         for text in batch:
             yield key_of(text), text
+
+
+def merged(
+    connection: Connection,
+    state: bytes,
+    policies: Mapping[str, Policy],
+    recorded: Callable[[], Iterable[Entry]],
+) -> Iterator[Entry]:
+    """Yield what a state will hold of a run's entries and its own, with texts, in order.
+
+    Of `policies`' kinds alone, and of both together by policy. `recorded` yields the run's entries, in order, as often
+    as asked. Leaves that the run's manifest shares with the state are not read.
+    """
+    leaves = {node.hash for nodes, _, _ in grow(recorded()) for node in nodes if node.level == LEAF}
+    earlier = _outside(connection, read_manifest(connection, state), policies, leaves)
+    place = itemgetter(0, 1)
+    for (kind, _), both in groupby(heapq.merge(_marked(earlier, 0), _marked(recorded(), 1), key=place), key=place):
+        sides: dict[int, Entry] = {side: entry for _, _, side, entry in both}
+        content = resolve(policies[kind], previous=sides.get(0), recorded=sides.get(1))
+        if content is not None:
+            yield content
+
+
+def _marked(entries: Iterable[Entry], side: int) -> Iterator[tuple[str, KeyBytes, int, Entry]]:
+    return ((entry.kind, entry.key, side, entry) for entry in entries)
+
+
+def _outside(
+    connection: Connection, state: Root, policies: Mapping[str, Policy], leaves: Container[NodeHash]
+) -> Iterator[Entry]:
+    """Yield the entries of a state's leaves that are not among these, of every kind that is not exact."""
+    read = node_reader(connection)
+    for kind, subtree in sorted(state.kinds.items()):
+        if policies.get(kind, Policy.EXACT) is Policy.EXACT:
+            continue
+        ids = (event for leaf in events_below(subtree.top, read, leaves) for event in leaf)
+        for batch in batched(ids, _BATCH):
+            for content in contents(connection, batch):
+                yield Entry(kind, key_of(content.text), content.hash, content.text.encode())
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ Everything here is pure: nodes come out of a stream and go into a function that 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, NewType, TypeVar
@@ -156,9 +156,11 @@ class Tree:
             self._cut(level + 1, done)
 
 
-def events_below(top: NodeHash | None, read: ReadNodes) -> Iterator[Sequence[EventId]]:
-    """The events of a tree in key order, a leaf at a time, holding one path of the tree."""
-    return _leaves([top] if top else [], read)
+def events_below(
+    top: NodeHash | None, read: ReadNodes, without: Container[NodeHash] = ()
+) -> Iterator[Sequence[EventId]]:
+    """The events of a tree in key order, a leaf at a time, but for some leaves; holds one path of the tree."""
+    return _leaves([top] if top and top not in without else [], read, without=without)
 
 
 class Difference(NamedTuple):
@@ -210,7 +212,9 @@ def _children(nodes: Sequence[NodeHash], read: ReadNodes) -> list[NodeHash]:
     return [child for node in nodes for child in stored[node].nodes]
 
 
-def _leaves(nodes: Sequence[NodeHash], read: ReadNodes, batch: int = 64) -> Iterator[Sequence[EventId]]:
+def _leaves(
+    nodes: Sequence[NodeHash], read: ReadNodes, batch: int = 64, without: Container[NodeHash] = ()
+) -> Iterator[Sequence[EventId]]:
     for start in range(0, len(nodes), batch):
         group = nodes[start : start + batch]
         stored = read(group)
@@ -218,7 +222,8 @@ def _leaves(nodes: Sequence[NodeHash], read: ReadNodes, batch: int = 64) -> Iter
             if stored[node].level == LEAF:
                 yield stored[node].events
             else:
-                yield from _leaves(stored[node].nodes, read)
+                below = [child for child in stored[node].nodes if child not in without]
+                yield from _leaves(below, read, batch, without)
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -106,10 +106,12 @@ def all_runs(connection: Connection, project: str | None = None) -> list[Run]:
 
 
 def with_fingerprint(connection: Connection, project: str, fingerprint: bytes) -> Run | None:
-    """Return the project's last run that was made from exactly these inputs."""
-    query = select(RUNS).where(RUNS.c.project == project, RUNS.c.fingerprint == fingerprint)
-    row = connection.execute(query.order_by(RUNS.c.run.desc()).limit(1)).first()
-    return _run(row) if row else None
+    """Return the project's newest run, if it was made from exactly these inputs.
+
+    An earlier run says nothing: what was recorded since may be an input of the next one.
+    """
+    run = newest(connection, project)
+    return run if run and run.fingerprint == fingerprint else None
 
 
 def before(connection: Connection, run: Run) -> Run | None:

@@ -75,8 +75,9 @@ class Kind:
     """A type of entity.
 
     `key` names the natural key's fields in the order in which people give them; `fields` describes every field that is
-    neither a reference nor reached through one. `part_of` names the kind whose row this kind's fields are columns of;
-    `unique` lists fields that no two entities share; `table` names the table, if it has a name of its own.
+    neither a reference nor reached through one. `is_computed` kinds follow from the facts and have no policy of their
+    own: the newest run's content stands. `part_of` names the kind whose row this kind's fields are columns of; `unique`
+    lists fields that no two entities share; `table` names the table, if it has a name of its own.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Kind:
     fields: tuple[Field, ...]
     references: tuple[Reference, ...] = ()
     policy: Policy = Policy.ONCE
+    is_computed: bool = False
     part_of: str | None = None
     unique: tuple[tuple[str, ...], ...] = ()
     table: str | None = None
@@ -111,6 +113,11 @@ class Vocabulary:
         except KeyError:
             raise Misuse(f"unknown kind {name!r}", f"the kinds are {', '.join(self.by_name)}") from None
 
+    @property
+    def fact_kinds(self) -> tuple[str, ...]:
+        """The names of the kinds that facts state; all others are computed from them."""
+        return tuple(kind.name for kind in self.kinds if not kind.is_computed)
+
     def policies(self, chosen: Mapping[str, Policy]) -> dict[str, Policy]:
         """Every kind's policy: the chosen one or its default.
 
@@ -118,8 +125,14 @@ class Vocabulary:
         what it no longer holds.
         """
         for name in chosen:
-            self[name]
-        policies = {kind.name: chosen.get(kind.name, kind.policy) for kind in self.kinds}
+            if self[name].is_computed:
+                raise Misuse(
+                    f"{name} is computed from the facts, so it has no policy",
+                    "choose the policy of the facts: " + ", ".join(self.fact_kinds),
+                )
+        policies = {
+            kind.name: kind.policy if kind.is_computed else chosen.get(kind.name, kind.policy) for kind in self.kinds
+        }
         exact = {name for name, policy in policies.items() if policy is Policy.EXACT}
         problems: list[str] = []
         needed: list[str] = []
@@ -290,7 +303,8 @@ JIRA_ISSUE = Kind(
         *_maybe("resolved_at", of=Type.INSTANT),
     ),
     references=(_OF_TEAM, _member("assignee")),
-    policy=Policy.UPSERT,
+    policy=Policy.EXACT,
+    is_computed=True,
 )
 PR_SURVEY = Kind(
     name="pr_survey",
@@ -301,7 +315,8 @@ PR_SURVEY = Kind(
         *_maybe("author_response_source", "ai_modification_effort"),
     ),
     references=(_OF_PULL_REQUEST, _member("author")),
-    policy=Policy.UPSERT,
+    policy=Policy.EXACT,
+    is_computed=True,
 )
 PR_SURVEY_REVIEW = Kind(
     name="pr_survey_review",
@@ -317,7 +332,8 @@ PR_SURVEY_REVIEW = Kind(
         Reference(name="pr_survey", to="pr_survey", shared=_SAME_PULL_REQUEST),
         Reference(name="reviewer", to="team_member", shared={"team": "team", "login": "reviewer"}),
     ),
-    policy=Policy.UPSERT,
+    policy=Policy.EXACT,
+    is_computed=True,
 )
 AI_USAGE_DAILY = Kind(
     name="ai_usage_daily",
@@ -330,7 +346,8 @@ AI_USAGE_DAILY = Kind(
         Field(name="acceptance_rate", type=Type.DECIMAL, precision=5),
     ),
     references=(_OF_MEMBER,),
-    policy=Policy.UPSERT,
+    policy=Policy.EXACT,
+    is_computed=True,
 )
 WEEKLY_METRICS = Kind(
     name="weekly_metrics",
@@ -346,6 +363,8 @@ WEEKLY_METRICS = Kind(
         *_maybe("guess_accuracy", of=Type.DECIMAL, precision=5),
     ),
     references=(_OF_MEMBER,),
+    policy=Policy.EXACT,
+    is_computed=True,
 )
 
 ENGINEERING = Vocabulary(

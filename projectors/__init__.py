@@ -8,11 +8,12 @@ from .compare import compare_target
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
-from .replay import Choice, KindResult, Projected, both, preview, project, remove_project
+from .replay import Choice, DeletesMany, KindResult, Projected, both, preview, project, remove_project
 
 __all__ = [
     "TARGET_HISTORY",
     "Choice",
+    "DeletesMany",
     "KindResult",
     "Layout",
     "Projected",

@@ -6,7 +6,7 @@ one transaction a project, so that readers never see half a run and a crash chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +19,7 @@ from seedjournal.journal import (
     Damaged,
     Database,
     KeyBytes,
+    Misuse,
     NodeHash,
     Policy,
     Root,
@@ -58,6 +59,7 @@ class KindResult:
     unchanged: int = 0
     kept: int = 0
     deleted: int = 0
+    left: Sequence[int] = ()
     stale: int = 0
     retained: int = 0
     foreign: int = 0
@@ -66,15 +68,32 @@ class KindResult:
     extra: int = 0
 
 
+class DeletesMany(Misuse):
+    """A projection would delete more than a tenth of a project's rows, which nobody asked for."""
+
+    kind = "deletion"
+
+    def __init__(self, project: str, deleted: Mapping[str, int], total: int) -> None:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in deleted.items() if count)
+        super().__init__(
+            f"project {project!r}: {sum(deleted.values()):,} of {total:,} rows left the state and would be deleted "
+            f"({kinds}); nothing was written",
+            "--yes deletes them, --no-prune keeps them",
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """How to project.
 
-    `check` compares all rows, `repair` also brings them all to the state, and `rebuild` prunes as well. `take_over`
-    brings a target to this journal's state that another one, or a copy of this one, has filled.
+    `prune` deletes all stale rows; None, those of computed kinds and of exact fact kinds that nobody edited; False,
+    none. `delete_many` allows that to be more than a tenth of the project's rows. `check` compares all rows, `repair`
+    also brings them all to the state, and `rebuild` prunes as well. `take_over` brings a target to this journal's state
+    that another one, or a copy of this one, has filled.
     """
 
-    prune: bool = False
+    prune: bool | None = None
+    delete_many: bool = False
     check: bool = False
     repair: bool = False
     rebuild: bool = False
@@ -202,7 +221,7 @@ class _Replay:
         else:
             notes.clear(self.target)
             written = self._load_first(state, tell)
-        deleted = self._prune() if self.choice.prune or self.choice.rebuild else {}
+        deleted = self._prune(written, state)
         notes.move(self.target, self.run, this_journal)
         for kind, mapped in self.layout.maps.items():
             result = written[kind]
@@ -210,7 +229,7 @@ class _Replay:
             result.unchanged = _count(state, kind) - result.inserted - result.updated - result.differing
             result.kept = _kept(self.run, kind)
             result.deleted = deleted.get(kind, 0)
-            result.retained = result.stale if deleted else 0
+            result.retained = result.stale if self.choice.prune or self.choice.rebuild else 0
             result.foreign = notes.adopted_count(self.target, project, kind)
         compared = compared and any(result.unchanged or result.differing for result in written.values())
         return Projected(self.run, written, self.run.counts["kept_fields"], forgotten, taken_over, compared)
@@ -289,7 +308,7 @@ class _Replay:
             unseen.drop()
         elif before != now:
             wrote = writer.write(changes(self.source, before, now), None, _is_changed, say)
-        result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
+        result = KindResult(inserted=wrote.inserted, updated=wrote.updated, left=wrote.left)
         more = self._more_rows(kind, state)
         if not whole and (more or self.choice.check):
             restored = self._restore(writer, now, say if before == now else lambda _: None)
@@ -346,10 +365,25 @@ class _Replay:
 
         return lambda change: change.key not in new()
 
-    def _prune(self) -> dict[str, int]:
-        """Delete stale rows, children before parents."""
+    def _prune(self, written: Mapping[str, KindResult], state: Root) -> dict[str, int]:
+        """Delete stale rows as chosen, children before parents; return how many by kind."""
         kinds = reversed(self.layout.maps.items())
-        return {kind: prune(self.target, mapped, self.run.project) for kind, mapped in kinds}
+        if self.choice.prune or self.choice.rebuild:
+            return {kind: prune(self.target, mapped, self.run.project) for kind, mapped in kinds}
+        if self.choice.prune is False:
+            return {}
+        left = {
+            kind: written[kind].left
+            for kind in self.layout.maps
+            if written[kind].left and policy_of(self.run, kind) is Policy.EXACT
+        }
+        deleted = {
+            kind: prune(self.target, mapped, self.run.project, left[kind]) for kind, mapped in kinds if kind in left
+        }
+        gone = sum(deleted.values())
+        if gone * _FEW > gone + state.count and not (self.choice.delete_many or self.choice.dry_run):
+            raise DeletesMany(self.run.project, deleted, gone + state.count)
+        return deleted
 
     def _writer(self, kind: str, ids: Ids) -> KindWriter:
         return KindWriter(
@@ -417,6 +451,7 @@ def position_problem(source: Connection, project: str, position: Position | None
     return None
 
 
+_FEW = 10  # of so many rows one may be deleted unasked
 _COPIED = "a copy of this journal filled it, or an older backup of the journal was put back"
 
 

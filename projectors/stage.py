@@ -159,6 +159,12 @@ class Stage:
         query = select(func.count()).select_from(self.table, rows)
         return self._count(query.where(rows.c.id == staged["id"], self.differs(self.mapped.columns[1:])))
 
+    def ids_of_equal(self) -> list[int]:
+        """List the ids of the target's rows that equal the staged ones of the same id."""
+        rows, staged = self.mapped.table, self.mapped.staged
+        query = select(rows.c.id).join_from(self.table, rows, rows.c.id == staged["id"])
+        return list(self.connection.execute(query.where(~self.differs(self.mapped.columns[1:]))).scalars())
+
     def insert_rows(self) -> int:
         """Add the staged rows whose id the target does not have; return how many.
 

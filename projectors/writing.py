@@ -26,11 +26,15 @@ _BATCH = 5_000
 
 
 class Wrote(NamedTuple):
-    """How many rows were inserted and updated, and how many differ from the state and were left alone."""
+    """How many rows were inserted and updated, and how many differ from the state and were left alone.
+
+    `left` has the ids of rows that became stale and still are as they were last written.
+    """
 
     inserted: int = 0
     updated: int = 0
     differing: int = 0
+    left: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +96,7 @@ class KindWriter:
         make = row_maker(self.mapped, self.ids)
         stage = Stage(self.connection, self.layout, self.mapped)
         has_notes = notes.has_any(self.connection, self.project, self.kind)
-        gone: list[KeyBytes] = []
+        gone: list[Change] = []
         inserted = updated = differing = 0
         for piece in batched(_present(changed, gone), _PIECE):
             keys = [one.key for one in piece]
@@ -115,13 +119,13 @@ class KindWriter:
                 unseen.see(numbers)
             notes.drop_stale(self.connection, self.kind, numbers)
             tell(len(rows))
+        left = [number for piece in batched(gone, _PIECE) for number in self._leave(piece, stage)]
         stage.drop()
-        self._leave(gone)
         if unseen:
             self._forget(unseen.adopted(self.project))
             stale = unseen.ours(self.project, self.ids.adopted)
             notes.note(self.connection, self.project, self.kind, stale, STALE)
-        return Wrote(inserted, updated, differing)
+        return Wrote(inserted, updated, differing, left)
 
     def _adopt(self, stage: Stage, keys: Sequence[KeyBytes], rows: Sequence[Row]) -> None:
         """Point staged rows to the adopted rows that have their keys, or leave them out, and note these."""
@@ -176,15 +180,24 @@ class KindWriter:
             "give that row another id, or record under another project name, which gives other ids",
         )
 
-    def _leave(self, gone: Sequence[KeyBytes]) -> None:
-        """Note rows of ours whose keys have left the state as stale; forget adopted ones."""
-        ours = {derived_id(self.kind, key): key for key in gone if not self.ids.is_adopted(self.kind, key)}
-        self._forget([key for key in gone if self.ids.is_adopted(self.kind, key)])
+    def _leave(self, gone: Sequence[Change], stage: Stage) -> list[int]:
+        """Note rows of ours whose keys have left the state as stale; forget adopted ones.
+
+        Return the ids of those that still are as they were last written.
+        """
+        adopted = [change.key for change in gone if self.ids.is_adopted(self.kind, change.key)]
+        own = [change for change in gone if not self.ids.is_adopted(self.kind, change.key)]
+        make = row_maker(self.mapped, self.ids)
+        stage.fill([make(change.before.text) for change in own if change.before])
+        unedited = stage.ids_of_equal()
+        self._forget(adopted)
+        ours = {derived_id(self.kind, change.key): change.key for change in own}
         rows = self.mapped.table
         for batch in batched(ours, _BATCH):
             query = select(rows.c.id).where(dialect_of(self.connection).among(rows.c.id, batch))
             present = {ours[number]: number for number in self.connection.execute(query).scalars()}
             notes.note(self.connection, self.project, self.kind, present, STALE)
+        return unedited
 
     def _forget(self, keys: Sequence[KeyBytes]) -> None:
         for key in keys:
@@ -236,14 +249,16 @@ class UnseenRows:
         self._seen.drop(self._connection, checkfirst=False)
 
 
-def prune(connection: Connection, mapped: TableMap, project: str) -> int:
+def prune(connection: Connection, mapped: TableMap, project: str, only: Sequence[int] | None = None) -> int:
     """Delete the project's stale rows of a kind that no row points to, anybody's; return how many there were.
+
+    `only` has the ids of those to delete, if not all.
 
     The rows are locked before references are looked for: whoever is about to refer to one of them has either committed
     and is seen, or finds it gone.
     """
     rows, kind = mapped.table, mapped.kind.name
-    stale = notes.stale_ids(connection, project, kind)
+    stale = notes.stale_ids(connection, project, kind) if only is None else only
     if not stale:
         return 0
     dialect = dialect_of(connection)
@@ -259,10 +274,10 @@ def prune(connection: Connection, mapped: TableMap, project: str) -> int:
     return deleted
 
 
-def _present(changed: Iterable[Change], gone: list[KeyBytes]) -> Iterator[Change]:
-    """Yield the changes of entities that the state has; the keys of those it no longer has go to `gone`."""
+def _present(changed: Iterable[Change], gone: list[Change]) -> Iterator[Change]:
+    """Yield the changes of entities that the state has; those of entities that it no longer has go to `gone`."""
     for change in changed:
         if change.now is not None:
             yield change
         else:
-            gone.append(change.key)
+            gone.append(change)

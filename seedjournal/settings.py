@@ -24,7 +24,7 @@ SCHEMA_VARIABLE = "SEEDJOURNAL_SCHEMA"
 
 FILLED: dict[str, str] = {}  # what a settings file's addresses took from the environment: no error shows it
 
-_TOP = ("domain", "journal", "policy", "profiles", "projects", "schema", "target")
+_TOP = ("domain", "journal", "policy", "profiles", "projects", "prune", "schema", "target")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _USER_AND_PASSWORD = re.compile(r"[\w+]+://([^:/?@]*(?::[^/?@]*)?)@")
 _FOR_DATABASES = ("SEEDJOURNAL_", "PG", "DATABASE")
@@ -38,6 +38,7 @@ class Settings:
     journal: str | None = None
     target: str | None = None
     schema: str | None = None
+    prune: bool = True
     domain: str | None = None
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -114,6 +115,8 @@ def load(path: Path = FILE) -> Settings:
             raise j.BadInput(
                 f"{path}: {name} is not text", f'for example {name} = "{examples.get(name, DEFAULT_JOURNAL)}"'
             )
+    if not isinstance(content.get("prune", True), bool):
+        raise j.BadInput(f"{path}: prune is neither true nor false", "for example prune = false")
     for name in ("projects", "profiles"):
         tables = content.get(name, {})
         if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
@@ -138,6 +141,7 @@ def load(path: Path = FILE) -> Settings:
         journal=content.get("journal"),
         target=content.get("target"),
         schema=content.get("schema"),
+        prune=content.get("prune", True),
         domain=domain,
         projects=projects,
         policy=policy,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import platform
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,14 +19,15 @@ from seedjournal.journal import (
     ENGINEERING,
     ChangedByUpgrade,
     Database,
+    Entry,
     Inputs,
     Misuse,
+    NodeHash,
     Policy,
     Run,
     Sealed,
     Spool,
     canonical_bytes,
-    encode,
 )
 from seedjournal.progress import Tell
 from seedjournal.version import VERSION
@@ -39,7 +41,6 @@ from .upgrade import differing_tools, is_same_input
 
 DEFAULT_SEED = 42
 _EARLIEST_YEAR = 1970
-_NOTHING_HAPPENED = date(2024, 1, 1)  # the as-of of an empty source
 _READ_FROM = ("source", "seed", "since", "until", "settings")  # inputs that a user chooses
 
 
@@ -116,16 +117,21 @@ def record(
         known = examine.sealed(lambda: journal.reuse(database, inputs, examine))
         if known is not None:
             return Recorded(known, [], [])
-    with Spool() as spool:
-        with BufferedFacts(source) as buffered:
-            facts = buffered if window.is_open else FactsInWindow(buffered, window)
-            as_of, notices = _simulate(facts, project, source, options, spool, tell)
-        inputs = replace(inputs, values={**inputs.values, "as_of": as_of.isoformat()})
-        if previous and not options.accept_upgrade:
-            _refuse_changes_by_tools(database, previous, inputs, spool)
-        sealed = examine.sealed(lambda: journal.record(database, inputs, spool, tell, examine))
+    with BufferedFacts(source) as buffered:
+        facts = buffered if window.is_open else FactsInWindow(buffered, window)
+        recording = _Recording(database, project, source, facts, options, inputs, examine, tell)
+        while True:
+            try:
+                sealed, notices = recording.attempt()
+                break
+            except _Overtaken:
+                tell("reading again: another run was recorded meanwhile", 0, None)
     notices = [*(source.notices() if isinstance(source, Reporting) else []), *notices]
     return Recorded(sealed, source.skipped, notices)
+
+
+class _Overtaken(Exception):
+    """Another run of the project was recorded since this one read the state that it follows from."""
 
 
 class _Examination:
@@ -153,6 +159,83 @@ class _Examination:
             return seal()
 
 
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """One recording that must read its source: attempted until it follows from the newest state."""
+
+    database: Database
+    project: Project
+    source: Source
+    facts: Facts
+    options: RecordOptions
+    inputs: Inputs
+    examine: _Examination
+    tell: Tell
+
+    def attempt(self) -> tuple[Sealed, list[str]]:
+        """Simulate on the project's newest state, and seal; raise _Overtaken where that is no longer the newest."""
+        previous = journal.last_run(self.database, self.project.name)
+        state = previous.state if previous and self._reads_earlier_facts else None
+
+        def examine(newest: Run | None, totals: Mapping[str, int]) -> None:
+            if self._reads_earlier_facts and (newest and newest.run) != (previous and previous.run):
+                raise _Overtaken
+            self.examine(newest, totals)
+
+        with Spool() as spool:
+            as_of, notices = self._simulate(state, spool)
+            found = {"as_of": as_of.isoformat(), "state": state.hex() if state else None}
+            inputs = replace(self.inputs, values={**self.inputs.values, **found})
+            if previous and not self.options.accept_upgrade:
+                _refuse_changes_by_tools(self.database, previous, inputs, spool)
+            sealed = self.examine.sealed(
+                lambda: journal.record(self.database, inputs, spool, self.tell, examine),
+            )
+        return sealed, notices
+
+    @property
+    def _reads_earlier_facts(self) -> bool:
+        return any(self.inputs.policies[kind] is not Policy.EXACT for kind in ENGINEERING.fact_kinds)
+
+    def _simulate(self, state: NodeHash | None, spool: Spool) -> tuple[date, list[str]]:
+        """Simulate into the spool; return the simulators' today, and what the user must know of the facts."""
+        self.tell("reading", 0, None)
+        known = _known_members(self.database, state)
+        census = take_census(self.facts, self.source.repositories, self.project, known)
+        as_of = simulate(
+            self.facts,
+            census,
+            spool,
+            seed=self.options.seed,
+            as_of=self.options.as_of,
+            tools="".join(f" {name}/{version}" for name, version in sorted(self.source.versions.items())),
+            merged=partial(self._merged, state, spool),
+            tell=self.tell,
+        )
+        return as_of, census.notices()
+
+    def _merged(self, state: NodeHash | None, spool: Spool) -> Iterator[Entry]:
+        """Yield the facts that the tables will show: this run's, and by policy those of the state before."""
+        if state is None:
+            yield from spool.entries()
+            return
+        policies = {kind: self.inputs.policies[kind] for kind in ENGINEERING.fact_kinds}
+        with self.database.read() as connection:
+            yield from journal.merged(connection, state, policies, spool.entries)
+
+
+def _known_members(database: Database, state: NodeHash | None) -> dict[int, str]:
+    """Return the keys of a state's members by their GitHub ids; of two with one id the first by key."""
+    known: dict[int, str] = {}
+    if state is not None:
+        with database.read() as connection:
+            for _, text in journal.state_of_kind(connection, state, "team_member"):
+                member = orjson.loads(text)
+                if member["data"]["github_id"]:
+                    known.setdefault(member["data"]["github_id"], member["key"]["login"])
+    return known
+
+
 def _refuse_changes_by_tools(database: Database, previous: Run, inputs: Inputs, spool: Spool) -> None:
     tools = differing_tools(previous.inputs, inputs.values)
     if tools and is_same_input(previous.inputs, inputs.values):
@@ -161,30 +244,8 @@ def _refuse_changes_by_tools(database: Database, previous: Run, inputs: Inputs, 
             raise ChangedByUpgrade(previous.project, previous.run, tools, changed)
 
 
-def _simulate(
-    facts: Facts, project: Project, source: Source, options: RecordOptions, spool: Spool, tell: Tell
-) -> tuple[date, list[str]]:
-    """Simulate into the spool; return the simulators' today, and what the user must know of the facts."""
-    tell("reading", 0, None)
-    census = take_census(facts, source.repositories, project)
-    as_of = options.as_of or census.newest_day or _NOTHING_HAPPENED
-    provenance = _provenance(source)
-
-    def advance() -> None:
-        tell("simulating", 1, census.pull_requests)
-
-    made = simulate(facts, census, seed=options.seed, as_of=as_of, advance=advance)
-    spool.add((encode(event), provenance[simulator]) for event, simulator in made)
-    return as_of, census.notices()
-
-
-def _provenance(source: Source) -> dict[str, str]:
-    versions = "".join(f" {name}/{version}" for name, version in sorted(source.versions.items()))
-    return {name: f"{name}/{version}{versions}" for name, version in GENERATORS.items()}
-
-
 def _policies(project: Project, options: RecordOptions) -> Mapping[str, Policy]:
-    """Return each kind's policy for this run; `fresh` makes every kind `exact`."""
+    """Return each kind's policy for this run; `fresh` makes every fact kind `exact`, as computed kinds always are."""
     policies = ENGINEERING.policies({**project.policy, **options.policies})
     return dict.fromkeys(policies, Policy.EXACT) if options.fresh else policies
 
@@ -202,7 +263,7 @@ def _check(options: RecordOptions, window: Window, policies: Mapping[str, Policy
             "be dropped",
             "leave out --fresh or the window",
         )
-    exact = [kind for kind, policy in policies.items() if policy is Policy.EXACT]
+    exact = [kind for kind in ENGINEERING.fact_kinds if policies[kind] is Policy.EXACT]
     if exact:
         raise Misuse(
             f"policy exact (kind {exact[0]}) needs a full recording: with a window (--since, --until, max_prs) it "
@@ -218,6 +279,7 @@ def _inputs(project: Project, source: Source, options: RecordOptions, policies: 
         "repositories": list(source.repositories),
         "seed": options.seed,
         "as_of": options.as_of.isoformat() if options.as_of else None,
+        "state": None,
         "since": options.since.isoformat() if options.since else None,
         "until": options.until.isoformat() if options.until else None,
         "skip_invalid": options.skip_invalid,

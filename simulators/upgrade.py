@@ -39,7 +39,7 @@ def is_same_input(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     Policies and `--fresh` do not count: they decide what the state keeps, not what the run states. A setting that one
     version did not have yet counts as its default.
     """
-    left_out = {*_TOOLS, "settings", "fresh", *(("source_digest",) if now["source"] == _INVENTED else ())}
+    left_out = {*_TOOLS, "settings", "fresh", "state", *(("source_digest",) if now["source"] == _INVENTED else ())}
     if any(before.get(name) != value for name, value in now.items() if name not in left_out):
         return False
     defaults = make_project("default", {}).recorded()

@@ -33,14 +33,15 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 @click.command(
     help="Bring tables to the state of each project's newest run, or of a run.\n\n"
     "Only what differs is written. Rows that are unchanged are counted, and restored where some are missing. "
-    "Rows that were there under ids of their own are honoured; rows of ours whose entity has left the state "
-    "stay, counted stale, until --prune. Everything happens in one transaction a project.",
+    "Rows that were there under ids of their own are honoured. Rows whose entity has left the state are deleted if "
+    "they are computed or of an exact fact kind, and if nobody edited them and nothing refers to them; others stay, "
+    "counted stale, until --prune. Everything happens in one transaction a project.",
     epilog="\b\nWhat is counted, for each kind:\n"
     "  inserted   rows added\n"
     "  updated    rows brought to the state's content\n"
     "  unchanged  rows that were as they should be\n"
     "  kept       entities whose first content stands against the run (once)\n"
-    "  deleted    stale rows that --prune took away\n"
+    "  deleted    stale rows that were taken away\n"
     "  stale      rows of ours whose entity has left the state\n"
     "  retained   stale rows that another row still refers to\n"
     "  foreign    rows that were there under ids of their own\n\n"
@@ -51,12 +52,17 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 @click.option("--run", metavar="RUN", help="The state after this run, of its project only. [default: the newest]")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--prune", is_flag=True, help="Delete stale rows that no other row refers to.")
+@click.option(
+    "--prune/--no-prune",
+    default=None,
+    help="Delete all stale rows that no other row refers to, or none. "
+    "[default: those of computed kinds and of exact fact kinds that nobody edited]",
+)
 @click.option("--check", is_flag=True, help="Compare all rows, and say how many differ; exit with 1 if any do.")
 @click.option("--repair", is_flag=True, help="Restore edited and deleted rows and tables, and prune nothing.")
 @click.option("--rebuild", is_flag=True, help="Repair and prune.")
 @click.option("--take-over", is_flag=True, help="Also where another journal, or a copy of this one, filled the target.")
-@click.option("--yes", is_flag=True, help="Do not ask before --prune or --rebuild.")
+@click.option("--yes", is_flag=True, help="Do not ask before rows are deleted.")
 @common_options
 def project(  # noqa: PLR0913 - its options
     common: Common,
@@ -65,7 +71,7 @@ def project(  # noqa: PLR0913 - its options
     run: str | None,
     schema: str | None,
     dry_run: bool,
-    prune: bool,
+    prune: bool | None,
     check: bool,
     repair: bool,
     rebuild: bool,
@@ -86,12 +92,28 @@ def project(  # noqa: PLR0913 - its options
         what = f"Rebuild rows and prune {rows}" if rebuild else f"Prune {rows}"
         click.confirm(f"{what} in {shown(address)}?", abort=True, err=True)
 
+    if prune is None and not config.load().prune:
+        prune = False
     choice = projectors.Choice(
-        prune=prune, check=check, repair=repair, rebuild=rebuild, take_over=take_over, dry_run=dry_run
+        prune=prune,
+        delete_many=yes,
+        check=check,
+        repair=repair,
+        rebuild=rebuild,
+        take_over=take_over,
+        dry_run=dry_run,
     )
+
+    def ask_to_delete(error: projectors.DeletesMany) -> None:
+        if not is_terminal(sys.stdin):
+            raise error
+        progress.pause()
+        question = error.message.removesuffix("; nothing was written")
+        click.confirm(f"{shown(question)}. Delete them?", abort=True, err=True)
+
     with Progress(quiet=common.quiet) as progress:
         document = project_runs(
-            common.databases(schema), projects, run, choice, progress.stage, say, ask if deed else None
+            common.databases(schema), projects, run, choice, progress.stage, say, ask if deed else None, ask_to_delete
         )
     common.give(document, _projected_text)
     return DIFFERENT if check and any(one["differing"] for one in document["projects"].values()) else FINE
@@ -105,10 +127,12 @@ def project_runs(
     tell: Callable[[str], Tell],
     say: Callable[[str], None],
     ask: Callable[[str, int], None] | None = None,
+    ask_to_delete: Callable[[projectors.DeletesMany], None] | None = None,
 ) -> Document:
     """Bring the target to the chosen projects' newest runs, or to one run; `say` hears the target's address first.
 
-    `ask` is told the address and how many rows a dry run leaves stale, and may stop everything.
+    `ask` is told the address and how many rows a dry run leaves stale, and may stop everything. `ask_to_delete` hears
+    of a projection that would delete many rows, and may stop it; without it that is an error.
     """
     started = time.monotonic()
     settings = config.load()
@@ -128,12 +152,20 @@ def project_runs(
             made = target if target and (not choice.dry_run or projectors.is_ready(target, tables)) else None
             if ask:
                 ask(shown, _stale_after(source, made, tables, runs, choice))
-            done = [
-                projectors.project(source, made, tables, one, choice, tell(one.project))
-                if made
-                else projectors.preview(source, tables, one)
-                for one in runs
-            ]
+
+            def bring(one: j.Run) -> projectors.Projected:
+                if made is None:
+                    return projectors.preview(source, tables, one)
+                try:
+                    return projectors.project(source, made, tables, one, choice, tell(one.project))
+                except projectors.DeletesMany as error:
+                    if ask_to_delete is None:
+                        raise
+                    ask_to_delete(error)
+                    allowed = replace(choice, delete_many=True)
+                    return projectors.project(source, made, tables, one, allowed, tell(one.project))
+
+            done = [bring(one) for one in runs]
     return {
         "format": FORMAT,
         "target": shown,

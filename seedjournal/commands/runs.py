@@ -13,6 +13,7 @@ from ..terminal import number_of, shown, wrapped
 Document = dict[str, Any]
 
 FORMAT = 1
+_NAMED = 5  # pull requests that a line names
 
 
 def run_result(sealed: j.Sealed, kinds: Sequence[str], started: float) -> Document:
@@ -110,7 +111,8 @@ def lacking(completeness: Mapping[str, Any]) -> list[str]:
             lines += wrapped(f"{shown(repo)} is {shown(one['renamed_to'])} on GitHub now; its name here stays")
         if pulls["counted"] is not None and pulls["stored"] != pulls["counted"]:
             more = pulls["stored"] > pulls["counted"]
-            why = "the others were deleted there, and are kept" if more else "the others did not come"
+            why = "the others were deleted there, and are kept"
+            why = why if more else "the others did not come: record again to ask for them"
             lines += wrapped(
                 f"{shown(repo)}: {pulls['stored']:,} pull requests, GitHub counts {pulls['counted']:,}; {why}"
             )
@@ -119,9 +121,37 @@ def lacking(completeness: Mapping[str, Any]) -> list[str]:
                 if counts[state]:
                     lines += wrapped(
                         f"{state}: {connection} of {number_of(counts[state], 'pull request')} of {shown(repo)}; "
-                        "`seedjournal show RUN` names them"
+                        f"`seedjournal show RUN` names them; {_way_out(one.get('errors', {}).get(connection, ()))}"
                     )
+        lines += _left_out(repo, one)
     return lines
+
+
+def _way_out(errors: Sequence[str]) -> str:
+    """Say how what is missing may come."""
+    if {"FORBIDDEN", "INSUFFICIENT_SCOPES"} & set(errors):
+        return f"the token lacks a right ({', '.join(errors)}): grant it, then record again to ask for them"
+    told = f" (the server said {', '.join(map(shown, errors))})" if errors else ""
+    return f"record again to ask for them{told}"
+
+
+def _left_out(repo: str, one: Mapping[str, Any]) -> list[str]:
+    """Say which pull requests did not come, or not so that their content could be trusted."""
+    found = one.get("left_out", ())
+    if not found:
+        return []
+    named = [
+        f"#{gap['pull_request']} ({', '.join(gap['lacks']).replace('_', ' ')}: {shown(gap['error'])}"
+        f"{'; its older state stands' if gap['is_older'] else ''})"
+        for gap in found[:_NAMED]
+    ]
+    more = f" and {one['left_out_count'] - _NAMED:,} more" if one["left_out_count"] > _NAMED else ""
+    what = number_of(one["left_out_count"], "pull request")
+    are, them = ("is", "it") if one["left_out_count"] == 1 else ("are", "them")
+    return wrapped(
+        f"failed: {what} of {shown(repo)} did not come whole and {are} left out: {', '.join(named)}{more}; "
+        f"record again to ask for {them}"
+    )
 
 
 def gap_text(gap: Mapping[str, Any]) -> str:

@@ -33,6 +33,14 @@ _ENDINGS = {
 _BY_ENDING = {ending: category for category, endings in _ENDINGS.items() for ending in endings.split()}
 
 
+_CODE = frozenset(("frontend", "backend", "javascript"))
+
+
+def is_code(category: str) -> bool:
+    """Return whether files of this category hold code that runs."""
+    return category in _CODE
+
+
 @lru_cache(maxsize=65_536)  # the same paths come again in pull request after pull request
 def file_category(path: str) -> str:
     """One of test, frontend, backend, javascript, docs, config, other.

@@ -7,9 +7,10 @@ check run and issue.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 from .facts import Facts, LooseCommit, Person, PullRequest, Repository
@@ -21,6 +22,7 @@ from .signs import jira_key
 Thing = TypeVar("Thing", bound=Hashable)
 
 _PLACE_IN_KEYS = 100_000
+_NAMED = 3  # accounts that a sentence names
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)  # the time of an activity of which nothing tells when it was
 
 
@@ -43,6 +45,18 @@ class Member:
         if person.id and (self.id is None or (moment, person.id) > self.id):
             self.id = (moment, person.id)
 
+    def joined(self, other: Member | None, key: str) -> Member:
+        """Return this member under a key, with what another login of the same person tells."""
+        if other is None:
+            return replace(self, key=key)
+        return Member(
+            key,
+            login=max(filter(None, (self.login, other.login)), default=None),
+            name=max(filter(None, (self.name, other.name)), default=None),
+            id=max(filter(None, (self.id, other.id)), default=None),
+            merged=self.merged + other.merged,
+        )
+
 
 @dataclass(slots=True)
 class Census:
@@ -51,8 +65,8 @@ class Census:
     project: Project
     places: dict[Repository, int]
     members: dict[str, Member] = field(default_factory=dict)
-    newest: datetime | None = None
     lead: str | None = None
+    renamed: dict[str, str] = field(default_factory=dict)  # from the key of a login to the key that the member keeps
     pull_requests: int = 0
     # The earliest pull request that holds a commit or a check run, or names an issue.
     _commits: dict[bytes, PullRequestOrder] = field(default_factory=dict)
@@ -63,11 +77,6 @@ class Census:
     _collision: tuple[str, PullRequestOrder, PullRequestOrder] | None = None
     _collisions: int = 0
 
-    @property
-    def newest_day(self) -> date | None:
-        """The day of the newest activity, UTC."""
-        return self.newest.astimezone(UTC).date() if self.newest else None
-
     def owns_commit(self, pr: PullRequest, sha: str) -> bool:
         """Return whether the pull request is the earliest that holds the commit."""
         return self._commits[bytes.fromhex(sha)] == order(pr)
@@ -76,15 +85,51 @@ class Census:
         """Return whether the pull request is the earliest that holds the check run."""
         return self._check_runs[number] == order(pr)
 
-    def is_first_to_name(self, pr: PullRequest, issue: str) -> bool:
-        """Return whether the pull request is the earliest that names the issue."""
-        return self._issues[issue] == order(pr)
+    def key_of(self, person: Person | None) -> str | None:
+        """Return a person's key: that of their login, or the one that they had under an earlier login."""
+        key = key_of(person)
+        return key if key is None else self.renamed.get(key, key)
+
+    def keep_keys(self, known: Mapping[int, str]) -> None:
+        """Let a member whose GitHub id an earlier run knew keep that key, whatever the login is now.
+
+        Two logins of one id within one source stay two members.
+        """
+        taken = set(known.values())
+        newest = sorted(
+            (member for member in self.members.values() if member.id and member.key not in taken),
+            key=lambda member: (member.id, member.key),
+            reverse=True,
+        )
+        for member in newest:
+            earlier = known.get(member.id[1]) if member.id else None
+            if earlier is None or (earlier in self.members and self.members[earlier].id):
+                continue
+            self.renamed[member.key] = earlier
+            self.members[earlier] = self.members.pop(member.key).joined(self.members.get(earlier), earlier)
 
     def issue_key(self, pr: PullRequest) -> str:
         """Return the Jira key in title or branch, else one made from number and repository."""
         return jira_key(pr.title, pr.head_ref) or self._synthetic_key(pr.repo, pr.number)
 
     def notices(self) -> list[str]:
+        """Say which accounts have several logins, and which pull requests share one synthetic Jira key."""
+        return [*self._of_logins(), *self._of_keys()]
+
+    def _of_logins(self) -> list[str]:
+        """Name accounts that have two logins in this source: they stay two members."""
+        logins: dict[int, list[str]] = {}
+        for member in self.members.values():
+            if member.id and member.login:
+                logins.setdefault(member.id[1], []).append(member.login[1])
+        several = {number: sorted(names) for number, names in sorted(logins.items()) if len(names) > 1}
+        if not several:
+            return []
+        named = [f"{' and '.join(names)} ({number})" for number, names in list(several.items())[:_NAMED]]
+        more = f" and {len(several) - _NAMED:,} more" if len(several) > _NAMED else ""
+        return [f"One account's id stands at several logins, which stay several members: {', '.join(named)}{more}"]
+
+    def _of_keys(self) -> list[str]:
         """Say which pull requests share one synthetic Jira key, so that one issue stands for both."""
         if self._collision is None:
             return []
@@ -143,8 +188,6 @@ class Census:
 
     def see(self, person: Person | None, moment: datetime) -> None:
         """Take what an activity tells of a person, and when it was."""
-        if moment > (self.newest or _UNKNOWN):
-            self.newest = moment
         key = key_of(person)
         if key is None or person is None:
             return
@@ -154,13 +197,22 @@ class Census:
         member.see(person, moment)
 
 
-def take_census(facts: Facts, repositories: tuple[Repository, ...], project: Project) -> Census:
-    """Read all facts once; the repositories are those that the source holds."""
+def take_census(
+    facts: Facts,
+    repositories: tuple[Repository, ...],
+    project: Project,
+    known: Mapping[int, str] = MappingProxyType({}),
+) -> Census:
+    """Read all facts once.
+
+    The repositories are those that the source holds; `known` has the members' keys of an earlier run by GitHub id.
+    """
     census = Census(project, places(project, repositories))
     for pr in facts.pull_requests():
         census.add(pr)
     for loose in facts.loose_commits():
         census.add_loose(loose)
+    census.keep_keys(known)
     most = max((member.merged for member in census.members.values()), default=0)
     if most:
         census.lead = min(member.key for member in census.members.values() if member.merged == most)

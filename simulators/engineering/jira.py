@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 
 from seedjournal.journal import Event
 
 from ..draws import Draws
-from .census import Census
-from .facts import PullRequest, instant
-from .people import key_of
+from .facts import instant
+from .project import Project
 from .pull_requests import hours
+from .shown import Shown
 
 VERSION = 1
 DRAWN = ("issue_type", "priority", "issue_id", "lead_time")
@@ -33,28 +34,28 @@ _POINTS = ((50, 1), (150, 2), (400, 3), (800, 5))
 _MOST_POINTS = 8
 
 
-def issue(pr: PullRequest, census: Census, draws: Draws) -> Event | None:
-    """The issue that the pull request makes; None where an earlier one makes it."""
-    project = census.project
-    key = census.issue_key(pr)
-    if not census.is_first_to_name(pr, key):
-        return None
+def issue(pr: Shown, project: Project, draws: Draws) -> Event:
+    """Return the issue that a pull request makes: the earliest one that names it."""
+    data = pr.data
+    key = data["jira_key"]
     draw = draws.of(project.name, key)
-    created = pr.created_at - timedelta(seconds=draw.integer("lead_time", 3600, _LONGEST_LEAD))
-    resolved = pr.merged_at or pr.closed_at
-    number, name = sprint(pr.created_at.date(), project.sprint_days)
+    opened = datetime.fromisoformat(data["pr_created_at"])
+    created = opened - timedelta(seconds=draw.integer("lead_time", 3600, _LONGEST_LEAD))
+    resolved = pr.moment("merged_at") or (None if pr.is_merged else pr.moment("closed_at"))
+    number, name = sprint(opened.date(), project.sprint_days)
     return Event(
         project=project.name,
         kind="jira_issue",
         key={"team": project.name, "jira_key": key},
         data={
             "jira_id": str(10_000 + (draw.bits("issue_id") >> 12)),
-            "summary": pr.title[:_SUMMARY],
-            "issue_type": issue_type(pr) or draw.choose("issue_type", tuple(project.issue_type_rates.items())),
+            "summary": data["title"][:_SUMMARY],
+            "issue_type": issue_type(data["title"], data["labels"])
+            or draw.choose("issue_type", tuple(project.issue_type_rates.items())),
             "status": status(pr),
             "priority": draw.choose("priority", tuple(project.priority_rates.items())),
-            "story_points": f"{points(pr.additions + pr.deletions)}.0",
-            "assignee": key_of(pr.author),
+            "story_points": f"{points(pr.lines)}.0",
+            "assignee": data["author"],
             "sprint_id": number,
             "sprint_name": name,
             "cycle_time_hours": hours(created, resolved),
@@ -64,21 +65,21 @@ def issue(pr: PullRequest, census: Census, draws: Draws) -> Event | None:
     )
 
 
-def issue_type(pr: PullRequest) -> str | None:
-    """The type that labels or title tell; None where they do not."""
-    text = "\n".join((*sorted(pr.labels), pr.title))
+def issue_type(title: str, labels: Iterable[str]) -> str | None:
+    """Return the type that labels or title tell; None where they do not."""
+    text = "\n".join((*sorted(labels), title))
     return next((name for name, pattern in _TYPES if pattern.search(text)), None)
 
 
-def status(pr: PullRequest) -> str:
-    """Where the issue stands: a draft is in progress, what has reviews is in review."""
-    if pr.state == "merged":
+def status(pr: Shown) -> str:
+    """Return where the issue stands: a draft is in progress, what has reviews is in review."""
+    if pr.is_merged:
         return "Done"
-    if pr.state == "closed":
+    if pr.data["state"] == "closed":
         return "Won't Do"
-    if pr.is_draft:
+    if pr.data["is_draft"]:
         return "In Progress"
-    return "In Review" if any(review.state != "pending" for review in pr.reviews) else "To Do"
+    return "In Review" if pr.is_reviewed else "To Do"
 
 
 def points(lines: int) -> int:

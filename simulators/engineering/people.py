@@ -53,6 +53,13 @@ def key_of(person: Person | None) -> str | None:
     return key_text(f"name:{person.name.strip().lower()}") if person.name and person.name.strip() else None
 
 
+def are_one(one: Person | None, other: Person | None) -> bool:
+    """Return whether both are known to be the same account or person, under two logins too."""
+    if one is None or other is None:
+        return False
+    return key_of(one) == key_of(other) or (one.id is not None and one.id == other.id)
+
+
 def is_bot(key: str) -> bool:
     """Whether a login belongs to a program.
 

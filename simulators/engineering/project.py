@@ -31,8 +31,8 @@ _WEIGHTS_TOLERANCE = 1e-9
 
 # What a policy may be chosen for at once, besides single kinds.
 POLICY_GROUPS: dict[str, tuple[str, ...]] = {
-    "all": tuple(ENGINEERING.by_name),
-    "github": ("team", "team_member", "pull_request", "pr_review", "commit", "pr_file", "pr_check_run"),
+    "all": ENGINEERING.fact_kinds,
+    "github": ENGINEERING.fact_kinds,
 }
 
 
@@ -176,9 +176,13 @@ def resolve_policies(chosen: Mapping[str, Any], origin: str, wrong: Sequence[str
     Raises Misuse that tells every mistake at once, with the nearest names.
     """
     mistakes = [f"{origin}{text!r} is not KIND=POLICY" for text in wrong]
-    names = [*ENGINEERING.by_name, *POLICY_GROUPS]
+    names = [*ENGINEERING.fact_kinds, *POLICY_GROUPS]
     for name, policy in chosen.items():
-        if name not in names:
+        if name in ENGINEERING.by_name and name not in names:
+            mistakes.append(
+                f"{origin}{name}: {name} is computed from the facts, so it has no policy: it follows the newest run"
+            )
+        elif name not in names:
             near = " or ".join(difflib.get_close_matches(name, names, n=2, cutoff=0.6))
             mistakes.append(f"{origin}{name}: unknown kind {name!r}" + (f", did you mean {near}?" if near else ""))
         if policy not in list(Policy):
@@ -190,11 +194,11 @@ def resolve_policies(chosen: Mapping[str, Any], origin: str, wrong: Sequence[str
         raise Misuse(
             "\n".join(mistakes),
             f"the policies are once, upsert and exact; the groups {', '.join(POLICY_GROUPS)}; "
-            f"the kinds {', '.join(ENGINEERING.by_name)}",
+            f"the kinds {', '.join(ENGINEERING.fact_kinds)}",
         )
     groups = sorted((name for name in chosen if name in POLICY_GROUPS), key=lambda name: -len(POLICY_GROUPS[name]))
     found = {kind: Policy(chosen[name]) for name in groups for kind in POLICY_GROUPS[name]}
-    return found | {name: Policy(policy) for name, policy in chosen.items() if name in ENGINEERING.by_name}
+    return found | {name: Policy(policy) for name, policy in chosen.items() if name in ENGINEERING.fact_kinds}
 
 
 def places(project: Project, held: tuple[Repository, ...]) -> dict[Repository, int]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from seedjournal.journal import Event, Json, canonical_bytes
 
 from ..draws import Draws
 from .categories import file_category
-from .census import Census, Member
+from .census import Census
 from .facts import Commit, LooseCommit, PullRequest, Repository, Review, instant, key_text, ratio
-from .people import ai_reviewer, is_bot, key_of
+from .people import ai_reviewer, are_one, is_bot
 from .project import Project
 from .signs import ai_co_authors, ai_tools, is_hotfix, is_revert
 
@@ -37,8 +38,9 @@ def team(project: Project) -> Event:
     )
 
 
-def member(project: Project, person: Member, lead: str | None, draws: Draws) -> Event:
-    """A member; a program is never the lead."""
+def member(census: Census, key: str, draws: Draws) -> Event:
+    """Return a member; a program is never the lead."""
+    project, person = census.project, census.members[key]
     login = person.login[1] if person.login else person.key
     draw = draws.of(project.name, person.key)
     return Event(
@@ -50,7 +52,7 @@ def member(project: Project, person: Member, lead: str | None, draws: Draws) -> 
             "github_id": person.id[1] if person.id else None,
             "display_name": person.name[1] if person.name else login,
             "email": f"{person.key}@{_DEFAULT_DOMAIN}",
-            "role": "lead" if person.key == lead else "developer",
+            "role": "lead" if person.key == census.lead else "developer",
             "jira_account_id": f"{draw.bits('jira_account'):016x}",
             "slack_user_id": f"U{draw.bits('slack_user') >> 24:010X}",
             "is_bot": is_bot(person.key),
@@ -61,8 +63,8 @@ def member(project: Project, person: Member, lead: str | None, draws: Draws) -> 
 
 def pull_request(pr: PullRequest, census: Census) -> Event:
     """A pull request by itself."""
-    author = key_of(pr.author)
-    first_review = _first_review(pr, author)
+    author = census.key_of(pr.author)
+    first_review = _first_review(pr, census)
     tools = signs_of(pr)
     project = census.project
     return Event(
@@ -113,19 +115,20 @@ def signs_of(pr: PullRequest) -> list[str]:
 def parts(pr: PullRequest, census: Census) -> Iterator[Event]:
     """A pull request's reviews, files, and the commits and check runs that it owns."""
     project = census.project
-    yield from _reviews(project, pr)
+    yield from _reviews(census, pr)
     seen: set[str] = set()
     for one in pr.commits:
         if one.sha not in seen and census.owns_commit(pr, one.sha):
             seen.add(one.sha)
-            yield commit(project, pr.repo, one, {"github_repo": pr.repo, "number": pr.number})
+            yield commit(census, pr.repo, one, {"github_repo": pr.repo, "number": pr.number})
     yield from _files(project, pr)
     if project.check_runs:
         yield from _check_runs(project, pr, census)
 
 
-def commit(project: Project, repo: Repository, one: Commit, owner: dict[str, Json] | None) -> Event:
+def commit(census: Census, repo: Repository, one: Commit, owner: dict[str, Json] | None) -> Event:
     """A commit, with the pull request that owns it, if any."""
+    project = census.project
     tools = ai_co_authors(one.message)
     return Event(
         project=project.name,
@@ -134,7 +137,7 @@ def commit(project: Project, repo: Repository, one: Commit, owner: dict[str, Jso
         data={
             "github_repo": repo,
             "pull_request": owner,
-            "author": key_of(one.author),
+            "author": census.key_of(one.author),
             "message": one.message,
             "committed_at": _maybe(one.committed_at),
             "additions": one.additions,
@@ -145,9 +148,9 @@ def commit(project: Project, repo: Repository, one: Commit, owner: dict[str, Jso
     )
 
 
-def loose_commit(project: Project, loose: LooseCommit) -> Event:
+def loose_commit(census: Census, loose: LooseCommit) -> Event:
     """A commit that no pull request holds."""
-    return commit(project, loose.repo, loose.commit, None)
+    return commit(census, loose.repo, loose.commit, None)
 
 
 def hours(start: datetime, end: datetime | None) -> str | None:
@@ -161,20 +164,23 @@ def hours(start: datetime, end: datetime | None) -> str | None:
     return ratio(max(0, span.days * 86_400 + span.seconds), 3600)
 
 
-def review_id(review: Review) -> int:
+def review_id(review: Review, census: Census) -> int:
     """A review's number: GitHub's, or one derived from reviewer, time and state, within 53 bits."""
     if review.id:
         return review.id
-    text = canonical_bytes([key_of(review.reviewer), _maybe(review.submitted_at), review.state])
+    text = canonical_bytes([census.key_of(review.reviewer), _maybe(review.submitted_at), review.state])
     return (int.from_bytes(hashlib.sha256(b"seedjournal:review:1\n" + text).digest()[:8], "big") >> 11) or 1
 
 
-def _reviews(project: Project, pr: PullRequest) -> Iterator[Event]:
+def _reviews(census: Census, pr: PullRequest) -> Iterator[Event]:
+    project = census.project
     submitted = {
-        review_id(review): review for review in sorted(pr.reviews, key=_review_order) if review.state != "pending"
+        review_id(review, census): review
+        for review in sorted(pr.reviews, key=partial(_review_order, census))
+        if review.state != "pending"
     }
     for number, review in submitted.items():
-        reviewer = key_of(review.reviewer)
+        reviewer = census.key_of(review.reviewer)
         service = ai_reviewer(reviewer) if reviewer else None
         yield Event(
             project=project.name,
@@ -233,7 +239,7 @@ def _check_runs(project: Project, pr: PullRequest, census: Census) -> Iterator[E
         )
 
 
-def _first_review(pr: PullRequest, author: str | None) -> datetime | None:
+def _first_review(pr: PullRequest, census: Census) -> datetime | None:
     """Return when another person reviewed first, not after the merge; None where nobody is known to have.
 
     A deleted account may have been the author's own. Where a merge's time is unknown, what came before it is too.
@@ -246,17 +252,17 @@ def _first_review(pr: PullRequest, author: str | None) -> datetime | None:
         if review.submitted_at
         and (pr.merged_at is None or review.submitted_at <= pr.merged_at)
         and review.state != "pending"
-        and (reviewer := key_of(review.reviewer)) is not None
-        and reviewer != author
+        and (reviewer := census.key_of(review.reviewer)) is not None
+        and reviewer != census.key_of(pr.author)
+        and not are_one(review.reviewer, pr.author)
         and not is_bot(reviewer)
-        and not (pr.author and pr.author.id and review.reviewer and review.reviewer.id == pr.author.id)
     ]
     return min(times, default=None)
 
 
-def _review_order(review: Review) -> tuple[Any, ...]:
+def _review_order(census: Census, review: Review) -> tuple[Any, ...]:
     """By time and content: of two reviews under one number the last is taken, whatever order they came in."""
-    maybe = (review.submitted_at, review.body, key_of(review.reviewer))
+    maybe = (review.submitted_at, review.body, census.key_of(review.reviewer))
     return (maybe[0] is not None, maybe[0], review.state, *((one is not None, one) for one in maybe[1:]))
 
 

@@ -1,102 +1,73 @@
-"""Facts to events: every simulator over one project's facts, as a stream.
+"""Every simulator over one project's facts: first what the facts state, then what follows from them.
 
-Two passes: the census, then the events.
+Two passes over the source: the census, then the events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 
-from seedjournal.journal import Event
+from seedjournal.journal import Entry, Spool, encode
+from seedjournal.progress import Tell
 
 from ..draws import Draws
-from . import ai_usage, jira, surveys, weekly
 from . import pull_requests as github
-from .census import Census, activities
-from .facts import Facts, Person, PullRequest
-from .people import key_of
+from .census import Census
+from .facts import Facts
+from .following import VERSIONS, Following, Made
 
-Made = tuple[Event, str]
-
-GENERATORS = {
-    "github": github.VERSION,
-    "jira": jira.VERSION,
-    "survey": surveys.VERSION,
-    "ai_usage": ai_usage.VERSION,
-    "weekly": weekly.VERSION,
-}
+GENERATORS = {"github": github.VERSION, **VERSIONS}
 
 
-@dataclass(slots=True, kw_only=True)
-class _Activity:
-    """The weeks' sums, and on which days near `as_of` somebody was active."""
-
-    first_day: int
-    last_day: int
-    weeks: weekly.Weeks = field(default_factory=weekly.Weeks)
-    days: dict[str, set[int]] = field(default_factory=dict)
-
-    def see(self, person: Person | None, moment: datetime | None) -> None:
-        if moment is None:
-            return
-        key = key_of(person)
-        day = moment.toordinal()
-        if key is not None and self.first_day <= day <= self.last_day:
-            self.days.setdefault(key, set()).add(day)
+NOTHING_HAPPENED = date(2024, 1, 1)  # the as-of of an empty source
 
 
 def simulate(
-    facts: Facts, census: Census, *, seed: int, as_of: date, advance: Callable[[], None] = lambda: None
-) -> Iterator[Made]:
-    """Yield every event with the name of the simulator that made it; call `advance` after each pull request."""
-    last_day = as_of.toordinal()
-    activity = _Activity(first_day=last_day - 2 * census.project.days_back, last_day=last_day)
-    for made in _of_facts(facts, census, activity, seed, advance):
-        activity.weeks.take(made[0])
-        yield made
-    yield from _of_people(census, activity, seed, as_of)
+    facts: Facts,
+    census: Census,
+    spool: Spool,
+    *,
+    seed: int,
+    as_of: date | None = None,
+    tools: str = "",
+    merged: Callable[[], Iterable[Entry]] | None = None,
+    tell: Tell = lambda *_: None,
+) -> date:
+    """Simulate into the spool; return the run's date: `as_of`, or the newest day of the merged facts.
+
+    `merged` yields, once the facts are spooled, those that the tables will show: the spooled ones if nothing else is
+    said. `tools` is what every event's provenance says besides the simulator that made it.
+    """
+    provenance = {name: f"{name}/{version}{tools}" for name, version in GENERATORS.items()}
+
+    def advance() -> None:
+        tell("reading", 1, census.pull_requests)
+
+    spool.add((encode(event), provenance[name]) for event, name in _stated(facts, census, seed, advance))
+    following = Following(census.project)
+    try:
+        for entry in (merged or spool.entries)():
+            following.see(entry)
+        day = as_of or following.newest_day or NOTHING_HAPPENED
+        made = following.events(seed, day, lambda: tell("simulating", 1, following.count))
+        spool.add((encode(event), provenance[name]) for event, name in made)
+    finally:
+        following.close()
+    return day
 
 
-def _of_facts(
-    facts: Facts, census: Census, activity: _Activity, seed: int, advance: Callable[[], None]
-) -> Iterator[Made]:
-    issues = Draws(seed, "jira", jira.VERSION, jira.DRAWN)
-    answers = surveys.survey_draws(seed)
+def _stated(facts: Facts, census: Census, seed: int, advance: Callable[[], None]) -> Iterator[Made]:
+    """Yield every fact's event with the name of what made it; call `advance` after each pull request."""
     for pr in facts.pull_requests():
-        for person, moment in activities(pr):
-            activity.see(person, moment)
-        yield from _of_pull_request(pr, census, issues, answers)
+        yield github.pull_request(pr, census), "github"
+        for event in github.parts(pr, census):
+            yield event, "github"
         advance()
     for loose in facts.loose_commits():
         if census.is_loose(loose):
-            activity.see(loose.commit.author, loose.commit.committed_at)
-            yield github.loose_commit(census.project, loose), "github"
-
-
-def _of_pull_request(pr: PullRequest, census: Census, issues: Draws, answers: surveys.SurveyDraws) -> Iterator[Made]:
-    itself = github.pull_request(pr, census)
-    yield itself, "github"
-    for event in github.parts(pr, census):
-        yield event, "github"
-    issue = jira.issue(pr, census, issues)
-    if issue is not None:
-        yield issue, "jira"
-    for event in surveys.survey(pr, census.project, answers, ai_sign=bool(itself.data["is_ai_assisted"])):
-        yield event, "survey"
-
-
-def _of_people(census: Census, activity: _Activity, seed: int, as_of: date) -> Iterator[Made]:
-    """Yield what follows from all facts together: team, members, AI usage and weeks."""
-    project = census.project
+            yield github.loose_commit(census, loose), "github"
     accounts = Draws(seed, "github", github.VERSION, github.DRAWN)
-    habits = Draws(seed, "ai_habit", ai_usage.VERSION, ai_usage.HABIT_DRAWN)
-    days = Draws(seed, "ai_usage", ai_usage.VERSION, ai_usage.DRAWN)
-    yield github.team(project), "github"
+    yield github.team(census.project), "github"
     for key in sorted(census.members):
-        yield github.member(project, census.members[key], census.lead, accounts), "github"
-        for event in ai_usage.usage(project, key, activity.days.get(key, ()), as_of, habits, days):
-            yield event, "ai_usage"
-    for event in activity.weeks.events(project):
-        yield event, "weekly"
+        yield github.member(census, key, accounts), "github"

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from seedjournal.journal import Event
 
 from ..draws import Draws
-from .categories import file_category
-from .facts import PullRequest, instant
-from .people import is_bot, key_of
+from .facts import instant
+from .people import is_bot
 from .project import Project
+from .shown import Shown
 
 VERSION = 1
 DRAWN = (
@@ -31,7 +31,6 @@ _AUTHOR_DELAY = 48 * 3600
 _REVIEWER_DELAY = 72 * 3600
 _SOURCES = (("slack", 0.6), ("web", 0.3), ("github", 0.1))
 _EFFORTS = (("none", 0.2), ("minor", 0.4), ("moderate", 0.3), ("major", 0.1))
-_CODE = frozenset(("frontend", "backend", "javascript"))
 _MOST_STARS = 5
 _END = datetime.max.replace(tzinfo=UTC)
 
@@ -54,18 +53,25 @@ def survey_draws(seed: int) -> SurveyDraws:
     )
 
 
-def survey(pr: PullRequest, project: Project, draws: SurveyDraws, *, ai_sign: bool) -> Iterator[Event]:
-    """The survey of a merged pull request and its reviewers' answers; nothing for any other.
+def survey(pr: Shown, project: Project, draws: SurveyDraws) -> Iterator[Event]:
+    """Yield the survey of a merged pull request and its reviewers' answers; nothing for any other.
 
-    Whether AI helped is settled even where the author does not answer: reviewers guess about it either way.
+    Whether AI helped is settled even where the author does not answer: reviewers guess about it either way. Nobody
+    answers where it is unknown when the pull request was merged.
     """
-    if pr.merged_at is None:
+    if not pr.is_merged:
         return
+    merged_at = pr.moment("merged_at")
     key: dict[str, str | int] = {"team": project.name, "github_repo": pr.repo, "number": pr.number}
     draw = draws.survey.of(project.name, pr.repo, pr.number)
-    assisted = ai_sign or draw.chance("ai_assisted", ai_rate(pr, project))
-    author = key_of(pr.author)
-    answers = author is not None and not is_bot(author) and draw.chance("author_answers", project.survey_response_rate)
+    assisted = pr.data["is_ai_assisted"] or draw.chance("ai_assisted", ai_rate(pr, project))
+    author = pr.data["author"]
+    answers = (
+        merged_at is not None
+        and author is not None
+        and not is_bot(author)
+        and draw.chance("author_answers", project.survey_response_rate)
+    )
     yield Event(
         project=project.name,
         kind="pr_survey",
@@ -73,13 +79,15 @@ def survey(pr: PullRequest, project: Project, draws: SurveyDraws, *, ai_sign: bo
         data={
             "author": author,
             "author_ai_assisted": assisted if answers else None,
-            "author_responded_at": _after(pr.merged_at, draw.integer("author_delay", 3600, _AUTHOR_DELAY))
-            if answers
+            "author_responded_at": _after(merged_at, draw.integer("author_delay", 3600, _AUTHOR_DELAY))
+            if answers and merged_at
             else None,
             "author_response_source": draw.choose("author_source", _SOURCES) if answers else None,
             "ai_modification_effort": draw.choose("effort", _EFFORTS) if answers and assisted else None,
         },
     )
+    if merged_at is None:
+        return
     qualities = tuple((int(rating), rate) for rating, rate in project.quality_rates.items())
     for reviewer in reviewers(pr):
         draw = draws.review.of(project.name, pr.repo, pr.number, reviewer)
@@ -97,27 +105,30 @@ def survey(pr: PullRequest, project: Project, draws: SurveyDraws, *, ai_sign: bo
                 "quality_rating": draw.choose("quality", qualities),
                 "ai_guess": assisted if right else not assisted,
                 "guess_correct": right if answers else None,
-                "responded_at": _after(pr.merged_at, draw.integer("delay", 3600, _REVIEWER_DELAY)),
+                "responded_at": _after(merged_at, draw.integer("delay", 3600, _REVIEWER_DELAY)),
                 "feedback_clarity": draw.integer("clarity", 1, _MOST_STARS),
                 "review_burden": draw.integer("burden", 1, _MOST_STARS),
             },
         )
 
 
-def ai_rate(pr: PullRequest, project: Project) -> float:
-    """How probable it is that AI helped: more for more lines and more files of code."""
-    lines = pr.additions + pr.deletions
+def ai_rate(pr: Shown, project: Project) -> float:
+    """Return how probable it is that AI helped: more for more lines and more files of code."""
     rate = project.ai_base_adoption_rate
-    rate += project.large_pr_ai_bonus if lines > _LARGE else project.medium_pr_ai_bonus if lines > _MEDIUM else 0
-    code = sum(1 for one in pr.files if file_category(one.filename) in _CODE)
-    rate += project.many_files_ai_bonus if code > _MANY else project.some_files_ai_bonus if code > _SOME else 0
+    rate += project.large_pr_ai_bonus if pr.lines > _LARGE else project.medium_pr_ai_bonus if pr.lines > _MEDIUM else 0
+    rate += (
+        project.many_files_ai_bonus
+        if pr.code_files > _MANY
+        else project.some_files_ai_bonus
+        if pr.code_files > _SOME
+        else 0
+    )
     return min(rate, project.highest_ai_rate)
 
 
-def reviewers(pr: PullRequest) -> list[str]:
-    """Who reviewed, but for the author and programs, sorted."""
-    keys = {key_of(review.reviewer) for review in pr.reviews if review.state != "pending"}
-    return sorted(key for key in keys if key is not None and key != key_of(pr.author) and not is_bot(key))
+def reviewers(pr: Shown) -> list[str]:
+    """Return who reviewed, but for the author and programs, sorted."""
+    return [key for key in pr.reviewers if key != pr.data["author"] and not is_bot(key)]
 
 
 def _after(moment: datetime, seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""Weekly metrics: one row for each member and week with any activity, from the same run's events.
+"""Weekly metrics: one row for each member and week with any activity, from what the tables will show.
 
 A pull request opened or merged, a review or a commit makes a week; a survey answer or an issue alone makes none, but
 counts where there is one.
@@ -46,7 +46,7 @@ class Week:
 
 
 class Weeks:
-    """Takes a run's events one by one, and then gives the weeks' own."""
+    """Takes what happened one by one, and then gives the weeks."""
 
     __slots__ = ("_authors", "_weeks")
 
@@ -55,7 +55,7 @@ class Weeks:
         self._authors: dict[tuple[str, int], str | None] = {}
 
     def take(self, event: Event) -> None:
-        """Count an event in its week. A pull request comes before its survey's answers."""
+        """Count an issue, a survey or an answer in its week. A survey comes before its answers."""
         count = self._COUNTERS.get(event.kind)
         if count is not None:
             count(self, event.key, event.data)
@@ -88,7 +88,8 @@ class Weeks:
                     data=_content(week),
                 )
 
-    def _pull_request(self, _: Any, data: Any) -> None:
+    def pull_request(self, data: Any) -> None:
+        """Count a pull request, by its content."""
         author = data["author"]
         self.active(author, data["pr_created_at"])
         if not author or not data["merged_at"]:
@@ -105,10 +106,8 @@ class Weeks:
         week.hotfixes += data["is_hotfix"]
         week.assisted += data["is_ai_assisted"]
 
-    def _review(self, _: Any, data: Any) -> None:
-        self.active(data["reviewer"], data["submitted_at"])
-
-    def _commit(self, _: Any, data: Any) -> None:
+    def commit(self, data: Any) -> None:
+        """Count a commit, by its content."""
         if data["author"] and data["committed_at"]:
             week = self.week(data["author"], data["committed_at"])
             week.active = True
@@ -140,9 +139,6 @@ class Weeks:
             rated.qualities += 1
 
     _COUNTERS: ClassVar[dict[str, Any]] = {
-        "pull_request": _pull_request,
-        "pr_review": _review,
-        "commit": _commit,
         "jira_issue": _issue,
         "pr_survey": _survey,
         "pr_survey_review": _survey_review,

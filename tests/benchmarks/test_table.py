@@ -129,7 +129,7 @@ def test_small_demos_are_not_held_against_the_seed_system() -> None:
 
 
 def test_a_demo_is_of_about_so_many_events() -> None:
-    assert datasets.demo(1_000_000).settings == ("prs=64019",)
+    assert datasets.demo(1_000_000).settings == ("prs=45735",)
     third = datasets.demo(3_000).at(1 / 3)
     assert third
     assert third.name == "demo of 1,000 events"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.conftest import MAKES, Urls
 from tests.seedjournal.commands import SMALL, Done, driver_url, rows_of
 
 Run = Callable[..., Done]
@@ -15,16 +16,22 @@ Run = Callable[..., Done]
 JOURNAL = ("journal_events", "journal_nodes", "journal_runs", "journal_forgotten")
 
 
-@pytest.fixture
-def recorded(at: str, run: Run) -> str:
+@pytest.fixture(params=MAKES)
+def recorded(request: pytest.FixtureRequest, make_url: Urls, run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
     """A journal with four runs of one project and one of another; the first run's rows are in the target."""
-    run("record", "--project", "demo", "--new", *SMALL)
-    run("project")
-    for turn in (6, 7):
-        run("record", "--project", "demo", *SMALL, "--set", f"prs={turn}")
-    run("record", "--project", "demo", *SMALL, "--set", "prs=5", "--fresh")
-    run("record", "--project", "other", "--new", *SMALL)
-    return at
+
+    def fill(url: str) -> None:
+        place = ("--journal", url)
+        run("record", "--project", "demo", "--new", *SMALL, *place)
+        run("project", *place)
+        for turn in (6, 7):
+            run("record", "--project", "demo", *SMALL, "--set", f"prs={turn}", *place)
+        run("record", "--project", "demo", *SMALL, "--set", "prs=5", "--fresh", *place)
+        run("record", "--project", "other", "--new", *SMALL, *place)
+
+    url = make_url.filled(request.param, "four runs and one", fill)
+    monkeypatch.setenv("SEEDJOURNAL_JOURNAL", url)
+    return url
 
 
 def numbers(done: Done) -> list[int]:

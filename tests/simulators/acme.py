@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from seedjournal.journal import Event, canonical_key, encode
+from seedjournal.journal import Event, Spool, canonical_key, decode, encode
 from seedjournal.simulators import Project, Skipped, make_project
+from seedjournal.simulators.engineering.categories import file_category, is_code
 from seedjournal.simulators.engineering.census import Census, take_census
 from seedjournal.simulators.engineering.facts import (
     ChangedFile,
@@ -21,8 +22,12 @@ from seedjournal.simulators.engineering.facts import (
     PullRequest,
     Repository,
     Review,
+    Source,
 )
+from seedjournal.simulators.engineering.people import key_of
+from seedjournal.simulators.engineering.pull_requests import pull_request as pull_request_event
 from seedjournal.simulators.engineering.reading import FactsInWindow, Window
+from seedjournal.simulators.engineering.shown import Shown
 from seedjournal.simulators.engineering.simulate import simulate
 
 SHOP, SITE, TOOLS = Repository("acme/shop"), Repository("acme/Site"), Repository("acme/tools")
@@ -106,10 +111,36 @@ def events_of(
     as_of: date | None = None,
 ) -> list[Event]:
     """Every event of a run."""
+    return [event for event, _ in made_of(source, project, window, seed, as_of)]
+
+
+def made_of(
+    source: Source,
+    project: Project | None = None,
+    window: Window = Window(),  # noqa: B008 - frozen
+    seed: int = 1,
+    as_of: date | None = None,
+) -> list[tuple[Event, str]]:
+    """Every event of a first run, with the simulator that made it."""
     facts = FactsInWindow(source, window)
     counted = take_census(facts, source.repositories, project or acme())
-    day = as_of or counted.newest_day or MONDAY.date()
-    return [event for event, _ in simulate(facts, counted, seed=seed, as_of=day)]
+    with Spool() as spool:
+        simulate(facts, counted, spool, seed=seed, as_of=as_of)
+        return [(decode(entry.event.decode()), entry.provenance.partition("/")[0]) for entry in spool.entries()]
+
+
+def shown(pr: PullRequest, **settings: Any) -> Shown:
+    """A pull request as computed kinds see it."""
+    counted = census(pr, **settings)
+    reviewers = [key_of(one.reviewer) for one in pr.reviews if one.state != "pending"]
+    return Shown(
+        pr.repo,
+        pr.number,
+        pull_request_event(pr, counted).data,
+        tuple(sorted({key for key in reviewers if key is not None})),
+        bool(reviewers),
+        sum(is_code(file_category(one.filename)) for one in pr.files),
+    )
 
 
 def stated(events: Iterable[Event]) -> Stated:

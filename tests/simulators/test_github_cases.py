@@ -19,8 +19,6 @@ from tests.simulators.test_cache_source import check_run, commit, entry, review,
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "github"
 COMMAND = Path(sys.executable).parent / "seedjournal"
-MERGED_FACTS = ("open-merged", "rename")  # cases that need the merged facts of two recordings
-NEEDS_MERGED_FACTS = pytest.mark.xfail(reason="two recordings' facts are not merged yet", strict=True)
 
 Entry = dict[str, Any]
 Rows = list[tuple[Any, ...]]
@@ -131,18 +129,16 @@ def test_an_export_of_our_own_is_read_correctly(case: str, tmp_path: Path) -> No
     assert ("1 impossible time" in said or "2 impossible times" in said) == is_reported
 
 
-@NEEDS_MERGED_FACTS
 @pytest.mark.parametrize("case", TWO_RECORDINGS)
 def test_two_recordings_of_our_own_agree(case: str, tmp_path: Path) -> None:
     exports, right = TWO_RECORDINGS[case]
     recorded(tmp_path / "place", *written(tmp_path, exports))
     assert rows_of(tmp_path / "place", right) == right
-    assert shared(case, tmp_path / "shared") == ""
 
 
 def test_every_shared_export_is_read_correctly(tmp_path: Path) -> None:
     names = sorted(path.name.removesuffix(".json") for path in CASES.glob("*.json") if ".cache" not in path.name)
-    wrong = {name: shared(name, tmp_path / name) for name in names if name not in MERGED_FACTS}
+    wrong = {name: shared(name, tmp_path / name) for name in names}
     assert {name: why for name, why in wrong.items() if why} == {}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from seedjournal.journal import Database
-from seedjournal.simulators import record
+from seedjournal.simulators import RecordOptions, record
 from seedjournal.simulators.engineering.facts import PullRequest
 from seedjournal.simulators.engineering.jira import issue_type, points, sprint, status
 from tests.simulators.acme import (
@@ -25,6 +25,7 @@ from tests.simulators.acme import (
     only,
     pull_request,
     review,
+    shown,
     who,
 )
 
@@ -77,7 +78,7 @@ def test_sprints(day: date, number: int) -> None:
     ],
 )
 def test_types_that_are_told(title: str, labels: tuple[str, ...], name: str | None) -> None:
-    assert issue_type(pull_request(title=title, labels=labels)) == name
+    assert issue_type(title, labels) == name
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_types_that_are_told(title: str, labels: tuple[str, ...], name: str | No
     ],
 )
 def test_status(pr: PullRequest, name: str) -> None:
-    assert status(pr) == name
+    assert status(shown(pr)) == name
 
 
 def keys(*facts: PullRequest, **settings: Any) -> dict[tuple[Any, Any], Any]:
@@ -110,7 +111,13 @@ def test_a_key_is_in_the_title_else_in_the_branch_else_made_up() -> None:
         pull_request(3, repo=SITE),
         pull_request(3, repo=TOOLS),
     )
-    assert list(found.values()) == ["ABC-1", "ABD-2", "ACME-3", "ACME-100003", "ACME-200003"]
+    assert found == {
+        (SHOP, 1): "ABC-1",
+        (SHOP, 2): "ABD-2",
+        (SHOP, 3): "ACME-3",
+        (SITE, 3): "ACME-100003",
+        (TOOLS, 3): "ACME-200003",
+    }
 
 
 def test_the_place_in_the_settings_counts_whatever_the_source_holds() -> None:
@@ -177,7 +184,7 @@ def test_synthetic_keys_that_collide_are_named_and_can_be_kept_apart(turned: boo
     (notice,) = record(database, acme(), source).notices
     assert "acme/Site#5 and acme/shop#100005 share the synthetic Jira key ACME-100005" in notice
     assert "--set jira_key_per_repository=true" in notice
-    apart = record(database, acme(jira_key_per_repository=True), source)
+    apart = record(database, acme(jira_key_per_repository=True), source, RecordOptions(fresh=True))
     assert apart.notices == []
     assert apart.sealed.run.counts["kinds"]["jira_issue"]["total"] == 2
 

@@ -10,7 +10,7 @@ import pytest
 
 from seedjournal.journal import Event
 from seedjournal.simulators.engineering.surveys import ai_rate, reviewers, survey, survey_draws
-from tests.simulators.acme import Facts, acme, at, events_of, file, of_kind, only, pull_request, review, who
+from tests.simulators.acme import Facts, acme, at, events_of, file, of_kind, only, pull_request, review, shown, who
 
 
 def code(count: int) -> Any:
@@ -36,7 +36,7 @@ def code(count: int) -> Any:
 )
 def test_how_probable_ai_is(lines: int, files: int, base: float, rate: float) -> None:
     pr = pull_request(additions=lines // 2, deletions=lines - lines // 2, files=code(files))
-    assert ai_rate(pr, acme(ai_base_adoption_rate=base)) == pytest.approx(rate)
+    assert ai_rate(shown(pr), acme(ai_base_adoption_rate=base)) == pytest.approx(rate)
 
 
 def test_reviewers_are_all_but_the_author_and_programs() -> None:
@@ -47,7 +47,7 @@ def test_reviewers_are_all_but_the_author_and_programs() -> None:
             review(None),
         )
     )
-    assert reviewers(pr) == ["bo", "zoe"]
+    assert reviewers(shown(pr)) == ["bo", "zoe"]
 
 
 def test_one_survey_for_a_merged_pull_request_and_none_for_others() -> None:
@@ -108,7 +108,7 @@ def test_each_reviewer_has_a_rate_of_guessing_right() -> None:
         pr = pull_request(
             number, merged_at=at(1), reviews=tuple(review(who(f"reviewer-{place}")) for place in range(4))
         )
-        for event in survey(pr, project, draws, ai_sign=False):
+        for event in survey(shown(pr), project, draws):
             if event.kind == "pr_survey_review":
                 right[event.key["reviewer"]].append(bool(event.data["guess_correct"]))
     rates = [sum(guesses) / len(guesses) for guesses in right.values()]

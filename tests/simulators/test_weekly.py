@@ -79,7 +79,12 @@ def test_every_column() -> None:
     counted = Weeks()
 
     def take(kind: str, key: dict[str, Any], **data: Any) -> None:
-        counted.take(Event(project="acme", kind=kind, key={"team": "acme", **key}, data=data))
+        if kind == "pull_request":
+            counted.pull_request(data)
+        elif kind == "commit":
+            counted.commit(data)
+        else:
+            counted.take(Event(project="acme", kind=kind, key={"team": "acme", **key}, data=data))
 
     for number, (cycle, review_time, revert) in enumerate((("1.00", "0.10", True), ("2.01", None, False)), 1):
         take(
@@ -131,7 +136,7 @@ def test_every_column() -> None:
             quality_rating=quality,
             guess_correct=right,
         )
-    take("pr_review", {"github_review_id": 1}, reviewer="bo", submitted_at="2024-03-07T00:00:00Z")
+    counted.active("bo", "2024-03-07T00:00:00Z")
     found = {(event.key["login"], event.key["week_start"]): event.data for event in counted.events(project)}
     nothing = dict.fromkeys(found["ada", "2024-02-26"], 0) | {
         "avg_cycle_time_hours": None,

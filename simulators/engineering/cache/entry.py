@@ -17,6 +17,11 @@ from ..facts import Count, Identifier, Instant
 # A NUL as JSON writes it; there is no other way to write one.
 NUL = rb"\u0000"
 
+# Every escape of JSON, so that an escaped backslash hides what follows it; a half surrogate pair is group 1.
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+
 # 0 is how the seed system writes an id that it does not know.
 _MaybeIdentifier = Count | None
 
@@ -133,6 +138,11 @@ def read_entry(text: msgspec.Raw, suspect: str = "") -> PullRequestEntry:
     if suspect and NUL in bytes(text):
         _refuse_nul(msgspec.to_builtins(entry), "", suspect)
     return entry
+
+
+def replace_half_pairs(text: bytes | bytearray, by: bytes) -> bytes:
+    """Return JSON with `by` in place of each escaped half of a surrogate pair, which is no text."""
+    return _ESCAPES.sub(lambda escape: by if escape[1] else escape[0], text)
 
 
 def wrong_field(error: msgspec.ValidationError) -> WrongField:

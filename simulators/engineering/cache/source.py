@@ -7,7 +7,6 @@ and one pull request's facts, however many there are.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -29,16 +28,11 @@ from ..facts import (
     repository,
 )
 from ..times import ImpossibleTimes
-from .entry import NUL, WrongField, read_entry, wrong_field
+from .entry import NUL, WrongField, read_entry, replace_half_pairs, wrong_field
 from .facts import pull_request
 from .files import find, read, repository_of, shown
 
 LARGEST = 1 << 30
-
-# Every escape of JSON, so that an escaped backslash hides what follows it; a half surrogate pair is group 1.
-_ESCAPES = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
-)
 
 
 class _File(Struct, frozen=True, kw_only=True):
@@ -221,7 +215,7 @@ def _top(text: bytearray) -> tuple[_File, str]:
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
-            mended = _ESCAPES.sub(lambda escape: NUL if escape[1] else escape[0], text)
+            mended = replace_half_pairs(text, NUL)
             if mended == text:
                 raise
             half = "half of a surrogate pair"

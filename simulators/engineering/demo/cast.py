@@ -1,23 +1,24 @@
-"""The invented project's people and phrases: all that Faker writes for the demo, drawn once and chosen from.
+"""The invented project's people: who they are, where they live, when they came and how much they do.
 
-A sentence or a task of one's own for each pull request would cost more time than everything else about it.
+Faker writes their names, and nothing else in the demo.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 
-from ...draws import Draws
+from ...draws import Draw, Draws
 from ...faking import Texts
-from ..facts import Person, Repository
+from .. import facts
+from ..facts import Repository
+from . import words
 
 # Raised by whatever changes a fact of the demo.
-VERSION = 1
-
-TASKS = 500
-SENTENCES = 250
+VERSION = 2
 
 # GitHub counts accounts in the hundreds of millions: an invented id beyond 2^42 is nobody's. A member's place, below
 # 2^17, fills its low bits: no two members share one.
@@ -26,11 +27,17 @@ _PLACE_BITS = 17
 _DRAWN_BITS = 24
 
 _NOT_LETTERS = re.compile(r"[^a-z]+")
+_TRIES = 5
+_FIELDS = ("id", "zone", "hours", "coming", "at", "style", "helped", "tool", "login", "prefix", "signs")
+# Hours from UTC, summer time left out, and how many people live there.
+_ZONES = ((1, 0.38), (2, 0.16), (0, 0.10), (-5, 0.17), (-8, 0.08), (5, 0.07), (8, 0.04))
+_STAYS, _COMES = 0.65, 0.85
+_LONGEST_LOGIN = 39
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What the facts depend on besides the number of a pull request."""
+    """What the facts depend on besides the number of pull requests."""
 
     project: str
     seed: int
@@ -38,68 +45,108 @@ class Setting:
     members: int
     days: int
     as_of: date
+    ai_rate: float
 
     def draws(self, name: str, fields: tuple[str, ...]) -> Draws:
         """The draws of one sort of thing in this project."""
         return Draws(self.seed, f"demo/{self.project}/{name}", VERSION, fields)
 
-    def texts(self) -> Texts:
-        """The texts of this project."""
-        return Texts(self.seed, f"demo/{self.project}", VERSION)
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A member: `zone` in hours from UTC; in the project from share `comes` to share `goes` of the window.
 
-class Phrases:
-    """A few hundred texts; each is told by its place.
-
-    `slugs` are the tasks as branches write them: letters and dashes only, since a number could pass for an issue's.
-    `messages` are the tasks with a capital.
+    `tool` is the assistant that the person uses, and `signs` the share of the person's work that shows it.
     """
 
-    __slots__ = ("messages", "sentences", "slugs", "tasks")
+    place: int
+    fact: facts.Person
+    zone: int
+    comes: float
+    goes: float
+    is_conventional: bool
+    tool: tuple[str, str, date] | None
+    signs: float
 
-    def __init__(self, setting: Setting) -> None:
-        texts = setting.texts()
-        self.tasks = tuple(texts.task(place) for place in range(TASKS))
-        self.messages = tuple(task[0].upper() + task[1:] for task in self.tasks)
-        self.slugs = tuple(_slug(task) for task in self.tasks)
-        self.sentences = tuple(texts.sentence(place) for place in range(SENTENCES))
+    @property
+    def first_name(self) -> str:
+        """What colleagues say."""
+        return (self.fact.name or "").partition(" ")[0]
 
 
 class People:
-    """The members, by their place from 1: a member's login, name and id depend on no other member.
+    """The members, by their place from 1. A member depends on nobody who comes after: one more changes none.
 
-    Those who were asked for are kept.
+    Those who were asked for are kept, and all before them: their names are taken.
     """
 
-    __slots__ = ("_ids", "_members", "_people", "_texts")
+    __slots__ = ("_draws", "_logins", "_names", "_people", "_rate", "_shares", "_texts")
 
     def __init__(self, setting: Setting) -> None:
-        self._members = setting.members
-        self._texts = setting.texts()
-        self._ids = setting.draws("member", ("id",))
-        self._people: dict[int, Person] = {}
+        self._texts = Texts(setting.seed, f"demo/{setting.project}", VERSION)
+        self._draws = setting.draws("member", _FIELDS)
+        self._rate = setting.ai_rate
+        self._people: list[Person] = []
+        self._names: set[str] = set()
+        self._logins: set[str] = set()
+        # The busiest do most by far.
+        self._shares = [*accumulate(1 / (place + 1.5) for place in range(setting.members))]
+
+    @property
+    def size(self) -> int:
+        """How many members there are."""
+        return len(self._shares)
 
     def member(self, place: int) -> Person:
-        """The member with that place; the number at the login's end keeps it apart from every other."""
-        person = self._people.get(place)
-        if person is None:
-            name = self._texts.name(place)
-            drawn = self._ids.of(place).integer("id", 0, 2**_DRAWN_BITS - 1)
-            number = _INVENTED | drawn << _PLACE_BITS | place
-            person = self._people[place] = Person(login=f"{_slug(name)}-{place}", name=name, id=number)
-        return person
+        """Return the member with that place."""
+        while len(self._people) < place:
+            self._people.append(self._next(len(self._people) + 1))
+        return self._people[place - 1]
 
-    def anyone(self, unit: float) -> int:
-        """A member's place, by a draw in [0, 1); the first ones are the busiest."""
-        return 1 + int(unit * unit * self._members)
+    def working(self, draw: Draw, field: str, share: float, without: tuple[int, ...] = ()) -> Person | None:
+        """Return a member who is there at that share of the window, the busiest most often; None for nobody else."""
+        person = None
+        for attempt in range(_TRIES):
+            unit = draw.unit(f"{field}{attempt}")
+            place = 1 + min(bisect_right(self._shares, unit * self._shares[-1]), len(self._shares) - 1)
+            if place in without:
+                continue
+            person = self.member(place)
+            if person.comes <= share < person.goes:
+                return person
+        if person is not None:
+            return person
+        return next((self.member(one) for one in range(1, len(self._shares) + 1) if one not in without), None)
 
-    def another(self, unit: float, place: int) -> int | None:
-        """The place of a member who is not the given one; None where there is nobody else."""
-        if self._members == 1:
-            return None
-        other = 1 + int(unit * unit * (self._members - 1))
-        return other + (other >= place)
+    def _next(self, place: int) -> Person:
+        draw = self._draws.of(place)
+        name, login = self._named(place, draw)
+        number = _INVENTED | draw.integer("id", 0, 2**_DRAWN_BITS - 1) << _PLACE_BITS | place
+        coming, at = draw.unit("coming"), 0.1 + 0.75 * draw.unit("at")
+        stays = place == 1 or coming < _STAYS
+        return Person(
+            place=place,
+            fact=facts.Person(login=login, name=name, id=number),
+            zone=draw.choose("zone", _ZONES),
+            comes=0.0 if stays or coming >= _COMES else at,
+            goes=1.0 if stays or coming < _COMES else at,
+            is_conventional=draw.chance("style", 0.6),
+            tool=draw.choose("tool", words.AI_TOOLS) if draw.chance("helped", self._rate * 1.4) else None,
+            signs=min(1.0, self._rate * draw.between("signs", 1, 2) + max(0.0, self._rate * 2 - 1)),
+        )
 
-
-def _slug(text: str) -> str:
-    return _NOT_LETTERS.sub("-", text.lower()).strip("-")
+    def _named(self, place: int, draw: Draw) -> tuple[str, str]:
+        """Return a name and a login that nobody before has."""
+        for attempt in range(1_000):
+            name = self._texts.name(place, attempt) if attempt else self._texts.name(place)
+            first, _, last = name.lower().partition(" ")
+            first, last = _NOT_LETTERS.sub("", first), _NOT_LETTERS.sub("", last)
+            forms = (f"{first}{last}", f"{first}-{last}", f"{first[0]}{last}", f"{last}{first[0]}", f"{first}{last[0]}")
+            login = forms[draw.integer("login", 0, len(forms) - 1)]
+            if login in self._logins:
+                login = forms[1]
+            if name not in self._names and login not in self._logins and len(login) <= _LONGEST_LOGIN:
+                self._names.add(name)
+                self._logins.add(login)
+                break
+        return name, login

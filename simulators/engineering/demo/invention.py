@@ -1,195 +1,398 @@
 """The facts of one invented pull request.
 
-Everything about pull request number i is a pure function of (seed, project, i), the window, the number of members and
-the repositories; never of how many pull requests there are. Its parts are drawn by (i, their place).
+Everything about pull request i is a pure function of (seed, project, i), the window, the number of members and the
+repositories; never of how many pull requests there are. Its parts are drawn by (i, their place).
 
-Times are whole seconds since 1970 until they are handed out: arithmetic on integers is exact and several times as fast.
+Sizes, times and counts are drawn from tables of quantiles, between those of real projects (docs/data.md). Draws that
+should rise together are blended: products and sums are the same on every machine; logarithms need not be.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+
+from msgspec.structs import replace as changed
 
 from ...draws import Draw
-from ..facts import Commit, LooseCommit, PullRequest, Repository
+from ..facts import ChangedFile, Commit, LooseCommit, PullRequest, Repository, Review
 from . import words
-from .cast import SENTENCES, TASKS, People, Phrases, Setting
-from .parts import MOST_LINES, Parts, instant, sha, skewed, squared
+from .cast import People, Person, Setting
+from .parts import Frame, Parts, Topic, instant, sha
+from .timing import HOUR, MINUTE, Shuffle, Timing, at_work, day_of, next_work
 
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-_HOUR = 3600
-_DAY = 24 * _HOUR
-_SATURDAY = 5
+# Shares and values; between two of them, values rise evenly.
+_Quantiles = tuple[tuple[float, ...], tuple[float, ...]]
+_LINES: _Quantiles = (
+    (0, 0.05, 0.10, 0.25, 0.40, 0.50, 0.60, 0.75, 0.85, 0.90, 0.95, 0.98, 0.99, 0.997, 1),
+    (1, 2, 3, 10, 25, 45, 80, 215, 430, 690, 1400, 3600, 6500, 14000, 40000),
+)
+_FILES: _Quantiles = (
+    (0, 0.38, 0.50, 0.60, 0.75, 0.85, 0.90, 0.95, 0.98, 0.99, 0.997, 1),
+    (1, 1.99, 2.8, 3.9, 6.4, 10, 14, 25, 52, 85, 160, 380),
+)
+_COMMITS: _Quantiles = (
+    (0, 0.48, 0.62, 0.75, 0.85, 0.90, 0.95, 0.98, 0.99, 0.997, 1),
+    (1, 1.99, 2.9, 4, 5.5, 7.5, 11, 19, 28, 45, 80),
+)
+_HOURS: _Quantiles = (
+    (0, 0.05, 0.12, 0.20, 0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.90, 0.95, 0.98, 1),
+    (0.04, 0.12, 0.4, 1.1, 3, 9, 22, 50, 115, 270, 760, 1600, 3200, 9000),
+)
+_DELETED: _Quantiles = ((0, 0.07, 0.22, 0.45, 0.70, 0.88, 0.98, 1), (0, 0, 0.10, 0.31, 0.5, 0.68, 0.95, 1))
+_REVIEWS: _Quantiles = ((0, 0.16, 0.55, 0.78, 0.90, 0.96, 0.99, 1), (0, 0.99, 1.99, 2.99, 3.99, 5, 7, 11))
 
-_MOST_FILES = 12
-_MOST_COMMITS = 6
-_LONGEST = 21 * _DAY  # from opening to the end; half of them take 32 hours or less
-_SHORTEST = 20 * 60
-_BIGGEST_LINK = 9_999  # the greatest number of an issue that a pull request mentions
+# How closely one draw follows another: half is a rank correlation of about .7.
+_FILES_BY_LINES, _COMMITS_BY_LINES, _HOURS_BY_COMMITS, _REVIEWS_BY_LINES = 0.47, 0.36, 0.36, 0.36
+
+_MERGED, _CLOSED = 0.80, 0.93  # of what ends in time; the rest stays open
+_STAYS_OPEN = 0.25  # of what would end after the window
+_REVERTS = 0.09  # of every second pull request, where the one before it was merged in time
+_SEEN_TO = 0.5  # of what is opened during an incident
+_LOOSE = 0.05
+_TRIED = 0.1
+_MOST_FILES_OF_HOTFIX = 4
 
 _PULL_FIELDS = (
-    "day", "weekend", "workday", "second", "author", "ending", "length", "purpose",
-    "repository", "area", "task", "tool", "told", "denied", "files", "commits",
-    "reviews", "checks", "draft", "lead", "labelled", "label", "area label", "milestone",
-    "assigned", "linked", "link", "body", "first sentence", "second sentence", "loose",
+    "second", "lines", "files", "commits", "hours", "reviews", "deleted", "ending",
+    "purpose", "tailed", "capital", "tool", "told", "denied", "draft", "lead",
+    "early", "repository", "revert", "hotfix", "labelled", "label", "area label", "milestone",
+    "assigned", "linked", "link", "body", "bot", "minutes", "morning", "stays open",
+    "rest", "reviewed", "loose", "tried",
 )  # fmt: skip
-_LOOSE_FIELDS = ("day", "weekend", "workday", "second", "author", "task", "additions", "deletions")
-_LOOSE_SHA_FIELDS = ("sha0", "sha1", "sha2")
+_AUTHOR_FIELDS = tuple(f"who{attempt}" for attempt in range(8))
+_BODY_FIELDS = ("text", "second text", "second sentence")
+_LOOSE_FIELDS = ("moment", "additions", "deletions", "tailed", "sha0", "sha1", "sha2")
+_ATTEMPTS = 3
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-class _Course(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Course:
     """What becomes of a pull request, and when; `until` is the end, or the last activity of what is still open."""
 
+    draw: Draw
+    number: int
+    share: float
+    author: Person
+    topic: Topic
     state: str
     created: int
     until: int
+    lines: float
+    is_hotfix: bool
 
 
 class Invention:
-    """The invented project: its people and phrases, and its pull requests by number.
+    """The invented project: its people, and its pull requests by index.
 
-    Holds the members named so far and a few hundred texts, and nothing that grows with the pull requests.
+    Holds the members named so far and tables of words, and nothing that grows with the pull requests.
     """
 
     def __init__(self, setting: Setting) -> None:
         self.people = People(setting)
-        self.phrases = Phrases(setting)
-        self._days = setting.days
         self._repositories = setting.repositories
         self._pulls = setting.draws("pull_request", _PULL_FIELDS)
+        self._authors = setting.draws("author", _AUTHOR_FIELDS)
+        self._bodies = setting.draws("body", _BODY_FIELDS)
         self._loose = setting.draws("loose_commit", _LOOSE_FIELDS)
-        self._loose_shas = setting.draws("loose_sha", _LOOSE_SHA_FIELDS)
-        last_day = setting.as_of.toordinal() - _EPOCH_DAY
-        self._first = (last_day - setting.days + 1) * _DAY
-        self._last = (last_day + 1) * _DAY - 1
-        self._parts = Parts(setting, self.people, self.phrases, self._last)
+        self._timing = Timing(setting)
+        self._parts = Parts(setting, self.people, self._timing.first, self._timing.last)
+        order = setting.draws("topics", (*(purpose.name for purpose in words.PURPOSES), words.HOTFIX.name)).of()
+        self._topics = {
+            purpose.name: (
+                Shuffle(words.DEEDS, order.bits(purpose.name)),
+                Shuffle(words.DEEDS * words.TAILS, order.bits(purpose.name)),
+            )
+            for purpose in (*words.PURPOSES, words.HOTFIX)
+        }
 
-    def pull_request(self, number: int) -> PullRequest:
-        """The pull request with that number."""
-        draw = self._pulls.of(number)
-        state, created, until = self._course(draw)
-        author = self.people.anyone(draw.unit("author"))
-        person = self.people.member(author)
-        purpose = draw.choose("purpose", words.PURPOSES)
-        area = words.AREAS[draw.integer("area", 0, len(words.AREAS) - 1)]
-        task = draw.integer("task", 0, TASKS - 1)
-        tool = draw.choose("tool", words.AI_TOOLS)
-        is_draft = state != "merged" and draw.chance("draft", 0.25)
-        link = draw.integer("link", 1, _BIGGEST_LINK) if draw.chance("linked", 0.3) else None
+    def pull_request(self, index: int) -> PullRequest:
+        """The pull request with that index, from 1."""
+        course = self._course(index)
+        if index % 2 == 0 and course.draw.chance("revert", _REVERTS):
+            before = self._course(index - 1)
+            is_early = before.state == "merged" and before.until + 10 * MINUTE < course.created
+            if is_early and before.number < course.number:
+                return self._revert(index, course, self.pull_request(index - 1))
+        draw, topic = course.draw, course.topic
+        conventional = course.author.is_conventional
+        text = topic.text if conventional or course.is_hotfix else topic.text[0].upper() + topic.text[1:]
+        prefix = topic.purpose.name
+        title = f"{prefix}({topic.area}): {text}" if conventional or course.is_hotfix else text
+        files = 1 + int(_quantile(_FILES, _blend(course.lines, draw.unit("files"), _FILES_BY_LINES)) - 1)
+        lines = int(_quantile(_LINES, course.lines))
+        tool = _assistant(course)
+        frame = self._frame(index, course, f"{prefix}/{topic.slug}", tool[0] if tool else None, lines, files)
+        files_changed = self._parts.files(frame)
+        commits = int(_quantile(_COMMITS, _blend(course.lines, draw.unit("commits"), _COMMITS_BY_LINES)))
+        return self._whole(
+            course, frame, title, files_changed, 1 if course.is_hotfix else commits, tool[1] if tool else None
+        )
 
-        files = self._parts.changed_files(number, area, 1 + int(squared(draw.unit("files")) * _MOST_FILES))
-        lines = sum(file.additions for file in files), sum(file.deletions for file in files)
-        begun = max(self._first, created - draw.integer("lead", 10 * 60, 40 * _HOUR))
-        commits = self._parts.commits(
-            number,
-            1 + int(squared(draw.unit("commits")) * _MOST_COMMITS),
-            author=author,
-            # The last quarter is for reading and checking, not for pushing.
-            span=(begun, created + (until - created) * 3 // 4),
+    def loose_commit(self, index: int) -> LooseCommit | None:
+        """The commit that was pushed to the main branch by the side of that pull request: one in twenty has one."""
+        pull = self._pulls.of(index)
+        if not pull.chance("loose", _LOOSE):
+            return None
+        draw = self._loose.of(index)
+        share = draw.unit("moment")
+        moment = self._timing.moment(share)
+        purpose = words.CHORE
+        text = self._topic(purpose, index, tailed=draw.chance("tailed", 0.3)).text
+        lines = int(_quantile(_LINES, draw.unit("additions") * 0.8))
+        deletions = int(lines * _quantile(_DELETED, draw.unit("deletions")))
+        return LooseCommit(
+            repo=self._repository(pull),
+            commit=Commit(
+                sha=sha(draw),
+                message=text[0].upper() + text[1:],
+                author=self._author(index, "loose", moment, share).fact,
+                committed_at=instant(moment),
+                additions=lines - deletions,
+                deletions=deletions,
+            ),
+        )
+
+    def _course(self, index: int) -> _Course:
+        """What would end after the window mostly ends sooner; the rest is open at its end."""
+        draw = self._pulls.of(index)
+        turn, place = self._timing.place(index - 1)
+        created = self._timing.opened(place, draw.unit("second"))
+        share = (created - self._timing.first) / (self._timing.last - self._timing.first + 1)
+        author = self._author(index, "pull", created, share)
+        lines = draw.unit("lines")
+        incident = self._timing.incident(created)
+        is_hotfix = incident is not None and draw.chance("hotfix", _SEEN_TO)
+        if incident is not None and is_hotfix:
+            lines *= 0.55
+            topic = self._topic(words.HOTFIX, index, tailed=draw.chance("tailed", 0.5), area=incident.area)
+            ends = created + int((15 + 160 * _squared(draw.unit("hours"))) * MINUTE)
+        else:
+            # The smaller third, the middle and the larger third have their own purposes.
+            purpose = draw.choose("purpose", words.BY_SIZE[int(lines * 3)])
+            topic = self._topic(purpose, index, tailed=draw.chance("tailed", 0.5))
+            slow = _blend(_blend(lines, draw.unit("commits"), _COMMITS_BY_LINES), draw.unit("hours"), _HOURS_BY_COMMITS)
+            ends = created + int(_quantile(_HOURS, slow) * HOUR)
+            if ends - created > HOUR:
+                ends = next_work(author, ends, draw.unit("morning"))
+        last, rest = self._timing.last, self._timing.last - created
+        state = "open"
+        ending = draw.unit("ending")
+        if ends > last and rest > HOUR and not draw.chance("stays open", _STAYS_OPEN):
+            ends = min(
+                last,
+                next_work(
+                    author, created + 10 * MINUTE + int(draw.unit("rest") * (rest - 10 * MINUTE)), draw.unit("morning")
+                ),
+            )
+        if ends <= last:
+            state = "merged" if ending < _MERGED or is_hotfix else "closed" if ending < _CLOSED else "open"
+        return _Course(
+            draw,
+            self._timing.number(turn, place),
+            share,
+            author,
+            topic,
+            state,
+            created,
+            min(ends, last),
+            lines,
+            is_hotfix,
+        )
+
+    def _author(self, index: int, what: str, moment: int, share: float) -> Person:
+        """Return who is there and rather at work than not; of a few draws, the first who is."""
+        for attempt in range(_ATTEMPTS):
+            person = self.people.working(self._authors.of(what, index, attempt), "who", share)
+            if person is not None and at_work(person, moment):
+                return person
+        return person or self.people.member(1)
+
+    def _topic(self, purpose: words.Purpose, index: int, *, tailed: bool, area: str | None = None) -> Topic:
+        """Return what the pull request is about; the first few thousand have words of their own."""
+        short, long = self._topics[purpose.name]
+        if tailed:
+            which, tail = divmod(long.place(index % (words.DEEDS * words.TAILS)), words.TAILS)
+        else:
+            which, tail = short.place(index % words.DEEDS), 0
+        deed, place = divmod(which, len(words.OBJECTS))
+        its_area, name = words.OBJECTS[place]
+        if area is not None:
+            its_area, name = area, words.AREAS[area][place % len(words.AREAS[area])]
+        text = purpose.deeds[deed].format(o=name)
+        if tailed:
+            text = f"{text} {purpose.tails[tail]}"
+        return Topic(purpose=purpose, area=its_area, object=name, text=text)
+
+    def _frame(self, index: int, course: _Course, head: str, trailer: str | None, lines: int, files: int) -> Frame:
+        return Frame(
+            index=index,
+            author=course.author,
+            topic=course.topic,
+            head=head,
+            share=course.share,
+            created=course.created,
+            until=course.until,
+            is_merged=course.state == "merged",
+            trailer=trailer,
             lines=lines,
-            trailer=tool[0] if tool else None,
+            deleted=_quantile(_DELETED, course.draw.unit("deleted")),
+            files=min(files, _MOST_FILES_OF_HOTFIX) if course.is_hotfix else files,
         )
-        reviews = self._parts.reviews(
-            number,
-            0 if is_draft else draw.choose("reviews", words.REVIEWS),
-            author=author,
-            span=(created, until),
-            is_merged=state == "merged",
+
+    def _whole(
+        self,
+        course: _Course,
+        frame: Frame,
+        title: str,
+        files: tuple[ChangedFile, ...],
+        count: int,
+        told: str | None,
+    ) -> PullRequest:
+        draw, author, state = course.draw, course.author, course.state
+        is_draft = state != "merged" and draw.chance("draft", 0.25)
+        reviews: tuple[Review, ...] = ()
+        if not is_draft and not (course.is_hotfix and draw.chance("reviewed", 0.4)):
+            wanted = int(_quantile(_REVIEWS, _blend(course.lines, draw.unit("reviews"), _REVIEWS_BY_LINES)))
+            reviews = self._parts.reviews(frame, min(wanted, 1) if course.is_hotfix else wanted, files)
+        commits = self._parts.commits(frame, count, files, reviews, lead=draw.unit("lead"), early=draw.unit("early"))
+        if draw.chance("bot", 0.25 if self.people.size > 1 else 0.7):
+            bot = self._parts.bot_review(frame, files, 1 + 9 * draw.unit("minutes"))
+            reviews = tuple(sorted((*reviews, bot), key=_by_time))
+        opened = instant(course.created)
+        head = commits[-1].committed_at or opened
+        pushed = int(head.timestamp())
+        pushes = [frame.created, pushed] if pushed > frame.created else [frame.created]
+        ended = None if state == "open" else instant(course.until)
+        is_linked = course.number > 1 and draw.chance("linked", 0.3)
+        link = (
+            draw.integer("link", max(1, course.number - course.number // 4), course.number - 1) if is_linked else None
         )
-        opened = instant(created)
-        ended = None if state == "open" else instant(until)
-        head = max(opened, commits[-1].committed_at or opened)
-        checks = draw.integer("checks", 2, len(words.CHECKS))
+        latest = [head, *(review.submitted_at or opened for review in reviews[-1:]), opened]
         return PullRequest(
             repo=self._repository(draw),
-            number=number,
-            title=purpose.title.format(area=area, task=self.phrases.tasks[task], Task=self.phrases.messages[task]),
-            body=self._body(draw, tool[1] if tool else None, link),
+            number=course.number,
+            title=title,
+            body=self._body(course, frame, files, told, link),
             state=state,
             is_draft=is_draft,
             created_at=opened,
-            updated_at=ended or max(head, *(review.submitted_at or opened for review in reviews), opened),
+            updated_at=ended or max(latest),
             merged_at=ended if state == "merged" else None,
             closed_at=ended,
-            author=person,
-            additions=lines[0],
-            deletions=lines[1],
+            author=author.fact,
+            additions=sum(file.additions for file in files),
+            deletions=sum(file.deletions for file in files),
             changed_files=len(files),
             commits_count=len(commits),
-            head_ref=purpose.branch.format(area=area, slug=self.phrases.slugs[task]),
+            head_ref=frame.head,
             base_ref="main",
-            labels=_labels(draw, purpose, area),
+            labels=_labels(draw, course.topic),
             milestone=_quarter(opened) if draw.chance("milestone", 0.4) else None,
-            assignees=tuple(filter(None, (person.login,))) if draw.chance("assigned", 0.5) else (),
+            assignees=(author.fact.login or "",) if draw.chance("assigned", 0.5) else (),
             linked_issues=() if link is None else (link,),
             commits=commits,
             reviews=reviews,
             files=files,
-            check_runs=self._parts.check_runs(number, checks, int(head.timestamp())),
+            check_runs=self._parts.check_runs(frame, pushes),
         )
 
-    def loose_commit(self, number: int) -> LooseCommit | None:
-        """The commit that was pushed to the main branch by the side of that pull request: one in twenty has one."""
-        pull = self._pulls.of(number)
-        if not pull.chance("loose", 0.05):
-            return None
-        draw = self._loose.of(number)
-        return LooseCommit(
-            repo=self._repository(pull),
-            commit=Commit(
-                sha=sha(self._loose_shas.of(number)),
-                message=self.phrases.messages[draw.integer("task", 0, TASKS - 1)],
-                author=self.people.member(self.people.anyone(draw.unit("author"))),
-                committed_at=instant(self._moment(draw)),
-                additions=1 + int(skewed(draw.unit("additions")) * MOST_LINES),
-                deletions=int(skewed(draw.unit("deletions")) * MOST_LINES),
-            ),
+    def _revert(self, index: int, course: _Course, before: PullRequest) -> PullRequest:
+        """Return what takes back a pull request that was merged: the same files, the other way round."""
+        files = tuple(
+            ChangedFile(
+                filename=file.filename,
+                status={"added": "removed", "copied": "removed", "removed": "added"}.get(file.status, file.status),
+                additions=file.deletions,
+                deletions=file.additions,
+            )
+            for file in before.files
         )
+        title = f'Revert "{before.title}"'
+        topic = replace(
+            course.topic, purpose=words.FIX, text=f"{title}\n\nThis reverts commit {before.commits[-1].sha}."
+        )
+        ends = min(course.until, course.created + int((10 + 200 * course.draw.unit("hours")) * MINUTE))
+        until = course.until if course.state == "open" else ends
+        course = replace(course, topic=topic, until=until, is_hotfix=False, lines=0.0)
+        head = f"revert/{(before.head_ref or '').partition('/')[2]}"
+        frame = self._frame(index, course, head, None, 0, len(files))
+        whole = self._whole(course, frame, title, files, 1, None)
+        body = f"Reverts #{before.number}." + (f" {whole.body}" if whole.body else "")
+        return changed(whole, repo=before.repo, body=body, linked_issues=())
 
     def _repository(self, draw: Draw) -> Repository:
         return self._repositories[draw.integer("repository", 0, len(self._repositories) - 1)]
 
-    def _course(self, draw: Draw) -> _Course:
-        """What would end after the window is open at its end."""
-        created = self._moment(draw)
-        until = created + _SHORTEST + int(skewed(draw.unit("length")) * _LONGEST)
-        if until > self._last:
-            return _Course("open", created, self._last)
-        return _Course(draw.choose("ending", words.ENDINGS), created, until)
-
-    def _moment(self, draw: Draw) -> int:
-        """A moment of the window, in working hours; most of what falls on a weekend moves to a weekday before."""
-        moment = self._first + draw.integer("day", 0, self._days - 1) * _DAY
-        # Day 0, 1 January 1970, was a Thursday.
-        weekday = (moment // _DAY + 3) % 7
-        if weekday >= _SATURDAY and draw.chance("weekend", 0.85):
-            moved = moment - (weekday - draw.integer("workday", 0, 4)) * _DAY
-            moment = moved if moved >= self._first else moment
-        return moment + draw.integer("second", 7 * _HOUR, 19 * _HOUR)
-
-    def _body(self, draw: Draw, tool: str | None, link: int | None) -> str | None:
+    def _body(
+        self, course: _Course, frame: Frame, files: Sequence[ChangedFile], told: str | None, link: int | None
+    ) -> str | None:
+        draw = course.draw
         if draw.chance("body", 0.1):
             return None
-        first = self.phrases.sentences[draw.integer("first sentence", 0, SENTENCES - 1)]
-        second = self.phrases.sentences[draw.integer("second sentence", 0, SENTENCES - 1)]
-        parts = [f"{first} {second}"]
-        if tool is not None and draw.chance("told", 0.3):
-            parts.append(tool)
-        elif tool is None and draw.chance("denied", 0.03):
+        texts = self._bodies.of(frame.index)
+        parts = [self._parts.text(words.OCCASIONS, texts.bits("text"), frame, files)]
+        if texts.chance("second sentence", 0.7):
+            parts[0] += " " + self._parts.text(words.TRIALS, texts.bits("second text"), frame, files)
+        if told is not None and draw.chance("told", 0.3):
+            parts.append(told)
+        elif told is None and draw.chance("denied", 0.03):
             parts.append(words.NO_AI)
         if link is not None:
             parts.append(f"Closes #{link}.")
         return "\n\n".join(parts)
 
 
+def _assistant(course: _Course) -> tuple[str, str, date] | None:
+    """Return the tool that helped and shows: mostly the author's own, now and then one that is tried."""
+    tool, signs = course.author.tool, course.author.signs
+    unit = course.draw.unit("tool")
+    if tool is None or unit >= signs:
+        return None
+    if unit < signs * _TRIED:
+        tool = course.draw.choose("tried", words.AI_TOOLS)
+    return tool if day_of(course.created) >= tool[2] else None
+
+
+def _quantile(table: _Quantiles, unit: float) -> float:
+    """Return the value below which that share of all values lies."""
+    shares, values = table
+    place = 1
+    while shares[place] < unit:
+        place += 1
+    low = shares[place - 1]
+    return values[place - 1] + (values[place] - values[place - 1]) * (unit - low) / (shares[place] - low)
+
+
+def _blend(one: float, other: float, weight: float) -> float:
+    """Return a number in [0, 1), as evenly spread as the two are, that rises with both; `weight` is the first's."""
+    low, high = min(weight, 1 - weight), max(weight, 1 - weight)
+    both = weight * one + (1 - weight) * other
+    if both < low:
+        return both * both / (2 * low * high)
+    if both < high:
+        return (both - low / 2) / high
+    return 1 - (1 - both) * (1 - both) / (2 * low * high)
+
+
+def _squared(unit: float) -> float:
+    return unit * unit
+
+
+def _by_time(review: Review) -> tuple[datetime, int]:
+    return review.submitted_at or _NEVER, review.id or 0
+
+
 def _quarter(moment: datetime) -> str:
     return f"{moment.year} Q{(moment.month + 2) // 3}"
 
 
-def _labels(draw: Draw, purpose: words.Purpose, area: str) -> tuple[str, ...]:
+def _labels(draw: Draw, topic: Topic) -> tuple[str, ...]:
     """None, one or two labels, sorted: what it is for, and where."""
     if not draw.chance("labelled", 0.75):
         return ()
-    label = purpose.labels[draw.integer("label", 0, len(purpose.labels) - 1)]
-    return tuple(sorted((label, f"area: {area}"))) if draw.chance("area label", 0.3) else (label,)
+    labels = topic.purpose.labels
+    label = labels[draw.integer("label", 0, len(labels) - 1)]
+    return tuple(sorted((label, f"area: {topic.area}"))) if draw.chance("area label", 0.3) else (label,)

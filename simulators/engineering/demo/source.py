@@ -1,7 +1,7 @@
 """The demo: an invented project of any size, for people with no token and no network.
 
-Pull request number i is the same whatever the number of pull requests is: a demo of 220 is the demo of 200 and 20 more.
-For that its time cannot depend on their number either: each falls evenly on the window, so numbers do not follow time.
+A pull request is the same whatever the number of pull requests is: a demo of 220 is the demo of 200 and 20 more. These
+lie between the others, since the window stays: numbers follow time, and have the gaps that issues leave.
 Seed, project and every other setting are part of what is invented: with another number of members, days or
 repositories, or another last day, it is another project. (A member's name, login and id stay.)
 
@@ -36,8 +36,9 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 class DemoSource:
     """A source of invented facts.
 
-    `prs` pull requests lie in the `days` days up to and with `as_of`, and nothing lies outside of these. Without
-    `repos` there is one repository, named after the project. Raises BadInput for a setting out of its bounds.
+    `prs` pull requests lie in the `days` days up to and with `as_of`, and nothing lies outside of these. `ai_rate` says
+    how much assistants are used: 0 is never, 1 is by everybody. Without `repos` there is one repository, named after
+    the project. Raises BadInput for a setting out of its bounds.
     """
 
     project: str
@@ -47,6 +48,7 @@ class DemoSource:
     prs: int = 200
     days: int = 180
     as_of: date = DEFAULT_AS_OF
+    ai_rate: float = 0.35
 
     def __post_init__(self) -> None:
         """Refuse what cannot be invented, before anything is read."""
@@ -60,6 +62,8 @@ class DemoSource:
             )
         if not self.project.isprintable():
             raise BadInput(f"demo: {self.project!r} is no project's name", "a name is printable text")
+        if not 0 <= self.ai_rate <= 1:
+            raise BadInput(f"demo: ai_rate = {self.ai_rate} is out of bounds", "ai_rate may be 0 to 1")
         _ = self.repositories
 
     @property
@@ -75,7 +79,7 @@ class DemoSource:
 
     @property
     def versions(self) -> dict[str, str]:
-        """Faker's: its texts are in the facts."""
+        """Faker's: its names are in the facts."""
         return {"faker": faker_version()}
 
     @property
@@ -84,27 +88,26 @@ class DemoSource:
         return []
 
     def digest(self) -> str:
-        """A hexadecimal digest of every setting and of every text that the facts are made of.
+        """A hexadecimal digest of every setting and of every name.
 
-        The texts and not a sample of them: whatever another version of Faker writes differently, it is another digest.
+        The names and not a sample of them: whatever another version of Faker writes differently, it is another digest.
         """
         settings = [VERSION, self.project, self.seed, self.repositories, self.members, self.prs, self.days]
-        digest = sha256(json.dumps([*settings, self.as_of.toordinal()]).encode())
-        digest.update(json.dumps([self._invention.phrases.tasks, self._invention.phrases.sentences]).encode())
+        digest = sha256(json.dumps([*settings, self.as_of.toordinal(), self.ai_rate]).encode())
         for place in range(1, self.members + 1):
-            digest.update(f"{self._invention.people.member(place).name}\n".encode())
+            digest.update(f"{self._invention.people.member(place).fact.name}\n".encode())
         return digest.hexdigest()
 
     def pull_requests(self) -> Iterator[PullRequest]:
-        """Every pull request, by number, made one at a time."""
-        return map(self._invention.pull_request, self._numbers)
+        """Every pull request, made one at a time; the first ones of a larger demo are those of a smaller one."""
+        return map(self._invention.pull_request, self._indexes)
 
     def loose_commits(self) -> Iterator[LooseCommit]:
         """The commits pushed to the main branch: one for every twenty pull requests, about."""
-        return filter(None, map(self._invention.loose_commit, self._numbers))
+        return filter(None, map(self._invention.loose_commit, self._indexes))
 
     @property
-    def _numbers(self) -> range:
+    def _indexes(self) -> range:
         return range(1, self.prs + 1)
 
     @cached_property
@@ -117,6 +120,7 @@ class DemoSource:
                 members=self.members,
                 days=self.days,
                 as_of=self.as_of,
+                ai_rate=self.ai_rate,
             )
         )
 

@@ -6,12 +6,16 @@ knows beyond a cache file, ids and names of people, is put into the fact afterwa
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
+
+from seedjournal.journal import canonical_bytes
 
 from ..cache.entry import NUL, PullRequestEntry, WrongField, read_entry
 from ..cache.facts import pull_request as cached_pull_request
@@ -20,13 +24,18 @@ from ..git.commit import person as git_person
 from ..times import ImpossibleTimes
 
 Node = Mapping[str, Any]
+Logins = Mapping[int, str]
 
-_RUN = re.compile(r"(?:/runs/|check_run_id=)([1-9][0-9]{0,15})\b")
+# Where an address holds a check run's number. The number in /actions/runs/ is the workflow run's, which jobs share.
+_RUN = re.compile(r"(?:/job/|check_run_id=|(?<!/actions)/runs/)([1-9][0-9]{0,15})\b")
 
 
-def entry(whole: Node, repo: Repository) -> PullRequestEntry:
-    """The entry of a cache file that says the same; raises WrongField for what is not as GitHub documents it."""
-    author = _actor(whole["author"])
+def entry(whole: Node, repo: Repository, logins: Logins) -> PullRequestEntry:
+    """Return the entry of a cache file that says the same; raise WrongField for what is not as GitHub documents it.
+
+    `logins` are the newest ones of accounts that were renamed, by id.
+    """
+    author = _actor(whole["author"], logins)
     try:
         raw = {
             "github_pr_id": whole["number"],
@@ -51,10 +60,10 @@ def entry(whole: Node, repo: Repository) -> PullRequestEntry:
             "head_ref": whole["headRefName"],
             "base_ref": whole["baseRefName"],
             "labels": [label["name"] for label in whole["labels"]],
-            "commits": [_commit(one["commit"]) for one in whole["commits"]],
-            "reviews": [_review(one) for one in whole["reviews"]],
+            "commits": [_commit(one["commit"], logins) for one in whole["commits"]],
+            "reviews": [_review(one, logins) for one in whole["reviews"]],
             "files": [_file(one) for one in whole["files"]],
-            "check_runs": [run for one in whole.get("check_runs", ()) if (run := _check_run(one))],
+            "check_runs": [_check_run(one, number) for one, number in check_runs(whole)],
             "milestone_title": (whole["milestone"] or {}).get("title"),
             "assignees": [one["login"] for one in whole["assignees"]],
             "linked_issues": [_issue(one) for one in whole["linked_issues"]],
@@ -67,11 +76,13 @@ def entry(whole: Node, repo: Repository) -> PullRequestEntry:
     return read_entry(msgspec.Raw(text))
 
 
-def pull_request(whole: Node, repo: Repository, impossible: ImpossibleTimes) -> PullRequest:
+def pull_request(whole: Node, repo: Repository, impossible: ImpossibleTimes, logins: Logins) -> PullRequest:
     """Return the fact, with impossible times counted; raise WrongField for the first thing that cannot be right."""
-    fact = cached_pull_request(entry(whole, repo), repo, impossible, times_may_lack=True)
-    reviewers = {int(one["fullDatabaseId"]): _actor(one["author"]) for one in whole["reviews"] if one["fullDatabaseId"]}
-    authors = {one["commit"]["oid"].lower(): _git_actor(one["commit"]["author"]) for one in whole["commits"]}
+    fact = cached_pull_request(entry(whole, repo, logins), repo, impossible, times_may_lack=True)
+    reviewers = {
+        int(one["fullDatabaseId"]): _actor(one["author"], logins) for one in whole["reviews"] if one["fullDatabaseId"]
+    }
+    authors = {one["commit"]["oid"].lower(): _git_actor(one["commit"]["author"], logins) for one in whole["commits"]}
     return msgspec.structs.replace(
         fact,
         commits=tuple(msgspec.structs.replace(one, author=authors[one.sha]) for one in fact.commits),
@@ -81,12 +92,38 @@ def pull_request(whole: Node, repo: Repository, impossible: ImpossibleTimes) -> 
     )
 
 
-def check_run_id(node: Node) -> int | None:
-    """A check run's number: as told, or from its address where the field cannot hold it."""
-    if node.get("databaseId"):
-        return int(node["databaseId"])
-    found = _RUN.search(node.get("permalink") or "")
-    return int(found[1]) if found else None
+def accounts(whole: Node) -> Iterator[tuple[int, str]]:
+    """Yield the accounts that GitHub names in a pull request: id and login."""
+    actors = [_actor(whole["author"], {}), *(_actor(one["author"], {}) for one in whole["reviews"])]
+    users = [(one["commit"]["author"] or {}).get("user") for one in whole["commits"]]
+    yield from ((one.id, one.login) for one in actors if one and one.id and one.login)
+    yield from ((user["databaseId"], user["login"]) for user in users if user and user["databaseId"])
+
+
+def check_runs(whole: Node) -> Iterator[tuple[Node, int]]:
+    """Yield the check runs of a pull request, each with its number. Commit statuses are none.
+
+    A number is told, or stands in the address; else it is derived from the head commit, address and name, and from
+    which of those that agree in them it is: what stays the same while a check runs.
+    """
+    alike: Counter[tuple[str, str]] = Counter()
+    for node in whole.get("check_runs", ()):
+        if node["__typename"] != "CheckRun":
+            continue
+        number, link = node.get("databaseId"), node.get("permalink") or ""
+        if not number:
+            found = _RUN.search(link)
+            number = found[1] if found else None
+        if not number:
+            place = (link, node["name"])
+            text = canonical_bytes([whole["headRefOid"], *place, alike[place]])
+            number = _derived(text)
+            alike[place] += 1
+        yield node, int(number)
+
+
+def _derived(text: bytes) -> int:
+    return (int.from_bytes(hashlib.sha256(b"seedjournal:check-run:1\n" + text).digest()[:8], "big") >> 11) or 1
 
 
 def moment(text: str) -> datetime:
@@ -94,8 +131,8 @@ def moment(text: str) -> datetime:
     return msgspec.convert(text, datetime)
 
 
-def _commit(node: Node) -> Node:
-    author = _git_actor(node["author"])
+def _commit(node: Node, logins: Logins) -> Node:
+    author = _git_actor(node["author"], logins)
     return {
         "sha": node["oid"],
         "message": node["message"].strip("\n"),
@@ -107,8 +144,8 @@ def _commit(node: Node) -> Node:
     }
 
 
-def _review(node: Node) -> Node:
-    reviewer = _actor(node["author"])
+def _review(node: Node, logins: Logins) -> Node:
+    reviewer = _actor(node["author"], logins)
     return {
         "github_review_id": int(node["fullDatabaseId"] or 0),
         "reviewer_login": reviewer.login if reviewer else None,
@@ -127,10 +164,7 @@ def _file(node: Node) -> Node:
     }
 
 
-def _check_run(node: Node) -> Node | None:
-    """A check run; None for a commit status, which is none."""
-    if node["__typename"] != "CheckRun" or (number := check_run_id(node)) is None:
-        return None
+def _check_run(node: Node, number: int) -> Node:
     return {
         "github_id": number,
         "name": node["name"],
@@ -148,24 +182,28 @@ def _issue(node: Node) -> int | str:
     return f"{node['repository']['nameWithOwner']}#{node['number']}"
 
 
-def _actor(node: Node | None) -> Person | None:
+def _actor(node: Node | None, logins: Logins) -> Person | None:
     """Who did it, None for an account that is gone. A program's login gets the ending by which it is known."""
     if node is None:
         return None
     login = node["login"]
     if node["__typename"] == "Bot" and not login.endswith("[bot]"):
         login += "[bot]"
-    return Person(login=login, name=_name(node.get("name")), id=node.get("databaseId") or None)
+    number = node.get("databaseId") or None
+    return Person(login=logins.get(number or 0, login), name=_name(node.get("name")), id=number)
 
 
-def _git_actor(node: Node | None) -> Person | None:
+def _git_actor(node: Node | None, logins: Logins) -> Person | None:
     """A commit's author: the account that GitHub knows, else whom the no-reply address names, else the name alone."""
     if node is None:
         return None
     user = node["user"]
     if user is None:
-        return git_person(node["name"] or "", node["email"] or "")
-    return Person(login=user["login"], name=_name(node["name"]), id=user["databaseId"] or None)
+        found = git_person(node["name"] or "", node["email"] or "")
+        newest = logins.get(found.id or 0) if found else None
+        return msgspec.structs.replace(found, login=newest) if found and newest else found
+    number = user["databaseId"] or None
+    return Person(login=logins.get(number or 0, user["login"]), name=_name(node["name"]), id=number)
 
 
 def _name(text: str | None) -> str | None:

@@ -9,8 +9,9 @@ does the walk stand behind it. A fetch that ends anywhere goes on from there.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,22 +20,30 @@ from seedjournal.progress import Tell
 
 from ..facts import Repository
 from . import coverage
-from .api import RESOURCE, Answer, Api, Clock, StaleCursor, TooMuch
-from .assembly import (
-    Node,
-    edges,
-)
+from .api import LACKING_RIGHTS, RESOURCE, Answer, Api, Clock, StaleCursor, TooMuch
+from .assembly import Node, edges
 from .coverage import Interval, Seen, Stretch
 from .entries import moment
-from .parts import follow, settled_versions
-from .queries import BACKWARD, FORWARD
+from .parts import endless, follow, missed, read
+from .queries import AGAIN, AGAIN_MANY, BACKWARD, BACKWARD_BARE, FORWARD, FORWARD_BARE
 from .server import Server, delete, place
-from .store import Page, Step, Store
+from .store import Page, Step, Store, Trouble
 
 _OVERLAP = timedelta(minutes=5)  # servers' clocks differ, and a replica answers later
 _FIRST_SIZE = 20
 _LARGEST_SIZE = 50
-_GROWS_AFTER = 8  # pages in a row that came at the first try
+_GROWS_AFTER = 3  # pages in a row that came at the first try; then twice as many are asked for
+_LONGEST_PATIENCE = 24
+_TRIES_AT_SMALLEST = 5  # of a page of one pull request, the last ones without its connections
+_TRIES_WITH_PARTS = 2
+_MOST_FAILED = 8  # pull requests in a row that do not come: then it is no matter of theirs
+_MOST_STALLED = 3  # pages in a row that bring nothing new
+_ROUNDS = 3  # in which pull requests are asked for again that did not come whole
+_MOST_TRIES = 3  # of what the server does not give, without an error
+_BATCH = 20
+_ALONE = 3  # so many are asked for one by one
+_BARE_SIZE = 100
+_READING = "2"  # the version of what is read from pages
 
 
 def fetched(
@@ -79,6 +88,9 @@ def fetch(
     with store.fetching(lambda: tell(f"waiting for another fetch of {repo}", 0, None)):
         walk = _Walk(api, store, repo, check_runs, clock or Clock(), tell)
         api.say = walk.wait
+        _read_anew(store)
+        with store.writing():
+            store.set(fetches=store.fetches + 1)
         while (page := store.pending()) is not None:
             walk.use(page)
         try:
@@ -90,6 +102,21 @@ def fetch(
                 walk.cover(since)
             except StaleCursor:
                 raise Unavailable(f"{repo}: GitHub refuses cursors that it has just given", "try later") from None
+        if since is None:
+            walk.find_missing()
+        walk.ask_again()
+
+
+def _read_anew(store: Store) -> None:
+    """Read all pages again where an earlier version of seedjournal read them, which took errors for nobody."""
+    if store.get("reading") == _READING:
+        return
+    with store.writing():
+        store.forget_versions()
+        for page in store.settled():
+            found = read(store, page, {})
+            store.settle(page, found.versions, found.troubles, found.accounts)
+        store.set(reading=_READING)
 
 
 @dataclass(slots=True)
@@ -104,6 +131,7 @@ class _Walk:
     tell: Tell
     start: datetime | None = None
     counted: int | None = None
+    failed: int = 0  # pull requests in a row that did not come
 
     def wait(self, what: str, seconds: float) -> None:
         """Tell what is waited for, and how long yet."""
@@ -123,29 +151,132 @@ class _Walk:
 
     def use(self, page: Page) -> None:
         """Follow the connections of a page to their ends, and settle it."""
-        follow(self.api, self.store, page)
-        versions = settled_versions(self.store, page)
-        pulls = page.data["repository"]["pullRequests"]
-        interval = self._grown(page)
+        failed = {} if page.step.bare else follow(self.api, self.store, page)
+        found = read(self.store, page, failed)
+        pulls = page.data["repository"].get("pullRequests")
         with self.store.writing():
-            self.store.settle(page, versions)
-            if interval is not None:
-                self.store.save(interval)
-            self.store.set(name=page.data["repository"]["nameWithOwner"], counted=pulls["totalCount"])
-        self.counted = None if page.step.since else pulls["totalCount"]
-        self._tell(len(versions), self._left)
+            self.store.settle(page, found.versions, found.troubles, found.accounts)
+            if pulls is not None:
+                grown = self._grown(page)
+                if grown is not None:
+                    self.store.save(grown)
+                self.store.set(name=page.data["repository"]["nameWithOwner"], counted=pulls["totalCount"])
+                self.counted = None if page.step.since else pulls["totalCount"]
+        self._tell(len(found.versions) if pulls is not None else 0, self._left)
+
+    def find_missing(self) -> None:
+        """Look for pull requests that GitHub counts and no page held, by a list of numbers; note them as trouble."""
+        known = self.store.numbers(check_runs=self.check_runs)
+        if self.counted is None or len(known) >= self.counted:
+            return
+        cursor: str | None = None
+        used: set[str | None] = set()
+        while cursor not in used:
+            used.add(cursor)
+            after = {} if cursor is None else {"after": cursor}
+            try:
+                answer = self.api.ask_patiently(FORWARD_BARE, {**self._names, "first": _BARE_SIZE, **after})
+            except (TooMuch, StaleCursor):
+                return
+            pulls = (answer.data.get("repository") or {}).get("pullRequests")
+            if not pulls:
+                return
+            self._note_missed(pulls, known)
+            if not pulls["edges"] or not pulls["pageInfo"]["hasNextPage"]:
+                return
+            cursor = pulls["pageInfo"]["endCursor"]
+
+    def _note_missed(self, pulls: Node, known: Collection[int]) -> None:
+        """Note as trouble what a bare page lists and is not known."""
+        nodes = [edge["node"] for edge in pulls["edges"] if edge and edge.get("node")]
+        with self.store.writing():
+            for node in nodes:
+                if node["number"] not in known:
+                    self.store.add_trouble(missed(node, check_runs=self.check_runs))
+
+    def ask_again(self) -> None:
+        """Ask again for pull requests that did not come whole; for what a right may bring, once in each fetch."""
+        for attempt in range(_ROUNDS):
+            troubles = [one for one in self.store.troubles(check_runs=self.check_runs) if self._is_asked(one, attempt)]
+            if not troubles:
+                return
+            if attempt:
+                self.api.pause(attempt - 1)
+            alike: dict[tuple[bool, tuple[str, ...]], list[Trouble]] = {}
+            for one in troubles:
+                alike.setdefault((one.check_runs, _lacking_rights(one)), []).append(one)
+            for (_, rights), same in alike.items():
+                self._ask_all(same, probe=bool(rights))
+
+    def _is_asked(self, one: Trouble, attempt: int) -> bool:
+        if any(gap.may_heal for gap in one.missing):
+            return True
+        is_due = attempt == 0 and one.fetch < self.store.fetches
+        return is_due and (bool(_lacking_rights(one)) or one.tries < _MOST_TRIES)
+
+    def _ask_all(self, troubles: Sequence[Trouble], *, probe: bool) -> None:
+        """Ask for pull requests by themselves, several at once where they are many.
+
+        With `probe` ask for one first, and for no more if it is no better.
+        """
+        size = 1 if probe or len(troubles) <= _ALONE else _BATCH
+        failed = place = 0
+        while place < len(troubles) and failed < _MOST_FAILED:
+            batch = troubles[place : place + size]
+            is_better = self._ask_batch(batch)
+            if is_better is None and len(batch) > 1:
+                size = 1
+                continue
+            failed = 0 if is_better else failed + 1
+            place += len(batch)
+            if probe and not is_better:
+                return
+            if probe and len(troubles) > _ALONE:
+                size = _BATCH
+            probe = False
+
+    def _ask_batch(self, batch: Sequence[Trouble]) -> bool | None:
+        """Ask for these; return whether the first is better now, None where the server does not give them at once."""
+        first = batch[0]
+        alone = {"id": first.node} if len(batch) == 1 else {"ids": [one.node for one in batch]}
+        query = AGAIN if len(batch) == 1 else AGAIN_MANY
+        variables = {**self._names, **alone, "parts": True, "checks": first.check_runs}
+        try:
+            answer = (
+                self.api.ask_patiently(query, variables, tries=2) if len(batch) == 1 else self.api.ask(query, variables)
+            )
+        except (TooMuch, StaleCursor):
+            return None
+        except Unavailable:
+            if len(batch) == 1:
+                raise
+            return None
+        self._check_repository(answer)
+        step = Step(interval=0, backward=False, check_runs=first.check_runs, start=_NEVER)
+        with self.store.writing():
+            page = self.store.add_page(query, variables, answer.content, answer.served_at, step)
+            for place, node in enumerate(answer.data.get("nodes") or [answer.data.get("node")]):
+                if node is None and any(
+                    error.get("type") == "NOT_FOUND" and (error.get("path") or [])[:2] in (["node"], ["nodes", place])
+                    for error in answer.errors
+                ):
+                    self.store.forget_trouble(batch[place].number)
+        self.use(page)
+        left = {one.number: one for one in self.store.troubles(check_runs=first.check_runs)}
+        return first.number not in left or len(left[first.number].missing) < len(first.missing)
 
     def _up(self, held: Stretch | None, above: Stretch | None) -> bool:
         """Walk up from what is held, or from the beginning; True at the end, False where the next stretch begins."""
         row = self._row(held.top, held.top.high, held.top.high_cursor) if held else self.store.new_interval()
         cursor = held.top.high_cursor if held else None
+        way = _Way(self.repo, {cursor})
         while True:
             page = self._page(Step(interval=row, backward=False, check_runs=self.check_runs, start=_NEVER), cursor)
             self.use(page)
             info = page.data["repository"]["pullRequests"]["pageInfo"]
             if not info["hasNextPage"]:
                 return True
-            cursor = info["endCursor"]
+            cursor = way.next(info["endCursor"], page)
             if above is not None and any(moment > _low(above) for moment, _ in _seen(page).edges):
                 return False
 
@@ -153,6 +284,7 @@ class _Walk:
         """Walk down to `since` from the next stretch above, or from the end."""
         row = self._row(above.bottom, _low(above), above.bottom.low_cursor) if above else self.store.new_interval()
         cursor = above.bottom.low_cursor if above else None
+        way = _Way(self.repo, {cursor})
         while True:
             step = Step(interval=row, backward=True, check_runs=self.check_runs, start=_NEVER, since=since)
             page = self._page(step, cursor)
@@ -161,7 +293,7 @@ class _Walk:
             saved = self._saved(row)
             if not info["hasPreviousPage"] or (saved and saved.holds(min(since, saved.high))):
                 return
-            cursor = info["startCursor"]
+            cursor = way.next(info["startCursor"], page)
 
     def _row(self, end: Interval, at: datetime, cursor: str | None) -> int:
         """The row to extend: the stretch's own, or a new one at its end where it was fetched with more than now."""
@@ -191,58 +323,109 @@ class _Walk:
         return saved and coverage.grown_downward(saved, seen, step.since or _NEVER)
 
     def _page(self, step: Step, cursor: str | None) -> Page:
-        """The next page of pull requests, stored; smaller and smaller where the server cannot give as much."""
-        size = min(_LARGEST_SIZE, int(self.store.get("page_size") or _FIRST_SIZE))
-        whole = True
+        """Return the next page of pull requests, stored; smaller and smaller where the server cannot give as much.
+
+        A pull request that it cannot give at all is listed by a bare page, so that the others come.
+        """
+        size = self._size()
+        failures = 0
+        tries = _TRIES_AT_SMALLEST if not self.failed else _TRIES_WITH_PARTS
         query, first, after = (BACKWARD, "last", "before") if step.backward else (FORWARD, "first", "after")
+        begin = {} if cursor is None else {after: cursor}
         while True:
-            variables = {**self._names, first: size, "parts": whole, "checks": whole and step.check_runs}
-            if cursor is not None:
-                variables[after] = cursor
+            whole = failures < _TRIES_WITH_PARTS
+            variables = {**self._names, **begin, first: size, "parts": whole, "checks": whole and step.check_runs}
             try:
                 answer = self.api.ask(query, variables)
-                self._check(answer, size)
                 break
             except TooMuch as reason:
-                if size == 1 and not whole:
-                    raise Unavailable(
-                        f"{self.repo}: not even one pull request at a time can be fetched: {reason}",
-                        "try later: what was fetched is kept; the same command goes on from there",
-                    ) from None
-                whole = size > 1
-                size = max(1, size // 2)
-                with self.store.writing():
-                    self.store.set(page_size=size, streak=0)
+                if size == 1:
+                    failures += 1
+                    if failures >= tries:
+                        return self._bare_page(step, {**self._names, **begin, first: 1}, str(reason))
+                    self.api.pause(failures - 1)
+                size = self._shrink(size)
+        self._check(answer)
+        self.failed = 0
+        page = self._stored(query, variables, answer, step, size)
+        if not all(edge and edge.get("node") for edge in _pulls(answer.data)["edges"]):
+            self._note_empty(step, {**self._names, **begin, first: size})
+        return page
+
+    def _stored(self, query: str, variables: Mapping[str, Any], answer: Answer, step: Step, size: int) -> Page:
         if self.start is None:
             self.start = answer.served_at - _OVERLAP
         step = replace(step, start=self.start, since=self._not_too_late(step.since))
         with self.store.writing():
-            self._grow(size)
+            if not step.bare:
+                self._grow(size)
             return self.store.add_page(query, variables, answer.content, answer.served_at, step)
+
+    def _bare_page(self, step: Step, variables: Mapping[str, Any], reason: str) -> Page:
+        """Return a page that only says which pull request comes next: the server does not give it itself."""
+        query = BACKWARD_BARE if step.backward else FORWARD_BARE
+        self.failed += 1
+        try:
+            if self.failed > _MOST_FAILED:
+                raise TooMuch(reason)
+            answer = self.api.ask_patiently(query, variables)
+        except TooMuch:
+            raise Unavailable(
+                f"{self.repo}: not even one pull request at a time can be fetched: {reason}",
+                "try later: what was fetched is kept; the same command goes on from there",
+            ) from None
+        self._check(answer)
+        return self._stored(query, variables, answer, replace(step, bare=True), 1)
+
+    def _note_empty(self, step: Step, variables: Mapping[str, Any]) -> None:
+        """Note which pull requests of a page came out empty, to ask for them by themselves."""
+        with suppress(TooMuch, StaleCursor):
+            answer = self.api.ask_patiently(BACKWARD_BARE if step.backward else FORWARD_BARE, variables)
+            pulls = (answer.data.get("repository") or {}).get("pullRequests")
+            if pulls:
+                self._note_missed(pulls, self.store.numbers(check_runs=self.check_runs))
 
     def _not_too_late(self, since: datetime | None) -> datetime | None:
         """The moment, or the last that can be covered, where it lies behind that."""
         return since if since is None or self.start is None else min(since, self.start - coverage.TICK)
 
+    def _size(self) -> int:
+        """Return how many pull requests to ask for: twice as many as worked, after a few good pages."""
+        size, streak = int(self.store.get("page_size") or _FIRST_SIZE), int(self.store.get("streak") or 0)
+        return min(_LARGEST_SIZE, size * 2 if streak >= self._patience else size)
+
+    @property
+    def _patience(self) -> int:
+        """After how many good pages to ask for more: the longer, the more often that failed at once."""
+        return int(self.store.get("patience") or _GROWS_AFTER)
+
     def _grow(self, size: int) -> None:
-        """Remember the size that worked, and ask for more after a while."""
-        streak = int(self.store.get("streak") or 0) + 1
-        if streak >= _GROWS_AFTER:
-            size, streak = min(_LARGEST_SIZE, size + max(1, size // 4)), 0
-        self.store.set(page_size=size, streak=streak)
+        """Remember a size that worked."""
+        is_larger = size > int(self.store.get("page_size") or _FIRST_SIZE)
+        streak = 1 if is_larger else int(self.store.get("streak") or 0) + 1
+        patience = _GROWS_AFTER if is_larger else self._patience
+        self.store.set(page_size=size, streak=streak, patience=patience)
 
-    def _check(self, answer: Answer, size: int) -> None:
-        """Raise Unavailable where the server knows no such repository, or another one under its name.
+    def _shrink(self, size: int) -> int:
+        """Remember that a size did not work; return the one to try next."""
+        is_larger = size > int(self.store.get("page_size") or _FIRST_SIZE)
+        patience = min(_LONGEST_PATIENCE, 2 * self._patience) if is_larger else self._patience
+        with self.store.writing():
+            self.store.set(page_size=max(1, size // 2), streak=0, patience=patience)
+        return max(1, size // 2)
 
-        And TooMuch where a pull request came out empty: asked for by itself, it may not, and spoils no other.
-        """
+    def _check(self, answer: Answer) -> None:
+        """Raise Unavailable where the server does not give a page, or knows no such repository."""
+        self._check_repository(answer)
+        pulls = answer.data["repository"].get("pullRequests")
+        if not isinstance(pulls, dict):
+            raise self._not_given(answer)
+
+    def _check_repository(self, answer: Answer) -> None:
+        """Raise Unavailable where the server knows no such repository, or another one under its name."""
         found = answer.data.get("repository")
-        if not isinstance(found, dict) or not isinstance(found.get("pullRequests"), dict):
-            reason = next((str(error.get("message", "")) for error in answer.errors), "it does not say why")
-            raise Unavailable(
-                f"{self.repo}: GitHub does not give its pull requests: {reason}",
-                "is the name right, and may the token read the repository?",
-            )
+        if not isinstance(found, dict):
+            raise self._not_given(answer)
         known = self.store.get("id")
         if known is None:
             with self.store.writing():
@@ -252,8 +435,13 @@ class _Walk:
                 f"{self.repo} is now another repository than the one that was fetched",
                 f"`seedjournal fetched --delete {self.repo}` forgets the other one",
             )
-        if size > 1 and not all(edge and edge.get("node") for edge in _pulls(answer.data)["edges"]):
-            raise TooMuch("a pull request came out empty")
+
+    def _not_given(self, answer: Answer) -> Unavailable:
+        reason = next((str(error.get("message", "")) for error in answer.errors), "it does not say why")
+        return Unavailable(
+            f"{self.repo}: GitHub does not give its pull requests: {reason}",
+            "is the name right, and may the token read the repository?",
+        )
 
     def _tell(self, more: int, note: str) -> None:
         self.tell(f"fetching {self.repo}", more, self.counted, note)
@@ -271,6 +459,33 @@ class _Walk:
             return ""
         minutes = max(0, round((self.api.pool.next_reset(RESOURCE) - now).total_seconds() / 60))
         return f"{left:,} points, more in {minutes} min"
+
+
+@dataclass(slots=True)
+class _Way:
+    """The way of one walk through pages: it ends, and leads somewhere new with each page."""
+
+    repo: Repository
+    used: set[str | None]
+    seen: set[str] = field(default_factory=set)
+    stalled: int = 0
+
+    def next(self, cursor: str | None, page: Page) -> str:
+        """Return where the next page begins; raise Unavailable where the server's pages do not end."""
+        here = {edge["cursor"] for edge in _pulls(page.data)["edges"] if edge}
+        self.stalled = self.stalled + 1 if here <= self.seen else 0
+        self.seen |= here
+        if cursor is None or cursor in self.used or self.stalled >= _MOST_STALLED:
+            raise endless(self.repo, "pull requests")
+        self.used.add(cursor)
+        return cursor
+
+
+def _lacking_rights(one: Trouble) -> tuple[str, ...]:
+    """Return what a pull request lacks because the token lacks a right, if it lacks nothing else that may come."""
+    if any(gap.may_heal for gap in one.missing):
+        return ()
+    return tuple(gap.connection for gap in one.missing if gap.error in LACKING_RIGHTS)
 
 
 _NEVER = moment("0001-01-01T00:00:00Z")

@@ -50,7 +50,8 @@ class Connection:
     def query(self) -> str:
         """The connection by itself, from `$after` on."""
         return (
-            f"query More($id: ID!, $first: Int!, $after: String) {{ {_LIMIT} node(id: $id) {{ ... on PullRequest {{ "
+            f"query More($owner: String!, $name: String!, $id: ID!, $first: Int!, $after: String) {{ {_LIMIT} "
+            f"repository(owner: $owner, name: $name) {{ id }} node(id: $id) {{ ... on PullRequest {{ "
             f"{self.field}(first: $first, after: $after) {{ {_PAGES} nodes {{ {self.nodes} }} }} }} }} }}"
             f"{self.fragment}"
         )
@@ -146,6 +147,42 @@ query {name}($owner: String!, $name: String!, {declared}, $parts: Boolean!, $che
 
 FORWARD = _pull_requests("Forward", "$first: Int!, $after: String", "first: $first, after: $after")
 BACKWARD = _pull_requests("Backward", "$last: Int!, $before: String", "last: $last, before: $before")
+
+
+def _bare(name: str, declared: str, given: str) -> str:
+    return f"""
+query {name}($owner: String!, $name: String!, {declared}) {{
+  {_LIMIT}
+  repository(owner: $owner, name: $name) {{
+    id
+    nameWithOwner
+    pullRequests({given}, orderBy: {{field: UPDATED_AT, direction: ASC}}) {{
+      totalCount
+      pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}
+      edges {{ cursor node {{ id number updatedAt }} }}
+    }}
+  }}
+}}"""
+
+
+# Which pull requests there are, and no more: what a server gives even of one that it cannot serve.
+FORWARD_BARE = _bare("ForwardBare", "$first: Int!, $after: String", "first: $first, after: $after")
+BACKWARD_BARE = _bare("BackwardBare", "$last: Int!, $before: String", "last: $last, before: $before")
+
+
+def _again(name: str, declared: str, given: str) -> str:
+    return f"""
+query {name}($owner: String!, $name: String!, {declared}, $parts: Boolean!, $checks: Boolean!) {{
+  {_LIMIT}
+  repository(owner: $owner, name: $name) {{ id nameWithOwner }}
+  {given} {{ ... on PullRequest {{ {_PULL_REQUEST} }} }}
+}}
+{_ACTOR}"""
+
+
+# Pull requests by themselves: those that did not come whole before.
+AGAIN = _again("Again", "$id: ID!", "node(id: $id)")
+AGAIN_MANY = _again("AgainMany", "$ids: [ID!]!", "nodes(ids: $ids)")
 
 ESTIMATE = f"""
 query Estimate($owner: String!, $name: String!, $search: String!) {{

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from .assembly import COMPLETE, FAILED, PARTIAL, Node, assembled, edges, joined,
 from .entries import entry, pull_request
 from .store import Store, Version
 
+_NAMED = 3  # renamed accounts that a sentence names
 _LISTED = 100  # incomplete connections that are named one by one
 
 
@@ -65,6 +66,8 @@ class GitHubSource:
             weakref.finalize(self, store.close)
             store.snapshot()
             self._held.append(_Held(repo, store, covered(repo, store, since=since, check_runs=check_runs)))
+        self._renamed = _renamed(one.store for one in self._held)
+        self._logins = {number: logins[-1] for number, logins in self._renamed.items()}
 
     @property
     def repositories(self) -> tuple[Repository, ...]:
@@ -88,6 +91,8 @@ class GitHubSource:
             whole.update(f"{one.repo}\n".encode())
             for version in self._versions(one):
                 whole.update(version.number.to_bytes(8, "big") + version.digest)
+        if self._logins:
+            whole.update(repr(sorted(self._logins.items())).encode())
         return whole.hexdigest()
 
     def pull_requests(self) -> Iterator[PullRequest]:
@@ -96,7 +101,7 @@ class GitHubSource:
         for one in self._held:
             for number, whole in self._wholes(one):
                 try:
-                    yield pull_request(whole, one.repo, self._impossible)
+                    yield pull_request(whole, one.repo, self._impossible, self._logins)
                 except WrongField as wrong:
                     self._leave_out(one.repo, number, wrong)
         if self._strict:
@@ -107,7 +112,7 @@ class GitHubSource:
         for one in self._held:
             for number, whole in self._wholes(one):
                 try:
-                    yield entry(whole, one.repo)
+                    yield entry(whole, one.repo, self._logins)
                 except WrongField as wrong:
                     self._leave_out(one.repo, number, wrong)
 
@@ -116,26 +121,31 @@ class GitHubSource:
         return iter(())
 
     def notices(self) -> list[str]:
-        """Return a sentence about the impossible times that the last reading found, if any."""
-        return self._impossible.notices()
+        """Return sentences about accounts that were renamed, and about the last reading's impossible times."""
+        return [*_of_logins(self._renamed), *self._impossible.notices()]
 
     def completeness(self) -> dict[str, Any]:
         """How much of each repository there is: pull requests against GitHub's own count, and every connection.
 
         Each repository has `pull_requests` {stored, counted, since}, `renamed_to`, and by connection {complete,
-        partial, failed}; `incomplete` lists connections that are not complete, the first 100 by number.
+        partial, failed}; `incomplete` lists connections that are not complete, the first 100 by number, and `errors`
+        the types of the errors that took them. `left_out` lists the pull requests that did not come, or not so that
+        their content could be trusted, the first 100; `is_older` says that an older state of it stands.
         """
         found: dict[str, Any] = {}
         for one in self._held:
             lacking = Counter[tuple[str, str]]()
             listed: list[dict[str, Any]] = []
-            stored = 0
+            errors: dict[str, set[str]] = {}
+            standing: dict[int, datetime] = {}
             for version in self._versions(one):
-                stored += 1
+                standing[version.number] = version.updated_at
                 for gap in version.missing:
                     if gap.connection == "check_runs" and not self._check_runs:
                         continue
                     lacking[gap.connection, gap.state] += 1
+                    if gap.error:
+                        errors.setdefault(gap.connection, set()).add(gap.error)
                     if len(listed) < _LISTED:
                         listed.append(
                             {
@@ -144,8 +154,16 @@ class GitHubSource:
                                 "state": gap.state,
                                 "got": gap.got,
                                 "total": gap.total,
+                                "error": gap.error,
                             }
                         )
+            stored = len(standing)
+            left_out = [
+                trouble
+                for trouble in one.store.troubles(low=one.low, check_runs=self._check_runs)
+                if trouble.is_left_out
+                and (trouble.number not in standing or standing[trouble.number] < trouble.updated_at)
+            ]
             name = one.store.get("name")
             found[one.repo] = {
                 "pull_requests": {
@@ -162,7 +180,18 @@ class GitHubSource:
                     }
                     for connection in wanted(check_runs=self._check_runs)
                 },
+                "errors": {connection: sorted(kinds) for connection, kinds in sorted(errors.items())},
                 "incomplete": listed,
+                "left_out_count": len(left_out),
+                "left_out": [
+                    {
+                        "pull_request": trouble.number,
+                        "lacks": [gap.connection for gap in trouble.missing if gap.spoils_the_rest],
+                        "error": next(gap.error for gap in trouble.missing if gap.spoils_the_rest),
+                        "is_older": trouble.number in standing,
+                    }
+                    for trouble in left_out[:_LISTED]
+                ],
             }
         return found
 
@@ -188,6 +217,28 @@ class GitHubSource:
                 f"{repo}: pull request {number}: {wrong}", "--skip-invalid leaves such pull requests out and lists them"
             ) from wrong
         self._skipped[repo, number] = Skipped(file=repo, entry=f"pull request {number}", reason=str(wrong))
+
+
+def _renamed(stores: Iterable[Store]) -> dict[int, list[str]]:
+    """Return the logins of accounts that have had several, by id, the newest last."""
+    seen: dict[int, dict[str, str]] = {}
+    for store in stores:
+        for number, login, at in store.every_login():
+            logins = seen.setdefault(number, {})
+            logins[login] = max(at, logins.get(login, ""))
+    return {
+        number: sorted(logins, key=lambda login: (logins[login], login))
+        for number, logins in sorted(seen.items())
+        if len(logins) > 1
+    }
+
+
+def _of_logins(renamed: Mapping[int, Sequence[str]]) -> list[str]:
+    if not renamed:
+        return []
+    named = [f"{' and '.join(logins)} ({number})" for number, logins in list(renamed.items())[:_NAMED]]
+    more = f" and {len(renamed) - _NAMED:,} more" if len(renamed) > _NAMED else ""
+    return [f"One account under several logins is one member, shown with the newest: {', '.join(named)}{more}."]
 
 
 def covered(repo: Repository, store: Store, *, since: datetime | None, check_runs: bool) -> datetime | None:

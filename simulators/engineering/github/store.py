@@ -11,7 +11,7 @@ import os
 import re
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,9 +24,10 @@ from seedjournal.journal import Unavailable
 
 from ... import locks
 from ..facts import Repository, repository
+from .api import LASTING
 from .assembly import Node, first_part, more_part, told
 from .coverage import Interval, Stretch, stretches
-from .queries import Connection
+from .queries import CHECK_RUNS, FILES, Connection
 
 FORMAT = "1"
 DURABILITY = "FULL"  # a page is on the disk, whatever happens to the machine then
@@ -64,6 +65,24 @@ CREATE TABLE versions (
 ) WITHOUT ROWID;
 CREATE INDEX versions_by_page ON versions (page);
 """
+_LATER_SCHEMA = """
+CREATE TABLE IF NOT EXISTS troubles (  -- pull requests that did not come whole, or not at all
+    number INTEGER NOT NULL,
+    check_runs INTEGER NOT NULL,
+    node TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    missing TEXT NOT NULL,
+    tries INTEGER NOT NULL,
+    fetch INTEGER NOT NULL,  -- the number of the fetch that asked last
+    PRIMARY KEY (number, check_runs)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accounts (  -- every login of every account, and when it was seen last
+    id INTEGER NOT NULL,
+    login TEXT NOT NULL,
+    seen_at TEXT NOT NULL,
+    PRIMARY KEY (id, login)
+) WITHOUT ROWID;
+"""
 _HINT = "SEEDJOURNAL_CACHE names another folder; `seedjournal fetched --delete OWNER/REPO` starts anew"
 
 
@@ -80,6 +99,7 @@ class Step:
     check_runs: bool
     start: datetime
     since: datetime | None = None
+    bare: bool = False  # it says which pull requests there are, because they themselves did not come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +109,30 @@ class Page:
     id: int
     data: Node
     step: Step
+    at: datetime
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
-    """A connection that is not complete."""
+    """A connection that is not complete, or a field, or the pull request itself, that did not come.
+
+    `error` is the type of the error that took it; None where the server gave less without one.
+    """
 
     connection: str
     state: str
     got: int
     total: int | None
+    error: str | None = None
+
+    @property
+    def may_heal(self) -> bool:
+        """Whether an error took it that asking again may mend."""
+        return self.error is not None and self.error not in LASTING
+
+    @property
+    def spoils_the_rest(self) -> bool:
+        """Whether the pull request's own content may be wrong without it; files and check runs only add to it."""
+        return self.may_heal and self.connection not in {FILES.name, CHECK_RUNS.name}
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +143,23 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     page: int
     digest: bytes
     missing: tuple[Missing, ...] = ()
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """A pull request to ask for again: its id, what it lacks, how often that was seen, and in which fetch last."""
+
+    number: int
+    check_runs: bool
+    node: str
+    updated_at: datetime
+    missing: tuple[Missing, ...]
+    tries: int = 1
+    fetch: int = 0
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether this state of it is no fact: what is unknown must not be taken for nothing."""
+        return any(gap.spoils_the_rest for gap in self.missing)
 
 
 _MISSING = msgspec.json.Decoder(tuple[Missing, ...])
@@ -189,7 +241,7 @@ class Store:
     def add_page(self, query: str, variables: Mapping[str, Any], response: bytes, at: datetime, step: Step) -> Page:
         """Keep a page of pull requests; like everything that changes the store, within `writing`."""
         row = self._add(query, variables, response, at, step=msgspec.json.encode(step).decode())
-        return Page(id=row, data=_data(response), step=step)
+        return Page(id=row, data=_data(response), step=step, at=at)
 
     def add_part(
         self, query: str, variables: Mapping[str, Any], response: bytes, at: datetime, of: tuple[int, int, str]
@@ -219,11 +271,20 @@ class Store:
     def pending(self) -> Page | None:
         """The page that a fetch which ended early has stored but not yet used, with its parts."""
         row = self._connection.execute(
-            "SELECT id, response, step FROM pages WHERE settled = 0 AND parent IS NULL ORDER BY id DESC LIMIT 1"
+            "SELECT id, response, step, fetched_at FROM pages WHERE settled = 0 AND parent IS NULL"
+            " ORDER BY id DESC LIMIT 1"
         ).fetchone()
-        if row is None:
-            return None
-        return Page(id=row[0], data=_data(zlib.decompress(row[1])), step=_STEP.decode(row[2]))
+        return None if row is None else _page(*row)
+
+    def settled(self) -> Iterator[Page]:
+        """Every page of pull requests that was used, in the order in which they came."""
+        rows = self._connection.execute("SELECT id FROM pages WHERE settled = 1 AND parent IS NULL ORDER BY id")
+        for (page,) in rows.fetchall():
+            yield _page(
+                *self._connection.execute(
+                    "SELECT id, response, step, fetched_at FROM pages WHERE id = ?", (page,)
+                ).fetchone()
+            )
 
     def parts(self, page: int, node: Node, connection: Connection) -> Iterator[Node]:
         """What there is of a connection of a pull request of a page, in the order in which it came."""
@@ -246,8 +307,13 @@ class Store:
 
     # What pages say: which version of a pull request is the newest, and what is covered.
 
-    def settle(self, page: Page, versions: list[Version]) -> None:
-        """Take a page's pull requests, where none is newer; of one version, never one with gaps for one without."""
+    def settle(
+        self, page: Page, versions: Sequence[Version], troubles: Sequence[Trouble], accounts: Iterable[tuple[int, str]]
+    ) -> None:
+        """Take a page's pull requests, where none is newer; of one version, never one with gaps for one without.
+
+        `troubles` are those to ask for again; what lacks nothing any more is none. `accounts` are who the page names.
+        """
         self._connection.execute("UPDATE pages SET settled = 1 WHERE id = ?", (page.id,))
         self._connection.executemany(
             "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (number, check_runs) DO UPDATE SET"
@@ -266,6 +332,85 @@ class Store:
                 for one in versions
             ],
         )
+        for trouble in troubles:
+            self.add_trouble(trouble)
+        in_trouble = {one.number for one in troubles}
+        self._connection.executemany(
+            "DELETE FROM troubles WHERE number = ? AND check_runs <= ? AND updated_at <= ?",
+            [
+                (one.number, page.step.check_runs, one.updated_at.isoformat())
+                for one in versions
+                if one.number not in in_trouble
+            ],
+        )
+        self._connection.executemany(
+            "INSERT INTO accounts VALUES (?, ?, ?) ON CONFLICT (id, login) DO UPDATE SET"
+            " seen_at = max(seen_at, excluded.seen_at)",
+            [(number, login, page.at.isoformat()) for number, login in accounts],
+        )
+
+    # Pull requests that did not come whole.
+
+    def add_trouble(self, one: Trouble) -> None:
+        """Remember a pull request to ask for again, unless it is there as a whole in this version or a newer one."""
+        key = (one.number, one.check_runs)
+        missing = msgspec.json.encode(one.missing).decode()
+        self._connection.execute(
+            "INSERT INTO troubles SELECT ?, ?, ?, ?, ?, 1, ? WHERE NOT EXISTS (SELECT 1 FROM versions"
+            " WHERE number = ? AND check_runs >= ? AND updated_at >= ? AND missing IS NULL)"
+            " ON CONFLICT (number, check_runs) DO UPDATE SET node = excluded.node, missing = excluded.missing,"
+            " tries = CASE WHEN excluded.missing = missing AND excluded.updated_at = updated_at THEN tries + 1"
+            " ELSE 1 END, updated_at = excluded.updated_at, fetch = excluded.fetch"
+            " WHERE excluded.updated_at >= updated_at",
+            (*key, one.node, one.updated_at.isoformat(), missing, self.fetches, *key, one.updated_at.isoformat()),
+        )
+
+    def troubles(self, *, low: datetime | None = None, check_runs: bool) -> list[Trouble]:
+        """Return the pull requests updated at `low` or later that did not come whole, by number."""
+        rows = self._connection.execute(
+            "SELECT number, check_runs, node, updated_at, missing, tries, fetch FROM troubles"
+            " WHERE check_runs >= ? AND updated_at >= ? ORDER BY number, check_runs",
+            (check_runs, low.isoformat() if low else ""),
+        )
+        found = {
+            row[0]: Trouble(
+                number=row[0],
+                check_runs=bool(row[1]),
+                node=row[2],
+                updated_at=datetime.fromisoformat(row[3]),
+                missing=_MISSING.decode(row[4]),
+                tries=row[5],
+                fetch=row[6],
+            )
+            for row in rows
+        }
+        return list(found.values())
+
+    def forget_trouble(self, number: int) -> None:
+        """Ask no more for a pull request that is gone."""
+        self._connection.execute("DELETE FROM troubles WHERE number = ?", (number,))
+
+    @property
+    def fetches(self) -> int:
+        """How many fetches there were, this one included."""
+        return int(self.get("fetches") or 0)
+
+    def numbers(self, *, check_runs: bool) -> frozenset[int]:
+        """Return the numbers of all pull requests that are known, those that did not come whole included."""
+        rows = self._connection.execute(
+            "SELECT number FROM versions WHERE check_runs >= ? UNION SELECT number FROM troubles WHERE check_runs >= ?",
+            (check_runs, check_runs),
+        )
+        return frozenset(number for (number,) in rows)
+
+    def every_login(self) -> Iterator[tuple[int, str, str]]:
+        """Yield the logins of every account: id, login, and when it was seen last."""
+        yield from self._connection.execute("SELECT id, login, seen_at FROM accounts")
+
+    def forget_versions(self) -> None:
+        """Forget what pages say, for it to be read from them anew."""
+        for table in ("versions", "troubles", "accounts"):
+            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
 
     def versions(self, *, low: datetime | None, check_runs: bool) -> Iterator[Version]:
         """The newest version of every pull request by number, of those updated at `low` or later."""
@@ -352,6 +497,10 @@ class Store:
                     self.set(format=FORMAT)
         if self.get("format") != FORMAT:
             raise Unavailable(f"{self.path} was written by another version of seedjournal", _HINT)
+        if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'accounts'").fetchone():
+            with self.writing():
+                for statement in _LATER_SCHEMA.split(";\n"):
+                    self._connection.execute(statement)
 
 
 def _take(lock: IO[bytes], waits: Callable[[], None]) -> None:
@@ -364,6 +513,12 @@ def _take(lock: IO[bytes], waits: Callable[[], None]) -> None:
 
 def _data(response: bytes) -> Node:
     return told(msgspec.json.decode(response))
+
+
+def _page(number: int, response: bytes, step: str, at: str) -> Page:
+    return Page(
+        id=number, data=_data(zlib.decompress(response)), step=_STEP.decode(step), at=datetime.fromisoformat(at)
+    )
 
 
 def _moment(text: str | None) -> datetime | None:

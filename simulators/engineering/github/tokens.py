@@ -47,22 +47,29 @@ class Budget:
 
 
 class Pool:
-    """Tokens in turn: one is used until its budget is gone. Budgets are kept by token and resource."""
+    """Tokens in turn: one is used until its budget is gone. Budgets are kept by token and resource.
+
+    A token that may not see a repository is left out for that repository alone.
+    """
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = list(tokens)
         self._known = tuple(tokens)
         self._budgets: dict[tuple[Token, str], Budget] = {}
+        self._blind: set[tuple[Token, str]] = set()
+        self._refusals: dict[Token, int] = {}
         self._turn = 0
 
     def __len__(self) -> int:
         """How many tokens are left."""
         return len(self._tokens)
 
-    def turn(self, resource: str, now: datetime) -> Token | None:
-        """The token whose turn it is; None where every one has used up its budget of this resource."""
+    def turn(self, resource: str, now: datetime, repo: str = "") -> Token | None:
+        """Return the token whose turn it is; None where every one that sees the repository has used up its budget."""
         for step in range(len(self._tokens)):
             place = (self._turn + step) % len(self._tokens)
+            if (self._tokens[place], repo) in self._blind:
+                continue
             budget = self._budgets.get((self._tokens[place], resource))
             if budget is None or budget.remaining > 0 or budget.reset_at <= now:
                 self._turn = place
@@ -77,9 +84,29 @@ class Pool:
         """What is known of a token's budget."""
         return self._budgets.get((token, resource))
 
-    def next_reset(self, resource: str) -> datetime:
-        """When the first of the used-up tokens has points again."""
-        return min(budget.reset_at for (_, name), budget in self._budgets.items() if name == resource)
+    def next_reset(self, resource: str, repo: str = "") -> datetime:
+        """Return when the first of the used-up tokens that see the repository has points again."""
+        return min(
+            budget.reset_at
+            for (token, name), budget in self._budgets.items()
+            if name == resource and (token, repo) not in self._blind
+        )
+
+    def leave_out(self, token: Token, repo: str) -> bool:
+        """Use a token no more for a repository that it may not see; return whether another one is left for it."""
+        others = [one for one in self._tokens if one is not token and (one, repo) not in self._blind]
+        if others:
+            self._blind.add((token, repo))
+        return bool(others)
+
+    def refused(self, token: Token) -> int:
+        """Return how often in a row the server has refused a token, this time included."""
+        self._refusals[token] = self._refusals.get(token, 0) + 1
+        return self._refusals[token]
+
+    def accepted(self, token: Token) -> None:
+        """Take that the server accepts a token."""
+        self._refusals.pop(token, None)
 
     def left(self, resource: str, now: datetime) -> int | None:
         """The points left over all tokens that a server told of; None before it told of any."""

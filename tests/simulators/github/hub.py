@@ -185,6 +185,7 @@ class Hub:
         self.most_files = 3000
         self.headers: dict[str, str] = {}
         self.forbids_checks = False
+        self.endless = ""  # a connection whose pages never end
         self._order: list[tuple[str, str]] | None = None
         self._lock = threading.Lock()
 
@@ -246,6 +247,10 @@ class Hub:
         }
 
 
+def _number(node: str) -> int:
+    return int(node.removeprefix("PR_"))
+
+
 def _place(cursor: str) -> tuple[str, str]:
     moment, bar, number = cursor.partition("|")
     if not bar:
@@ -271,6 +276,7 @@ class _Pull:
         self._node = node
 
     def __getattr__(self, name: str) -> Any:
+        self._hub.resolved(name, self._node)
         if name.endswith("__typename"):
             return self._node["__typename"]
         if name not in self._node:
@@ -282,6 +288,9 @@ class _Pull:
         nodes = self._node[name]
         if nodes is None:
             return None
+        if name == self._hub.endless:
+            whole = connection(nodes, first, after)
+            return {**whole, "pageInfo": {"hasNextPage": True, "endCursor": None}}
         if name == "files":
             return connection(nodes[: self._hub.most_files], first, after)
         return connection(nodes, first, after, self._node.get(f"{name}_total"))
@@ -380,12 +389,18 @@ class _Root:
         return _Repository(self._hub)
 
     def node(self, _info: Any, id: str) -> _Pull | None:  # noqa: A002 - the schema's name
-        number = int(id.removeprefix("PR_"))
+        number = _number(id)
         if number not in self._hub.pulls:
             raise GraphQLError(
                 f"Could not resolve to a node with the global id of '{id}'", extensions={"type": "NOT_FOUND"}
             )
         return _Pull(self._hub, self._hub.pulls[number])
+
+    def nodes(self, _info: Any, ids: list[str]) -> list[_Pull | None]:
+        return [
+            _Pull(self._hub, self._hub.pulls[number]) if number in self._hub.pulls else None
+            for number in map(_number, ids)
+        ]
 
     def search(self, _info: Any, query: str, type: str, first: int) -> Node:  # noqa: A002 - the schema's name
         since = next((part.removeprefix("updated:>=") for part in query.split() if part.startswith("updated:>=")), "")

@@ -19,7 +19,7 @@ from seedjournal.simulators.engineering.facts import PullRequest
 from seedjournal.simulators.engineering.git.source import GitSource
 from seedjournal.simulators.engineering.github import GitHubSource, Server, Store, place
 from tests.simulators.github.cloned import clone_of, hub_of_clone
-from tests.simulators.github.hub import Serving
+from tests.simulators.github.hub import Asked, Fault, Reply, Serving
 from tests.simulators.github.world import REPO, SECRET, hub_of
 
 # A program as users start it, but for syncing; it tells the peak of its memory after fetching and at the end.
@@ -108,15 +108,29 @@ def known_to_git(fact: PullRequest) -> dict[str, Any]:
     }
 
 
+def storms(chance: random.Random) -> Fault:
+    """Return what answers 1 in 7 requests with 502, and 1 in 13 with a limit inside an answer."""
+    limit = [{"type": "RESOURCE_LIMITS_EXCEEDED", "message": "Resource limits for this query exceeded."}]
+
+    def fault(_: Asked) -> Reply | None:
+        if chance.randrange(7) == 0:
+            return Reply(status=502, body=b"<html>Bad Gateway</html>")
+        return Reply(body={"data": {"repository": None}, "errors": limit}) if chance.randrange(13) == 0 else None
+
+    return fault
+
+
 def kill_and_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, pulls: int, kills: int, most: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, pulls: int, kills: int, most: int, storm: bool = False
 ) -> dict[str, Any]:
-    """Fetch and record, killed at random so many times on the way; what it took."""
+    """Fetch and record, killed at random so many times on the way, in a storm of errors or not; what it took."""
     clone = clone_of(tmp_path / "clone.git", pulls)
     hub = hub_of_clone(clone)
     assert len(hub.pulls) == pulls
     serving = Serving(hub)
     chance = random.Random(20)
+    if storm:
+        hub.faults.append(storms(random.Random(7)))
     try:
         disturbed, calm = Place(tmp_path / "disturbed", serving.address), Place(tmp_path / "calm", serving.address)
         killed = 0
@@ -133,6 +147,7 @@ def kill_and_go_on(
             assert process.returncode == -signal.SIGKILL, f"it had ended before kill {killed + 1}: {out}"
         run = disturbed.record()
         first = len(hub.asked)
+        hub.faults.clear()
         reference = calm.record()
         calm_requests = len(hub.asked) - first
         assert run["root"] == reference["root"]
@@ -161,6 +176,10 @@ def test_killed_while_fetching_it_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
     assert took["requests"] <= took["undisturbed"] + 2 * took["kills"]  # a page that was on its way, and no more
 
 
+def test_killed_in_a_storm_of_errors_it_comes_to_the_same_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill_and_go_on(tmp_path, monkeypatch, pulls=300, kills=6, most=4, storm=True)
+
+
 def test_interrupted_it_says_so_and_goes_on(tmp_path: Path) -> None:
     serving = Serving(hub_of(60))
     try:
@@ -175,6 +194,15 @@ def test_interrupted_it_says_so_and_goes_on(tmp_path: Path) -> None:
         assert serving.hub.asked[before].variables["after"]
     finally:
         serving.close()
+
+
+@pytest.mark.soak
+def test_thousands_of_pull_requests_and_six_kills_in_a_storm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    took = kill_and_go_on(tmp_path, monkeypatch, pulls=3306, kills=6, most=40, storm=True)
+    with capsys.disabled():
+        print(f"\n3,306 pull requests in a storm: {took}")  # noqa: T201 - what a long test found
 
 
 @pytest.mark.soak

@@ -14,7 +14,16 @@ import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
 from seedjournal.simulators.engineering.github.estimate import page_points
-from seedjournal.simulators.engineering.github.queries import BACKWARD, CONNECTIONS, ESTIMATE, FORWARD
+from seedjournal.simulators.engineering.github.queries import (
+    AGAIN,
+    AGAIN_MANY,
+    BACKWARD,
+    BACKWARD_BARE,
+    CONNECTIONS,
+    ESTIMATE,
+    FORWARD,
+    FORWARD_BARE,
+)
 from tests.simulators.github.cost import cost, nodes
 from tests.simulators.github.hub import schema
 
@@ -31,6 +40,10 @@ QUERIES = [
     pytest.param(FORWARD, {**PAGE, "first": 50, "checks": False}, 3, id="forward, without checks"),
     pytest.param(FORWARD, {**PAGE, "first": 1, "parts": False, "checks": False}, 1, id="forward, bare"),
     pytest.param(BACKWARD, {**PAGE, "last": 20}, 2, id="backward"),
+    pytest.param(FORWARD_BARE, {**NAMES, "first": 100}, 1, id="forward, numbers only"),
+    pytest.param(BACKWARD_BARE, {**NAMES, "last": 100}, 1, id="backward, numbers only"),
+    pytest.param(AGAIN, {**PAGE, "id": "PR_1"}, 1, id="again"),
+    pytest.param(AGAIN_MANY, {**PAGE, "ids": ["PR_1"] * 20}, 1, id="again, several"),
     pytest.param(ESTIMATE, {**NAMES, "search": "repo:o/n is:pr"}, 1, id="estimate"),
     *(pytest.param(one.query, {"first": 100}, 1, id=one.name) for one in CONNECTIONS),
 ]
