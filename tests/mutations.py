@@ -132,7 +132,7 @@ PLANTED = (
         "journal/store/postgresql.py",
         '"lock_timeout": f"{wait * 1000 or 1}"',
         '"lock_timeout": "1"',
-        "journal/test_database.py",
+        "journal/test_concurrency.py",
     ),
     Mistake(
         "Hidden rows are an error",
