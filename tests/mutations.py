@@ -191,13 +191,6 @@ PLANTED = (
         "projectors/test_stale.py",
     ),
     Mistake(
-        "No cascade fires where a policy hides rows",
-        "projectors/dialects.py",
-        'self.connection.execute(select(func.set_config("row_security", "off", true())))',
-        "pass",
-        "projectors/test_stale.py",
-    ),
-    Mistake(
         "A key that comes back is stale no longer",
         "projectors/writing.py",
         "            notes.drop_stale(self.connection, self.kind, numbers)\n            tell(len(rows))",
