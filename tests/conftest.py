@@ -89,6 +89,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.fixture(autouse=True)
+def _interruptible() -> None:
+    """Let Ctrl-C reach this test's processes, whatever the commands of an earlier test left behind."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """Count what Hypothesis tried, where somebody asks for it."""
     told: str = getattr(item, "hypothesis_statistics", "")
