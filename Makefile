@@ -33,8 +33,8 @@ test-shared: $(READY) ## the tests on the real projects' files and histories in 
 	@test -d ../shared || { echo "there is no ../shared beside this checkout: nothing to test with"; exit 1; }
 	@$(BIN)/python -m pytest -q -n 2 -m shared
 
-soak: $(READY)   ## the long tests for SOAK_MINUTES (30), with a table of what was tried
-	@$(BIN)/python -m tests.soak
+soak: $(READY)   ## the long tests for SOAK_MINUTES (30) with a table of what was tried, then planted mistakes
+	@$(BIN)/python -m tests.soak; status=$$?; $(BIN)/python -m tests.mutations && exit $$status
 
 check: $(READY)  ## formatting, lint, types, and the arrows between the rooms
 	@$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from seedjournal.journal import Database
 from tests.conftest import MAKES, Urls
 from tests.seedjournal.commands import SMALL, Done, driver_url, rows_of
 
@@ -141,3 +142,12 @@ def test_who_is_not_the_owner_is_told_so(recorded: str, run: Run, monkeypatch: p
             connection.execute(text(f"DROP OWNED BY recorder_{name}"))
             connection.execute(text(f"DROP ROLE recorder_{name}"))
         engine.dispose()
+
+
+def test_who_projects_into_the_journals_database_is_waited_for(
+    recorded: str, run: Run, open_url: Callable[[str], Database]
+) -> None:
+    forget = ("forget", "--project", "demo", "--yes")
+    with open_url(recorded).write("target"):
+        assert run(*forget, "--wait", "1", "--json", status=3).error["kind"] == "busy"
+    run(*forget)
