@@ -24,7 +24,8 @@ demo: $(READY)   ## the main job on an invented project, told step by step
 test: $(READY)   ## every test, on SQLite and on a PostgreSQL that is started for it
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-more: $(READY) ## the tests that need more than Python packages: npm, and Debian's pgbouncer
+test-more: $(READY) ## the tests that need more: scikit-learn, npm, and Debian's pgbouncer
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group realism
 	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || { apt-get -qq update && apt-get -qq install --yes pgbouncer >/dev/null; }
 	@npm install --silent --no-audit --no-fund --no-save --prefix .tools/github @octokit/graphql-schema@15
 	@$(BIN)/python -m pytest -q -n 0 -m more

@@ -9,6 +9,7 @@ The boosted tree needs scikit-learn: `pip install --group realism`.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -164,6 +165,9 @@ def tails(one: Look, other: Look) -> list[float]:
 
 def told_apart(one: Look, other: Look) -> tuple[float, float] | None:
     """Return how well a boosted tree tells merged pull requests apart: mean AUC and spread; None without one."""
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # small tables; on a busy machine, threads that wait take all the time
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
         from sklearn.metrics import roc_auc_score

@@ -77,6 +77,7 @@ def open_source(project: simulators.Project, choice: RecordChoice, tell: Tell) -
                 prs=project.prs,
                 days=project.days,
                 as_of=choice.options.as_of or DEFAULT_AS_OF,
+                ai_rate=project.ai_base_adoption_rate,
             )
     return _github(project, choice, tell)
 

@@ -49,7 +49,7 @@ _FILES_BY_LINES, _COMMITS_BY_LINES, _HOURS_BY_COMMITS, _REVIEWS_BY_LINES = 0.47,
 _MERGED, _CLOSED = 0.80, 0.93  # of what ends in time; the rest stays open
 _STAYS_OPEN = 0.25  # of what would end after the window
 _REVERTS = 0.09  # of every second pull request, where the one before it was merged in time
-_SEEN_TO = 0.5  # of what is opened during an incident
+_SEEN_TO = 0.4  # of what is opened during an incident
 _LOOSE = 0.05
 _TRIED = 0.1
 _MOST_FILES_OF_HOTFIX = 4
@@ -115,7 +115,7 @@ class Invention:
             before = self._course(index - 1)
             is_early = before.state == "merged" and before.until + 10 * MINUTE < course.created
             if is_early and before.number < course.number:
-                return self._revert(index, course, self.pull_request(index - 1))
+                return self._revert(index, course, before.topic, self.pull_request(index - 1))
         draw, topic = course.draw, course.topic
         conventional = course.author.is_conventional
         text = topic.text if conventional or course.is_hotfix else topic.text[0].upper() + topic.text[1:]
@@ -251,7 +251,7 @@ class Invention:
         count: int,
         told: str | None,
     ) -> PullRequest:
-        draw, author, state = course.draw, course.author, course.state
+        draw, author, topic, state = course.draw, course.author, course.topic, course.state
         is_draft = state != "merged" and draw.chance("draft", 0.25)
         reviews: tuple[Review, ...] = ()
         if not is_draft and not (course.is_hotfix and draw.chance("reviewed", 0.4)):
@@ -266,7 +266,7 @@ class Invention:
         pushed = int(head.timestamp())
         pushes = [frame.created, pushed] if pushed > frame.created else [frame.created]
         ended = None if state == "open" else instant(course.until)
-        is_linked = course.number > 1 and draw.chance("linked", 0.3)
+        is_linked = course.number > 1 and topic.purpose is not words.REVERT and draw.chance("linked", 0.3)
         link = (
             draw.integer("link", max(1, course.number - course.number // 4), course.number - 1) if is_linked else None
         )
@@ -289,7 +289,7 @@ class Invention:
             commits_count=len(commits),
             head_ref=frame.head,
             base_ref="main",
-            labels=_labels(draw, course.topic),
+            labels=_labels(draw, topic),
             milestone=_quarter(opened) if draw.chance("milestone", 0.4) else None,
             assignees=(author.fact.login or "",) if draw.chance("assigned", 0.5) else (),
             linked_issues=() if link is None else (link,),
@@ -299,7 +299,7 @@ class Invention:
             check_runs=self._parts.check_runs(frame, pushes),
         )
 
-    def _revert(self, index: int, course: _Course, before: PullRequest) -> PullRequest:
+    def _revert(self, index: int, course: _Course, its: Topic, before: PullRequest) -> PullRequest:
         """Return what takes back a pull request that was merged: the same files, the other way round."""
         files = tuple(
             ChangedFile(
@@ -311,9 +311,7 @@ class Invention:
             for file in before.files
         )
         title = f'Revert "{before.title}"'
-        topic = replace(
-            course.topic, purpose=words.FIX, text=f"{title}\n\nThis reverts commit {before.commits[-1].sha}."
-        )
+        topic = replace(its, purpose=words.REVERT, text=f"{title}\n\nThis reverts commit {before.commits[-1].sha}.")
         ends = min(course.until, course.created + int((10 + 200 * course.draw.unit("hours")) * MINUTE))
         until = course.until if course.state == "open" else ends
         course = replace(course, topic=topic, until=until, is_hotfix=False, lines=0.0)
@@ -321,7 +319,7 @@ class Invention:
         frame = self._frame(index, course, head, None, 0, len(files))
         whole = self._whole(course, frame, title, files, 1, None)
         body = f"Reverts #{before.number}." + (f" {whole.body}" if whole.body else "")
-        return changed(whole, repo=before.repo, body=body, linked_issues=())
+        return changed(whole, repo=before.repo, body=body)
 
     def _repository(self, draw: Draw) -> Repository:
         return self._repositories[draw.integer("repository", 0, len(self._repositories) - 1)]
@@ -333,7 +331,7 @@ class Invention:
         if draw.chance("body", 0.1):
             return None
         texts = self._bodies.of(frame.index)
-        parts = [self._parts.text(words.OCCASIONS, texts.bits("text"), frame, files)]
+        parts = [self._parts.text(frame.topic.purpose.occasions, texts.bits("text"), frame, files)]
         if texts.chance("second sentence", 0.7):
             parts[0] += " " + self._parts.text(words.TRIALS, texts.bits("second text"), frame, files)
         if told is not None and draw.chance("told", 0.3):

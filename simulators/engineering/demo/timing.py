@@ -34,7 +34,7 @@ _BETWEEN = 1.5  # days, about, from a pull request to one that takes it back
 _MOST_STRETCHES = 512
 
 _INCIDENTS = 0.6  # a week
-_INCIDENT_LASTS = 8 * HOUR
+_INCIDENT_LASTS = 5 * HOUR
 
 
 @dataclass(frozen=True, slots=True)

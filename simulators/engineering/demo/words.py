@@ -157,6 +157,29 @@ _REASONS = (
 )
 
 
+# What a body says of the occasion, of something broken, wished for or taken back, and of how it was tried; {o} and {t}
+# are the object and a tail.
+PROBLEMS = (
+    *("Support had {n} tickets about {o} this week.", "{O} were wrong {t} for {n} customers."),
+    *("We saw this {t}: {o} did not arrive.", "The alert on {o} fired {n} times {t}."),
+    *("A customer with {n} seats reported it {t}.", "Found while looking at {o} with {p}."),
+    *("{O} are the slowest part of this page {t}.", "Since the last release {o} are wrong {t}."),
+    *("{p} found {n} broken {o} in the logs.", "{O} fail {t}, about {n} times a day."),
+)
+WISHES = (
+    *("{O} were asked for in the last {n} interviews.", "Follows what we said about {o} in planning."),
+    *("The old code for {o} dates from the first release.", "This unblocks the work on {o}."),
+    *("Today nobody can tell why {o} change {t}.", "{p} and I wanted this for {o} long since."),
+    *("The first of {n} steps towards simpler {o}.", "New people ask about {o} every time."),
+    *("Sales needs this for {o}, for {n} customers.", "Prepares {o} for the next release."),
+)
+BACK_AGAIN = (
+    *("{O} were wrong {t} since then.", "Breaks {o} {t}.", "The alert on {o} fired {n} times after the deploy."),
+    *("Support had {n} tickets about it.", "{p} saw errors in `{f}` {t}.", "It slowed {o} down; I will try again."),
+    *("`{f}` cannot stay like this {t}.", "Not ready: {o} are lost {t}."),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
     """What a pull request is for, as its title, branch and labels tell it.
@@ -171,34 +194,43 @@ class Purpose:
     labels: tuple[str, ...]
     sizes: tuple[float, float, float]
     files: str = "any"
+    occasions: tuple[str, ...] = WISHES
 
 
 PURPOSES = (
-    Purpose(name="fix", deeds=_FIXES, tails=SYMPTOMS, labels=("bug", "regression"), sizes=(0.42, 0.34, 0.16)),
+    Purpose(
+        name="fix",
+        occasions=PROBLEMS,
+        deeds=_FIXES,
+        tails=SYMPTOMS,
+        labels=("bug", "regression"),
+        sizes=(0.42, 0.34, 0.16),
+    ),
     Purpose(name="feat", deeds=_FEATURES, tails=_PLACES, labels=("feature", "enhancement"), sizes=(0.12, 0.28, 0.50)),
     Purpose(name="refactor", deeds=_REFACTORINGS, tails=_REASONS, labels=("tech debt",), sizes=(0.06, 0.11, 0.18)),
     Purpose(name="chore", deeds=_CHORES, tails=_REASONS, labels=("chore",), sizes=(0.20, 0.08, 0.05)),
-    Purpose(name="perf", deeds=_SPEEDUPS, tails=SYMPTOMS, labels=("performance",), sizes=(0.04, 0.06, 0.04)),
+    Purpose(
+        name="perf",
+        occasions=PROBLEMS,
+        deeds=_SPEEDUPS,
+        tails=SYMPTOMS,
+        labels=("performance",),
+        sizes=(0.04, 0.06, 0.04),
+    ),
     Purpose(name="docs", deeds=_DOCS, tails=_PLACES, labels=("documentation",), sizes=(0.13, 0.07, 0.03), files="docs"),
     Purpose(name="test", deeds=_TESTS, tails=SYMPTOMS, labels=("testing",), sizes=(0.03, 0.06, 0.04), files="test"),
 )
-FIX, CHORE = PURPOSES[0], PURPOSES[3]
-HOTFIX = Purpose(name="hotfix", deeds=_FIXES, tails=SYMPTOMS, labels=("bug", "urgent"), sizes=(0, 0, 0))
+CHORE = PURPOSES[3]
+HOTFIX = Purpose(
+    name="hotfix", occasions=PROBLEMS, deeds=_FIXES, tails=SYMPTOMS, labels=("bug", "urgent"), sizes=(0, 0, 0)
+)
+REVERT = Purpose(name="revert", occasions=BACK_AGAIN, deeds=_FIXES, tails=SYMPTOMS, labels=("bug",), sizes=(0, 0, 0))
 BY_SIZE = tuple(tuple((purpose, purpose.sizes[third]) for purpose in PURPOSES) for third in range(3))
 
 # Every deed with every object and every tail.
 TAILS = len(SYMPTOMS)
 DEEDS = len(_FIXES) * len(OBJECTS)
 
-# What a body says of a deed's occasion and of how it was tried; {o} and {t} are the object and the tail.
-OCCASIONS = (
-    *("Support had {n} tickets about {o} this week.", "{O} were wrong {t} for {n} customers."),
-    *("We saw this {t}: {o} did not arrive.", "The old code for {o} dates from the first release."),
-    *("{O} were asked for in the last {n} interviews.", "Today nobody can tell why {o} change {t}."),
-    *("A customer with {n} seats reported it {t}.", "This unblocks the work on {o}."),
-    *("Found while looking at {o} with {p}.", "{O} are the slowest part of this page {t}."),
-    *("The alert on {o} fired {n} times {t}.", "Follows what we said about {o} in planning."),
-)
 TRIALS = (
     *("Tried by hand with {n} {o}.", "New tests cover {o} {t}.", "Tested on staging with {o} of {n} workspaces."),
     *("No migration is needed.", "The migration takes {n} seconds on a copy of production.", "Screens in the ticket."),
