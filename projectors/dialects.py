@@ -207,7 +207,9 @@ class PostgreSQL(Dialect):
         return self.connection.dialect.identifier_preparer.quote_identifier(name)
 
     def has_failed(self) -> bool:
-        """Ask the driver whether the transaction is aborted."""
+        """Ask the driver whether the transaction is aborted, or the connection lost."""
+        if self.connection.invalidated:
+            return True
         driver: Any = self.connection.connection.driver_connection
         return bool(driver.info.transaction_status.name == "INERROR")
 

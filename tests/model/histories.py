@@ -192,7 +192,7 @@ class Histories(RuleBasedStateMachine):
         events = events_of(project, self.worlds[project], NUMBERS[:2] if how.how == "window" else NUMBERS)
         statement = {place: event.data for place, event in events.items()}
         run = self.journal.next_run(project, statement, policies, fresh=how.how == "fresh", window=how.how == "window")
-        known = any(one.fingerprint == run.fingerprint for one in self.journal.of_project(project))
+        known = [one.fingerprint for one in self.journal.of_project(project)][-1:] == [run.fingerprint]
 
         def record(side: Side, cut: int | None) -> None:
             before = side.stored()
