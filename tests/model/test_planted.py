@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from seedjournal.journal import Policy, SeedJournalError, Spool
 from seedjournal.journal.fold import resolve
+from seedjournal.journal.runs import all_runs
 from seedjournal.journal.store.postgresql import PostgreSQL
 from seedjournal.projectors.dialects import Dialect
 from seedjournal.projectors.rows import Ids
@@ -55,6 +56,13 @@ STORIES: dict[str, tuple[str, tuple[Turn | Projection | ByHand | Look, ...]]] = 
         (
             ByHand(_HERE, ("pr_file", 1, "own.py"), "add"),
             Turn(Recording(_HERE, [("drop all", "pull_request")]), replace(_SHOWN, prune=True)),
+        ),
+    ),
+    "gone, but for what somebody edited": (
+        "exact",
+        (
+            ByHand(_HERE, ("pr_file", 1, "a.py"), "edit"),
+            Turn(Recording(_HERE, [("drop all", "pr_file")]), replace(_SHOWN, prune=None)),
         ),
     ),
     "kept": (
@@ -152,9 +160,9 @@ def treat_exact_as_upsert(patch: pytest.MonkeyPatch) -> None:
 
 def reuse_the_state_with_the_root(patch: pytest.MonkeyPatch) -> None:
     def fold(connection: Any, inputs: Any, *rest: Any) -> Any:
-        earlier = _sealing.with_fingerprint(connection, inputs.project, inputs.fingerprint)
-        if earlier is not None:
-            return _sealing.read_manifest(connection, earlier.state)
+        same = [run for run in all_runs(connection, inputs.project) if run.fingerprint == inputs.fingerprint]
+        if same:
+            return _sealing.read_manifest(connection, same[-1].state)
         return whole(connection, inputs, *rest)
 
     whole = _sealing._fold
@@ -187,7 +195,11 @@ def leave_what_came_back_stale(patch: pytest.MonkeyPatch) -> None:
 
 
 def do_not_notice_what_left(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(KindWriter, "_leave", lambda self, gone: None)
+    patch.setattr(KindWriter, "_leave", lambda self, gone, stage: [])
+
+
+def delete_what_was_edited(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Stage, "ids_of_equal", Stage.ids)
 
 
 def take_adopted_rows_for_ours(patch: pytest.MonkeyPatch) -> None:
@@ -238,6 +250,7 @@ PLANTED: dict[str, tuple[Plant, type[Histories]]] = {
             believe_the_position_in_a_rebuild,
             leave_what_came_back_stale,
             do_not_notice_what_left,
+            delete_what_was_edited,
             take_adopted_rows_for_ours,
             point_to_derived_ids,
             forget_a_column,
