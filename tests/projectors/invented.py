@@ -32,7 +32,6 @@ MAPS = LAYOUT.maps
 SLUG = "terns"
 REPO = "invented/terns"
 ALL_ONCE = {kind.name: Policy.ONCE for kind in ENGINEERING.kinds}
-ALL_UPSERT = {kind.name: Policy.UPSERT for kind in ENGINEERING.kinds}
 # Any policies: projecting knows nothing of which kinds are computed.
 POLICIES = {
     kind.name: Policy.UPSERT if kind.is_computed and kind.name != "weekly_metrics" else Policy.ONCE

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.event import listen
 
 from seedjournal.journal import Database, Run, Unavailable, ensure, open_database
-from seedjournal.projectors import TARGET_HISTORY, listed
+from seedjournal.projectors import TARGET_HISTORY, DeletesMany, listed
 from tests.projectors.invented import (
     ALL_EXACT,
     SLUG,
@@ -61,6 +61,45 @@ def test_what_left_the_state_stays_until_it_is_pruned(database: Database, how: s
     assert (total(done, "stale"), totals(done)) == (0, (0, 0, LEFT))
     assert rows(database) == cold(database, run)
     assert totals(show(database, run, prune=True)) == (0, 0, 0)
+
+
+def test_what_left_the_state_of_an_exact_kind_is_deleted_unasked(database: Database) -> None:
+    run = leave(database, "exact")
+    done = show(database, run, prune=None, delete_many=True)
+    assert (total(done, "stale"), totals(done)) == (0, (0, 0, LEFT))
+    assert rows(database) == cold(database, run)
+    assert totals(show(database, run, prune=None)) == (0, 0, 0)
+
+
+def test_what_left_the_state_of_another_kind_stays(database: Database) -> None:
+    done = show(database, leave(database, "older"), prune=None)
+    assert (total(done, "stale"), totals(done)) == (LEFT, (0, 0, 0))
+
+
+def test_what_somebody_edited_or_refers_to_is_not_deleted_unasked(database: Database) -> None:
+    run = leave(database, "exact")
+    execute(
+        database,
+        "UPDATE pr_files SET additions = 77 WHERE pull_request_id IN (SELECT id FROM pull_requests WHERE number = 3)",
+    )
+    files = [row for row in rows(database)["pr_files"] if row["additions"] == 77]
+    done = show(database, run, prune=None, delete_many=True)
+    left = [row for row in rows(database)["pr_files"] if row["additions"] == 77]
+    assert left == files != []
+    assert total(done, "deleted") < LEFT
+    assert done.kinds["pull_request"].deleted == 0  # the file refers to it
+    assert total(done, "stale") > 0
+
+
+def test_many_rows_are_deleted_only_when_that_is_allowed(database: Database) -> None:
+    run = leave(database, "exact")
+    before = rows(database)
+    with pytest.raises(DeletesMany, match="left the state and would be deleted") as refused:
+        show(database, run, prune=None)
+    assert "--yes" in refused.value.hint
+    assert rows(database) == before
+    assert total(show(database, run, prune=None, dry_run=True), "deleted") == LEFT
+    assert rows(database) == before
 
 
 def test_a_key_that_comes_back_is_stale_no_longer_and_gets_the_states_content(database: Database) -> None:
