@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-more soak check format bench faker-range live clean
+.PHONY: help demo test test-more test-shared soak check format bench faker-range live clean
 .DEFAULT_GOAL := help
 
 help:            ## what there is
@@ -30,8 +30,12 @@ test-more: $(READY) ## the tests that need more: scikit-learn, npm, and Debian's
 	@npm install --silent --no-audit --no-fund --no-save --prefix .tools/github @octokit/graphql-schema@15
 	@$(BIN)/python -m pytest -q -n 0 -m more
 
-soak: $(READY)   ## the long tests for SOAK_MINUTES (30), with a table of what was tried
-	@$(BIN)/python -m tests.soak
+test-shared: $(READY) ## the tests on the real projects' files and histories in ../shared
+	@test -d ../shared || { echo "there is no ../shared beside this checkout: nothing to test with"; exit 1; }
+	@$(BIN)/python -m pytest -q -n 2 -m shared
+
+soak: $(READY)   ## the long tests for SOAK_MINUTES (30) with a table of what was tried, then planted mistakes
+	@$(BIN)/python -m tests.soak; status=$$?; $(BIN)/python -m tests.mutations && exit $$status
 
 check: $(READY)  ## formatting, lint, types, and the arrows between the rooms
 	@$(BIN)/ruff format --check .

@@ -59,8 +59,8 @@ def check(source: Connection, target: Connection, layout: Layout, tell: Tell = l
         yield Finding(where=table, what="the table", problem=problem, fault=Fault.TABLE)
     readable = {one.name for one in layout.tables} - problems.keys()
     yield from _stray_notes(target, layout)
-    this_journal = journal_id(source)
-    for project, position in _positions(target):
+    this_journal = _journal_of(source)
+    for project, position in _positions(target) if this_journal else ():
         if position.journal == this_journal:
             yield from _check_project(source, target, layout, project, position, readable, tell)
         elif project in newest_of_each(source):
@@ -108,6 +108,14 @@ def _check_project(
             yield Finding(where=mapped.table.name, what=project, problem=problem, fault=Fault.TABLE)
 
 
+def _journal_of(source: Connection) -> str | None:
+    """Return the journal's id; None where rows of several are mixed, which the journal's own verification tells."""
+    try:
+        return journal_id(source)
+    except Damaged:
+        return None
+
+
 def _positions(target: Connection) -> Iterator[tuple[str, Position]]:
     for project in notes.shown_projects(target):
         if position := notes.position(target, project):
@@ -125,8 +133,8 @@ def _run_of(source: Connection, project: str, position: Position) -> Run | None:
 
 def unchecked(source: Connection, target: Connection) -> Iterator[Finding]:
     """Say what this journal cannot check, which is no failure: another journal's rows, those of forgotten states."""
-    this_journal = journal_id(source)
-    for project, position in _positions(target):
+    this_journal = _journal_of(source)
+    for project, position in _positions(target) if this_journal else ():
         if position.journal != this_journal:
             problem = f"shown by another journal, {position.journal}"
             yield Finding(where=_WHERE, what=project, problem=problem)

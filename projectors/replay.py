@@ -59,7 +59,6 @@ class KindResult:
     unchanged: int = 0
     kept: int = 0
     deleted: int = 0
-    left: Sequence[int] = ()
     stale: int = 0
     retained: int = 0
     foreign: int = 0
@@ -192,6 +191,7 @@ class _Replay:
     layout: Layout
     run: Run
     choice: Choice
+    left: dict[str, Sequence[int]] = field(default_factory=dict)  # by kind, ids of unedited rows that became stale
 
     def run_with(self, address: str, tell: Tell) -> Projected:
         """Carry it out."""
@@ -221,7 +221,7 @@ class _Replay:
         else:
             notes.clear(self.target)
             written = self._load_first(state, tell)
-        deleted = self._prune(written, state)
+        deleted = self._prune(state)
         notes.move(self.target, self.run, this_journal)
         for kind, mapped in self.layout.maps.items():
             result = written[kind]
@@ -308,7 +308,8 @@ class _Replay:
             unseen.drop()
         elif before != now:
             wrote = writer.write(changes(self.source, before, now), None, _is_changed, say)
-        result = KindResult(inserted=wrote.inserted, updated=wrote.updated, left=wrote.left)
+        result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
+        self.left[kind] = wrote.left
         more = self._more_rows(kind, state)
         if not whole and (more or self.choice.check):
             restored = self._restore(writer, now, say if before == now else lambda _: None)
@@ -365,20 +366,18 @@ class _Replay:
 
         return lambda change: change.key not in new()
 
-    def _prune(self, written: Mapping[str, KindResult], state: Root) -> dict[str, int]:
+    def _prune(self, state: Root) -> dict[str, int]:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
         kinds = reversed(self.layout.maps.items())
         if self.choice.prune or self.choice.rebuild:
             return {kind: prune(self.target, mapped, self.run.project) for kind, mapped in kinds}
         if self.choice.prune is False:
             return {}
-        left = {
-            kind: written[kind].left
-            for kind in self.layout.maps
-            if written[kind].left and policy_of(self.run, kind) is Policy.EXACT
-        }
+        project = self.run.project
         deleted = {
-            kind: prune(self.target, mapped, self.run.project, left[kind]) for kind, mapped in kinds if kind in left
+            kind: prune(self.target, mapped, project, self.left[kind])
+            for kind, mapped in kinds
+            if self.left.get(kind) and policy_of(self.run, kind) is Policy.EXACT
         }
         gone = sum(deleted.values())
         if gone * _FEW > gone + state.count and not (self.choice.delete_many or self.choice.dry_run):

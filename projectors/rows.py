@@ -38,6 +38,15 @@ class Ids:
     """The ids that a project's rows have in one target: derived, but for those of adopted rows."""
 
     adopted: Adopted = field(default_factory=dict)
+    _adopted_at_first: Adopted = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember which rows were adopted when a projection began."""
+        self._adopted_at_first = dict(self.adopted)
+
+    def at_first(self) -> Ids:
+        """Return the ids that the target's rows had when a projection began."""
+        return Ids(self._adopted_at_first)
 
     def of(self, kind: str, key: KeyBytes) -> int:
         """Return the id under which children point to the entity."""

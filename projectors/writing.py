@@ -187,7 +187,7 @@ class KindWriter:
         """
         adopted = [change.key for change in gone if self.ids.is_adopted(self.kind, change.key)]
         own = [change for change in gone if not self.ids.is_adopted(self.kind, change.key)]
-        make = row_maker(self.mapped, self.ids)
+        make = row_maker(self.mapped, self.ids.at_first())
         stage.fill([make(change.before.text) for change in own if change.before])
         unedited = stage.ids_of_equal()
         self._forget(adopted)

@@ -61,6 +61,7 @@ def open_source(project: simulators.Project, choice: RecordChoice, tell: Tell) -
                 rest,
                 repo=repo,
                 skip_invalid=choice.options.skip_invalid,
+                strict=choice.strict,
                 branch=project.branch,
                 use_mailmap=project.use_mailmap,
                 tell=tell,

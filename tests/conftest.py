@@ -33,7 +33,10 @@ MAKES = ("sqlite", "postgresql")
 SERVER = "SEEDJOURNAL_TEST_POSTGRES"
 
 settings.register_profile(
-    "seedjournal", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    "seedjournal",
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.register_profile("soak", settings.get_profile("seedjournal"), max_examples=300, print_blob=True)
 settings.load_profile("soak" if scale.is_soak() else "seedjournal")
@@ -77,6 +80,21 @@ def pytest_unconfigure() -> None:
         os.environ.pop(SERVER, None)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a test was skipped: what `make test` says of this machine holds on every other one too."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", ()) if reporter else ()
+    if skipped and not scale.is_soak():
+        reporter.write_line(f"\n{len(skipped)} skipped: a test that cannot run everywhere needs a marker", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> None:
+    """Let Ctrl-C reach this test's processes, whatever the commands of an earlier test left behind."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """Count what Hypothesis tried, where somebody asks for it."""
     told: str = getattr(item, "hypothesis_statistics", "")
@@ -102,6 +120,9 @@ def _administer(statement: str) -> None:
         connection.execute(statement)  # type: ignore[arg-type]
 
 
+_FILLED: dict[tuple[str, str], str] = {}
+
+
 class Urls:
     """Makes new databases, empty ones or with empty journal and target in them, and removes them."""
 
@@ -121,11 +142,27 @@ class Urls:
 
     def ready(self, make: str) -> str:
         """The URL of a new database with the tables in it: a copy, which spares the migrations."""
+        return self._copy(make, self._ready(make))
+
+    def filled(self, make: str, what: str, fill: Callable[[str], object]) -> str:
+        """The URL of a copy of a database that was filled once: when a worker first asks for what is in it."""
+        if (make, what) not in _FILLED:
+            name = f"r_{secrets.token_hex(6)}"
+            if make == "sqlite":
+                _FILLED[make, what] = str(Path(os.environ["SEEDJOURNAL_CACHE"]) / f"{name}.db")
+                fill(f"sqlite:///{_FILLED[make, what]}")
+            else:
+                _administer(f"CREATE DATABASE {name}")
+                _FILLED[make, what] = name
+                fill(_sibling(name))
+        return self._copy(make, _FILLED[make, what])
+
+    def _copy(self, make: str, template: str) -> str:
         name = f"t_{secrets.token_hex(6)}"
         if make == "sqlite":
-            shutil.copy(self._ready(make), self._folder / f"{name}.db")
+            shutil.copy(template, self._folder / f"{name}.db")
             return f"sqlite:///{self._folder}/{name}.db"
-        _administer(f"CREATE DATABASE {name} TEMPLATE {self._ready(make)}")
+        _administer(f"CREATE DATABASE {name} TEMPLATE {template}")
         self._made.append(name)
         return _sibling(name)
 

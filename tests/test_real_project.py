@@ -1,6 +1,6 @@
 """The main job on a real project, through the command line, on both databases.
 
-The files lie beside the repository and are not part of it; without them these tests say so and are skipped.
+The files lie beside the repository and are not part of it: `make test-shared` runs these tests.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.projectors.invented import MAPS
 CACHE = Path(__file__).resolve().parents[2] / "shared" / "data" / "cache"
 LIBUV = CACHE / "libuv" / "libuv.json.gz"
 
-pytestmark = pytest.mark.skipif(not LIBUV.is_file(), reason="the real projects' files are not beside this checkout")
+pytestmark = pytest.mark.shared
 
 SIMULATED = {"jira_issue", "pr_survey", "pr_survey_review", "ai_usage_daily"}
 MAY_FOLLOW = {"weekly_metrics", "team_member", "commit"}

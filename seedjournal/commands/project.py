@@ -136,6 +136,7 @@ def project_runs(
     """
     started = time.monotonic()
     settings = config.load()
+    tables = layout()
     where = config.addresses(settings, databases.journal, databases.target)
     if run is not None and len(names) > 1:
         raise j.Misuse("--run names a run of one project", "give one --project, or none")
@@ -147,22 +148,22 @@ def project_runs(
             schema = config.schema(settings, databases.schema)
             say(shown + (f" (schema {schema})" if schema else ""))
             if target and not choice.dry_run:
-                projectors.ensure_target(target, layout())
-            made = target if target and (not choice.dry_run or projectors.is_ready(target, layout())) else None
+                projectors.ensure_target(target, tables)
+            made = target if target and (not choice.dry_run or projectors.is_ready(target, tables)) else None
             if ask:
-                ask(shown, _stale_after(source, made, runs, choice))
+                ask(shown, _stale_after(source, made, tables, runs, choice))
 
             def bring(one: j.Run) -> projectors.Projected:
                 if made is None:
-                    return projectors.preview(source, layout(), one)
+                    return projectors.preview(source, tables, one)
                 try:
-                    return projectors.project(source, made, layout(), one, choice, tell(one.project))
+                    return projectors.project(source, made, tables, one, choice, tell(one.project))
                 except projectors.DeletesMany as error:
                     if ask_to_delete is None:
                         raise
                     ask_to_delete(error)
                     allowed = replace(choice, delete_many=True)
-                    return projectors.project(source, made, layout(), one, allowed, tell(one.project))
+                    return projectors.project(source, made, tables, one, allowed, tell(one.project))
 
             done = [bring(one) for one in runs]
     return {
@@ -175,13 +176,17 @@ def project_runs(
 
 
 def _stale_after(
-    source: j.Database, target: j.Database | None, runs: Sequence[j.Run], choice: projectors.Choice
+    source: j.Database,
+    target: j.Database | None,
+    tables: projectors.Layout,
+    runs: Sequence[j.Run],
+    choice: projectors.Choice,
 ) -> int:
     """Count the rows that would be stale, by a dry run that prunes nothing."""
     if target is None:
         return 0
     dry = replace(choice, prune=False, repair=choice.writes_all, rebuild=False, dry_run=True)
-    done = [projectors.project(source, target, layout(), one, dry) for one in runs]
+    done = [projectors.project(source, target, tables, one, dry) for one in runs]
     return sum(result.stale for one in done for result in one.kinds.values())
 
 

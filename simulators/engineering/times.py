@@ -18,6 +18,7 @@ CLOCKS_DIFFER = timedelta(minutes=1)  # two machines' clocks may show one moment
 
 OUTSIDE = "a time outside the years 1970 to 9999"
 CREATED_OUTSIDE = "a creation outside the years 1970 to 9999 (the pull request's earliest other time replaces it)"
+AUTHORED_OUTSIDE = "an author's time outside the years 1970 to 9999 (the committer's time replaces it)"
 MERGED_EARLY = "a merge before the creation"
 CLOSED_EARLY = "a close before the creation"
 CLOSED_BEFORE_MERGED = "a close before the merge"

@@ -14,7 +14,7 @@ from tests.seedjournal.commands import Done, driver_url
 
 Run = Callable[..., Done]
 
-DOMAINS = {"library": ("library", ()), "shop": ("acme", ("--set", "customers=30"))}
+DOMAINS = {"library": ("library", ()), "shop": ("acme", ("--set", "customers=5"))}
 
 
 def rows(url: str, table: str) -> list[tuple[Any, ...]]:
@@ -54,7 +54,7 @@ def test_the_same_roots_rows_and_ids_on_both_databases(
     for backend in ("sqlite", "postgresql"):
         url = make_url(backend)
         place = ("--journal", url)
-        root = run("record", "--project", "acme", "--set", "customers=20", "--json", *place).first["root"]
+        root = run("record", "--project", "acme", "--set", "customers=5", "--json", *place).first["root"]
         run("project", *place)
         keys = [row[0] for row in rows(url, "customers")]
         found[backend] = (root, keys, [row[0] for row in rows(url, "orders")])
@@ -68,7 +68,7 @@ def test_one_row_more_in_a_reordered_file_changes_nothing_else(
     file = folder / "vip.csv"
     head = "email,name,since\n"
     lines = ["a@example.com,Ann,2024-01-01\n", "b@example.com,Bob,2024-01-02\n", "c@example.com,Cy,2024-01-03\n"]
-    few = ("--project", "acme", "--set", "customers=10")
+    few = ("--project", "acme", "--set", "customers=4")
     file.write_text(head + lines[0] + lines[2])
     run("record", *few)
     run("project")

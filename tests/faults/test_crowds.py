@@ -18,7 +18,7 @@ from tests.faults.bases import Base
 from tests.faults.commands import LIMIT, RECORD, SECOND, SMALL, Command, assert_told, done, run
 from tests.seedjournal.commands import driver_url
 
-pytestmark = [pytest.mark.scales, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("faults")]
 
 RECORDERS, PROJECTORS = 8, 2
 

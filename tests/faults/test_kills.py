@@ -11,7 +11,7 @@ from tests.faults.bases import TABLES, Base
 from tests.faults.commands import SECOND, Command
 from tests.seedjournal.commands import rows_of
 
-pytestmark = [pytest.mark.scales, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("faults")]
 
 KILLED = -9
 

@@ -17,7 +17,7 @@ from tests import scale, tally
 from tests.faults.bases import Base
 from tests.faults.commands import SECOND, Command
 
-pytestmark = [pytest.mark.scales, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("faults")]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.faults.bases import Base
 from tests.faults.commands import SECOND, Command, assert_told, run
 from tests.faults.servers import Server
 
-pytestmark = [pytest.mark.scales, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.xdist_group("faults")
 
 NOBODY = 65534
 
@@ -62,6 +62,7 @@ def limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
+@pytest.mark.soak
 def test_files_that_may_not_grow(on_sqlite: Base) -> None:
     base, chance = on_sqlite, scale.chance("files")
     refused = 0
@@ -105,6 +106,7 @@ def small_disk(folder: Path, size: str, owner: str | None = None) -> Iterator[Ca
         subprocess.run(["umount", "-l", folder], check=True)
 
 
+@pytest.mark.soak
 def test_a_full_disk_on_sqlite(on_sqlite: Base, tmp_path: Path) -> None:
     base = on_sqlite
     original = base.copy()
@@ -122,6 +124,7 @@ def test_a_full_disk_on_sqlite(on_sqlite: Base, tmp_path: Path) -> None:
     base.drop(original)
 
 
+@pytest.mark.soak
 def test_a_full_disk_on_postgresql() -> None:
     server = Server()
     folder = Path(tempfile.mkdtemp(prefix="seedjournal-small-"))
@@ -241,6 +244,7 @@ def lose_connection_at(row: int) -> None:
     psycopg.Copy.write_row = write_row  # type: ignore[method-assign]
 
 
+@pytest.mark.soak
 def test_a_connection_that_is_lost_in_the_midst_of_loading(on_postgresql: Base) -> None:
     base, chance = on_postgresql, scale.chance("copy")
     for _ in range(scale.times(1, 3)):
@@ -260,6 +264,7 @@ def test_a_connection_that_is_lost_in_the_midst_of_loading(on_postgresql: Base) 
         base.drop(url)
 
 
+@pytest.mark.soak
 def test_a_time_out_of_the_server(on_postgresql: Base) -> None:
     base = on_postgresql
     url = base.copy()
@@ -275,6 +280,7 @@ def test_a_time_out_of_the_server(on_postgresql: Base) -> None:
     base.drop(url)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
 def test_a_servers_isolation_makes_no_difference(on_postgresql: Base, level: str) -> None:
     """Who waited for the write lock sees what the one before has written: nobody fails to serialise."""

@@ -14,7 +14,7 @@ from tests.faults.commands import SECOND, Command, assert_told
 from tests.faults.servers import Server
 from tests.seedjournal.commands import rows_of
 
-pytestmark = [pytest.mark.scales, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("faults")]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 from sqlalchemy import text as sql
 
+from tests import scale
 from tests.conftest import MAKES
 from tests.hostile.test_command_line import printable
 from tests.seedjournal.commands import Done, call, driver_url, entry, write_cache
@@ -161,7 +162,7 @@ moments = st.sampled_from(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=scale.times(12, 100))
 @given(text=texts, moment=moments, number=numbers, spoilt=st.sampled_from(("text", "moment", "number")))
 @example(text="x", moment="9999-12-31T23:59:59Z", number=LARGEST, spoilt="moment")
 def test_any_entry_is_taken_whole_or_refused_by_name(
@@ -249,9 +250,11 @@ def test_links_that_lead_out_are_refused(run: Run, tmp_path: Path) -> None:
     assert "leads out of the cache folder" in run(*RECORD, status=3).err
 
 
+@pytest.mark.scales
 def test_a_million_files_in_a_pull_request(run: Run) -> None:
     files = ",".join(
-        f'{{"filename":"src/{number}.py","status":"added","additions":1,"deletions":0}}' for number in range(1_000_000)
+        f'{{"filename":"src/{number}.py","status":"added","additions":1,"deletions":0}}'
+        for number in range(scale.times(100_000, 1_000_000))
     )
     document = json.dumps({"repo": "acme/rocket", "prs": [entry(1)]})
     FILE.parent.mkdir(parents=True)
@@ -260,8 +263,11 @@ def test_a_million_files_in_a_pull_request(run: Run) -> None:
     assert done["kinds"]["pr_file"]["total"] == 100
 
 
+@pytest.mark.scales
 def test_a_text_of_a_hundred_megabytes(run: Run) -> None:
-    write_cache(Path("cache"), entry(1, body="generated with claude. " * 4_500_000, title="x" * 10_000_000))
+    """Of ten in `make test`."""
+    size = scale.times(450_000, 4_500_000)
+    write_cache(Path("cache"), entry(1, body="generated with claude. " * size, title="x" * 2 * size))
     run(*RECORD)
     run("project")
     assert run("verify", "--json").json["ok"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests import scale
 from tests.seedjournal.commands import TWENTY, Done, call, rows_of
 
 Run = Callable[..., Done]
@@ -104,7 +105,7 @@ def test_no_option_of_a_recording_ends_in_a_bug(
     assert not Path("x").exists()
 
 
-@settings(max_examples=40)
+@settings(max_examples=scale.times(10, 100))
 @given(name=words)
 def test_a_project_may_have_any_name_or_is_refused(
     name: str, recorded: str, capsys: pytest.CaptureFixture[str]

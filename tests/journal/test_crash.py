@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from seedjournal.journal import Database, Run, appending
+from tests import scale
 from tests.conftest import MAKES
 from tests.journal.processes import (
     AT_ONCE,
@@ -22,7 +23,6 @@ from tests.journal.processes import (
 from tests.journal.things import content_of, findings, record_all, row_counts
 
 KILLED = -9
-KILLS = 20
 
 
 def record_one(database: Database, project: str, *, later: bool) -> Run:
@@ -39,6 +39,7 @@ def assert_recovers(database: Database, undisturbed: Database, project: str) -> 
     assert content_of(database, again.state) == content_of(undisturbed, expected.state)
 
 
+@pytest.mark.scales
 @pytest.mark.parametrize("make", MAKES)
 def test_killed_at_every_step(
     make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database], monkeypatch: pytest.MonkeyPatch
@@ -52,9 +53,12 @@ def test_killed_at_every_step(
         with monkeypatch.context() as patched:
             patched.setattr(appending, "_GROUP", AT_ONCE)
             steps = die_while_recording(url, "p", None)
-        spread = [(moment, "") for moment in range(0, steps, steps // 22)]
+        spread = [(moment, "") for moment in range(steps // 2, steps, steps)]
+        if scale.is_soak():
+            spread = [(moment, "") for moment in range(0, steps, steps // 22)]
+        ends = [(step, "INSERT INTO journal_runs") for step in range(scale.times(1, 3))]
         killed = 0
-        for moment, first in [*spread, *((step, "INSERT INTO journal_runs") for step in range(3))]:
+        for moment, first in [*spread, *ends]:
             project = f"p{moment}{first}"
             record_one(database, project, later=False)
             before = row_counts(database)
@@ -65,10 +69,11 @@ def test_killed_at_every_step(
             assert (row_counts(database) == before) == (code == KILLED)
             assert_recovers(database, undisturbed, project)
             killed += code == KILLED
-        assert killed >= KILLS
+        assert killed >= scale.times(2, 20)
         assert findings(database) == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("make", MAKES)
 def test_killed_at_any_time(make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]) -> None:
     """Also in the middle of a statement."""

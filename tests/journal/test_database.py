@@ -233,3 +233,14 @@ def test_a_mistake_in_a_statement_is_not_the_users(database: Database) -> None:
     with pytest.raises(Exception, match="SELEKT") as raised, database.read() as connection:
         connection.execute(text("SELEKT nosuch FROM journal"))
     assert database.name == "sqlite" or not isinstance(raised.value, SeedJournalError)
+
+
+def test_every_connection_to_a_file_checks_references_and_writes_through(
+    make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    database = open_url(make_url("sqlite"))
+    for _ in range(2):
+        with database.write() as connection:
+            asked = [connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("foreign_keys", "synchronous")]
+        assert asked == [1, 2]
+        database.engine.dispose()

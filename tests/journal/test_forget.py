@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from seedjournal.journal import (
 from seedjournal.journal import sealing as sealing_module
 from seedjournal.journal.manifest import LEAF
 from seedjournal.journal.tables import EVENTS, FORGOTTEN, NODES, RUNS
+from tests import scale
 from tests.conftest import MAKES, Urls
 from tests.journal.processes import (
     die_while_forgetting,
@@ -198,13 +200,14 @@ def test_a_forgotten_run_of_which_nothing_is_known_is_missed(filled: Database) -
         assert [one.what for one in content_findings(connection)] == ["runs 1 to 2", "run 4"]
 
 
+@pytest.mark.scales
 def test_every_byte_of_what_was_forgotten_is_guarded(filled: Database) -> None:
     forget_all_but(filled, 1, ["p"])
     with filled.read() as connection:
         row = dict(connection.execute(select(FORGOTTEN).where(FORGOTTEN.c.run == 2)).mappings().one())
     with damaged(filled) as connection:
         for name, value in row.items():
-            for broken in every_flip(value):
+            for broken in islice(every_flip(value), 0, None, scale.times(11, 1)):
                 step = connection.begin_nested()
                 given: Any = broken.decode() if isinstance(value, str) else broken
                 connection.execute(FORGOTTEN.update().where(FORGOTTEN.c.run == 2).values({name: given}))
@@ -275,6 +278,7 @@ def test_writers_and_forgetters_take_turns(url: str) -> None:
             content_of(database, state)
 
 
+@pytest.mark.scales
 @pytest.mark.parametrize("make", MAKES)
 def test_killed_while_forgetting_nothing_is_forgotten(make: str, make_url: Callable[[str], str]) -> None:
     context = start_context()
@@ -285,7 +289,7 @@ def test_killed_while_forgetting_nothing_is_forgotten(make: str, make_url: Calla
         before, rows = contents_of(database), row_counts(database)
         with database.read() as connection:
             plan = measure(connection, runs_before_newest(connection, 1, None))
-        for moment in range(2, 60, 6):
+        for moment in range(8, 60, scale.times(18, 6)):
             process = context.Process(target=die_while_forgetting, args=(url, moment))
             process.start()
             (code,) = ended([process])

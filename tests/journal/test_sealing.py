@@ -245,6 +245,15 @@ def test_histories_follow_their_policies(
             assert content_of(database, first.state) == as_content(oracle.state)
 
 
+def test_other_policies_give_another_state_though_the_run_states_the_same(database: Database) -> None:
+    record_all(database, [thing(1, "old"), thing(2, "gone")], policies={"thing": Policy.ONCE})
+    kept = record_all(database, [thing(1, "new")], policies={"thing": Policy.ONCE})
+    taken = record_all(database, [thing(1, "new")], policies={"thing": Policy.UPSERT})
+    assert kept.run.root == taken.run.root
+    assert content_of(database, kept.run.state) == as_content({("thing", 1): "old", ("thing", 2): "gone"})
+    assert content_of(database, taken.run.state) == as_content({("thing", 1): "new", ("thing", 2): "gone"})
+
+
 def row_runs(database: Database) -> list[Run]:
     """Every run of a journal."""
     with database.read() as connection:

@@ -67,7 +67,7 @@ class Projection:
 
     project: str
     back: int = 0
-    prune: bool = False
+    prune: bool | None = False
     rebuild: bool = False
     dry_run: bool = False
     cut: int | None = None
@@ -113,7 +113,7 @@ _PROJECTIONS = st.builds(
     Projection,
     project=_PROJECTS,
     back=st.sampled_from((0, 0, 0, 0, 1, 2)),
-    prune=st.booleans(),
+    prune=st.sampled_from((None, None, False, True)),
     rebuild=_RARELY,
     dry_run=_RARELY,
     cut=_sometimes(150),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,32 @@ class Journal:
         """A project's runs."""
         return [run for run in self.runs if run.project == project]
 
+    def merged(
+        self,
+        project: str,
+        statement: Statement,
+        policies: Mapping[str, str],
+        kinds: Collection[str],
+        *,
+        fresh: bool,
+    ) -> dict[Place, Data]:
+        """What the project shows of these kinds once this is recorded."""
+        earlier = self.of_project(project)
+        before = earlier[-1].state if earlier and not fresh else {}
+        state: dict[Place, Data] = {}
+        for place in before.keys() | statement.keys():
+            policy = policies[place[0]]
+            if place[0] not in kinds:
+                continue
+            if place not in statement:
+                if policy != "exact":
+                    state[place] = before[place]
+            elif place in before and policy == "once":
+                state[place] = before[place]
+            else:
+                state[place] = statement[place]
+        return state
+
     def next_run(
         self, project: str, statement: Statement, policies: Mapping[str, str], *, fresh: bool, window: bool
     ) -> Run:
@@ -73,17 +99,7 @@ class Journal:
         last = earlier[-1].statement if earlier else {}
         if fresh:  # every kind is exact for this run
             policies = dict.fromkeys(policies, "exact")
-        before = earlier[-1].state if earlier and not fresh else {}
-        state: dict[Place, Data] = {}
-        for place in before.keys() | statement.keys():
-            policy = policies[place[0]]
-            if place not in statement:
-                if policy != "exact":
-                    state[place] = before[place]
-            elif place in before and policy == "once":
-                state[place] = before[place]
-            else:
-                state[place] = statement[place]
+        state = self.merged(project, statement, policies, KINDS, fresh=fresh)
         counts: Counts = {}
         kept_fields: dict[str, list[str]] = {}
         for kind in KINDS:
@@ -171,18 +187,22 @@ class Target:
         """Whether there is a row at this place, under the id that it should have."""
         return place in self.rows and self.rows[place].id == self.id_at(place)
 
-    def projected(self, run: Run, *, prune: bool = False, rebuild: bool = False) -> tuple[Target, Counts]:
+    def projected(self, run: Run, *, prune: bool | None = False, rebuild: bool = False) -> tuple[Target, Counts]:
         """The target after a projection, and its counts by kind; raises Refused."""
         after = copy.copy(self)
         after.rows, after.shown = dict(self.rows), dict(self.shown)
         after.foreign, after.stale = dict(self.foreign), set(self.stale)
         counts = {kind: dict.fromkeys(PROJECTED, 0) for kind in KINDS}
+        left: set[Place] = set()
         for kind, count in counts.items():
-            after._write(run, kind, count, rebuild=rebuild)
+            left |= after._write(run, kind, count, rebuild=rebuild)
         if prune or rebuild:
             for kind in reversed(counts):
                 counts[kind]["deleted"] = after._prune(run, kind)
                 counts[kind]["retained"] = after._stale_of(run, kind)
+        elif prune is None:  # what nobody edited of exact kinds
+            for kind in reversed(counts):
+                counts[kind]["deleted"] = after._prune(run, kind, left) if run.policies[kind] == "exact" else 0
         for kind, count in counts.items():
             count["unchanged"] = (
                 len(of_kind(kind, run.state)) - count["inserted"] - count["updated"] - count["differing"]
@@ -193,7 +213,8 @@ class Target:
         after.shown[run.project] = (run.number, run.state, run.policies)
         return after, counts
 
-    def _write(self, run: Run, kind: str, count: dict[str, int], *, rebuild: bool) -> None:
+    def _write(self, run: Run, kind: str, count: dict[str, int], *, rebuild: bool) -> set[Place]:
+        """Write a kind's rows; return the places that it left as they were last written."""
         state = of_kind(kind, run.state)
         _, at, policies = self.shown.get(run.project, (0, None, {}))
         shown = None if at is None else of_kind(kind, at)
@@ -209,9 +230,12 @@ class Target:
         for place in changed:
             self.stale.discard(place)
             self._write_row(place, state[place], run.policies[kind], count)
+        left: set[Place] = set()
         for place in gone:
             if self.foreign.pop(place, None) is None and self.is_ours(place):
                 self.stale.add(place)
+                if shown is not None and not whole and self.rows[place].data == shown[place]:
+                    left.add(place)
         more = self._more_rows(run, kind)
         if more and not whole:
             before = count["inserted"]
@@ -221,6 +245,7 @@ class Target:
             count["restored"] = count["inserted"] - before
             more += count["restored"]
         count["extra"] = max(more, 0)
+        return left
 
     def _more_rows(self, run: Run, kind: str) -> int:
         """How many rows more of the kind there are than the state and the stale ones."""
@@ -249,9 +274,11 @@ class Target:
             count["updated"] += 1
         self.rows[place] = Row(row.id if row else derived(place), data)
 
-    def _prune(self, run: Run, kind: str) -> int:
+    def _prune(self, run: Run, kind: str, among: set[Place] | None = None) -> int:
         held = self.held()
         stale = {place for place in self.stale if place[:2] == (kind, run.project)}
+        if among is not None:
+            stale &= among
         gone = {place for place in stale if self.is_ours(place) and place not in held}
         for place in gone:
             del self.rows[place]

@@ -124,7 +124,7 @@ class Side:
         cut: int | None,
     ) -> j.Sealed:
         """Record a run, reusing an earlier one of the same fingerprint if that may be."""
-        chosen = j.ENGINEERING.policies({kind: j.Policy(name) for kind, name in policies.items()})
+        chosen = {kind: j.Policy(name) for kind, name in policies.items()}
         inputs = j.Inputs(
             project=project_name,
             policies=dict.fromkeys(chosen, j.Policy.EXACT) if fresh else chosen,
@@ -145,7 +145,7 @@ class Side:
         with self.journal.read() as connection:
             run = j.find_run(connection, str(number))
         with cut_off([self.journal, self.target], cut):
-            done = project(self.journal, self.target, LAYOUT, run, Choice(**choice))
+            done = project(self.journal, self.target, LAYOUT, run, Choice(delete_many=True, **choice))
         return {kind: asdict(result) for kind, result in done.kinds.items()}
 
     def run(self, number: int) -> j.Run:

@@ -1,12 +1,13 @@
 """Histories of the commands' use cases on the real simulators, on both makes side by side, against the same oracle.
 
-What a run states is read by plain SQL from a journal that has no other run.
+What a run's facts state is read by plain SQL from a journal that has no other run; what follows from them is simulated
+on the facts that the oracle merged.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -20,19 +21,22 @@ from seedjournal.commands.databases import Databases
 from seedjournal.commands.project import project_runs
 from seedjournal.commands.record import RecordChoice, record_projects
 from seedjournal.commands.verify import check_all
-from seedjournal.journal import Database, Misuse
+from seedjournal.journal import ENGINEERING, Database, Entry, KeyBytes, Misuse, encode
+from seedjournal.journal.event import EventHash
 from seedjournal.projectors import Choice
-from seedjournal.simulators import RecordOptions, parse_policies
+from seedjournal.simulators import RecordOptions, make_project, parse_policies
+from seedjournal.simulators.engineering.following import Following
 from tests import scale, tally
 from tests.conftest import MAKES
 from tests.model.oracle import PROJECTED, RECORDED, Journal, Target, text_of
-from tests.model.shapes import KINDS, POLICIES, Data, Place, place_of
+from tests.model.shapes import KINDS, POLICIES, Data, Place, key_at, place_of
 from tests.model.sides import Side
 from tests.projectors.kept import emptied
 
 pytestmark = [pytest.mark.scales, pytest.mark.xdist_group("model")]
 
-_TINY = ("members=2", "days=14", "days_back=3")
+FACTS = set(ENGINEERING.fact_kinds)
+_TINY = {"members": 2, "days": 14}
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,11 @@ class Step:
     """A recording and a projection of the demo project, as options say them."""
 
     prs: int
-    seed: int
+    days_back: int
     until: date | None
     policies: tuple[str, ...]
     fresh: bool
-    prune: bool
+    prune: bool | None
 
     @property
     def choice(self) -> RecordChoice:
@@ -53,33 +57,35 @@ class Step:
             projects=("demo",),
             new=True,
             source="demo",
-            sets=(*_TINY, f"prs={self.prs}"),
-            options=RecordOptions(
-                seed=self.seed, until=self.until, policies=parse_policies(self.policies), fresh=self.fresh
-            ),
+            sets=tuple(f"{name}={value}" for name, value in self.settings.items()),
+            options=RecordOptions(until=self.until, policies=parse_policies(self.policies), fresh=self.fresh),
         )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The project's settings."""
+        return {**_TINY, "prs": self.prs, "days_back": self.days_back}
 
     @property
     def meant(self) -> dict[str, str]:
         """Every kind's policy."""
-        return {**POLICIES, **dict(one.split("=") for one in self.policies)}
+        computed = dict.fromkeys(set(KINDS) - FACTS, "exact")
+        return {**POLICIES, **computed, **parse_policies(self.policies)}
 
     @property
     def is_refused(self) -> bool:
         """Whether a window says too little for what else is asked."""
-        return self.until is not None and (self.fresh or "exact" in self.meant.values())
+        return self.until is not None and (self.fresh or any(self.meant[kind] == "exact" for kind in FACTS))
 
 
 STEPS = st.builds(
     Step,
     prs=st.sampled_from((3, 4, 6)),
-    seed=st.sampled_from((1, 1, 2)),
+    days_back=st.sampled_from((3, 3, 5)),
     until=st.sampled_from((None, None, None, date(2025, 6, 24))),
-    policies=st.sampled_from(
-        ((), (), ("pull_request=upsert",), ("pr_file=exact",), tuple(f"{kind}=exact" for kind in KINDS))
-    ),
+    policies=st.sampled_from(((), (), ("pull_request=upsert",), ("pr_file=exact",), ("github=exact",))),
     fresh=st.sampled_from((False, False, False, True)),
-    prune=st.booleans(),
+    prune=st.sampled_from((None, None, False, True)),
 )
 
 
@@ -99,14 +105,28 @@ def agree(_: object) -> None:
 
 @cache
 def stated(step: Step) -> dict[Place, Data]:
-    """What a run of this step states."""
+    """What the facts of this step state."""
     alone = emptied("sqlite", "alone")
     record_projects(Databases(journal=address(alone)), step.choice, quiet, agree)
     found: dict[Place, Data] = {}
     with alone.engine.connect() as connection:
         for (told,) in connection.exec_driver_sql("SELECT event FROM journal_events"):
             one = json.loads(told)
-            found[place_of(one["kind"], one["key"])] = one["data"]
+            if one["kind"] in FACTS:
+                found[place_of(one["kind"], one["key"])] = one["data"]
+    return found
+
+
+def followed(step: Step, merged: Mapping[Place, Data]) -> dict[Place, Data]:
+    """What follows from merged facts."""
+    following = Following(make_project("demo", step.settings))
+    for place, data in merged.items():
+        text = json.dumps({"key": key_at(place), "data": data}).encode()
+        following.see(Entry(place[0], KeyBytes(b""), EventHash(b""), text))
+    assert following.newest_day
+    made = following.events(42, following.newest_day)
+    found = {place_of(event.kind, event.key): json.loads(encode(event).event)["data"] for event, _ in made}
+    following.close()
     return found
 
 
@@ -122,7 +142,9 @@ def test_histories_of_commands(history: list[Step]) -> None:
                 with pytest.raises(Misuse):
                     record_projects(Databases(journal=address(side.journal)), step.choice, quiet, agree)
             continue
-        statement = stated(replace(step, policies=(), fresh=False, prune=False))
+        facts = stated(replace(step, policies=(), fresh=False, prune=False))
+        merged = journal.merged("demo", facts, step.meant, FACTS, fresh=step.fresh)
+        statement = facts | followed(step, merged)
         run = journal.next_run("demo", statement, step.meant, fresh=step.fresh, window=step.until is not None)
         new = {text_of("demo", place, data) for place, data in statement.items()} - journal.events
         target, projected = target.projected(run, prune=step.prune)
@@ -134,7 +156,7 @@ def test_histories_of_commands(history: list[Step]) -> None:
             assert document["kinds"] == {kind: run.counts.get(kind, nothing) for kind in KINDS}
             assert (document["appended"], document["run"]) == (len(new), run.number)
             recorded.append({name: document[name] for name in ("root", "state", "reused", "kept_fields", "window")})
-            shown = project_runs(place, (), None, Choice(prune=step.prune), quiet, quiet)
+            shown = project_runs(place, (), None, Choice(prune=step.prune, delete_many=True), quiet, quiet)
             kinds = {
                 kind: {name: one[name] for name in PROJECTED if name in one}
                 for kind, one in shown["projects"]["demo"]["kinds"].items()

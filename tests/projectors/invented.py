@@ -33,6 +33,11 @@ SLUG = "terns"
 REPO = "invented/terns"
 ALL_ONCE = {kind.name: Policy.ONCE for kind in ENGINEERING.kinds}
 ALL_UPSERT = {kind.name: Policy.UPSERT for kind in ENGINEERING.kinds}
+# Any policies: projecting knows nothing of which kinds are computed.
+POLICIES = {
+    kind.name: Policy.UPSERT if kind.is_computed and kind.name != "weekly_metrics" else Policy.ONCE
+    for kind in ENGINEERING.kinds
+}
 ALL_EXACT = {kind.name: Policy.EXACT for kind in ENGINEERING.kinds}
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -311,7 +316,7 @@ def note(
         spool.add((encode(one), "hand/1") for one in events)
         inputs = Inputs(
             project=slug,
-            policies=ALL_EXACT if fresh else ENGINEERING.policies(policies or {}),
+            policies=ALL_EXACT if fresh else {**POLICIES, **(policies or {})},
             window=False,
             values={"source": "hand"},
             fingerprint=hashlib.sha256(b"%d" % next(_TURN)).digest(),
@@ -320,8 +325,8 @@ def note(
 
 
 def show(database: Database, run: Run, target: Database | None = None, **choice: Any) -> Projected:
-    """Project a run."""
-    return project(database, target or database, LAYOUT, run, Choice(**choice))
+    """Project a run; what left the state stays, unless something else is chosen."""
+    return project(database, target or database, LAYOUT, run, Choice(**{"prune": False, **choice}))
 
 
 def totals(done: Projected) -> tuple[int, int, int]:

@@ -13,10 +13,10 @@ from sqlalchemy import event
 
 from seedjournal.journal import Database, Run
 from seedjournal.projectors import Choice, project
+from tests import scale
 from tests.projectors.invented import ALL_EXACT, cold, dump, everything, note, rows, show, total, totals, with_changed
 from tests.projectors.kept import LAYOUT
 
-MOMENTS = 11  # of a first projection and of a later one, each
 KILLED, DONE = -signal.SIGKILL, 0
 
 
@@ -76,6 +76,7 @@ def statements(database: Database, run: Run, choice: Choice) -> int:
     return executed - 2 + 1  # without the savepoint of the dry run, and going back to it
 
 
+@pytest.mark.scales
 @pytest.mark.parametrize("first", [True, False])
 def test_a_killed_projection_changes_nothing_and_the_next_one_is_as_undisturbed(
     database: Database, first: bool
@@ -86,7 +87,8 @@ def test_a_killed_projection_changes_nothing_and_the_next_one_is_as_undisturbed(
     choice = Choice(prune=True)
     before = dump(database)
     last = statements(database, run, choice)
-    for moment in sorted({1 + (last - 1) * step // (MOMENTS - 1) for step in range(MOMENTS)}):
+    moments = scale.times(1, 10)
+    for moment in sorted({last - (last - 1) * step // moments for step in range(moments + 1)}):
         database.engine.dispose()
         assert ended(forked(projecting(database, run, choice, moment))) == KILLED, moment
         assert dump(database) == before, moment

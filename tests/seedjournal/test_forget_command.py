@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from seedjournal.journal import Database
+from tests.conftest import MAKES, Urls
 from tests.seedjournal.commands import SMALL, Done, driver_url, rows_of
 
 Run = Callable[..., Done]
@@ -15,16 +17,22 @@ Run = Callable[..., Done]
 JOURNAL = ("journal_events", "journal_nodes", "journal_runs", "journal_forgotten")
 
 
-@pytest.fixture
-def recorded(at: str, run: Run) -> str:
+@pytest.fixture(params=MAKES)
+def recorded(request: pytest.FixtureRequest, make_url: Urls, run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
     """A journal with four runs of one project and one of another; the first run's rows are in the target."""
-    run("record", "--project", "demo", "--new", *SMALL)
-    run("project")
-    for turn in (6, 7):
-        run("record", "--project", "demo", *SMALL, "--set", f"prs={turn}")
-    run("record", "--project", "demo", *SMALL, "--set", "prs=5", "--fresh")
-    run("record", "--project", "other", "--new", *SMALL)
-    return at
+
+    def fill(url: str) -> None:
+        place = ("--journal", url)
+        run("record", "--project", "demo", "--new", *SMALL, *place)
+        run("project", *place)
+        for turn in (6, 7):
+            run("record", "--project", "demo", *SMALL, "--set", f"prs={turn}", *place)
+        run("record", "--project", "demo", *SMALL, "--set", "prs=5", "--fresh", *place)
+        run("record", "--project", "other", "--new", *SMALL, *place)
+
+    url = make_url.filled(request.param, "four runs and one", fill)
+    monkeypatch.setenv("SEEDJOURNAL_JOURNAL", url)
+    return url
 
 
 def numbers(done: Done) -> list[int]:
@@ -134,3 +142,12 @@ def test_who_is_not_the_owner_is_told_so(recorded: str, run: Run, monkeypatch: p
             connection.execute(text(f"DROP OWNED BY recorder_{name}"))
             connection.execute(text(f"DROP ROLE recorder_{name}"))
         engine.dispose()
+
+
+def test_who_projects_into_the_journals_database_is_waited_for(
+    recorded: str, run: Run, open_url: Callable[[str], Database]
+) -> None:
+    forget = ("forget", "--project", "demo", "--yes")
+    with open_url(recorded).write("target"):
+        assert run(*forget, "--wait", "1", "--json", status=3).error["kind"] == "busy"
+    run(*forget)

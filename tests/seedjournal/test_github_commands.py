@@ -210,9 +210,9 @@ def test_an_address_without_tls_gets_no_token(run: Run, monkeypatch: pytest.Monk
 
 
 def test_a_pull_request_that_cannot_be_right_is_named_and_can_be_skipped(hub: Hub, run: Run) -> None:
-    hub.pulls[5]["mergedAt"] = None
+    hub.pulls[5]["commits"][0]["commit"]["oid"] = "no name"
     done = run(*RECORD, status=3)
-    assert "error: example/thing: pull request 5: merged_at: is missing, but" in done.err
+    assert "error: example/thing: pull request 5: commits[0].sha: is 'no name'" in done.err
     skipped = run(*RECORD, "--skip-invalid", "--json").first
     assert [one["entry"] for one in skipped["skipped_entries"]] == ["pull request 5"]
     assert skipped["kinds"]["pull_request"]["total"] == 44

@@ -61,7 +61,7 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
     "`seedjournal record` fetches": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
-    "{}: {} of {} of {}; `seedjournal show RUN` names them": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
+    "{}: {} of {} of {}; `seedjournal show RUN` names them; {}": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
     "set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: --source git:https://{}/{}.git": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
     "--set repos=OWNER/NAME, or repos in seedjournal.toml": "seedjournal/test_github_commands.py: test_a_project_without_repositories_is_told",
     "leave out --offline to fetch it": "seedjournal/test_github_commands.py: test_offline_with_nothing_fetched_says_so",
@@ -131,7 +131,7 @@ def runs_and_states(w: World) -> None:
     for prs in ("4", "6", "4", "4"):
         w.run(*AGAIN, "--policy", "all=upsert", "--set", f"prs={prs}")
     said = w("diff") + w("diff", "3", "4")
-    for command in re.findall(r"`seedjournal (diff[^`]*)`", " ".join(said.split())):
+    for command in re.findall(r"`seedjournal (diff \d[^`]*)`", " ".join(said.split())):
         assert "equal" not in w.run(*command.split()).out
     said = w("diff", "2", "3", "--stat")
     (command,) = re.findall(r"`seedjournal (diff --state[^`]*)`", " ".join(said.split()))
@@ -258,7 +258,10 @@ def forgetting(w: World) -> None:
 def near_misses(w: World) -> None:
     said = w("show", "pull_request", "demo", status=2)
     assert "seedjournal show pull_request TEAM GITHUB_REPO NUMBER" in said
-    for wrong in (("show", "pull_requests", "demo", "demo/demo", "1"), ("show", "pr_file", "demo", "x/y", "9", "z")):
+    (key,) = re.findall(
+        r"`seedjournal show pull_request ([^`]*)`", w("show", "pull_request", "demo", "x/y", "9", status=2)
+    )
+    for wrong in (("show", "pull_requests", *key.split()), ("show", "pr_file", "demo", "x/y", "9", "z")):
         (command,) = re.findall(r"`seedjournal (show [^`]*)`", " ".join(w(*wrong, status=2).split()))
         w.run(*command.split())
     (command,) = re.findall(r"`seedjournal (record [^`]*)`", w("record", "demo", "--source", "demo", status=2))
@@ -279,10 +282,14 @@ def edited(w: World) -> None:
     w.run("project", "--check")
 
 
-@gives("{} left; `seedjournal project --prune` deletes those that nothing refers to")
+@gives(
+    "{} left; `seedjournal project --prune` deletes those that nothing refers to",
+    "--yes deletes them, --no-prune keeps them",
+)
 def stale(w: World) -> None:
-    w.run(*AGAIN, "--fresh", "--set", "prs=3")
-    w("project", *(("--no-prune",) if "--no-prune" in w.run("project", "--help").out else ()))
+    w.run(*AGAIN, "--fresh", "--set", "prs=1")
+    w("project", status=2)
+    w("project", "--no-prune")
     w.run("project", "--prune", "--yes")
     assert "stale" not in w.run("verify").out
 

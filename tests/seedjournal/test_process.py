@@ -102,14 +102,16 @@ def wait(*given, **named):
 room.{name} = wait
 """
 MOMENTS = {
-    "reading": ("seedjournal.simulators.recording", "_simulate", False),
+    "reading": ("seedjournal.simulators.recording", "take_census", False),
     "before appending": ("seedjournal.journal.sealing", "manifest_of", False),
     "appended, not sealed": ("seedjournal.journal.sealing", "_compare", True),
     "sealing": ("seedjournal.journal.sealing", "add", True),
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment", [pytest.param(one, marks=[pytest.mark.soak] * (one != "sealing")) for one in MOMENTS]
+)
 def test_an_interrupted_recording_leaves_nothing_half_done(
     moment: str, make_url: Callable[[str], str], tmp_path: Path, run: Run, url: str
 ) -> None:
@@ -136,6 +138,7 @@ def test_an_interrupt_within_generated_code_is_told_like_any_other() -> None:
     assert done.stderr == "error: interrupted; nothing is half done\n"
 
 
+@pytest.mark.soak
 def test_a_big_recording_is_interrupted_wherever_it_is(tmp_path: Path, run: Run) -> None:
     begun = time.monotonic()
     subprocess.run([*PROGRAM, *BIG], cwd=tmp_path, check=True, capture_output=True)

@@ -61,7 +61,7 @@ def test_the_remedies_of_rows_and_notes_help(at: str, run: Run) -> None:
     execute(at, "INSERT INTO teams (id, slug, name, description, industry) VALUES (7, 'demo', '', '', '')")
     run("project")
     run(*DEMO, "--fresh", "--set", "prs=3")
-    run("project")
+    run("project", "--no-prune")
     for spoilt in SPOILT:
         for statement in (one for statements in spoilt.values() for one in statements):
             execute(at, statement)

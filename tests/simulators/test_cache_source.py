@@ -631,7 +631,6 @@ class TestFiles:
         link.symlink_to(tmp_path / "acme")
         assert len(facts(link)) == 1
 
-    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
     def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "shop.json")
         for path in (tmp_path, tmp_path / "shop.json"):
@@ -729,7 +728,7 @@ def test_the_order_of_entries_changes_no_fact(tmp_path: Path, order: list[int]) 
     assert len(source.skipped) == 3
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not beside this checkout: ../shared/data/cache")
+@pytest.mark.shared
 class TestRealFiles:
     """Real history, read where it lies: nothing of it is refused."""
 

@@ -322,14 +322,11 @@ def raw_commit(made: Made, author: bytes, committer: bytes, body: bytes = b"Work
 @pytest.mark.parametrize(
     ("time", "field"),
     [
-        (b"253402300800 +0000", "committer"),
-        (b"99999999999999999999999999 +0000", "committer"),
-        (b"-5 +0000", "committer"),
         (b"1700000000 east", "committer"),
         (b"", "committer"),
     ],
 )
-def test_impossible_times_are_named_or_skipped(made: Made, time: bytes, field: str) -> None:
+def test_what_is_no_time_is_named_or_skipped(made: Made, time: bytes, field: str) -> None:
     good = b"A <a@mail.invalid> 1700000000 +0000"
     bad = raw_commit(made, good, b"A <a@mail.invalid> " + time)
     made.point(main=made.commit(1, "Fine (#2)", [bad]), pull_1_head=bad)
@@ -341,6 +338,41 @@ def test_impossible_times_are_named_or_skipped(made: Made, time: bytes, field: s
     assert pulls(source).keys() == {2}
     assert loose(source) == []
     assert [one.entry for one in source.skipped] == [f"commit {bad}", "pull request 1"]
+
+
+@pytest.mark.parametrize("time", [b"253402300800 +0000", b"99999999999999999999999999 +0000", b"-5 +0000"])
+def test_impossible_times_are_null_and_counted(made: Made, time: bytes) -> None:
+    good = b"A <a@mail.invalid> 1700000000 +0000"
+    bad = raw_commit(made, good, b"A <a@mail.invalid> " + time)
+    both = raw_commit(made, b"A <a@mail.invalid> " + time, b"A <a@mail.invalid> " + time, b"Both (#3)")
+    made.point(main=made.commit(1, "Fine (#2)", [bad]), pull_1_head=bad, pull_3_head=both)
+    source = made.source()
+    found = pulls(source)
+    assert found.keys() == {1, 2, 3}
+    assert [one.committed_at for one in found[1].commits] == [None]
+    assert found[1].created_at == datetime.fromtimestamp(1_700_000_000, UTC)
+    assert found[2].merged_at == at(1)
+    assert "3 impossible times became null" in source.notices()[-1]
+    assert f"commit {bad[:7]} committer {time.decode()}" in source.notices()[-1]
+    assert source.skipped == []
+    with pytest.raises(BadInput, match="the source git has 3 impossible times"):
+        pulls(GitSource(str(made.folder), repo="example/thing", strict=True))
+
+
+def test_a_merge_at_an_impossible_time_stays_a_merge(made: Made) -> None:
+    base = made.commit(0, "Begin")
+    time = b"A <a@mail.invalid> 1700000000 +0000"
+    raw = b"tree %s\nparent %s\nauthor %s\ncommitter %s\n\n" % (
+        made.tree({"a": "2"}).encode(),
+        base.encode(),
+        time,
+        b"A <a@mail.invalid> -9 +0000",
+    )
+    body = b"Work (#4)\n\nReviewed-by: Cy Reader <cy@mail.invalid>\n"
+    made.point(main=made.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", feed=raw + body))
+    (pull,) = pulls(made.source()).values()
+    assert (pull.state, pull.merged_at, pull.closed_at) == ("merged", None, None)
+    assert [review.submitted_at for review in pull.reviews] == [None]
 
 
 def test_odd_bytes_in_messages_and_names(made: Made) -> None:

@@ -136,6 +136,7 @@ def test_two_recordings_of_our_own_agree(case: str, tmp_path: Path) -> None:
     assert rows_of(tmp_path / "place", right) == right
 
 
+@pytest.mark.shared
 def test_every_shared_export_is_read_correctly(tmp_path: Path) -> None:
     names = sorted(path.name.removesuffix(".json") for path in CASES.glob("*.json") if ".cache" not in path.name)
     wrong = {name: shared(name, tmp_path / name) for name in names}

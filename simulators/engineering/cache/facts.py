@@ -60,8 +60,8 @@ def pull_request(
 ) -> PullRequest:
     """Return the fact; raise WrongField for the first thing in the entry that cannot be right.
 
-    Impossible times become None and are counted in `impossible`. `times_may_lack` accepts a review without its time,
-    which a cache file never has.
+    Impossible times become None and are counted in `impossible`. `times_may_lack` accepts a merge or a review without
+    its time, which a cache file never has.
     """
     if entry.github_pr_id is not None and entry.github_pr_id != entry.number:
         raise WrongField("github_pr_id", f"is {_shown(entry.github_pr_id)}, but number is {entry.number}")
@@ -72,7 +72,7 @@ def pull_request(
     created_at = times.created(entry.created_at, _other_times(entry))
     if created_at is None:
         raise WrongField("created_at", f"{entry.created_at.isoformat()} is outside the years 1970 to 9999")
-    merged_at, closed_at = _end(entry, state, created_at, times)
+    merged_at, closed_at = _end(entry, state, created_at, times, may_lack_time=times_may_lack)
     return PullRequest(
         repo=repo,
         number=entry.number,
@@ -127,7 +127,7 @@ def _other_times(entry: PullRequestEntry) -> list[datetime | None]:
 
 
 def _end(
-    entry: PullRequestEntry, state: str, created_at: datetime, times: Checked
+    entry: PullRequestEntry, state: str, created_at: datetime, times: Checked, *, may_lack_time: bool
 ) -> tuple[datetime | None, datetime | None]:
     """Return when it was merged and closed.
 
@@ -136,7 +136,7 @@ def _end(
     impossible times. Possible is a close a second before its merge, and a close whose time the source does not know.
     """
     merged_at, closed_at = entry.merged_at, entry.closed_at
-    if state == "merged" and merged_at is None:
+    if state == "merged" and merged_at is None and not may_lack_time:
         raise WrongField("merged_at", "is missing, but the pull request is merged")
     if state != "merged" and merged_at is not None:
         raise WrongField("merged_at", f"is {merged_at.isoformat()}, but the pull request is {state}")

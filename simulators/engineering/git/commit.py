@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import NamedTuple
@@ -63,7 +63,11 @@ _NOBODY_MAPPED = Mailmap()
 
 
 class Read(NamedTuple):
-    """A commit object as read, names in hexadecimal; `problem` names a field that cannot be right, or is empty."""
+    """A commit object as read, names in hexadecimal; `problem` names a field that cannot be right, or is empty.
+
+    `impossible` are the times outside the years 1970 to 9999, by role; the other role's time replaces such a one, and
+    it is -1 where neither is possible.
+    """
 
     tree: bytes
     parents: tuple[bytes, ...]
@@ -72,6 +76,7 @@ class Read(NamedTuple):
     author: Person | None
     message: str
     problem: str
+    impossible: Mapping[str, str]
 
 
 def read(raw: bytes, mailmap: Mailmap = _NOBODY_MAPPED) -> Read:
@@ -83,19 +88,24 @@ def read(raw: bytes, mailmap: Mailmap = _NOBODY_MAPPED) -> Read:
     named = {name: value for name, value in reversed(lines) if name}
     charset = _charset(named.get(b"encoding", b""))
     problems = []
+    impossible: dict[str, str] = {}
     times = []
     for role in (b"author", b"committer"):
         *_, time = _identity(named.get(role, b"")) or [b""]
         second = int(time) if time and len(time) <= len(str(_LAST_SECOND)) else -1
         if not 0 <= second <= _LAST_SECOND:
             written = named.get(role, b"").rpartition(b">")[2].strip().decode(errors="replace")[:60]
-            problems.append(f"{role.decode()} time {written!r} is not a time from 1970 to 9999")
-            second = 0
+            if time:
+                impossible[role.decode()] = written
+            else:
+                problems.append(f"{role.decode()} time {written!r} is not a time")
+            second = -1
         times.append(second)
+    authored, committed = (time if time >= 0 else max(times) for time in times)
     identity = _identity(named.get(b"author", b""))
     author = mailmap.person(text_of(identity[0], charset), text_of(identity[1], charset)) if identity else None
     message = text_of(body, charset).strip("\n")
-    return Read(named.get(b"tree", b""), parents, times[0], times[1], author, message, "; ".join(problems))
+    return Read(named.get(b"tree", b""), parents, authored, committed, author, message, "; ".join(problems), impossible)
 
 
 def person(name: str, email: str) -> Person | None:

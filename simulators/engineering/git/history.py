@@ -61,6 +61,7 @@ class Graph:
     authored: array[int] = field(default_factory=lambda: array("q"))
     committed: array[int] = field(default_factory=lambda: array("q"))
     invalid: set[int] = field(default_factory=set)
+    timeless: set[int] = field(default_factory=set)
     mainline: list[int] = field(default_factory=list)
     brought: array[int] = field(default_factory=lambda: array("i"))
 
@@ -72,8 +73,11 @@ class Graph:
         self.trees += bytes.fromhex(commit.tree.decode())
         self.parents.append(parents)
         self.generations.append(1 + max((self.generations[parent] for parent in parents), default=0))
-        self.authored.append(commit.authored)
-        self.committed.append(commit.committed)
+        newest = max((self.committed[parent] for parent in parents), default=0)  # where the commit has no time itself
+        self.authored.append(commit.authored if commit.authored >= 0 else newest)
+        self.committed.append(commit.committed if commit.committed >= 0 else newest)
+        if "committer" in commit.impossible:
+            self.timeless.add(place)
         if commit.problem:
             self.invalid.add(place)
         return place

@@ -36,6 +36,7 @@ from ..facts import (
     repository,
 )
 from ..reading import cache_folder
+from ..times import AUTHORED_OUTSIDE, OUTSIDE, ImpossibleTimes
 from .commands import (
     Clone,
     address,
@@ -153,6 +154,7 @@ class _History:
     mailmap: Mailmap = field(default_factory=Mailmap)
     files: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+    impossible: ImpossibleTimes = field(default_factory=ImpossibleTimes)
 
 
 class GitSource:
@@ -170,6 +172,7 @@ class GitSource:
         repo: str | None = None,
         cache: Path | None = None,
         skip_invalid: bool = False,
+        strict: bool = False,
         branch: str | None = None,
         use_mailmap: bool = True,
         tell: Tell = lambda *_: None,
@@ -179,6 +182,7 @@ class GitSource:
         self._given = repository(repo) if repo is not None else None
         self._cache = cache
         self._skip_invalid = skip_invalid
+        self._strict = strict
         self._branch = branch
         self._use_mailmap = use_mailmap
         self._tell = tell
@@ -215,11 +219,15 @@ class GitSource:
         at = self._snapshot
         if at.tip is None and not at.heads:
             return [f"{at.repo} has no commit yet: there is nothing to record."]
-        return sentences(at.repo, at.branch, len(at.heads), self.__dict__.get("_history"))
+        history: _History | None = self.__dict__.get("_history")
+        said = sentences(at.repo, at.branch, len(at.heads), history)
+        return said if history is None else [*said, *history.impossible.notices()]
 
     def pull_requests(self) -> Iterator[PullRequest]:
         """Every pull request by number, as far as head refs and the default branch's subjects tell."""
         history = self._history
+        if self._strict:
+            history.impossible.refuse(self.name)
         for plan in history.plans:
             yield _pull_request(history, self._snapshot, plan)
 
@@ -396,6 +404,9 @@ class _Reader:
                                 f"{repo}: {entry}: {commit.problem}", "--skip-invalid leaves such commits out"
                             )
                         history.skipped.append(Skipped(file=repo, entry=entry, reason=commit.problem))
+                    for role, written in commit.impossible.items():
+                        kind = OUTSIDE if role == "committer" else AUTHORED_OUTSIDE
+                        history.impossible.add(kind, f"commit {name[:7].decode()} {role} {written}")
                     place = history.graph.add(bytes.fromhex(name.decode()), commit)
                     history.texts.append(history.scratch.add(msgspec.msgpack.encode((commit.message, commit.author))))
                     found = landings(commit.message, place, len(commit.parents))
@@ -716,7 +727,7 @@ def _commit(history: _History, place: int) -> Commit:
         sha=history.graph.name(place).hex(),
         message=message,
         author=author,
-        committed_at=_instant(history.graph.committed[place]),
+        committed_at=None if place in history.graph.timeless else _instant(history.graph.committed[place]),
         additions=history.additions[place],
         deletions=history.deletions[place],
     )
@@ -729,7 +740,8 @@ def _pull_request(history: _History, at: _Snapshot, plan: Plan) -> PullRequest:
     first = min(zip(places, commits, strict=True), key=lambda pair: (graph.authored[pair[0]], pair[1].sha))
     begun = history.created[plan.number]
     newest = max(graph.committed[place] for place in places)
-    merged = None if plan.merged_by is None else graph.committed[plan.merged_by]
+    is_timed = plan.merged_by not in graph.timeless
+    merged = None if plan.merged_by is None or not is_timed else graph.committed[plan.merged_by]
     closed = merged if merged is not None else newest if plan.state == "closed" else None
     landed = [
         _commit(history, place) for place in plan.landed if place not in plan.commits and place not in graph.invalid
@@ -760,7 +772,9 @@ def _pull_request(history: _History, at: _Snapshot, plan: Plan) -> PullRequest:
             Review(
                 reviewer=reviewer,
                 state="approved",
-                submitted_at=_instant(end if merged is None else begun + (merged - begun) * place // (len(found) + 1)),
+                submitted_at=_instant(end if merged is None else begun + (merged - begun) * place // (len(found) + 1))
+                if is_timed
+                else None,
             )
             for place, reviewer in enumerate(found, 1)
         ),

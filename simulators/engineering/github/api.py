@@ -35,6 +35,7 @@ _SECONDS_IN_ALL = 90.0  # GitHub ends a query after 10
 _TRIES = 6
 _TRIES_AT_SECONDARY_LIMIT = 8
 _TRIES_WITH_A_TOKEN = 3  # that the server refuses: one stray 401 between good answers is no refusal
+_TRIES_OF_WHAT_WAS_SEEN = 2  # of a repository that is said not to be there, after it was
 _WAITS_FOR_RESETS = 8  # in a row, without an answer between them
 _FIRST_PAUSE = 1.0
 _PAUSE_BEFORE_LESS = 0.25
@@ -133,6 +134,7 @@ class Api:
         self._server = server
         self._clock = clock or Clock()
         self._has_answered = False
+        self._seen: set[str] = set()  # repositories that the server gave
         self._client = httpx2.Client(
             timeout=httpx2.Timeout(_SECONDS_BETWEEN_BYTES, connect=_SECONDS_TO_CONNECT),
             headers={"User-Agent": f"seedjournal/{VERSION}", "Accept": "application/json"},
@@ -159,8 +161,7 @@ class Api:
                 self._note_budget(token, reply)
                 self._check_status(token, reply, repo)
                 answer = self._answer(token, reply)
-                if _is_unseen(answer) and self.pool.leave_out(token, repo):
-                    continue
+                self._check_repository(token, answer, repo, failures)
             except _UsedUpError:
                 self._use_up(token, reply, used_up)
                 used_up += 1
@@ -217,6 +218,15 @@ class Api:
             )
         raise _AgainError(f"HTTP {status}: {self._words(reply)}")
 
+    def _check_repository(self, token: Token, answer: Answer, repo: str, failures: int) -> None:
+        """Raise where the repository is not there for this token: another one may see it, or it is a stray answer."""
+        if not ("repository" in answer.data and answer.data["repository"] is None and answer.errors):
+            self._seen.add(repo)
+        elif self.pool.leave_out(token, repo):
+            raise _NextTokenError
+        elif repo in self._seen and failures < _TRIES_OF_WHAT_WAS_SEEN:
+            raise _AgainError(f"{repo} was there, and is not")
+
     def _check_limits(self, reply: _Reply) -> None:
         """Raise what a 403 or 429 calls for that is a limit; docs/github.md lists the forms."""
         words = reply.content[:4096].lower().decode(errors="replace")
@@ -264,7 +274,7 @@ class Api:
                     "is this an old GitHub Enterprise Server? --source git: reads a clone instead",
                 )
             raise self._too_much(self._words(reply))
-        if _is_missing(data) and any(is_trouble(error) for error in errors):
+        if _is_without_edges(data) or (_is_missing(data) and any(is_trouble(error) for error in errors)):
             raise self._too_much(self._words(reply))
         limit = data.get("rateLimit")
         if isinstance(limit, dict) and (reset := _moment(limit.get("resetAt"))) is not None:
@@ -425,17 +435,18 @@ def is_trouble(error: Mapping[str, Any]) -> bool:
     return error.get("type") not in LASTING and "could not resolve" not in str(error.get("message", "")).lower()
 
 
-def _is_unseen(answer: Answer) -> bool:
-    """Return whether the token may not see the repository."""
-    return "repository" in answer.data and answer.data["repository"] is None and bool(answer.errors)
-
-
 def _is_missing(data: Mapping[str, Any]) -> bool:
     """Return whether what was asked for is null as a whole."""
     repository = data.get("repository", data)
     if repository is None or data.get("node", data) is None:
         return True
     return any(name in repository and repository[name] is None for name in ("pullRequests", "object"))
+
+
+def _is_without_edges(data: Mapping[str, Any]) -> bool:
+    """Return whether a page of pull requests is null but for its frame."""
+    pulls = (data.get("repository") or {}).get("pullRequests")
+    return isinstance(pulls, dict) and pulls.get("edges", pulls) is None
 
 
 def _document(content: bytes) -> tuple[bytes, dict[str, Any] | None]:

@@ -56,7 +56,7 @@ def estimate(
     moment = (since or datetime.min.replace(tzinfo=UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     search = f"repo:{repo} is:pr" + (f" updated:>={moment}" if since else "")
     try:
-        answer = api.ask(ESTIMATE, {"owner": owner, "name": name, "search": search})
+        answer = api.ask_patiently(ESTIMATE, {"owner": owner, "name": name, "search": search})
     except TooMuch as much:
         raise Unavailable(f"{repo}: GitHub cannot say how much there is: {much}", "try later") from None
     found, search_found = answer.data.get("repository"), answer.data.get("search") or {}

@@ -8,7 +8,6 @@ does the walk stand behind it. A fetch that ends anywhere goes on from there.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -203,15 +202,17 @@ class _Walk:
                 return
             if attempt:
                 self.api.pause(attempt - 1)
-            for is_right, check_runs in itertools.product((False, True), repeat=2):
-                same = [one for one in troubles if (_lacks_a_right(one), one.check_runs) == (is_right, check_runs)]
-                self._ask_all(same, probe=is_right)
+            alike: dict[tuple[bool, tuple[str, ...]], list[Trouble]] = {}
+            for one in troubles:
+                alike.setdefault((one.check_runs, _lacking_rights(one)), []).append(one)
+            for (_, rights), same in alike.items():
+                self._ask_all(same, probe=bool(rights))
 
     def _is_asked(self, one: Trouble, attempt: int) -> bool:
         if any(gap.may_heal for gap in one.missing):
             return True
         is_due = attempt == 0 and one.fetch < self.store.fetches
-        return is_due and (_lacks_a_right(one) or one.tries < _MOST_TRIES)
+        return is_due and (bool(_lacking_rights(one)) or one.tries < _MOST_TRIES)
 
     def _ask_all(self, troubles: Sequence[Trouble], *, probe: bool) -> None:
         """Ask for pull requests by themselves, several at once where they are many.
@@ -480,8 +481,11 @@ class _Way:
         return cursor
 
 
-def _lacks_a_right(one: Trouble) -> bool:
-    return not any(gap.may_heal for gap in one.missing) and any(gap.error in LACKING_RIGHTS for gap in one.missing)
+def _lacking_rights(one: Trouble) -> tuple[str, ...]:
+    """Return what a pull request lacks because the token lacks a right, if it lacks nothing else that may come."""
+    if any(gap.may_heal for gap in one.missing):
+        return ()
+    return tuple(gap.connection for gap in one.missing if gap.error in LACKING_RIGHTS)
 
 
 _NEVER = moment("0001-01-01T00:00:00Z")

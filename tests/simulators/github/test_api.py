@@ -106,15 +106,68 @@ def test_a_server_without_limits_is_asked_without_waiting(fetching: Fetching) ->
     assert client.told[-1][3] == ""
 
 
+_EXCEEDED = {"message": "API rate limit exceeded for user ID 7."}
+_USED_UP_FORMS = [
+    Reply(status=403, body=_EXCEEDED),
+    Reply(status=403, body=_EXCEEDED, headers={"x-ratelimit-remaining": "37"}),
+    Reply(status=403, body=_EXCEEDED, headers={"x-ratelimit-remaining": "?", "x-ratelimit-reset": "soon"}),
+    Reply(status=403, body=_EXCEEDED, headers={"Retry-After": "5", "x-ratelimit-remaining": "0"}),
+    Reply(status=403, body=b"", headers={"x-ratelimit-remaining": "0"}),
+    Reply(status=429, body=_EXCEEDED),
+    Reply(body={"errors": [{"type": "RATE_LIMITED", "message": "-"}]}),
+    Reply(body={"errors": [{"type": "RATE_LIMIT", "code": "graphql_rate_limit", "message": "-"}]}),
+    Reply(body={"data": {"repository": None}, "errors": [{"message": "API rate limit already exceeded for user"}]}),
+]
+
+
+@pytest.mark.parametrize("form", _USED_UP_FORMS)
+def test_every_form_of_the_primary_limit_is_the_next_tokens_turn(form: Reply, fetching: Fetching) -> None:
+    hub = hub_of(45)
+    hub.faults.append(lambda asked: form if asked.token == SECRET and asked.place else None)
+    client = fetching(hub, SECRET, OTHER)
+    client.fetch()
+    assert client.facts() == all_facts(45)
+    assert client.clock.slept == []
+    assert [asked.token for asked in hub.asked] == [SECRET, SECRET, OTHER, OTHER]
+
+
+@pytest.mark.parametrize("form", _USED_UP_FORMS)
+def test_every_form_of_the_primary_limit_is_waited_for_without_another_token(form: Reply, fetching: Fetching) -> None:
+    hub = hub_of(45)
+    hub.faults.append(once(1, form))
+    client = fetching(hub)
+    client.fetch()
+    assert client.facts() == all_facts(45)
+    assert 3600 <= sum(client.clock.slept) <= 3602  # an answer before it told the reset
+
+
+def test_a_reset_is_told_by_the_servers_own_clock(fetching: Fetching) -> None:
+    hub = hub_of(45)
+    headers = {"Date": "Tue, 01 Jan 2030 00:00:00 GMT", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1893456004"}
+    hub.faults.append(once(1, Reply(status=403, body=_EXCEEDED, headers=headers)))
+    client = fetching(hub)
+    client.fetch()
+    assert 4 <= sum(client.clock.slept) <= 6
+
+
+def test_a_limit_without_end_is_given_up(fetching: Fetching) -> None:
+    hub = hub_of(3)
+    hub.faults.append(lambda asked: Reply(status=403, body=_EXCEEDED))
+    client = fetching(hub)
+    with pytest.raises(Unavailable, match="limits requests and goes on doing so"):
+        client.fetch()
+
+
 # The secondary limit.
 
 
+@pytest.mark.parametrize("after", ["37", "Tue, 01 Jul 2025 00:00:37 GMT"])
 @pytest.mark.parametrize("status", [200, 403, 429])
-def test_the_secondary_limit_is_waited_for_as_told(status: int, fetching: Fetching) -> None:
+def test_the_secondary_limit_is_waited_for_as_told(status: int, after: str, fetching: Fetching) -> None:
     hub = hub_of(30)
     words = {"errors": [{"message": "You have exceeded a secondary rate limit."}]}
     body = words if status == 200 else {"message": "You have exceeded a secondary rate limit."}
-    hub.faults.append(once(1, Reply(status=status, headers={"Retry-After": "37"}, body=body)))
+    hub.faults.append(once(1, Reply(status=status, headers={"Retry-After": after}, body=body)))
     client = fetching(hub)
     client.fetch()
     assert client.facts() == all_facts(30)
@@ -155,6 +208,14 @@ def test_a_secondary_limit_without_end_is_given_up(fetching: Fetching) -> None:
         Reply(body=b"\xff\xfe"),
         Reply(status=500, body=b"oops"),
         Reply(status=503, body={"message": "No server is currently available"}),
+        Reply(status=401, body={"message": "Bad credentials"}),
+        Reply(status=404, body={"message": "Not Found"}),
+        Reply(body={"data": None, "errors": [{"type": "SERVICE_UNAVAILABLE", "message": "-"}]}),
+        Reply(body={"data": {"repository": None}, "errors": [{"type": "INTERNAL", "message": "-"}]}),
+        Reply(body={"data": {"repository": None}, "errors": [{"type": "NOT_FOUND", "message": "-"}]}),
+        Reply(body={"data": {"repository": {"id": "R_1", "pullRequests": None}}, "errors": [{"message": "-"}]}),
+        Reply(body={"data": {"repository": {"id": "R_1", "pullRequests": {"edges": None}}}}),
+        Reply(body={"errors": [{"message": "Something went wrong while executing your query on 2025-07-01."}]}),
     ],
 )
 def test_what_a_second_try_mends_is_tried_again(trouble: Reply, fetching: Fetching) -> None:
@@ -216,6 +277,37 @@ def test_a_refused_query_is_told_in_the_servers_words(fetching: Fetching) -> Non
     client = fetching(hub)
     with pytest.raises(Unavailable, match="Field 'x' doesn't exist"):
         client.fetch()
+
+
+@pytest.mark.parametrize("status", [404, 405, 410])
+def test_a_wrong_address_is_told_at_once(status: int, fetching: Fetching) -> None:
+    hub = hub_of(3)
+    hub.faults.append(lambda asked: Reply(status=status, body=b"<html>"))
+    client = fetching(hub)
+    with pytest.raises(Unavailable, match=f"not the address of GitHub's API: HTTP {status}") as refused:
+        client.fetch()
+    assert "SEEDJOURNAL_GITHUB_API names the server" in refused.value.hint
+    assert (len(hub.asked), client.clock.slept) == (1, [])
+
+
+def test_trouble_blames_no_token_and_no_old_server(fetching: Fetching) -> None:
+    hub = hub_of(3)
+    body = {"data": None, "errors": [{"type": "INTERNAL", "message": "It is ours"}]}
+    hub.faults.append(lambda asked: Reply(body=body))
+    client = fetching(hub)
+    with pytest.raises(Unavailable, match="It is ours") as stopped:
+        client.fetch()
+    assert not any(word in stopped.value.hint for word in ("right", "old", "token"))
+
+
+def test_one_stray_refusal_discards_no_token(fetching: Fetching) -> None:
+    hub = hub_of(45)
+    hub.faults.append(once(1, Reply(status=401, body={"message": "Bad credentials"})))
+    client = fetching(hub, SECRET, OTHER)
+    client.fetch()
+    assert client.facts() == all_facts(45)
+    assert len(client.pool) == 2
+    assert client.clock.slept == []
 
 
 def test_a_token_without_rights_is_told(fetching: Fetching) -> None:
