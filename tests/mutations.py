@@ -216,7 +216,7 @@ PLANTED = (
         "projectors/rows.py",
         'ID_TAG = b"seedjournal:id:1\\n"',
         'ID_TAG = b"seedjournal:id:2\\n"',
-        "projectors/test_rows.py",
+        "projectors/test_ids.py",
     ),
     Mistake(
         "A removed project leaves adopted rows",
