@@ -40,9 +40,9 @@ from .store.schema import JOURNAL, ensure, is_ready
 
 Entries = Callable[[], Iterable[Entry]]
 
-# Hears the previous run, where there is one, and a new run's totals before the run is sealed; what it raises leaves the
-# journal as it was.
-Examine = Callable[[Run | None, Mapping[str, int]], None]
+# Hears the previous run, where there is one, and a new run's counts by kind before the run is sealed; what it raises
+# leaves the journal as it was.
+Examine = Callable[[Run | None, Mapping[str, Mapping[str, int]]], None]
 
 
 class Spooled(Protocol):
@@ -146,8 +146,7 @@ def _seal(
     """Fold the state and add the run."""
     previous = newest(connection, inputs.project)
     counts, carried = _compare(connection, inputs, previous, root)
-    kinds = counts["kinds"].values()
-    examine(previous, {name: sum(kind[name] for kind in kinds) for name in COUNTS})
+    examine(previous, counts["kinds"])
     run = Run(
         run=next_number(connection),
         project=inputs.project,

@@ -142,12 +142,16 @@ class _Examination:
         self._confirm = confirm
         self._is_confirmed = False
 
-    def __call__(self, previous: Run | None, totals: Mapping[str, int]) -> None:
-        """Raise RemovesMost for a run that removes most of the previous one, unless the user confirmed that."""
-        if self._is_confirmed or previous is None or 2 * totals["removed"] <= previous.totals["total"]:
+    def __call__(self, previous: Run | None, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Raise RemovesMost for a run that removes most of the previous one's facts, unless the user confirmed that."""
+        if self._is_confirmed or previous is None:
             return
-        if all(previous.inputs.get(name) == self._inputs.values[name] for name in _READ_FROM):
-            raise RemovesMost(previous.project, previous.run, totals["removed"], previous.totals["total"])
+        removed = sum(counts[kind]["removed"] for kind in ENGINEERING.fact_kinds if kind in counts)
+        before = previous.counts["kinds"]
+        total = sum(before[kind]["total"] for kind in ENGINEERING.fact_kinds if kind in before)
+        is_same = all(previous.inputs.get(name) == self._inputs.values[name] for name in _READ_FROM)
+        if is_same and 2 * removed > total:
+            raise RemovesMost(previous.project, previous.run, removed, total)
 
     def sealed(self, seal: Callable[[], Result]) -> Result:
         """Seal; where that would remove most of a project, ask, and seal again."""
@@ -177,10 +181,10 @@ class _Recording:
         previous = journal.last_run(self.database, self.project.name)
         state = previous.state if previous and self._reads_earlier_facts else None
 
-        def examine(newest: Run | None, totals: Mapping[str, int]) -> None:
+        def examine(newest: Run | None, counts: Mapping[str, Mapping[str, int]]) -> None:
             if self._reads_earlier_facts and (newest and newest.run) != (previous and previous.run):
                 raise _Overtaken
-            self.examine(newest, totals)
+            self.examine(newest, counts)
 
         with Spool() as spool:
             as_of, notices = self._simulate(state, spool)
