@@ -120,7 +120,7 @@ class Course:
         The sample's facts are the run's events and changes, and the rows that it stored.
         """
         before = None if empty else self.make.stored(self.journal)
-        arguments = ("record", *self.data.options, "--journal", self.journal, *options)
+        arguments = ("record", *self.data.options, "--policy", "github=upsert", "--journal", self.journal, *options)
         sample, document = self._measured(step, arguments, chosen)
         run = document["runs"][0]
         now = self.make.stored(self.journal)

@@ -152,7 +152,7 @@ def main_job(course: Course) -> None:
     for _ in range(course.repeats):
         url = course.new("main_job")
         for record, project in (FIRST, SECOND):
-            course.command(record, "record", *course.data.options, "--journal", url)
+            course.command(record, "record", *course.data.options, "--policy", "github=upsert", "--journal", url)
             course.command(project, "project", "--journal", url)
         course.make.drop(url)
 

@@ -133,10 +133,10 @@ class Vocabulary:
         policies = {
             kind.name: kind.policy if kind.is_computed else chosen.get(kind.name, kind.policy) for kind in self.kinds
         }
-        exact = {name for name, policy in policies.items() if policy is Policy.EXACT}
+        exact = {name for name in self.fact_kinds if policies[name] is Policy.EXACT}
         problems: list[str] = []
         needed: list[str] = []
-        for kind in self.kinds:  # parents come first, so that children of children are found
+        for kind in map(self.by_name.__getitem__, self.fact_kinds):  # parents come first
             referred = [one.to for one in kind.references if one.to in exact or one.to in needed]
             if referred and kind.name not in exact:
                 needed.append(kind.name)

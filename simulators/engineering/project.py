@@ -196,7 +196,9 @@ def resolve_policies(chosen: Mapping[str, Any], origin: str, wrong: Sequence[str
             f"the policies are once, upsert and exact; the groups {', '.join(POLICY_GROUPS)}; "
             f"the kinds {', '.join(ENGINEERING.fact_kinds)}",
         )
-    groups = sorted((name for name in chosen if name in POLICY_GROUPS), key=lambda name: -len(POLICY_GROUPS[name]))
+    groups = sorted(
+        (name for name in chosen if name in POLICY_GROUPS), key=lambda name: (-len(POLICY_GROUPS[name]), name != "all")
+    )
     found = {kind: Policy(chosen[name]) for name in groups for kind in POLICY_GROUPS[name]}
     return found | {name: Policy(policy) for name, policy in chosen.items() if name in ENGINEERING.fact_kinds}
 

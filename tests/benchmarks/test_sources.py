@@ -14,6 +14,7 @@ from seedjournal.simulators.engineering.demo.source import DemoSource
 
 DEMO = DemoSource(project="bench", seed=42, prs=30)
 RECORD = ("record", "--project", "bench", "--new", "--source", "demo", "--set", "prs=30", "--json", "--quiet")
+RECORD = (*RECORD, "--policy", "github=upsert")
 
 
 def test_only_the_chosen_titles_differ() -> None:

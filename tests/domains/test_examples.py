@@ -90,7 +90,7 @@ def test_a_customer_by_hand_wins_over_a_simulated_one(example: Callable[[str], P
     email = next(part for part in simulated if "@" in part)
     (folder / "vip.csv").write_text(f"email,name,since\n{email},By Hand,2024-05-05\n")
     run("record", "--project", "acme", "--set", "customers=3")
-    run("project")
+    run("project", "--yes")
     assert any(email in row and "By Hand" in row for row in rows(at, "customers"))
     assert run("show", "customer", "acme", email).out.count("By Hand") == 1
 

@@ -27,17 +27,24 @@ def test_defaults_hold_where_nothing_is_chosen() -> None:
     policies = ENGINEERING.policies({"pull_request": Policy.UPSERT})
     assert policies["pull_request"] is Policy.UPSERT
     assert policies["team"] is Policy.ONCE
-    assert policies["jira_issue"] is Policy.UPSERT
+    assert policies["jira_issue"] is Policy.EXACT  # computed
     assert list(policies) == list(ENGINEERING.by_name)
 
 
 def test_exact_is_refused_while_a_child_is_not_exact() -> None:
     with pytest.raises(Misuse) as refused:
-        ENGINEERING.policies({"pr_survey": Policy.EXACT})
-    assert refused.value.message == "pr_survey cannot be exact while pr_survey_review, which refers to it, is upsert"
-    assert "--policy pr_survey_review=exact" in refused.value.hint
-    both = ENGINEERING.policies({"pr_survey": Policy.EXACT, "pr_survey_review": Policy.EXACT})
-    assert both["pr_survey"] is both["pr_survey_review"] is Policy.EXACT
+        ENGINEERING.policies({"pull_request": Policy.EXACT})
+    assert "pull_request cannot be exact while pr_review, which refers to it, is once" in refused.value.message
+    assert "pr_survey" not in refused.value.message  # computed
+    parts = ("pr_review", "commit", "pr_file", "pr_check_run")
+    assert all(f"--policy {part}=exact" in refused.value.hint for part in parts)
+    every = ENGINEERING.policies(dict.fromkeys(("pull_request", *parts), Policy.EXACT))
+    assert every["pull_request"] is every["commit"] is Policy.EXACT
+
+
+def test_computed_kinds_have_no_policy() -> None:
+    with pytest.raises(Misuse, match="jira_issue is computed from the facts"):
+        ENGINEERING.policies({"jira_issue": Policy.UPSERT})
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:

@@ -11,7 +11,7 @@ from tests.seedjournal.commands import FORTY, TWENTY, Done, entry, write_cache
 
 Run = Callable[..., Done]
 
-CACHE = ("record", "--project", "rocket", "--new", "--source", "cache:.seeding_cache")
+CACHE = ("record", "--project", "rocket", "--new", "--source", "cache:.seeding_cache", "--policy", "github=exact")
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def test_what_a_terminal_should_not_get_is_escaped(at: str, run: Run, tmp_path: 
 
 def test_a_window_is_told_beside_what_is_removed(at: str, run: Run, tmp_path: Path) -> None:
     write_cache(tmp_path / ".seeding_cache", entry(1), entry(20))
-    run(*CACHE)
-    recorded = run(*CACHE, "--since", "2025-03-10", "--json").first
+    run(*CACHE[:-2])
+    recorded = run(*CACHE[:-2], "--since", "2025-03-10", "--json").first
     assert recorded["window"]["since"] == "2025-03-10"
     assert "was recorded with a window" in run("diff").out
     assert run("diff", "--json").json["window"]["since"] == "2025-03-10"

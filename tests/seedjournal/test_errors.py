@@ -334,9 +334,12 @@ def test_near_misses_are_told(at: str, run: Run) -> None:
     assert "did you mean `seedjournal record --project demo`" in run("record", "demo", "--source", "demo", status=2).err
     run(*TWENTY)
     assert "demo@latest" in run("show", "latest", status=2).err
-    done = run("show", "pull_requests", "demo", "demo/demo", "1", status=2)
-    assert "did you mean `seedjournal show pull_request demo demo/demo 1`?" in done.err
-    run("show", "pull_request", "demo", "demo/demo", "1")
+    texts = [part for row in rows_of(at, "journal_events")["journal_events"] for part in row if isinstance(part, str)]
+    stated = next(text for text in texts if '"kind":"pull_request"' in text)
+    number = str(json.loads(stated)["key"]["number"])
+    done = run("show", "pull_requests", "demo", "demo/demo", number, status=2)
+    assert f"did you mean `seedjournal show pull_request demo demo/demo {number}`?" in done.err
+    run("show", "pull_request", "demo", "demo/demo", number)
     assert "seedjournal show pr_survey demo" in run("show", "pr_surveys", "demo", status=2).err
     assert "Did you mean record?" in run("recrod", status=2).err
 

@@ -224,12 +224,12 @@ def test_groups_of_kinds_have_a_policy_at_once(at: str, run: Run, tmp_path: Path
 
     assert set(policies("--policy", "all=exact").values()) == {"exact"}
     chosen = policies("--policy", "team=once", "--policy", "github=upsert", "--policy", "all=once")
-    assert (chosen["team"], chosen["commit"], chosen["weekly_metrics"]) == ("once", "upsert", "once")
+    assert (chosen["team"], chosen["commit"]) == ("once", "upsert")
     (tmp_path / "seedjournal.toml").write_text(
         '[policy]\nall = "upsert"\nteam = "once"\n[projects.demo.policy]\npull_request = "once"\n'
     )
-    chosen = policies("--policy", "weekly_metrics=once")
-    assert [chosen[kind] for kind in ("team", "pull_request", "commit", "weekly_metrics")] == [
+    chosen = policies("--policy", "pr_file=once")
+    assert [chosen[kind] for kind in ("team", "pull_request", "commit", "pr_file")] == [
         "once",
         "once",
         "upsert",
@@ -247,8 +247,10 @@ def test_every_wrong_policy_is_told_at_once(at: str, run: Run) -> None:
     )
     for told in ("did you mean team", "did you mean upsert", "'team' is not KIND=POLICY"):
         assert told in done.err
+    computed = run(*DEMO, "--policy", "jira_issue=once", status=2)
+    assert "jira_issue is computed from the facts, so it has no policy" in computed.err
     done = run(*DEMO, "--policy", "pull_request=exact", status=2)
-    for kind in ("pr_review", "commit", "pr_file", "pr_check_run", "pr_survey", "pr_survey_review"):
+    for kind in ("pr_review", "commit", "pr_file", "pr_check_run"):
         assert f"--policy {kind}=exact" in done.err
     chosen = done.err.partition("add ")[2].partition(",")[0].split()
     run(*DEMO, "--policy", "pull_request=exact", *chosen)
