@@ -99,6 +99,16 @@ def rows_of(url: str, *tables: str) -> dict[str, list[tuple[Any, ...]]]:
         engine.dispose()
 
 
+def asked(url: str, query: str) -> list[tuple[Any, ...]]:
+    """The rows that a query selects."""
+    engine = create_engine(driver_url(url))
+    try:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query))]
+    finally:
+        engine.dispose()
+
+
 def execute(url: str, statement: str) -> None:
     """Do something to a database behind the program's back."""
     engine = create_engine(driver_url(url))
