@@ -23,6 +23,7 @@ _DRIVERS = {
 }
 _DECODES = make_url("sqlite:///%25").database == "%"  # since 2.1 SQLAlchemy decodes the database's name itself
 _SEVERAL_HOSTS = re.compile(r"^([\w+]+://(?:[^/?@]*@)?)([^/?@]*,[^/?@]*)(?=[/?]|$)")
+_HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:[0-9]*)?")
 _MODES = ("ro", "rw")
 
 
@@ -52,6 +53,9 @@ def parse_address(text: str) -> URL:
         return address
     if text.count("@") > 1:  # a piece of a password would pass for a host
         raise Misuse("the database URL contains more than one '@'", "write an @ in a password as %40")
+    ports = [one for one in address.normalized_query.get("port", ()) for one in one.split(",")]
+    if not all(map(_HOST.fullmatch, hosts)) or not all(one.isascii() and one.isdigit() for one in ports if one):
+        raise not_understood()
     if hosts:
         address = address.update_query_pairs([("host", one) for one in hosts])
     elif address.host:

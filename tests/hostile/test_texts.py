@@ -9,7 +9,7 @@ import pytest
 
 from seedjournal.failures import without_secrets
 from seedjournal.simulators.engineering import signs
-from seedjournal.simulators.engineering.cache import source as cache
+from seedjournal.simulators.engineering.cache import entry
 from seedjournal.simulators.engineering.facts import LONGEST, Person, key_text
 from seedjournal.simulators.engineering.git import commit as git_commit
 from seedjournal.simulators.engineering.git.commands import scrubbed
@@ -52,7 +52,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "an identity": lambda text: git_commit.person(text, text),
     "git's complaint": scrubbed,
     "an error": without_secrets,
-    "escapes": lambda text: cache._ESCAPES.sub(b"", text.encode()),
+    "escapes": lambda text: entry._ESCAPES.sub(b"", text.encode()),
 }
 
 

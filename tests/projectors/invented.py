@@ -37,6 +37,7 @@ POLICIES = {
     kind.name: Policy.UPSERT if kind.is_computed and kind.name != "weekly_metrics" else Policy.ONCE
     for kind in ENGINEERING.kinds
 }
+ALL_UPSERT = {kind.name: Policy.UPSERT for kind in ENGINEERING.kinds}
 ALL_EXACT = {kind.name: Policy.EXACT for kind in ENGINEERING.kinds}
 
 Rows = dict[str, list[dict[str, Any]]]

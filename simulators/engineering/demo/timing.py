@@ -160,7 +160,7 @@ def day_of(moment: int) -> date:
 
 @lru_cache(maxsize=8192)
 def _day_weight(day: int) -> int:
-    it = date.fromordinal(min(max(1, EPOCH_DAY + day), date.max.toordinal()))
+    it = date.fromordinal(max(1, (EPOCH_DAY + day) % date.max.toordinal()))  # any, beyond the years that have dates
     weight = _WEEKDAYS[it.weekday()]
     if (it.month, it.day) in _HOLIDAYS or _near_easter(it):
         return min(weight, _HOLIDAY)
