@@ -19,6 +19,7 @@ from seedjournal.journal import Entry, Event, Sorter
 from ..draws import Draws
 from . import ai_usage, jira, surveys, weekly
 from .categories import is_code
+from .people import is_bot
 from .project import Project
 from .shown import Shown
 
@@ -86,7 +87,7 @@ class Following:
             yield event, simulator
         habits = Draws(seed, "ai_habit", ai_usage.VERSION, ai_usage.HABIT_DRAWN)
         days = Draws(seed, "ai_usage", ai_usage.VERSION, ai_usage.DRAWN)
-        for key in sorted(self._members):
+        for key in sorted(key for key in self._members if not is_bot(key)):
             for event in ai_usage.usage(self._project, key, self._days.get(key, ()), as_of, habits, days):
                 yield event, "ai_usage"
         for event in self._weeks.events(self._project):

@@ -107,3 +107,8 @@ def test_a_ratio_is_exact_half_upward(part: int, whole: int) -> None:
 @given(st.dates(date(1, 1, 1), date(9999, 12, 31)), st.integers(1, 3650))
 def test_any_date_will_do(as_of: date, days_back: int) -> None:
     used(pull_request(), as_of=as_of, days_back=days_back)
+
+
+def test_programs_use_no_assistant() -> None:
+    found = used(pull_request(1), pull_request(2, author=who("dependabot[bot]")), as_of=MONTHS_LATER, days_back=365)
+    assert {event.key["login"] for event in found} == {"ada"}
