@@ -49,7 +49,7 @@ from .runs import (
     numbered,
     stored_seals,
 )
-from .sealing import Sealed, last_run, record, reuse, would_change
+from .sealing import Overtaken, Sealed, follows, last_run, record, reuse, would_change
 from .spool import Entry, Sorter, Spool, room_in_the_temporary_folder
 from .store.contents import Content, contents, journal_id, provenance, query_rows, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
@@ -99,6 +99,7 @@ __all__ = [
     "Misuse",
     "NodeHash",
     "NotCanonical",
+    "Overtaken",
     "Policy",
     "Progress",
     "Reference",
@@ -133,6 +134,7 @@ __all__ = [
     "ensure",
     "event_texts",
     "find_run",
+    "follows",
     "forget",
     "forgotten_runs",
     "hash_event",

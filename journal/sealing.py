@@ -45,6 +45,20 @@ Entries = Callable[[], Iterable[Entry]]
 Examine = Callable[[Run | None, Mapping[str, Mapping[str, int]]], None]
 
 
+class Overtaken(Exception):
+    """Another run of the project was sealed since this one read the state that it follows from: read it again."""
+
+
+def follows(state_of: Run | None) -> Examine:
+    """Return what raises Overtaken where the project's newest run is another one than that whose state was read."""
+
+    def examine(newest: Run | None, _: Mapping[str, Mapping[str, int]]) -> None:
+        if (newest and newest.run) != (state_of and state_of.run):
+            raise Overtaken
+
+    return examine
+
+
 class Spooled(Protocol):
     """What a recording made, outside of any journal."""
 

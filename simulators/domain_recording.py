@@ -6,7 +6,7 @@ import hashlib
 import platform
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from seedjournal import journal
-from seedjournal.journal import Database, Inputs, KeyBytes, Misuse, Policy, Sealed, canonical_bytes
+from seedjournal.journal import Database, Inputs, KeyBytes, Misuse, Overtaken, Policy, Sealed, canonical_bytes
 from seedjournal.version import VERSION
 
 from .domain import Domain
@@ -101,27 +101,28 @@ def _record(
     named = {kind: str(policy) for kind, policy in policies.items()}
     fingerprint = hashlib.sha256(canonical_bytes({**values, "policies": named})).digest()
     inputs = Inputs(project=project, policies=policies, window=False, values=values, fingerprint=fingerprint)
-    previous = journal.last_run(database, project)
-    if options.reuse and previous is not None and previous.fingerprint == fingerprint:
-        known = journal.reuse(database, inputs)
-        if known is not None:
-            return known
-    before = None if previous is None else _state_reader(database, previous.state)
-    with Simulation(
-        domain,
-        asked=asked,
-        policies=policies,
-        profile=options.profile,
-        previous=before,
-        shared=_state_reader(database, shared.state) if shared else None,
-        is_shared=is_shared,
-        tell=tell,
-    ) as simulation:
-        simulation.simulate()
-        refuse_impure(domain, simulation, asked, folder)
-        values = {**values, "as_of": simulation.today.isoformat()}
-        done = Inputs(project=project, policies=policies, window=False, values=values, fingerprint=fingerprint)
-        return journal.record(database, done, simulation, tell)
+    known = journal.reuse(database, inputs) if options.reuse else None
+    if known is not None:
+        return known
+    while True:
+        previous = journal.last_run(database, project)
+        with Simulation(
+            domain,
+            asked=asked,
+            policies=policies,
+            profile=options.profile,
+            previous=_state_reader(database, previous.state) if previous else None,
+            shared=_state_reader(database, shared.state) if shared else None,
+            is_shared=is_shared,
+            tell=tell,
+        ) as simulation:
+            simulation.simulate()
+            refuse_impure(domain, simulation, asked, folder)
+            done = replace(inputs, values={**values, "as_of": simulation.today.isoformat()})
+            try:
+                return journal.record(database, done, simulation, tell, journal.follows(previous))
+            except Overtaken:
+                tell("reading again: another run was recorded meanwhile", 0, None)
 
 
 def _policies(domain: Domain, options: DomainOptions, *, is_shared: bool) -> dict[str, Policy]:

@@ -23,6 +23,7 @@ from seedjournal.journal import (
     Inputs,
     Misuse,
     NodeHash,
+    Overtaken,
     Policy,
     Run,
     Sealed,
@@ -124,14 +125,10 @@ def record(
             try:
                 sealed, notices = recording.attempt()
                 break
-            except _Overtaken:
+            except Overtaken:
                 tell("reading again: another run was recorded meanwhile", 0, None)
     notices = [*(source.notices() if isinstance(source, Reporting) else []), *notices]
     return Recorded(sealed, source.skipped, notices)
-
-
-class _Overtaken(Exception):
-    """Another run of the project was recorded since this one read the state that it follows from."""
 
 
 class _Examination:
@@ -177,13 +174,13 @@ class _Recording:
     tell: Tell
 
     def attempt(self) -> tuple[Sealed, list[str]]:
-        """Simulate on the project's newest state, and seal; raise _Overtaken where that is no longer the newest."""
+        """Simulate on the project's newest state, and seal; raise Overtaken where that is no longer the newest."""
         previous = journal.last_run(self.database, self.project.name)
         state = previous.state if previous and self._reads_earlier_facts else None
 
         def examine(newest: Run | None, counts: Mapping[str, Mapping[str, int]]) -> None:
-            if self._reads_earlier_facts and (newest and newest.run) != (previous and previous.run):
-                raise _Overtaken
+            if self._reads_earlier_facts:
+                journal.follows(previous)(newest, counts)
             self.examine(newest, counts)
 
         with Spool() as spool:

@@ -17,13 +17,18 @@ from seedjournal.journal import (
     Data,
     Database,
     NotCanonical,
+    Overtaken,
     Policy,
     Run,
     Sealed,
+    Spool,
     TwoEventsOneKey,
     all_runs,
+    encode,
+    follows,
     newest,
     provenance,
+    record,
     reuse,
 )
 from seedjournal.journal import sealing as sealing_module
@@ -325,6 +330,21 @@ def test_the_short_way_gives_what_the_long_way_gives(
     assert (again.run.root, again.run.state) == (long_again.run.root, long_again.run.state)
     for database in both:
         assert findings(database) == []
+
+
+def test_a_recording_that_another_one_overtook_is_not_sealed(database: Database) -> None:
+    first = record_all(database, things(3)).run
+    second = record_all(database, things(4)).run
+    before = row_counts(database)
+    for read in (None, first):
+        with Spool() as spool:
+            spool.add((encode(event), "test/1") for event in things(5))
+            with pytest.raises(Overtaken):
+                record(database, make_inputs(), spool, examine=follows(read))
+        assert row_counts(database) == before
+    with Spool() as spool:
+        spool.add((encode(event), "test/1") for event in things(5))
+        assert record(database, make_inputs(), spool, examine=follows(second)).run.run == 3
 
 
 def test_reuse_tells_the_values_that_were_found_in_the_source(database: Database) -> None:

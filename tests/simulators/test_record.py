@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from seedjournal.journal import ENGINEERING, BadInput, Database, Misuse, Policy, newest, read_manifest
-from seedjournal.simulators import Project, Recorded, RecordOptions, Skipped, Source, make_project, record
+from seedjournal.simulators import Project, Recorded, RecordOptions, Skipped, Source, make_project, record, recording
 from seedjournal.simulators.engineering.cache.source import CacheSource
 from seedjournal.simulators.engineering.facts import PullRequest
 from seedjournal.simulators.recording import _inputs
@@ -299,3 +299,22 @@ def test_one_pull_request_twice_is_refused(database: Database) -> None:
 
 def test_facts_are_values() -> None:
     assert msgspec.structs.replace(commit(1, who("ada"), at())) == commit(1, who("ada"), at())
+
+
+def test_a_recording_that_another_one_overtakes_reads_what_that_one_left(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(database, *order())
+    whole, more = recording.simulate, []
+
+    def overtaken(*given: Any, **named: Any) -> date:
+        if not more:
+            more.append(None)
+            more.append(record(database, *order(Facts(pull_request(99)))).sealed.run)
+        return whole(*given, **named)
+
+    monkeypatch.setattr(recording, "simulate", overtaken)
+    run = record(database, *order(reuse=False)).sealed.run
+    assert run.run == 3
+    assert run.inputs["state"] == more[1].state.hex()  # type: ignore[attr-defined]
+    assert run.root == record(database, *order(reuse=False)).sealed.run.root
