@@ -83,7 +83,7 @@ def test_twenty_more_pull_requests_move_nothing_old(at: str, run: Run) -> None:
 
 def test_run_back_and_forth_gives_equal_rows(at: str, run: Run) -> None:
     run(*TWENTY)
-    run(*FORTY)
+    run(*DEMO, "--set", "prs=120")
     run("project", "--run", "1")
     one = rows_of(at, *TABLES)
     run("project")
