@@ -76,8 +76,8 @@ class Kind:
 
     `key` names the natural key's fields in the order in which people give them; `fields` describes every field that is
     neither a reference nor reached through one. `is_computed` kinds follow from the facts and have no policy of their
-    own: the newest run's content stands. `part_of` names the kind whose row this kind's fields are columns of; `unique`
-    lists fields that no two entities share; `table` names the table, if it has a name of its own.
+    own: the state holds the newest run's content. `part_of` names the kind whose row this kind's fields are columns of;
+    `unique` lists fields that no two entities share; `table` names the table, if it has a name of its own.
     """
 
     name: str

@@ -6,7 +6,7 @@ keeps its id, and children point to it. `once` leaves its content alone; the oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -96,9 +96,13 @@ class KindWriter:
         make = row_maker(self.mapped, self.ids)
         stage = Stage(self.connection, self.layout, self.mapped)
         has_notes = notes.has_any(self.connection, self.project, self.kind)
-        gone: list[Change] = []
+        left: list[int] = []
         inserted = updated = differing = 0
-        for piece in batched(_present(changed, gone), _PIECE):
+        for both in batched(changed, _PIECE):
+            left += self._leave([one for one in both if one.now is None], stage)
+            piece = [one for one in both if one.now is not None]
+            if not piece:
+                continue
             keys = [one.key for one in piece]
             rows = [make(one.now.text) for one in piece if one.now]
             stage.fill(rows)
@@ -119,7 +123,6 @@ class KindWriter:
                 unseen.see(numbers)
             notes.drop_stale(self.connection, self.kind, numbers)
             tell(len(rows))
-        left = [number for piece in batched(gone, _PIECE) for number in self._leave(piece, stage)]
         stage.drop()
         if unseen:
             self._forget(unseen.adopted(self.project))
@@ -185,6 +188,8 @@ class KindWriter:
 
         Return the ids of those that still are as they were last written.
         """
+        if not gone:
+            return []
         adopted = [change.key for change in gone if self.ids.is_adopted(self.kind, change.key)]
         own = [change for change in gone if not self.ids.is_adopted(self.kind, change.key)]
         make = row_maker(self.mapped, self.ids.at_first())
@@ -272,12 +277,3 @@ def prune(connection: Connection, mapped: TableMap, project: str, only: Sequence
         left = set(connection.execute(select(rows.c.id).where(among)).scalars())
         notes.drop_stale(connection, kind, [number for number in batch if number not in left])
     return deleted
-
-
-def _present(changed: Iterable[Change], gone: list[Change]) -> Iterator[Change]:
-    """Yield the changes of entities that the state has; those of entities that it no longer has go to `gone`."""
-    for change in changed:
-        if change.now is not None:
-            yield change
-        else:
-            gone.append(change)

@@ -142,7 +142,7 @@ def _left_out(repo: str, one: Mapping[str, Any]) -> list[str]:
         return []
     named = [
         f"#{gap['pull_request']} ({', '.join(gap['lacks']).replace('_', ' ')}: {shown(gap['error'])}"
-        f"{'; its older state stands' if gap['is_older'] else ''})"
+        f"{'; its older state is kept' if gap['is_older'] else ''})"
         for gap in found[:_NAMED]
     ]
     more = f" and {one['left_out_count'] - _NAMED:,} more" if one["left_out_count"] > _NAMED else ""

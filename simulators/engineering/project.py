@@ -179,9 +179,7 @@ def resolve_policies(chosen: Mapping[str, Any], origin: str, wrong: Sequence[str
     names = [*ENGINEERING.fact_kinds, *POLICY_GROUPS]
     for name, policy in chosen.items():
         if name in ENGINEERING.by_name and name not in names:
-            mistakes.append(
-                f"{origin}{name}: {name} is computed from the facts, so it has no policy: it follows the newest run"
-            )
+            mistakes.append(f"{origin}{name}={policy}: {name} is computed from the facts, so it has no policy")
         elif name not in names:
             near = " or ".join(difflib.get_close_matches(name, names, n=2, cutoff=0.6))
             mistakes.append(f"{origin}{name}: unknown kind {name!r}" + (f", did you mean {near}?" if near else ""))
