@@ -131,7 +131,7 @@ class Addition:
 
     def _append_leaves(self) -> None:
         query = select(EVENTS.c.id).join(_STAGED, EVENTS.c.hash == _STAGED.c.hash).order_by(_STAGED.c.place)
-        ids = array("q", self._connection.execute(query.execution_options(yield_per=_GROUP)).scalars())
+        ids = array("q", self._connection.execute(query).scalars())
         if lost := sum(self._staged.values()) - len(ids):
             raise Damaged(f"{lost} events of the previous state are not in the journal")
         known = known_nodes(self._connection, self._staged.keys())

@@ -46,9 +46,9 @@ class Content(NamedTuple):
 
 def query_rows(connection: Connection, statement: str, at_once: int) -> Iterator[dict[str, Any]]:
     """Yield the rows of a user's query by column name, in the order that the query gives them."""
-    result = connection.execution_options(yield_per=at_once).execute(sql_text(statement))
-    for row in result.mappings():
-        yield dict(row)
+    with connection.execution_options(yield_per=at_once).execute(sql_text(statement)) as result:
+        for row in result.mappings():
+            yield dict(row)
 
 
 def journal_id(connection: Connection) -> str:
