@@ -67,9 +67,6 @@ from .notes import NAMES, TARGET_HISTORY, clear
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
 
-# Where English makes a table's name otherwise than by an s.
-_TABLE_NAMES = {"ai_usage_daily": "ai_usage_daily", "weekly_metrics": "weekly_metrics"}
-
 # What a row made by hand holds where it says nothing; projected rows always say.
 _DEFAULTS: dict[Type, TextClause | ColumnElement[bool]] = {
     Type.INTEGER: text("0"),
@@ -272,7 +269,7 @@ def _refuse_what_has_no_table(vocabulary: Vocabulary) -> None:
 
 
 def _table(kind: Kind, vocabulary: Vocabulary, maps: Mapping[str, TableMap], metadata: MetaData) -> Table:
-    name = kind.table or _TABLE_NAMES.get(kind.name, f"{kind.name}s")
+    name = kind.table or f"{kind.name}s"
     own = Column("id", _ID, primary_key=True, autoincrement=True)
     table = Table(
         name,
@@ -306,7 +303,7 @@ def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one 
     match field.type:
         case Type.TEXT:
             return String(field.size) if field.size else Text()
-        case Type.INTEGER | Type.BIGINT:
+        case Type.INTEGER:
             return BigInteger()
         case Type.BOOLEAN:
             return Boolean()

@@ -93,11 +93,9 @@ def layout() -> Layout:
     """Lay out the domain's kinds: the tables that every command means."""
     from seedjournal.projectors import build_layout
 
-    from .domains import own_domain
+    from .domains import chosen_domain
 
-    domain = own_domain(config.load())
-    if domain is None:
-        return build_layout(j.ENGINEERING)
+    domain = chosen_domain(config.load())
     return build_layout(domain.vocabulary, has_root=domain.root is not None)
 
 
