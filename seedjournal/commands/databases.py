@@ -98,7 +98,7 @@ def layout() -> Layout:
     domain = own_domain(config.load())
     if domain is None:
         return build_layout(j.ENGINEERING)
-    return build_layout(domain.vocabulary, has_root=domain.root is not None)
+    return build_layout(domain.vocabulary, common=domain.name)
 
 
 def is_made(database: j.Database) -> bool:
