@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from .errors import Misuse
 from .event import Event, Json
@@ -75,7 +76,8 @@ class Kind:
 
     `key` names the natural key's fields in the order in which people give them; `fields` describes every field that is
     neither a reference nor reached through one. `part_of` names the kind whose row this kind's fields are columns of;
-    `unique` lists fields that no two entities share; `table` names the table, if it has a name of its own.
+    `unique` lists fields that no two entities share; `table` names the table, if it has a name of its own. `is_shared`
+    entities belong to no root entity, but to the project that all others share.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Kind:
     part_of: str | None = None
     unique: tuple[tuple[str, ...], ...] = ()
     table: str | None = None
+    is_shared: bool = False
 
     def field(self, name: str) -> Field:
         """The field of that name."""
@@ -124,6 +127,9 @@ def key_types(vocabulary: Vocabulary, kind: Kind) -> dict[str, Type]:
 
 def referred_key(vocabulary: Vocabulary, event: Event, reference: Reference) -> dict[str, str | int] | None:
     """The natural key of the entity that `event` points to; None where the reference is null."""
+    if reference.also:
+        led_to: Any = event.data[reference.name]
+        return led_to and dict(led_to["key"])
     key: dict[str, str | int] = {theirs: event.key[ours] for theirs, ours in reference.shared.items()}
     rest = [name for name in vocabulary[reference.to].key if name not in key]
     if rest:

@@ -5,7 +5,7 @@ What has to be known of the target's rows is asked of the database about a piece
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -24,10 +24,10 @@ from sqlalchemy import (
     update,
 )
 
-from seedjournal.journal import KeyBytes, Unavailable
+from seedjournal.journal import KeyBytes, Reference, Unavailable
 
 from .dialects import dialect_of
-from .layout import Layout, TableMap, foreign_key, key_from_row
+from .layout import Layout, TableMap, foreign_key, key_from_row, kind_column, kinds_led_to
 from .rows import Row
 
 _COUNTED = {"preserve_rowcount": True}  # the numbers shown are what the database says it did
@@ -124,18 +124,12 @@ class Stage:
         ]
 
     def missing_parents(self) -> list[str]:
-        """List the kinds of which staged rows point to an entity that has no row."""
-        missing: list[str] = []
-        for reference in self.mapped.kind.references:
-            parent = self.layout[reference.to].table.c.id
-            pointer = self.mapped.staged[foreign_key(reference)]
-            is_there: ColumnElement[bool] = exists().where(parent == pointer)
-            if reference.to == self.mapped.kind.name:
-                others = self.table.alias()
-                is_there = or_(is_there, exists().where(others.c.c0 == pointer))
-            query = select(exists().where(pointer.is_not(None), ~is_there))
-            if self.connection.execute(query).scalar():
-                missing.append(reference.to)
+        """List the kinds of which staged rows point to an entity that has no row, but for rows that may come later."""
+        mapped = self.mapped
+        missing = [mapped.whole.kind.name] if mapped.whole and self.places_without_row() else []
+        for reference in mapped.pointers:
+            if reference not in mapped.late_pointers:
+                missing += dangling(self.connection, self.layout, reference, self.mapped.staged)
         return missing
 
     def update_rows(self) -> int:
@@ -201,6 +195,20 @@ class Stage:
         rows, staged = self.mapped.table, self.mapped.staged
         conditions: list[Any] = [rows.c[name] == staged[name] for name in self.mapped.key_columns]
         return and_(*conditions)
+
+
+def dangling(
+    connection: Connection, layout: Layout, reference: Reference, columns: Mapping[str, ColumnElement[Any]]
+) -> list[str]:
+    """List the kinds to which a reference, held in these columns, points without finding the row."""
+    pointer = columns[foreign_key(reference)]
+    missing: list[str] = []
+    for kind in kinds_led_to(reference):
+        is_meant = columns[kind_column(reference)] == kind if reference.also else pointer.is_not(None)
+        parent = layout[kind].table.alias()
+        if connection.execute(select(exists().where(is_meant, ~exists().where(parent.c.id == pointer)))).scalar():
+            missing.append(kind)
+    return missing
 
 
 def refuse_lost(connection: Connection, rows: Table, sent: int, stored: int) -> None:

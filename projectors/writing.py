@@ -28,13 +28,16 @@ _BATCH = 5_000
 class Wrote(NamedTuple):
     """How many rows were inserted and updated, and how many differ from the state and were left alone.
 
-    `left` has the ids of rows that became stale and still are as they were last written.
+    `left` has the ids of rows that became stale and still are as they were last written. Of kinds with parts,
+    `restored` has those of rows that were missing, and `returned` those of rows that are stale no longer.
     """
 
     inserted: int = 0
     updated: int = 0
     differing: int = 0
     left: Sequence[int] = ()
+    restored: Sequence[int] = ()
+    returned: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,10 @@ class KindWriter:
         make = row_maker(self.mapped, self.ids)
         stage = Stage(self.connection, self.layout, self.mapped)
         has_notes = notes.has_any(self.connection, self.project, self.kind)
+        has_parts = bool(self.layout.parts_of(self.mapped))
         left: list[int] = []
+        restored: list[int] = []
+        returned: list[int] = []
         inserted = updated = differing = 0
         for both in batched(changed, _PIECE):
             left += self._leave([one for one in both if one.now is None], stage)
@@ -114,6 +120,8 @@ class KindWriter:
                     "if they were deleted, --repair puts them back",
                 )
             if only_missing:
+                if has_parts:
+                    restored += stage.ids(stage.places_without_row())
                 differing += stage.count_differing()
             else:
                 updated += stage.update_rows()
@@ -121,6 +129,8 @@ class KindWriter:
             numbers = [self.ids.of(self.kind, key) for key in keys] if unseen or has_notes else []
             if unseen:
                 unseen.see(numbers)
+            if has_parts and numbers:
+                returned += notes.stale_among(self.connection, self.kind, numbers)
             notes.drop_stale(self.connection, self.kind, numbers)
             tell(len(rows))
         stage.drop()
@@ -128,7 +138,7 @@ class KindWriter:
             self._forget(unseen.adopted(self.project))
             stale = unseen.ours(self.project, self.ids.adopted)
             notes.note(self.connection, self.project, self.kind, stale, STALE)
-        return Wrote(inserted, updated, differing, left)
+        return Wrote(inserted, updated, differing, left, restored, returned)
 
     def _adopt(self, stage: Stage, keys: Sequence[KeyBytes], rows: Sequence[Row]) -> None:
         """Point staged rows to the adopted rows that have their keys, or leave them out, and note these."""

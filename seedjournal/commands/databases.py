@@ -96,7 +96,8 @@ def layout() -> Layout:
     from .domains import chosen_domain
 
     domain = chosen_domain(config.load())
-    return build_layout(domain.vocabulary, has_root=domain.root is not None)
+    has_shared = domain.root is None or bool(domain.project_kinds(shared=True))
+    return build_layout(domain.vocabulary, common=domain.name if has_shared else None)
 
 
 def is_made(database: j.Database) -> bool:
