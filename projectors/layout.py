@@ -194,6 +194,15 @@ class Layout:
         """The tables, parents before children."""
         return [one.table for one in self.maps.values() if not one.whole]
 
+    @property
+    def has_circles(self) -> bool:
+        """Whether a row may point to one that is deleted before it: one of its own kind, or of one that comes later."""
+        return any(
+            _is_late(reference, (one.whole or one).kind, self.vocabulary)
+            for one in self.maps.values()
+            for reference in one.pointers
+        )
+
     def maps_of(self, project: str) -> dict[str, TableMap]:
         """Return the maps of the kinds that a project holds: those of a root entity, or those that all share."""
         is_common = self.common == project
@@ -394,7 +403,10 @@ def _add_keys(mapped: TableMap, tables: Mapping[str, Table]) -> None:
             Index(f"ix_{table.name}_{name}", *(table.c[column] for column in reversed(pointer_columns(one))))
         if one.also:
             continue
-        waits: dict[str, Any] = {"deferrable": True, "initially": "DEFERRED"} if one in mapped.late_pointers else {}
+        row = (mapped.whole or mapped).kind
+        waits: dict[str, Any] = (
+            {"deferrable": True, "initially": "DEFERRED"} if _is_late(one, row, mapped.vocabulary) else {}
+        )
         table.append_constraint(ForeignKeyConstraint([table.c[name]], [tables[one.to].c.id], **waits))
 
 

@@ -6,7 +6,7 @@ one transaction a project, so that readers never see half a run and a crash chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,6 +22,7 @@ from seedjournal.journal import (
     Misuse,
     NodeHash,
     Policy,
+    Reference,
     Root,
     Run,
     RunNumber,
@@ -37,10 +38,11 @@ from seedjournal.journal import (
 
 from . import notes
 from .dialects import dialect_of
-from .layout import Layout, TableMap, create_tables, has_tables, missing_tables
+from .layout import Layout, TableMap, create_tables, has_tables, key_from_row, kinds_led_to, missing_tables
 from .notes import STALE, Position
 from .parts import PartWriter
 from .rows import Ids
+from .stage import dangling
 from .writing import KindWriter, UnseenRows, Wrote, prune
 
 Tell = Callable[[str, int, int | None], None]
@@ -224,6 +226,7 @@ class _Replay:
             written = self._write(position, shown_run, shown, state, tell)
             taken_over = problem is not None
             forgotten = not taken_over and position is not None and shown_run is None
+            self._finish_pointers(written, state)
             if self.choice.writes_all:
                 notes.forget_unknown(self.target, project, self.layout.maps)
                 dialect_of(self.target).add_missing_references(self.layout.tables)
@@ -263,6 +266,7 @@ class _Replay:
         except IntegrityError:
             create_tables(self.target, self.layout.tables)
             written = self._write(None, None, None, state, tell)
+        self._finish_pointers(written, state)
         return written
 
     def _write(
@@ -274,6 +278,47 @@ class _Replay:
             kind: self._write_kind(kind, ids, position, (shown_run, shown), state, self._teller(tell, state, kind))
             for kind in self.maps
         }
+
+    def _finish_pointers(self, written: Mapping[str, KindResult], state: Root) -> None:
+        """Lead references to rows that were written later to those that are adopted, and see that they lead to rows."""
+        ids = Ids(notes.adopted(self.target, self.run.project))
+        for kind, mapped in self.maps.items():
+            now, result = _top(state, kind), written[kind]
+            if now is None or not mapped.late_pointers:
+                continue
+            led_to = {to for reference in mapped.late_pointers for to in kinds_led_to(reference)}
+            if any(ids.has_adopted(one) for one in led_to):
+                every = changes(self.source, None, now)
+                wrote = self._rewritten(mapped, ids, every)
+                result.updated = min(result.updated + wrote, _count(state, kind) - result.inserted)
+            if result.inserted or result.updated:
+                for reference in mapped.late_pointers:
+                    self._refuse_dangling(mapped, reference, ids)
+        dialect_of(self.target).check_references()
+
+    def _rewritten(self, mapped: TableMap, ids: Ids, every: Iterable[Change]) -> int:
+        """Give all rows of a kind the state's content once more; return how many differed."""
+        if mapped.whole:
+            writer = self._part_writer(mapped.kind.name, ids)
+            return writer.write(every, lambda _: None, left=Wrote(), rewrites=True)[0].updated
+        return self._writer(mapped.kind.name, ids).write(every, None, lambda _: True, lambda _: None).updated
+
+    def _refuse_dangling(self, mapped: TableMap, reference: Reference, ids: Ids) -> None:
+        """Raise Misuse for an entity that refers to one that has no row, where no foreign key does so at once."""
+        whole = mapped.whole or mapped
+        query, parts = self.layout.natural_keys(whole)
+        if not whole.kind.is_shared:
+            query = self.layout.of_project(whole, self.run.project)
+        for kind, is_lost in dangling(self.layout, reference, mapped.table.c):
+            for number, *values in self.target.execute(query.where(is_lost)):
+                key = key_from_row(whole, parts, values)
+                if number == ids.of(whole.kind.name, key):
+                    raise Misuse(
+                        f"{mapped.kind.name} {key.decode()} cannot be projected: the {kind} that its {reference.name} "
+                        "refers to has no row",
+                        "record that entity too, or make the reference null; if its row was deleted, --repair puts it "
+                        "back",
+                    )
 
     def _write_kind(
         self,
@@ -422,17 +467,15 @@ class _Replay:
 
     def _prune(self, state: Root) -> dict[str, int]:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
-        kinds = [(kind, one) for kind, one in reversed(list(self.maps.items())) if not one.whole]
+        project = self.run.project
+        kinds = [kind for kind, one in self.maps.items() if not one.whole]
         if self.choice.prune or self.choice.rebuild:
-            return {kind: prune(self.target, mapped, self.run.project) for kind, mapped in kinds}
+            stale = {kind: notes.stale_ids(self.target, project, kind) for kind in kinds}
+            return prune(self.target, self.layout, stale)
         if self.choice.prune is False:
             return {}
-        project = self.run.project
-        deleted = {
-            kind: prune(self.target, mapped, project, self.wrote[kind].left)
-            for kind, mapped in kinds
-            if kind in self.wrote and self.wrote[kind].left and policy_of(self.run, kind) is Policy.EXACT
-        }
+        left = {kind: one.left for kind, one in self.wrote.items() if policy_of(self.run, kind) is Policy.EXACT}
+        deleted = prune(self.target, self.layout, left)
         gone = sum(deleted.values())
         if gone * _FEW > gone + state.count and not (self.choice.delete_many or self.choice.dry_run):
             raise DeletesMany(self.run.project, deleted, gone + state.count)
@@ -472,8 +515,9 @@ def remove_project(source: Connection, target: Connection, layout: Layout, proje
         notes.note(target, project, kind, unseen.ours(project, ids), STALE)
         notes.forget(target, kind, unseen.adopted(project))
         unseen.drop()
-    for kind, mapped in reversed(maps.items()):
-        results[kind].deleted = prune(target, mapped, project)
+    deleted = prune(target, layout, {kind: notes.stale_ids(target, project, kind) for kind in maps})
+    for kind, mapped in maps.items():
+        results[kind].deleted = deleted.get(kind, 0)
         results[kind].retained = notes.stale_count(target, project, kind, mapped.table)
     notes.leave(target, project)
     return results

@@ -5,7 +5,7 @@ What has to be known of the target's rows is asked of the database about a piece
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -129,7 +129,9 @@ class Stage:
         missing = [mapped.whole.kind.name] if mapped.whole and self.places_without_row() else []
         for reference in mapped.pointers:
             if reference not in mapped.late_pointers:
-                missing += dangling(self.connection, self.layout, reference, self.mapped.staged)
+                for kind, is_lost in dangling(self.layout, reference, mapped.staged):
+                    if self.connection.execute(select(exists().where(is_lost))).scalar():
+                        missing.append(kind)
         return missing
 
     def update_rows(self) -> int:
@@ -197,18 +199,13 @@ class Stage:
         return and_(*conditions)
 
 
-def dangling(
-    connection: Connection, layout: Layout, reference: Reference, columns: Mapping[str, ColumnElement[Any]]
-) -> list[str]:
-    """List the kinds to which a reference, held in these columns, points without finding the row."""
+def dangling(layout: Layout, reference: Reference, columns: Any) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    """Yield for each kind that a reference, held in these columns, may lead to, in SQL, that it leads to no row."""
     pointer = columns[foreign_key(reference)]
-    missing: list[str] = []
     for kind in kinds_led_to(reference):
         is_meant = columns[kind_column(reference)] == kind if reference.also else pointer.is_not(None)
         parent = layout[kind].table.alias()
-        if connection.execute(select(exists().where(is_meant, ~exists().where(parent.c.id == pointer)))).scalar():
-            missing.append(kind)
-    return missing
+        yield kind, and_(is_meant, ~exists().where(parent.c.id == pointer))
 
 
 def refuse_lost(connection: Connection, rows: Table, sent: int, stored: int) -> None:
