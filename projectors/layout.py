@@ -70,9 +70,6 @@ from .notes import NAMES, TARGET_HISTORY, clear
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
 
-# Where English makes a table's name otherwise than by an s.
-_TABLE_NAMES = {"ai_usage_daily": "ai_usage_daily", "weekly_metrics": "weekly_metrics"}
-
 # What a row made by hand holds where it says nothing; projected rows always say.
 _DEFAULTS: dict[Type, TextClause | ColumnElement[bool]] = {
     Type.INTEGER: text("0"),
@@ -351,7 +348,7 @@ def _is_late(reference: Reference, kind: Kind, vocabulary: Vocabulary) -> bool:
 
 
 def _table_name(kind: Kind) -> str:
-    return kind.table or _TABLE_NAMES.get(kind.name, f"{kind.name}s")
+    return kind.table or f"{kind.name}s"
 
 
 def _table(kind: Kind, vocabulary: Vocabulary, metadata: MetaData) -> Table:
@@ -418,7 +415,7 @@ def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one 
     match field.type:
         case Type.TEXT:
             return String(field.size) if field.size else Text()
-        case Type.INTEGER | Type.BIGINT:
+        case Type.INTEGER:
             return BigInteger()
         case Type.BOOLEAN:
             return Boolean()
