@@ -375,7 +375,7 @@ class _Replay:
         """Write one kind; raises Unavailable with the words of a trigger or function of a user's that fails."""
         try:
             if self.maps[kind].whole:
-                return self._bring_part(kind, ids, shown_before, state, say)
+                return self._bring_part(kind, ids, position, shown_before, state, say)
             return self._bring(kind, ids, position, shown_before, state, say)
         except ProgrammingError as error:
             if dialect_of(self.target).is_of_users(error):
@@ -428,6 +428,7 @@ class _Replay:
         self,
         kind: str,
         ids: Ids,
+        position: Position | None,
         shown_before: tuple[Run | None, Root | None],
         state: Root,
         say: Callable[[int], None],
@@ -442,7 +443,8 @@ class _Replay:
             rewrites = True
         writer, of_whole = self._part_writer(kind, ids), self.wrote.get(whole, Wrote())
         changed = changes(self.source, None if rewrites else before, now)
-        wrote, unedited = writer.write(changed, say, left=of_whole, rewrites=rewrites)
+        is_first = position is None and whole in self.loaded
+        wrote, unedited = writer.write(changed, say, left=of_whole, rewrites=rewrites, is_first=is_first)
         self.wrote[whole] = of_whole._replace(left=unedited)
         result = KindResult(inserted=wrote.inserted, updated=wrote.updated, deleted=wrote.deleted)
         if not rewrites and (of_whole.restored or (before and whole in self.loaded) or self.choice.check):

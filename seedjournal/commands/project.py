@@ -153,7 +153,7 @@ def project_runs(
         raise j.Misuse("--run names a run of one project", "give one --project, or none")
     with opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as source:
         with source.read() as connection:
-            runs = _runs_to_project(connection, names, run)
+            runs = _runs_to_project(connection, names, run, tables.common)
         with opened_target(where, databases, create=not choice.dry_run) as target:
             shown = target.shown if target else where.target  # a file's address has no password
             schema = config.schema(settings, databases.schema)
@@ -221,7 +221,8 @@ def _projected(done: projectors.Projected) -> Document:
     }
 
 
-def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> list[j.Run]:
+def _runs_to_project(connection: Any, names: Sequence[str], run: str | None, common: str | None) -> list[j.Run]:
+    """Return the runs to project; what all projects share comes first, since rows of the others point to it."""
     if run is not None:
         found = j.find_run(connection, run)
         if names and found.project != names[0]:
@@ -235,7 +236,9 @@ def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> 
     for name in names:
         if name not in newest:
             raise no_runs(connection, name)
-    return [newest[name] for name in (dict.fromkeys(names) or newest)]
+    wanted = dict.fromkeys(names) or newest
+    first = [common] if common in newest and common is not None else []
+    return [newest[name] for name in dict.fromkeys([*first, *wanted])]
 
 
 def _projected_text(document: Mapping[str, Any]) -> str:
