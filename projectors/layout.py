@@ -63,6 +63,7 @@ from seedjournal.journal import (
 from seedjournal.journal import is_ready as is_history_ready
 
 from .dialects import dialect_of
+from .mapping import Tables
 from .notes import NAMES, TARGET_HISTORY, clear
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -282,7 +283,7 @@ def _table(kind: Kind, vocabulary: Vocabulary, maps: Mapping[str, TableMap], met
         *(
             Column(
                 field.name,
-                _column_type(field),
+                column_type(field),
                 nullable=field.nullable,
                 server_default=None if field.nullable or field.name in kind.key else _DEFAULTS.get(field.type),
             )
@@ -301,7 +302,7 @@ def _table(kind: Kind, vocabulary: Vocabulary, maps: Mapping[str, TableMap], met
     return table
 
 
-def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
+def column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
     """Choose a column's type. SQLite has none for times: there they are the events' own text, which it can read."""
     match field.type:
         case Type.TEXT:
@@ -416,8 +417,13 @@ def table_problems(connection: Connection, layout: Layout) -> dict[str, str]:
     }
 
 
-def make_tables(database: Database, layout: Layout) -> bool:
-    """Create those of the layout's tables that are missing, with keys and indexes; say whether there were any."""
+def make_tables(database: Database, layout: Layout | Tables) -> bool:
+    """Create those of the layout's tables that are missing, with keys and indexes; say whether there were any.
+
+    Raises Misuse for a map onto tables that others own, which make them themselves.
+    """
+    if isinstance(layout, Tables):
+        raise Misuse("the map names tables that others own, and seedjournal makes none of them", "leave --tables out")
     with database.write("target") as connection:
         missing = missing_tables(connection, layout, database.shown)
         if not missing:
@@ -437,19 +443,19 @@ def create_tables(connection: Connection, tables: Sequence[Table]) -> None:
     dialect.add_keys_and_indexes(tables)
 
 
-def ensure_target(database: Database, layout: Layout) -> None:
+def ensure_target(database: Database, layout: Layout | Tables) -> None:
     """See that the notes are there, and make them; raises WrongSchema where the layout's tables cannot be ours."""
-    if not database.is_absent:
+    if not database.is_absent and isinstance(layout, Layout):
         with database.read() as connection:
             missing_tables(connection, layout, database.shown)
     ensure(database, TARGET_HISTORY, create=True)
 
 
-def is_ready(database: Database, layout: Layout) -> bool:
+def is_ready(database: Database, layout: Layout | Tables) -> bool:
     """Say whether notes and some of the tables are there; raises WrongSchema where they cannot be ours."""
     has_notes = is_history_ready(database, TARGET_HISTORY)
-    if database.is_absent:
-        return False
+    if database.is_absent or isinstance(layout, Tables):
+        return has_notes and not database.is_absent
     with database.read() as connection:
         missing = missing_tables(connection, layout, database.shown)
         return len(missing) < len(layout.tables) and has_notes
