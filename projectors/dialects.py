@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Table,
     TextClause,
     and_,
@@ -32,7 +33,7 @@ from seedjournal.journal import dialect_of as journal_dialect_of
 # Foreign keys that refer to a table, one row a pair of columns. PostgreSQL compares object ids, so that neither names
 # nor the search path matter; SQLite knows no column where a key refers to the primary key, and names in any case.
 _POINTERS_ON_POSTGRESQL = text("""
-    SELECT con.oid, space.nspname, class.relname, mine.attname, theirs.attname
+    SELECT con.oid, space.nspname, class.relname, mine.attname, theirs.attname, pg_table_is_visible(class.oid)
     FROM pg_constraint con
     JOIN pg_class class ON class.oid = con.conrelid
     JOIN pg_namespace space ON space.oid = class.relnamespace
@@ -42,7 +43,7 @@ _POINTERS_ON_POSTGRESQL = text("""
     WHERE con.contype = 'f' AND con.confrelid = to_regclass(:name)
     ORDER BY con.oid, pair.place""")
 _POINTERS_ON_SQLITE = text("""
-    SELECT master.name || ' ' || key.id, NULL, master.name, key."from", coalesce(key."to", 'id')
+    SELECT master.name || ' ' || key.id, NULL, master.name, key."from", coalesce(key."to", 'id'), 1
     FROM sqlite_master master, pragma_foreign_key_list(master.name) key
     WHERE master.type = 'table' AND lower(key."table") = lower(:name)
     ORDER BY master.name, key.id, key.seq""")
@@ -56,18 +57,26 @@ _INTERFERING_ON_SQLITE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """A foreign key: a table's columns, and the columns of ours that they hold."""
+    """A foreign key: a table's columns, and the columns of ours that they hold.
+
+    `is_ours` says that the table is the one that its name alone means, as it does for ours.
+    """
 
     schema: str | None
     table: str
     columns: tuple[str, ...]
     referred: tuple[str, ...]
+    is_ours: bool
 
-    def points_to(self, rows: Table) -> ColumnElement[bool]:
-        """Say in SQL that some row of the pointing table holds this row."""
-        alias = table(self.table, *map(column, self.columns), schema=self.schema).alias("pointing")
+    def points_to(
+        self, rows: Table, also: Callable[[FromClause], ColumnElement[bool]] | None = None
+    ) -> ColumnElement[bool]:
+        """Say in SQL that some row of the pointing table, of which `also` is true, holds this row."""
+        names = dict.fromkeys((*self.columns, "id") if also else self.columns)
+        alias = table(self.table, *map(column, names), schema=self.schema).alias("pointing")
         pairs = zip(self.columns, self.referred, strict=True)
-        return exists().where(and_(*(alias.c[mine] == column(theirs, _selectable=rows) for mine, theirs in pairs)))
+        conditions = [alias.c[mine] == column(theirs, _selectable=rows) for mine, theirs in pairs]
+        return exists().where(and_(*conditions, *([also(alias)] if also else [])))
 
 
 class Dialect:
@@ -111,7 +120,13 @@ class Dialect:
         found = self.connection.execute(self.pointers, {"name": name})
         keys = (list(key) for _, key in groupby(found, key=lambda row: row[0]))
         return [
-            Pointer(key[0][1], key[0][2], tuple(row[3] for row in key), tuple(self.fold(row[4]) for row in key))
+            Pointer(
+                schema=key[0][1],
+                table=key[0][2],
+                columns=tuple(row[3] for row in key),
+                referred=tuple(self.fold(row[4]) for row in key),
+                is_ours=bool(key[0][5]),
+            )
             for key in keys
         ]
 
@@ -138,6 +153,12 @@ class Dialect:
     def quoted(self, name: str) -> str:
         """Return a table's name as the database's own functions take it."""
         return name
+
+    def check_references(self) -> None:
+        """Check the foreign keys that wait for the end of the transaction."""
+
+    def defer_references(self, tables: Sequence[Table]) -> None:
+        """Let those foreign keys of ours that can wait do so again."""
 
     def see_all_rows(self) -> None:
         """Let the database refuse, from here to the transaction's end, a query from which it would hide rows."""
@@ -201,7 +222,7 @@ class PostgreSQL(Dialect):
         return self.connection.dialect.identifier_preparer.format_table(of)
 
     def _execute(self, statement: str) -> None:
-        self.connection.exec_driver_sql(statement.replace("%", "%%"))
+        self.connection.exec_driver_sql(statement)  # in which the compiler has doubled every percent sign
 
     def quoted(self, name: str) -> str:
         """Quote a name, of which the server would fold capitals otherwise."""
@@ -218,6 +239,17 @@ class PostgreSQL(Dialect):
         """Ask for the error's context: the server names there the function that was running."""
         diagnosis = getattr(error.orig, "diag", None)
         return "function" in (getattr(diagnosis, "context", None) or "")
+
+    def check_references(self) -> None:
+        """Make every constraint immediate, which checks what was done."""
+        self.connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+
+    def defer_references(self, tables: Sequence[Table]) -> None:
+        """Name them, so that constraints of a user's stay as they are."""
+        waiting = [key for one in tables for key in one.foreign_key_constraints if key.deferrable]
+        if waiting:
+            quoted = map(self.connection.dialect.identifier_preparer.format_constraint, waiting)
+            self._execute(f"SET CONSTRAINTS {', '.join(map(str, quoted))} DEFERRED")
 
     def see_all_rows(self) -> None:
         """Set `row_security` to off: a policy that hides rows from this user makes a query an error."""

@@ -200,6 +200,10 @@ class Mapped:
         """The domain's kinds."""
         return self.tables.vocabulary
 
+    def of_project(self, project: str) -> dict[str, MappedKind]:
+        """Return the maps of the kinds that a project holds."""
+        return {kind: one for kind, one in self.maps.items() if self.tables.is_of(one.kind, project)}
+
     def raw(self, mapped: MappedKind) -> Table:
         """Return a temporary table for what events say: key, id, fields and the ids of other entities."""
         id_type = mapped.spelled(mapped.identity[0]) if mapped.gives_ids or mapped.is_part else Text()
@@ -402,7 +406,6 @@ _INTEGERS = {"int2", "int4", "int8"}
 _FITTING: dict[Type, set[str]] = {
     Type.TEXT: {"enum", "citext"},
     Type.INTEGER: {*_INTEGERS, "numeric", "float4", "float8"},
-    Type.BIGINT: {*_INTEGERS, "numeric", "float4", "float8"},
     Type.BOOLEAN: {"bool"},
     Type.DECIMAL: {"numeric", "float4", "float8", "money"},
     Type.INSTANT: {"timestamptz", "timestamp"},

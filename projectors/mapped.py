@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -957,11 +957,6 @@ def pointers_to(connection: Connection, mapped: MappedKind) -> list[Pointer]:
     found = dialect_of(connection).pointers_to(mapped.table)
     names = {name.lower(): name for name in mapped.info.columns}
     return [
-        Pointer(
-            one.schema,
-            one.table,
-            one.columns,
-            tuple(names.get(name.lower(), mapped.identity[0]) for name in one.referred),
-        )
+        replace(one, referred=tuple(names.get(name.lower(), mapped.identity[0]) for name in one.referred))
         for one in found
     ]

@@ -93,12 +93,14 @@ class MappedReplay:
     run: Run
     choice: Choice
     ids: MappedIds = field(init=False)
+    kinds: dict[str, MappedKind] = field(init=False)
     left: dict[str, Sequence[str]] = field(default_factory=dict)  # by kind, keys of unedited rows that became stale
     parts_gone: dict[str, Sequence[Change]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Read the ids that the ledger has."""
         self.ids = _ids(self.target, self.fitted)
+        self.kinds = self.fitted.of_project(self.run.project)
 
     def run_with(self, tell: Tell) -> Projected:
         """Carry it out."""
@@ -112,11 +114,11 @@ class MappedReplay:
             raise of_another(project, problem)
         shown_run, shown = (None, None) if problem else shown_at(self.source, position)
         is_whole = self.choice.writes_all or shown is None or shown_run is None
-        for kind in self.fitted.maps:
+        for kind in self.kinds:
             self._leave(kind, shown, state, is_whole=is_whole)
         deleted = self._prune()
         written: dict[str, KindResult] = {}
-        for kind in self.fitted.maps:
+        for kind in self.kinds:
             say = self._teller(tell, state, kind)
             written[kind] = self._bring(kind, shown_run, shown, state, say, written, is_whole=is_whole)
         for kind, count in self._prune().items():
@@ -222,7 +224,7 @@ class MappedReplay:
 
     def _prune(self) -> dict[str, int]:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
-        kinds = [kind for kind, one in reversed(self.fitted.maps.items()) if not one.is_part]
+        kinds = [kind for kind, one in reversed(self.kinds.items()) if not one.is_part]
         if self.choice.prune or self.choice.rebuild:
             return {kind: self._writer(kind).prune() for kind in kinds}
         if self.choice.prune is False:
@@ -316,10 +318,10 @@ def remove_mapped(source: Connection, target: Connection, fitted: Mapped, projec
     ids = _ids(target, fitted)
     writers = {
         kind: MappedWriter(target, fitted, mapped, project, ids)
-        for kind, mapped in fitted.maps.items()
+        for kind, mapped in fitted.of_project(project).items()
         if not mapped.is_part
     }
-    results = {kind: KindResult() for kind in fitted.maps}
+    results = {kind: KindResult() for kind in fitted.of_project(project)}
     for kind, writer in writers.items():
         results[kind].foreign = writer.adopted_count()
         writer.note_unseen(lambda: ())
@@ -339,7 +341,7 @@ def check_mapped(
     """Compare a project's rows with the state at its position."""
     state = read_manifest(source, run.state)
     ids = _ids(target, fitted)
-    for kind, mapped in fitted.maps.items():
+    for kind, mapped in fitted.of_project(project).items():
         writer = MappedWriter(target, fitted, mapped, project, ids)
         savepoint = target.begin_nested()
         try:
@@ -378,7 +380,7 @@ def compare_mapped(
     """Yield what separates a project's rows from a run's state: what a projection would write, and rows beyond it."""
     dialect_of(target).see_all_rows()
     state, ids = read_manifest(source, run.state), _ids(target, fitted)
-    for kind, mapped in fitted.maps.items():
+    for kind, mapped in fitted.of_project(run.project).items():
         if kinds is None or kind in kinds:
             writer = MappedWriter(target, fitted, mapped, run.project, ids)
             savepoint = target.begin_nested()

@@ -213,6 +213,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 class HasKinds(Protocol):
     """What a map needs of a domain."""
 
+    name: str
     vocabulary: Vocabulary
     root: Any
 
@@ -260,10 +261,13 @@ class Tables:
         declared = getattr(self.domain.root, "__declared__", None)
         return declared.name if declared else None
 
-    @property
-    def with_table(self) -> list[str]:
-        """The kinds that a table holds, parents before children; parts are in their owners' tables."""
-        kinds = (one for one in self.vocabulary.kinds if one.name not in self.left_out)
+    def is_of(self, kind: Kind, project: str) -> bool:
+        """Say whether a project holds a kind: a root entity's, or the one of kinds that all share."""
+        return isinstance(self.domain, Vocabulary) or kind.is_shared == (self.domain.name == project)
+
+    def with_table(self, project: str) -> list[str]:
+        """List the project's kinds that a table holds, parents before children; parts are in their owners' tables."""
+        kinds = (one for one in self.vocabulary.kinds if one.name not in self.left_out and self.is_of(one, project))
         return [one.name for one in kinds if one.name in self.declared or one.part_of in self.declared]
 
     def table(  # noqa: PLR0913 - what a table may be told

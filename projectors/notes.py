@@ -211,6 +211,15 @@ def stale_ids(connection: Connection, project: str, kind: str) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
+def stale_among(connection: Connection, kind: str, ids: Iterable[int]) -> list[int]:
+    """List those of these rows that are noted as stale."""
+    found: list[int] = []
+    for batch in batched(ids, _BATCH):
+        query = select(ROWS.c.id).where(ROWS.c.kind == kind, ROWS.c.why == STALE)
+        found += connection.execute(query.where(dialect_of(connection).among(ROWS.c.id, batch))).scalars()
+    return found
+
+
 def drop_stale(connection: Connection, kind: str, ids: Iterable[int]) -> None:
     """Note that these rows are stale no longer."""
     for batch in batched(ids, _BATCH):

@@ -6,7 +6,7 @@ one transaction a project, so that readers never see half a run and a crash chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,6 +22,7 @@ from seedjournal.journal import (
     Misuse,
     NodeHash,
     Policy,
+    Reference,
     Root,
     Run,
     RunNumber,
@@ -38,10 +39,12 @@ from seedjournal.journal import (
 from . import notes
 from .dialects import dialect_of
 from .fitting import fit
-from .layout import Layout, create_tables, has_tables, missing_tables
+from .layout import Layout, TableMap, create_tables, has_tables, key_from_row, kinds_led_to, missing_tables
 from .mapping import Tables
 from .notes import STALE, Position
+from .parts import PartWriter
 from .rows import Ids
+from .stage import dangling
 from .writing import KindWriter, UnseenRows, Wrote, prune
 
 Tell = Callable[[str, int, int | None], None]
@@ -160,7 +163,7 @@ def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
     """Say what a projection into a target that has no tables yet would do."""
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
-    kinds = layout.with_table if isinstance(layout, Tables) else list(layout.maps)
+    kinds = layout.with_table(run.project) if isinstance(layout, Tables) else list(layout.maps_of(run.project))
     refuse_unknown_kinds([*kinds, *(layout.left_out if isinstance(layout, Tables) else ())], run, state)
     results = {kind: KindResult(inserted=_count(state, kind), kept=kept_of(run, kind)) for kind in kinds}
     return Projected(run, results, run.counts["kept_fields"])
@@ -210,7 +213,13 @@ class _Replay:
     layout: Layout
     run: Run
     choice: Choice
-    left: dict[str, Sequence[int]] = field(default_factory=dict)  # by kind, ids of unedited rows that became stale
+    maps: Mapping[str, TableMap] = field(init=False)
+    wrote: dict[str, Wrote] = field(default_factory=dict)  # of each kind
+    loaded: set[str] = field(default_factory=set)  # the kinds that had no rows before
+
+    def __post_init__(self) -> None:
+        """Choose the kinds that the run's project holds."""
+        object.__setattr__(self, "maps", self.layout.maps_of(self.run.project))
 
     def run_with(self, address: str, tell: Tell) -> Projected:
         """Carry it out."""
@@ -234,6 +243,7 @@ class _Replay:
             written = self._write(position, shown_run, shown, state, tell)
             taken_over = problem is not None
             forgotten = not taken_over and position is not None and shown_run is None
+            self._finish_pointers(written, state)
             if self.choice.writes_all:
                 notes.forget_unknown(self.target, project, self.layout.maps)
                 dialect_of(self.target).add_missing_references(self.layout.tables)
@@ -242,12 +252,12 @@ class _Replay:
             written = self._load_first(state, tell)
         deleted = self._prune(state)
         notes.move(self.target, self.run, this_journal)
-        for kind, mapped in self.layout.maps.items():
+        for kind, mapped in self.maps.items():
             result = written[kind]
             result.stale = notes.stale_count(self.target, project, kind, mapped.table)
             result.unchanged = _count(state, kind) - result.inserted - result.updated - result.differing
             result.kept = kept_of(self.run, kind)
-            result.deleted = deleted.get(kind, 0)
+            result.deleted += deleted.get(kind, 0)
             result.retained = result.stale if self.choice.prune or self.choice.rebuild else 0
             result.foreign = notes.adopted_count(self.target, project, kind)
         compared = compared and any(result.unchanged or result.differing for result in written.values())
@@ -256,7 +266,7 @@ class _Replay:
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:
         """Create the tables and load them, keys and indexes last; where keys refuse the rows, compare to say why."""
         ids = Ids()
-        written = {kind: KindResult() for kind in self.layout.maps}
+        written = {kind: KindResult() for kind in self.maps}
         try:
             with self.target.begin_nested():
                 dialect, tables = dialect_of(self.target), self.layout.tables
@@ -264,11 +274,16 @@ class _Replay:
                 for kind, result in written.items():
                     if (top := top_of(state, kind)) is not None:
                         say = self._teller(tell, state, kind)
-                        result.inserted = self._writer(kind, ids).load(self.source, top, say)
+                        if self.maps[kind].whole:
+                            every = changes(self.source, None, top)
+                            result.inserted = self._part_writer(kind, ids).write(every, say, left=Wrote())[0].inserted
+                        else:
+                            result.inserted = self._writer(kind, ids).load(self.source, top, say)
                 dialect.add_keys_and_indexes(tables)
         except IntegrityError:
             create_tables(self.target, self.layout.tables)
             written = self._write(None, None, None, state, tell)
+        self._finish_pointers(written, state)
         return written
 
     def _write(
@@ -278,8 +293,49 @@ class _Replay:
         ids = Ids(notes.adopted(self.target, self.run.project))
         return {
             kind: self._write_kind(kind, ids, position, (shown_run, shown), state, self._teller(tell, state, kind))
-            for kind in self.layout.maps
+            for kind in self.maps
         }
+
+    def _finish_pointers(self, written: Mapping[str, KindResult], state: Root) -> None:
+        """Lead references to rows that were written later to those that are adopted, and see that they lead to rows."""
+        ids = Ids(notes.adopted(self.target, self.run.project))
+        for kind, mapped in self.maps.items():
+            now, result = top_of(state, kind), written[kind]
+            if now is None or not mapped.late_pointers:
+                continue
+            led_to = {to for reference in mapped.late_pointers for to in kinds_led_to(reference)}
+            if any(ids.has_adopted(one) for one in led_to):
+                every = changes(self.source, None, now)
+                wrote = self._rewritten(mapped, ids, every)
+                result.updated = min(result.updated + wrote, _count(state, kind) - result.inserted)
+            if result.inserted or result.updated:
+                for reference in mapped.late_pointers:
+                    self._refuse_dangling(mapped, reference, ids)
+        dialect_of(self.target).check_references()
+
+    def _rewritten(self, mapped: TableMap, ids: Ids, every: Iterable[Change]) -> int:
+        """Give all rows of a kind the state's content once more; return how many differed."""
+        if mapped.whole:
+            writer = self._part_writer(mapped.kind.name, ids)
+            return writer.write(every, lambda _: None, left=Wrote(), rewrites=True)[0].updated
+        return self._writer(mapped.kind.name, ids).write(every, None, lambda _: True, lambda _: None).updated
+
+    def _refuse_dangling(self, mapped: TableMap, reference: Reference, ids: Ids) -> None:
+        """Raise Misuse for an entity that refers to one that has no row, where no foreign key does so at once."""
+        whole = mapped.whole or mapped
+        query, parts = self.layout.natural_keys(whole)
+        if not whole.kind.is_shared:
+            query = self.layout.of_project(whole, self.run.project)
+        for kind, is_lost in dangling(self.layout, reference, mapped.table.c):
+            for number, *values in self.target.execute(query.where(is_lost)):
+                key = key_from_row(whole, parts, values)
+                if number == ids.of(whole.kind.name, key):
+                    raise Misuse(
+                        f"{mapped.kind.name} {key.decode()} cannot be projected: the {kind} that its {reference.name} "
+                        "refers to has no row",
+                        "record that entity too, or make the reference null; if its row was deleted, --repair puts it "
+                        "back",
+                    )
 
     def _write_kind(
         self,
@@ -292,6 +348,8 @@ class _Replay:
     ) -> KindResult:
         """Write one kind; raises Unavailable with the words of a trigger or function of a user's that fails."""
         try:
+            if self.maps[kind].whole:
+                return self._bring_part(kind, ids, shown_before, state, say)
             return self._bring(kind, ids, position, shown_before, state, say)
         except ProgrammingError as error:
             if dialect_of(self.target).is_of_users(error):
@@ -319,6 +377,7 @@ class _Replay:
         writer = self._writer(kind, ids)
         wrote = Wrote()
         if before is None and now is not None and (loaded := self._loaded(writer, now, say)) is not None:
+            self.loaded.add(kind)
             return KindResult(inserted=loaded)
         if whole:
             was_shown = self._was_shown(position, shown, before, now)
@@ -328,21 +387,59 @@ class _Replay:
         elif before != now:
             wrote = writer.write(changes(self.source, before, now), None, _is_changed, say)
         result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
-        self.left[kind] = wrote.left
+        self.wrote[kind] = wrote
         more = self._more_rows(kind, state)
         if not whole and (more or self.choice.check):
             restored = self._restore(writer, now, say if before == now else lambda _: None)
+            self.wrote[kind] = wrote._replace(restored=restored.restored)
             result.inserted += restored.inserted
             result.restored, result.differing = restored.inserted, restored.differing
             more += restored.inserted
         result.extra = max(more, 0)
         return result
 
+    def _bring_part(
+        self,
+        kind: str,
+        ids: Ids,
+        shown_before: tuple[Run | None, Root | None],
+        state: Root,
+        say: Callable[[int], None],
+    ) -> KindResult:
+        """Write a part's changes into the rows of its whole, or all of it; then give restored rows theirs."""
+        shown_run, shown = shown_before
+        before, now = top_of(shown, kind), top_of(state, kind)
+        mapped = self.maps[kind]
+        whole = str(mapped.kind.part_of)
+        rewrites = self.choice.writes_all or shown is None or shown_run is None
+        if shown_run and policy_of(shown_run, whole) != policy_of(self.run, whole) and ids.has_adopted(whole):
+            rewrites = True
+        writer, of_whole = self._part_writer(kind, ids), self.wrote.get(whole, Wrote())
+        changed = changes(self.source, None if rewrites else before, now)
+        wrote, unedited = writer.write(changed, say, left=of_whole, rewrites=rewrites)
+        self.wrote[whole] = of_whole._replace(left=unedited)
+        result = KindResult(inserted=wrote.inserted, updated=wrote.updated, deleted=wrote.deleted)
+        if not rewrites and (of_whole.restored or (before and whole in self.loaded) or self.choice.check):
+            given = None if whole in self.loaded else set(of_whole.restored)
+            result.differing = writer.restore(changes(self.source, None, now), given, lambda _: None).differing
+        return result
+
+    def _part_writer(self, kind: str, ids: Ids) -> PartWriter:
+        return PartWriter(
+            connection=self.target,
+            layout=self.layout,
+            mapped=self.maps[kind],
+            project=self.run.project,
+            ids=ids,
+            leaves_adopted=policy_of(self.run, str(self.maps[kind].kind.part_of)) is Policy.ONCE,
+        )
+
     def _restore(self, writer: KindWriter, now: NodeHash | None, say: Callable[[int], None]) -> Wrote:
         """Insert the rows of a kind that are missing, and leave the others as they are."""
         if now is None:
             return Wrote()
         if (loaded := self._loaded(writer, now, say)) is not None:
+            self.loaded.add(writer.kind)
             return Wrote(inserted=loaded)
         return writer.write(changes(self.source, None, now), None, lambda _: True, say, only_missing=True)
 
@@ -377,17 +474,15 @@ class _Replay:
 
     def _prune(self, state: Root) -> dict[str, int]:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
-        kinds = reversed(self.layout.maps.items())
+        project = self.run.project
+        kinds = [kind for kind, one in self.maps.items() if not one.whole]
         if self.choice.prune or self.choice.rebuild:
-            return {kind: prune(self.target, mapped, self.run.project) for kind, mapped in kinds}
+            stale = {kind: notes.stale_ids(self.target, project, kind) for kind in kinds}
+            return prune(self.target, self.layout, stale)
         if self.choice.prune is False:
             return {}
-        project = self.run.project
-        deleted = {
-            kind: prune(self.target, mapped, project, self.left[kind])
-            for kind, mapped in kinds
-            if self.left.get(kind) and policy_of(self.run, kind) is Policy.EXACT
-        }
+        left = {kind: one.left for kind, one in self.wrote.items() if policy_of(self.run, kind) is Policy.EXACT}
+        deleted = prune(self.target, self.layout, left)
         gone = sum(deleted.values())
         if deletes_many(gone, state) and not self.choice.may_delete_many:
             raise DeletesMany(self.run.project, deleted, gone + state.count)
@@ -426,14 +521,16 @@ def remove_project(
         raise of_another(project, problem)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
-    for kind, mapped in layout.maps.items():
+    maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}
+    for kind, mapped in maps.items():
         results[kind] = KindResult(foreign=notes.adopted_count(target, project, kind))
         unseen = UnseenRows(target, layout, mapped)
         notes.note(target, project, kind, unseen.ours(project, ids), STALE)
         notes.forget(target, kind, unseen.adopted(project))
         unseen.drop()
-    for kind, mapped in reversed(layout.maps.items()):
-        results[kind].deleted = prune(target, mapped, project)
+    deleted = prune(target, layout, {kind: notes.stale_ids(target, project, kind) for kind in maps})
+    for kind, mapped in maps.items():
+        results[kind].deleted = deleted.get(kind, 0)
         results[kind].retained = notes.stale_count(target, project, kind, mapped.table)
     notes.leave(target, project)
     return results

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .journal import (
-        ENGINEERING,
         Database,
         Event,
         Policy,
@@ -27,15 +26,17 @@ if TYPE_CHECKING:
     )
     from .projectors import Choice, Projected, check, project
     from .projectors.mapping import Tables, const, field, initial, lookup, now, null_as, ref, soft_delete, touch, values
-    from .simulators import Project, Recorded, RecordOptions, Source, make_project, record
     from .simulators.domain import Domain, Its, Summary, by
     from .simulators.drawing import All, Draw
+    from .simulators.engineering.api import Project, Recorded, RecordOptions, Source, make_project, record
+    from .simulators.engineering.kinds import ENGINEERING
     from .simulators.facts import Run, csv, json_lines
     from .simulators.kinds import Document, Fixed, Json, KeyAs, Kind, Places, Size, at
 
 _DOMAIN = {
     "domain": ("Domain", "Its", "Summary", "by"),
     "drawing": ("All", "Draw"),
+    "engineering.kinds": ("ENGINEERING",),
     "facts": ("Run", "csv", "json_lines"),
     "kinds": ("Document", "Fixed", "Json", "KeyAs", "Kind", "Places", "Size", "at"),
 }
@@ -44,7 +45,7 @@ _HOMES = {
     **{name: f"simulators.{module}" for module, names in _DOMAIN.items() for name in names},
     **dict.fromkeys(_MAP, "projectors.mapping"),
 }
-_ROOMS = ("journal", "projectors", "simulators")
+_ROOMS = ("journal", "projectors", "simulators.engineering.api")
 
 __all__ = [
     "ENGINEERING",

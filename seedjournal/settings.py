@@ -127,7 +127,7 @@ def load(path: Path = FILE) -> Settings:
     domain = content.get("domain")
     projects = content.get("projects", {})
     if projects and domain in {None, "engineering"}:  # a user's own domain checks its settings itself
-        from seedjournal.simulators import SETTINGS
+        from seedjournal.simulators.engineering.project import SETTINGS
 
         for name, settings in projects.items():
             _check_names(path, f"projects.{name}.", settings, SETTINGS)
@@ -135,7 +135,7 @@ def load(path: Path = FILE) -> Settings:
     if not isinstance(policy, dict):
         raise j.BadInput(f"{path}: policy is no table", 'write [policy] above lines such as github = "upsert"')
     if policy and domain in {None, "engineering"}:
-        from seedjournal.simulators import resolve_policies
+        from seedjournal.simulators.engineering.project import resolve_policies
 
         policy = resolve_policies(policy, f"{path}: policy.")
     return Settings(
@@ -244,7 +244,7 @@ def project_settings(settings: Settings, name: str) -> dict[str, Any]:
     """The registry's settings of a project, and the file's over them; its policies are over those of every project."""
     given = {**REGISTRY.get(name, {}), **settings.projects.get(name, {})}
     if settings.policy and isinstance(given.get("policy", {}), dict):
-        from seedjournal.simulators import resolve_policies
+        from seedjournal.simulators.engineering.project import resolve_policies
 
         own = resolve_policies(given.get("policy", {}), f"{FILE}: projects.{name}.policy.")
         given["policy"] = {**settings.policy, **own}

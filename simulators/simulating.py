@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
@@ -33,6 +33,7 @@ from seedjournal.journal import (
     hash_event,
     resolve,
 )
+from seedjournal.progress import Tell
 
 from .domain import Domain, Its, Simulator, Taken, seen_by
 from .drawing import All, Draws, draws_of
@@ -40,7 +41,6 @@ from .facts import Asked
 from .kinds import Declared, Document, Key, Kind, key_of
 
 Previous = Callable[[str], Iterable[tuple[KeyBytes, str]]]
-Tell = Callable[[str, int, int | None], None]
 
 _STATED, _SIMULATED = 0, 1  # what is written by hand wins over what is simulated
 _LARGEST_ALL = 1_000_000
@@ -210,6 +210,8 @@ class Collection:
 
 class Simulation:
     """One run of a domain: `entries` yields its events, in the order of manifests, when `simulate` is done."""
+
+    notices: Sequence[str] = ()
 
     def __init__(
         self,

@@ -93,15 +93,14 @@ def layout() -> Layout | Tables:
     """Return the tables that every command means: those that the domain's kinds get, or others' that a map names."""
     from seedjournal.projectors import build_layout
 
-    from .domains import own_domain, own_tables
+    from .domains import chosen_domain, own_tables
 
     settings = config.load()
     if settings.tables is not None:
         return own_tables(settings.tables)
-    domain = own_domain(settings)
-    if domain is None:
-        return build_layout(j.ENGINEERING)
-    return build_layout(domain.vocabulary, has_root=domain.root is not None)
+    domain = chosen_domain(settings)
+    has_shared = domain.root is None or bool(domain.project_kinds(shared=True))
+    return build_layout(domain.vocabulary, common=domain.name if has_shared else None)
 
 
 def is_made(database: j.Database) -> bool:

@@ -198,9 +198,10 @@ def compare_rows(
     """What separates the tables as they are from the state that `project` would bring: of a run, or the newest."""
     from seedjournal import projectors
 
-    where = config.addresses(config.load(), databases.journal, databases.target)
+    settings = config.load()
+    where = config.addresses(settings, databases.journal, databases.target)
     for kind in kinds:
-        j.ENGINEERING[kind]
+        vocabulary(settings)[kind]
     with (
         opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as database,
         opened_target(where, databases, create=False) as target,
