@@ -93,7 +93,7 @@ def _told(error: BaseException) -> tuple[str, str, str, int]:
     """Kind, message, hint and exit status."""
     match error:
         case KeyboardInterrupt() | click.Abort():
-            return "interrupted", "interrupted; nothing is half done", "", INTERRUPTED
+            return "interrupted", "interrupted; nothing is half written", "", INTERRUPTED
         case click.ClickException():
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "seedjournal"
@@ -103,7 +103,7 @@ def _told(error: BaseException) -> tuple[str, str, str, int]:
             return error.kind, error.message, error.hint, status
         case UnicodeEncodeError():  # which texts of a source are not: they were looked at
             part = error.object[error.start : error.end]
-            return "usage", f"{part!r} is no text: bytes that are not UTF-8 are in no name", "", WRONG_USE
+            return "usage", f"{part!r} is not valid UTF-8", "", WRONG_USE
         case MemoryError() | RecursionError() | OSError() | sqlite3.OperationalError():
             return "unavailable", _named(error), "check disk, memory and permissions", NOT_DONE
     return (

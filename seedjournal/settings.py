@@ -151,7 +151,7 @@ def load(path: Path = FILE) -> Settings:
 
 def _read(path: Path) -> dict[str, Any]:
     """What the file holds, nothing where there is none."""
-    mend = "mend the file; docs/settings.md shows what it may hold"
+    mend = "fix the file; docs/settings.md lists what it may hold"
     if path.exists() and not path.is_file():  # a pipe would be waited for
         raise j.BadInput(f"{path} is not a regular file", "write the settings into a file of that name")
     try:

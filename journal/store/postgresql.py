@@ -235,7 +235,7 @@ class PostgreSQL:
                 if entries != rows:
                     yield (
                         f"the index of {one.name}.{key.name} has {entries:,} entries for {rows:,} rows; "
-                        f"REINDEX TABLE {one.name} makes it anew"
+                        f"REINDEX TABLE {one.name} builds it again"
                     )
 
     def missing_guards(self, connection: Connection, guards: Mapping[str, str]) -> dict[str, str]:

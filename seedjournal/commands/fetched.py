@@ -27,7 +27,7 @@ from .runs import FORMAT, Document
     + exits("listed, deleted or exported"),
 )
 @click.argument("repos", metavar="[OWNER/REPO…]", nargs=-1)
-@click.option("--delete", is_flag=True, help="Remove it; the next record fetches anew.")
+@click.option("--delete", is_flag=True, help="Delete it; the next record fetches it again.")
 @click.option(
     "--export",
     metavar="FOLDER",

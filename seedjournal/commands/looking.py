@@ -281,7 +281,7 @@ def _entity_text(document: Mapping[str, Any]) -> str:
     key = " ".join(shown(str(part)) for part in document["key"].values())
     lines = [f"{document['kind']} {key}"]
     for one in document["contents"]:
-        lines.append(f"  stated by {runs_text(one['runs'])}; stands after {runs_text(one['in_state_of'])}")
+        lines.append(f"  stated by {runs_text(one['runs'])}; in the state after {runs_text(one['in_state_of'])}")
         lines.append(f"  made by {one['provenance']}, seed {one['seed']}; event {one['hash'][:SHORT]}")
         lines += [f"    {name}: {value_text(value)}" for name, value in one["data"].items()]
     lines += [f"  not complete: {gap_text(one)}" for one in document["incomplete"]]

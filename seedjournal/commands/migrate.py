@@ -21,7 +21,7 @@ from .runs import FORMAT, Document
 @click.command(
     help="Create or upgrade the journal's tables, and the notes that seedjournal keeps in the target.\n\n"
     "New databases need no migrate: the first record makes the journal, the first project the notes and the "
-    "tables. With --tables, who projects needs no right to create any.",
+    "tables. With --tables, the role that projects needs no right to create any.",
     epilog=exits("the tables are those of this version"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to; made if absent.")

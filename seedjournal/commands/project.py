@@ -33,7 +33,7 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 @click.command(
     help="Bring tables to the state of each project's newest run, or of a run.\n\n"
     "Only what differs is written. Rows that are unchanged are counted, and restored where some are missing. "
-    "Rows that were there under ids of their own are honoured. Rows whose entity has left the state are deleted if "
+    "Rows that were there under ids of their own are adopted. Rows whose entity has left the state are deleted if "
     "they are computed or of an exact fact kind, and if nobody edited them and nothing refers to them; others stay, "
     "counted stale, until --prune. Everything happens in one transaction a project.",
     epilog="\b\nWhat is counted, for each kind:\n"

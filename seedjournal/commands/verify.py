@@ -28,7 +28,7 @@ _OF_EACH = 20  # findings of each kind that are printed unless told otherwise
 REMEDIES = {
     "damaged journal": "put a backup of the journal back; or record into a new journal, and `seedjournal project "
     "--take-over` with it",
-    "damaged storage": "REINDEX mends an index; where that does not help, put a backup back",
+    "damaged storage": "REINDEX repairs an index; if that does not help, restore a backup",
     "missing guard": "`seedjournal migrate` puts guards back",
     "wrong position": "`seedjournal project --take-over` brings the rows to this journal's newest state",
     "changed table": "`seedjournal project --repair` makes a missing table again; give a changed column the name and "
@@ -37,7 +37,7 @@ REMEDIES = {
     "different row": "`seedjournal project --repair` restores edited rows",
     "row too many": "`seedjournal project --repair` notes these rows as stale, `seedjournal project --prune` then "
     "deletes those that nothing refers to",
-    "wrong note": "`seedjournal project --repair` writes the notes anew",
+    "wrong note": "`seedjournal project --repair` writes the notes again",
 }
 
 

@@ -184,7 +184,7 @@ def test_an_interruption_is_130_and_one_line(at: str, run: Run, monkeypatch: pyt
         raise KeyboardInterrupt
 
     monkeypatch.setattr("seedjournal.commands.looking.list_runs", stop)
-    assert run("log", status=130).err == "error: interrupted; nothing is half done\n"
+    assert run("log", status=130).err == "error: interrupted; nothing is half written\n"
     assert run("log", "--json", status=130).error["kind"] == "interrupted"
 
 

@@ -68,7 +68,7 @@ ELSEWHERE = {
     "leave out --offline: fetching goes on where it stopped": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
     "leave out --offline to fetch the rest, or record with --since {}": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
     "--skip-invalid leaves such pull requests out and lists them": "seedjournal/test_github_commands.py: test_a_pull_request_that_cannot_be_right_is_named_and_can_be_skipped",
-    "SEEDJOURNAL_CACHE names another folder; `seedjournal fetched --delete OWNER/REPO` starts anew": "seedjournal/test_github_commands.py: test_a_damaged_store_is_named_and_can_be_deleted",
+    "SEEDJOURNAL_CACHE names another folder; `seedjournal fetched --delete OWNER/REPO` starts again": "seedjournal/test_github_commands.py: test_a_damaged_store_is_named_and_can_be_deleted",
     "`seedjournal fetched --delete {}` forgets the other one": "simulators/github/test_fetch.py: test_another_repository_under_the_same_name_is_refused",
     "is this an old GitHub Enterprise Server? --source git: reads a clone instead": "simulators/github/test_three_sources.py: ",
     "--accept-upgrade records them; `seedjournal show {}` tells the versions that change nothing": "simulators/test_upgrade.py: test_what_a_changed_generator_would_change_is_told_and_nothing_recorded",
@@ -94,7 +94,7 @@ ELSEWHERE = {
     "`seedjournal project --repair` restores missing rows": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` restores edited rows": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` notes these rows as stale, `seedjournal project --prune` then deletes those that nothing refers to": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
-    "`seedjournal project --repair` writes the notes anew": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
+    "`seedjournal project --repair` writes the notes again": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "… {} left out; --limit N shows more": "seedjournal/test_verify_command.py: test_thousands_of_findings_are_few_lines_and_all_are_counted",
 }  # fmt: skip
 
