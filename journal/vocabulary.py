@@ -91,7 +91,7 @@ class Kind:
     table: str | None = None
 
     def field(self, name: str) -> Field:
-        """The field of that name."""
+        """Return the field of that name."""
         return next(one for one in self.fields if one.name == name)
 
 
@@ -107,7 +107,7 @@ class Vocabulary:
         object.__setattr__(self, "by_name", {kind.name: kind for kind in self.kinds})
 
     def __getitem__(self, name: str) -> Kind:
-        """The kind of that name; Misuse if there is none."""
+        """Return the kind of that name; raise Misuse if there is none."""
         try:
             return self.by_name[name]
         except KeyError:
@@ -119,9 +119,9 @@ class Vocabulary:
         return tuple(kind.name for kind in self.kinds if not kind.is_computed)
 
     def policies(self, chosen: Mapping[str, Policy]) -> dict[str, Policy]:
-        """Every kind's policy: the chosen one or its default.
+        """Return every kind's policy: the chosen one or its default.
 
-        Raises Misuse where an `exact` kind is one that a kind that is not exact refers to: a state would then refer to
+        Raise Misuse where an `exact` kind is one that a kind that is not exact refers to: a state would then refer to
         what it no longer holds.
         """
         for name in chosen:
@@ -150,7 +150,7 @@ class Vocabulary:
 
 
 def referred_key(vocabulary: Vocabulary, event: Event, reference: Reference) -> dict[str, str | int] | None:
-    """The natural key of the entity that `event` points to; None where the reference is null."""
+    """Return the natural key of the entity that `event` points to; None where the reference is null."""
     key: dict[str, str | int] = {theirs: event.key[ours] for theirs, ours in reference.shared.items()}
     rest = [name for name in vocabulary[reference.to].key if name not in key]
     if rest:

@@ -49,7 +49,7 @@ class Failure:
 
 
 def explain(error: BaseException) -> Failure:
-    """Whatever was raised, as a failure."""
+    """Return the failure that describes what was raised."""
     kind, message, hint, status = _told(error)
     return Failure(kind=kind, message=without_secrets(message), hint=without_secrets(hint), status=status)
 
@@ -66,7 +66,7 @@ def trace(error: BaseException) -> None:
 
 
 def without_secrets(text: str) -> str:
-    """Text with `***` for passwords in addresses, and with everything escaped that a terminal should not get.
+    """Return text with `***` for passwords in addresses, and with everything escaped that a terminal should not get.
 
     >>> without_secrets("postgresql://me:s@cret@localhost/db and https://token@host/x")
     'postgresql://me:***@localhost/db and https://***@host/x'
@@ -83,14 +83,14 @@ def without_secrets(text: str) -> str:
 
 
 def _cut(line: str) -> str:
-    """A line that people can read; what is cut off begins with a word, so that no address loses only its end."""
+    """Return a line that people can read; what is cut off begins with a word, so that no address loses only its end."""
     if len(line) <= _LONGEST_LINE:
         return line
     return f"{line[:_LONGEST_LINE].rpartition(' ')[0]} … (+{len(line) - _LONGEST_LINE:,} characters)"
 
 
 def _told(error: BaseException) -> tuple[str, str, str, int]:
-    """Kind, message, hint and exit status."""
+    """Return kind, message, hint and exit status."""
     match error:
         case KeyboardInterrupt() | click.Abort():
             return "interrupted", "interrupted; nothing is half written", "", INTERRUPTED

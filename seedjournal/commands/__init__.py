@@ -33,7 +33,7 @@ def load_rooms_of(family: str) -> None:
 
 
 def exits(fine: str, different: str = "") -> str:
-    """The exit statuses, as the end of a command's help."""
+    """Return the exit statuses, as the end of a command's help."""
     meant = {
         FINE: fine,
         DIFFERENT: different,
