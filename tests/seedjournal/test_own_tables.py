@@ -53,3 +53,7 @@ def test_twice_writes_once(run: Run, target: str) -> None:
     assert all(one["inserted"] == one["updated"] == one["deleted"] == 0 for one in second.values())
     assert versions(target) == before
     assert run("verify").out.startswith("ok")
+    refused = run("project", "--today", status=2).err
+    assert "cannot move with today" in refused
+    assert "Leave out --today" in refused
+    assert versions(target) == before

@@ -238,7 +238,7 @@ def test_groups_of_kinds_have_a_policy_at_once(at: str, run: Run, tmp_path: Path
     (tmp_path / "seedjournal.toml").write_text('[policy]\ngithup = "upsert"\n')
     assert "did you mean github" in run("log", status=2).err
     (tmp_path / "seedjournal.toml").write_text("policy = 1\n")
-    assert "policy is no table" in run("log", status=3).err
+    assert "policy is not a table" in run("log", status=3).err
 
 
 def test_every_wrong_policy_is_told_at_once(at: str, run: Run) -> None:
