@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedjournal import journal as j
-from seedjournal import simulators
+from seedjournal.simulators.engineering import api as engineering
 
 if TYPE_CHECKING:
     from seedjournal.simulators.engineering.github import Api, Server
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NAMES = ("cache", "git", "github", "demo")
 
 
-def open_source(project: simulators.Project, choice: RecordChoice, tell: Tell) -> simulators.Source:
+def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) -> engineering.Source:
     """Open the source that the choice names, else the project's; `github` is fetched first, unless `offline`.
 
     A cache folder gives the project's repositories, or where the project names none, all that it holds. Of a project's
@@ -83,7 +83,7 @@ def open_source(project: simulators.Project, choice: RecordChoice, tell: Tell) -
     return _github(project, choice, tell)
 
 
-def _github(project: simulators.Project, choice: RecordChoice, tell: Tell) -> simulators.Source:
+def _github(project: engineering.Project, choice: RecordChoice, tell: Tell) -> engineering.Source:
     """Open what is stored of a project's repositories; fetch it before, unless `offline`."""
     from seedjournal.simulators.engineering import github
 
@@ -124,7 +124,7 @@ def github_server() -> Server:
     return github.Server.at(os.environ.get(github.VARIABLE, ""))
 
 
-def github_api(server: Server, project: simulators.Project) -> Api:
+def github_api(server: Server, project: engineering.Project) -> Api:
     """Return the server's API with the user's tokens; raise Unavailable where there is none."""
     from seedjournal.simulators.engineering import github
 
@@ -138,13 +138,13 @@ def github_api(server: Server, project: simulators.Project) -> Api:
     return github.Api(server, github.Pool(tokens))
 
 
-def github_repositories(project: simulators.Project) -> list[simulators.Repository]:
+def github_repositories(project: engineering.Project) -> list[engineering.Repository]:
     """Return a project's repositories, each once. GitHub treats names that differ only in case as one."""
     if not project.repos:
         raise j.Misuse(
             f"project {project.name!r} names no repository", "--set repos=OWNER/NAME, or repos in seedjournal.toml"
         )
-    return list({repo.lower(): simulators.repository(repo) for repo in project.repos}.values())
+    return list({repo.lower(): engineering.repository(repo) for repo in project.repos}.values())
 
 
 def day_began(day: date | None) -> datetime | None:

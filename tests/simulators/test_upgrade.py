@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from seedjournal.journal import ChangedByUpgrade, Database, Policy, last_run
-from seedjournal.simulators import RecordOptions, make_project, record
 from seedjournal.simulators.engineering.demo.source import DemoSource
+from seedjournal.simulators.engineering.project import make_project
+from seedjournal.simulators.engineering.recording import RecordOptions, record
 from seedjournal.simulators.engineering.simulate import GENERATORS
 from seedjournal.simulators.faking import Texts
 from tests.simulators.acme import Facts, acme, pull_request
@@ -54,7 +55,9 @@ def test_what_a_changed_generator_would_change_is_told_and_nothing_recorded(
             record(database, *order(**more))
         assert (told.value.tools, told.value.events) == (("the jira generator 1 → 2",), {"jira_issue": 3})
         assert rows(database) == before
-    message = "the jira generator 1 → 2 would change 3 events of project 'acme', although the input is the same as in run 1 "
+    message = (
+        "the jira generator 1 → 2 would change 3 events of project 'acme', although the input is the same as in run 1 "
+    )
     assert told.value.message == f"{message}(jira_issue 3); nothing was recorded"
     assert "--accept-upgrade" in told.value.hint
 
