@@ -97,3 +97,9 @@ def anchors(file: Path) -> set[str]:
     """The anchors of a page's headings."""
     heads = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+def test_contributing_names_files_that_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for named in re.findall(r"`([\w.]+/[\w./]*)`", text):
+        assert (ROOT / named).exists(), named

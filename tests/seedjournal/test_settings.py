@@ -213,7 +213,7 @@ def test_a_bug_in_one_project_stops_no_other(at: str, run: Run, monkeypatch: pyt
 def test_all_without_a_file_is_the_registry(at: str, run: Run) -> None:
     demo = ("--source", "demo", "--set", "prs=0", "--set", "members=1", "--set", "days=1")
     assert len(run("record", "--all", *demo, "--json").json["runs"]) == 25
-    assert "exclude each other" in run("record", "--all", "--project", "polar", status=2).err
+    assert "cannot be combined" in run("record", "--all", "--project", "polar", status=2).err
     assert "nothing to record" in run("record", status=2).err
 
 
