@@ -194,6 +194,7 @@ class Mapped:
 
     tables: Tables
     maps: dict[str, MappedKind]
+    found_by: dict[tuple[str | None, str], str]  # the primary keys of tables that rows are looked up in
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -251,6 +252,14 @@ def _refs_in(value: Owned | None) -> Iterator[RefValue]:
         case LookupValue(_, where, _, _):
             for _, one in where:
                 yield from _refs_in(one)
+
+
+def _lookups_in(value: Owned | None) -> Iterator[LookupValue]:
+    match value:
+        case LookupValue():
+            yield value
+        case NullAs(of, _) | ValuesOf(of, _) | Unique(of, _, _) | Initial(of):
+            yield from _lookups_in(of)
 
 
 def plain_name(value: Value | None) -> str | None:
@@ -332,11 +341,14 @@ class _Expressions:
         return found.scalar_subquery()
 
     def _looked_up(self, value: LookupValue, info: catalogue.Column) -> ColumnElement[Any]:
-        taken = value.column or "id"
+        taken = value.column or self.fitted.found_by[value.schema, value.table]
         columns: list[ColumnClause[Any]] = [named(name) for name, _ in value.where]
         rows = table(value.table, named(taken), *columns, schema=value.schema).alias("seedjournal_found")
-        conditions = (rows.c[name] == self.of(one, info) for name, one in value.where)
+        conditions = (cast(rows.c[name], Text) == cast(self._sought(one, info), Text) for name, one in value.where)
         return select(rows.c[taken]).where(*conditions).scalar_subquery()
+
+    def _sought(self, value: Value, info: catalogue.Column) -> ColumnElement[Any]:
+        return literal_of(value.value) if isinstance(value, ConstValue) else self.of(value, info)
 
     def _now(self, info: catalogue.Column) -> ColumnElement[Any]:
         if self.mapped.is_on_postgresql:
@@ -415,7 +427,7 @@ _FITTING: dict[Type, set[str]] = {
     Type.FLOAT: {"float4", "float8", "numeric"},
     Type.JSON: {"jsonb", "json", "text[]", "varchar[]"},
 }
-_UUID_TEXTS = ("UUID", "CHAR(32)", "CHAR(36)")
+_UUID_TEXTS = ("CHAR(32)", "CHAR(36)")
 
 
 @dataclass(slots=True)
@@ -427,6 +439,7 @@ class _Judge:
     is_on_postgresql: bool
     problems: list[str] = field(default_factory=list)
     maps: dict[str, MappedKind] = field(default_factory=dict)
+    found_by: dict[tuple[str | None, str], str] = field(default_factory=dict)
 
     def fit(self) -> Mapped:
         self.problems += self.tables.problems
@@ -437,9 +450,12 @@ class _Judge:
                 self._table(declared[kind.name], declared)
             elif kind.name not in self.tables.left_out:
                 self.problems.append(f"{kind.name} has no table; give it one, or name it in leave_out(…)")
-        fitted = Mapped(self.tables, self.maps)
+        fitted = Mapped(self.tables, self.maps, self.found_by)
         for mapped in self.maps.values():
             self._references(mapped)
+            for one in mapped.columns:
+                for lookup in _lookups_in(one.value):
+                    self._lookup(f"{mapped.shown}.{one.name}", lookup)
         if not self.problems:
             self._give_defaults_of_parts()
         return fitted
@@ -610,7 +626,7 @@ class _Judge:
         )
         if column.identity == catalogue.ALWAYS or column.base in {"int2", "int4"}:
             return DATABASE
-        if is_uuid or column.base in {"int8", "rowid", "integer", "numeric"}:
+        if is_uuid or column.is_integer:
             return DERIVED
         self.problems.append(
             f"{declared.shown}: its id {column.name} is {column.type}, for which no id can be made; give it a value in "
@@ -770,6 +786,21 @@ class _Judge:
                         f"{where}: no column of {parent.shown} holds {parent.kind.name}.{reference.of} as it is"
                         f"{nearest(reference.of, fields)}"
                     )
+
+    def _lookup(self, where: str, lookup: LookupValue) -> None:
+        """Look whether there is such a table to find rows in, and find its primary key."""
+        info = self.database.table(lookup.schema, lookup.table)
+        if info is None:
+            near = nearest(lookup.table, self.database.names(lookup.schema))
+            self.problems.append(f"{where}: there is no table {lookup.table} to look up rows in{near}")
+            return
+        for name in (*(column for column, _ in lookup.where), *([lookup.column] if lookup.column else [])):
+            if name not in info.columns:
+                self.problems.append(f"{where}: {lookup.table} has no column {name!r}{nearest(name, info.columns)}")
+        if len(info.primary_key) == 1:
+            self.found_by[lookup.schema, lookup.table] = info.primary_key[0]
+        elif lookup.column is None:
+            self.problems.append(f"{where}: {lookup.table} has no primary key of one column; say which: column=…")
 
     def _give_defaults_of_parts(self) -> None:
         """Let a row be inserted with what its parts hold while they are absent."""

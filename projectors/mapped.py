@@ -97,7 +97,7 @@ class MappedIds:
 
     def _derived(self, mapped: MappedKind, key: KeyBytes) -> Any:
         info = mapped.info.columns[mapped.identity[0]]
-        if info.base in {"int8", "rowid", "integer", "numeric", "int4", "int2"} and "UUID" not in info.type.upper():
+        if info.is_integer:
             return derived_id(mapped.kind.name, key)
         made = derived_uuid(mapped.kind.name, key)
         return made.replace("-", "") if "32" in info.type else made
@@ -279,7 +279,7 @@ class MappedWriter:
         info = self.mapped.info.columns[name]
         if self.mapped.is_on_postgresql:
             return cast(spelled, Spelled(info.type))
-        return cast(spelled, Integer) if info.base in {"rowid", "integer", "numeric"} else spelled
+        return cast(spelled, Integer) if info.is_integer else spelled
 
     def is_noted(self, rows: Any, *why: str) -> ColumnElement[bool]:
         """Say in SQL that the ledger's row is this one."""
@@ -639,7 +639,7 @@ class MappedWriter:
             return
         (name,) = self.mapped.identity
         same = and_(*(self.rows.c[one] == self.stage.c[one] for one in self.mapped.key))
-        found = select(func.min(self.rows.c[name])).where(same).scalar_subquery()
+        found = select(self.rows.c[name]).where(same).order_by(self.rows.c[name]).limit(1).scalar_subquery()
         unnoted = and_(~self.in_ledger(self.stage.c[_KEY]), exists().where(same))
         self.connection.execute(update(self.stage).values({name: found}).where(unnoted))
 
