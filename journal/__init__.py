@@ -63,7 +63,7 @@ from .vocabulary import (
     Reference,
     Type,
     Vocabulary,
-    key_types,
+    key_fields,
     referred_key,
 )
 
@@ -141,8 +141,8 @@ __all__ = [
     "is_present",
     "is_ready",
     "journal_id",
+    "key_fields",
     "key_of",
-    "key_types",
     "last_different",
     "last_run",
     "measure",

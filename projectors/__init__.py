@@ -3,7 +3,7 @@
 Whoever calls passes a layout: a domain's kinds and the tables that hold them.
 """
 
-from .check import check, has_positions, listed, unchecked
+from .check import check, days_moved, has_positions, listed, unchecked
 from .compare import compare_target
 from .fitting import fit
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
@@ -11,7 +11,7 @@ from .mapped_replay import check_fit, strangers
 from .mapping import Tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
-from .replay import Choice, DeletesMany, KindResult, Projected, both, preview, project, remove_project
+from .replay import Choice, DeletesMany, KindResult, Projected, Today, both, preview, project, remove_project
 
 __all__ = [
     "TARGET_HISTORY",
@@ -21,11 +21,13 @@ __all__ = [
     "Layout",
     "Projected",
     "Tables",
+    "Today",
     "both",
     "build_layout",
     "check",
     "check_fit",
     "compare_target",
+    "days_moved",
     "ensure_target",
     "fit",
     "has_positions",

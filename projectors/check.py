@@ -127,7 +127,7 @@ def _check_project(
     if unknown := layout.without_table(state.kinds):
         problem = f"its kinds {', '.join(unknown)} have no table"
         yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.TABLE)
-    ids = Ids(notes.adopted(target, project))
+    ids, layout = Ids(notes.adopted(target, project)), layout.moved(position.days)
     for kind, mapped in layout.maps_of(project).items():
         if not layout.tables_of_key(mapped) <= set(readable):
             continue
@@ -182,6 +182,11 @@ def unchecked(source: Connection, target: Connection) -> Iterator[Finding]:
             )
             problem = f"shows run {position.run}, which was forgotten; {way_out}"
             yield Finding(where=_WHERE, what=project, problem=problem)
+
+
+def days_moved(target: Connection) -> dict[str, int]:
+    """Return by how many days the dates of each project's rows are moved, where they are."""
+    return {project: position.days for project, position in _positions(target) if position.days}
 
 
 def has_positions(target: Connection) -> bool:

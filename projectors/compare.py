@@ -35,6 +35,7 @@ from .layout import (
     key_from_row,
     kind_column,
     kinds_led_to,
+    moved,
     pointer_columns,
 )
 from .mapping import Tables
@@ -51,7 +52,7 @@ def compare_target(
 ) -> Iterator[EntityChange]:
     """Yield what separates a project's rows from a run's state: added and changed are what a projection would write.
 
-    Removed are rows of the project that the state does not have.
+    Removed are rows of the project that the state does not have. Dates are told as events have them.
     """
     if isinstance(layout, Tables):
         from .mapped_replay import compare_mapped
@@ -60,6 +61,8 @@ def compare_target(
         return
     dialect_of(target).see_all_rows()
     state, ids = read_manifest(source, run.state), Ids(notes.adopted(target, run.project))
+    position = notes.position(target, run.project)
+    layout = layout.moved(position.days if position else 0)
     for kind, mapped in layout.maps_of(run.project).items():
         if kinds is None or kind in kinds:
             yield from _compare_kind(source, target, layout, mapped, run.project, ids, state.kinds.get(kind))
@@ -118,6 +121,9 @@ def _rows_as_events(
     found = target.execute(select(table).where(dialect_of(target).among(table.c.id, ids))).mappings().all()
     fields = {one.name: one for one in mapped.kind.fields if one.name not in mapped.kind.key}
     data = {row["id"]: {name: _as_event(row[name], field) for name, field in fields.items()} for row in found}
+    for name in mapped.moving & fields.keys():
+        for one in data.values():
+            one[name] = None if one[name] is None else moved(one[name], -mapped.days)
     for reference in mapped.pointers:
         if is_in_key(reference, mapped.vocabulary):
             continue

@@ -11,15 +11,20 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Date,
     FromClause,
+    Integer,
     Table,
     TextClause,
     and_,
+    case,
+    cast,
     column,
     exists,
     func,
     insert,
     inspect,
+    literal,
     select,
     table,
     text,
@@ -28,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import Constraint, CreateIndex, CreateTable
 
+from seedjournal.journal import Type
 from seedjournal.journal import dialect_of as journal_dialect_of
 
 # Foreign keys that refer to a table, one row a pair of columns. PostgreSQL compares object ids, so that neither names
@@ -134,6 +140,14 @@ class Dialect:
         """Name the table's triggers and rules, which may keep rows out of it."""
         return list(self.connection.execute(self.interfering, {"name": self.quoted(rows.name)}).scalars())
 
+    def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:
+        """Return, in SQL, the dates or instants some days of 24 hours later; 9999-12-31 stays."""
+        raise NotImplementedError
+
+    def days_between(self, rows: Table, dates: ColumnElement[Any]) -> int:
+        """Return how many days lie between a column's first date and its last, 9999-12-31 aside."""
+        raise NotImplementedError
+
     def fold(self, name: str) -> str:
         """Return a name as the database compares it."""
         return name
@@ -228,6 +242,17 @@ class PostgreSQL(Dialect):
         """Quote a name, of which the server would fold capitals otherwise."""
         return self.connection.dialect.identifier_preparer.quote_identifier(name)
 
+    def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:
+        """Add days to a date, and hours to an instant, so that no time zone changes its length."""
+        more = func.make_interval(0, 0, 0, 0, days * 24) if type_ is Type.INSTANT else literal(days, Integer)
+        return case((cast(dates, Date) >= text("DATE '9999-12-31'"), dates), else_=dates.op("+")(more))
+
+    def days_between(self, rows: Table, dates: ColumnElement[Any]) -> int:
+        """Subtract dates, which gives days."""
+        day = cast(dates, Date)
+        query = select(func.max(day).op("-")(func.min(day))).where(day < text("DATE '9999-12-31'")).select_from(rows)
+        return int(self.connection.execute(query).scalar() or 0) + 1
+
     def has_failed(self) -> bool:
         """Ask the driver whether the transaction is aborted, or the connection lost."""
         if self.connection.invalidated:
@@ -275,6 +300,20 @@ class SQLite(Dialect):
         """Create tables without indexes."""
         for one in tables:
             self.connection.execute(CreateTable(one))
+
+    def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:  # noqa: ARG002 - both are text
+        """Move the day that a text begins with, and leave a text that begins with none."""
+        day = func.date(func.substr(dates, 1, 10), f"{days:+} days")
+        return case(
+            (func.substr(dates, 1, 10) == "9999-12-31", dates),
+            else_=func.coalesce(day.op("||")(func.substr(dates, 11)), dates),
+        )
+
+    def days_between(self, rows: Table, dates: ColumnElement[Any]) -> int:
+        """Subtract the days that the texts begin with."""
+        day = func.julianday(func.substr(dates, 1, 10))
+        query = select(func.max(day) - func.min(day)).select_from(rows).where(func.substr(dates, 1, 10) < "9999-12-31")
+        return int(self.connection.execute(query).scalar() or 0) + 1
 
     def fold(self, name: str) -> str:
         """Return a name in small letters: SQLite compares names in any case."""

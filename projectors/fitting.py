@@ -155,6 +155,17 @@ class MappedKind:
         return self.kind.part_of is not None
 
     @property
+    def moves_id(self) -> bool:
+        """Whether a row's primary key holds a date that moves with today."""
+        of = {
+            name
+            for one in self.columns
+            if one.name in self.identity
+            for name in (names_in(one.value) if one.value else ())
+        }
+        return any(one.moves and one.name in of for one in self.kind.fields)
+
+    @property
     def owned(self) -> tuple[str, ...]:
         """The columns of ours: those that are compared and restored."""
         return tuple(one.name for one in self.columns if one.owner == OURS)

@@ -7,10 +7,10 @@ database, or on PostgreSQL a schema, that has none of their names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import orjson
@@ -62,6 +62,7 @@ from seedjournal.journal import (
     canonical_key,
     ensure,
     is_present,
+    key_fields,
 )
 from seedjournal.journal import is_ready as is_history_ready
 
@@ -109,17 +110,29 @@ def is_in_key(reference: Reference, vocabulary: Vocabulary) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class TableMap:
-    """A kind and its table. A part has none of its own: it fills columns of its `whole`'s rows."""
+    """A kind and its table. A part has none of its own: it fills columns of its `whole`'s rows.
+
+    The rows' dates are `days` later than those of the events.
+    """
 
     kind: Kind
     table: Table
     vocabulary: Vocabulary
     whole: TableMap | None = None
+    days: int = 0
 
     @cached_property
     def pointers(self) -> tuple[Reference, ...]:
         """The references that have columns: all, but of a part the one to its whole."""
         return _pointers(self.kind, self.vocabulary)
+
+    @cached_property
+    def moving(self) -> frozenset[str]:
+        """The names of fields and key parts whose dates are moved in the rows."""
+        if not self.days:
+            return frozenset()
+        fields = {one.name: one for one in self.kind.fields} | key_fields(self.vocabulary, self.kind)
+        return frozenset(name for name, one in fields.items() if one.moves)
 
     @cached_property
     def late_pointers(self) -> tuple[Reference, ...]:
@@ -178,13 +191,15 @@ class TableMap:
 class Layout:
     """A domain's kinds and tables; `maps` has parents before children, and wholes before their parts.
 
-    `common` is the name of the project that holds the shared kinds. Without a root all kinds are shared.
+    `common` is the name of the project that holds the shared kinds. Without a root all kinds are shared. The dates of
+    rows are `days` later than those of events.
     """
 
     vocabulary: Vocabulary
     maps: dict[str, TableMap]
     metadata: MetaData
     common: str | None = None
+    days: int = 0
 
     def __getitem__(self, kind: str) -> TableMap:
         """Return the kind's table map."""
@@ -203,6 +218,15 @@ class Layout:
             for one in self.maps.values()
             for reference in one.pointers
         )
+
+    def moved(self, days: int) -> Layout:
+        """Return the layout of rows whose dates are some days later than those of the events."""
+        if days == self.days:
+            return self
+        maps: dict[str, TableMap] = {}
+        for kind, one in self.maps.items():
+            maps[kind] = replace(one, days=days, whole=maps[one.whole.kind.name] if one.whole else None)
+        return replace(self, maps=maps, days=days)
 
     def maps_of(self, project: str) -> dict[str, TableMap]:
         """Return the maps of the kinds that a project holds: those of a root entity, or those that all share."""
@@ -279,8 +303,32 @@ class Layout:
 
 def key_from_row(mapped: TableMap, parts: KeyParts, values: Sequence[object]) -> KeyBytes:
     """Make the natural key from a row's key fields, each written as events write its type."""
-    plain = (_as_event(value, parts[name].type) for name, value in zip(mapped.kind.key, values, strict=True))
-    return canonical_key(dict(zip(mapped.kind.key, plain, strict=True)))
+    named = zip(mapped.kind.key, values, strict=True)
+    plain = {name: _as_event(value, parts[name].type) for name, value in named}
+    for name in mapped.moving & plain.keys():
+        plain[name] = moved(str(plain[name]), -mapped.days)
+    return canonical_key(plain)
+
+
+NEVER = "9999-12-31"  # stands for no date at all, and does not move
+_LENGTH = len(NEVER)
+
+
+def moved(text: str, days: int) -> str:
+    """Return a date or instant, as events write it, some days later."""
+    return _later(text[:_LENGTH], days) + text[_LENGTH:]
+
+
+@lru_cache(1 << 14)
+def _later(day: str, days: int) -> str:
+    if day == NEVER:
+        return day
+    try:
+        return (date.fromisoformat(day) + timedelta(days)).isoformat()
+    except OverflowError:
+        raise Misuse(
+            f"The date {day} cannot move by {days} days; nothing was written.", "Choose another date for --today."
+        ) from None
 
 
 def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:

@@ -45,6 +45,7 @@ from seedjournal.journal import KeyBytes, Misuse, Type, Unavailable, batched, ca
 from .catalogue import ALWAYS, UniqueKey
 from .dialects import Pointer, dialect_of
 from .fitting import Filled, Mapped, MappedKind, Spelled, literal_of
+from .layout import moved
 from .mapping import DATABASE, DERIVED, KEY, NOT_GIVEN, PARENT, FieldValue, Path
 from .notes import ADOPTED, LEDGER, MADE, STALE
 from .rows import ID_TAG, derived_id
@@ -120,7 +121,7 @@ class MappedIds:
         return canonical_key({theirs: parts[ours] for theirs, ours in reference.shared.items()})
 
 
-def raw_maker(mapped: MappedKind, ids: MappedIds) -> Callable[[str], tuple[Any, ...]]:
+def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[str], tuple[Any, ...]]:
     """Return a function from an event's text to its raw row: key, id, fields, ids of other entities."""
     kind = mapped.kind.name
     lists = {one.name for one in mapped.kind.fields if one.type is Type.JSON}
@@ -138,8 +139,12 @@ def raw_maker(mapped: MappedKind, ids: MappedIds) -> Callable[[str], tuple[Any, 
                 parts[part] = value[part] if isinstance(value, dict) else value
         return ids.of(path.to, canonical_key(parts))
 
+    moving = {one.name for one in mapped.kind.fields if one.moves} if days else set()
+
     def taken(name: str, key: dict[str, Any], data: dict[str, Any]) -> Any:
         value = key[name] if name in key else data[name]
+        if name in moving and value is not None:
+            return moved(value, days)
         return orjson.dumps(value).decode() if name in lists and value is not None else value
 
     def make(text: str) -> tuple[Any, ...]:
@@ -174,6 +179,7 @@ class MappedWriter:
     project: str
     ids: MappedIds
     leaves_adopted: bool = False
+    days: int = 0  # rows' dates are so many days later than those of events
     raw: Table = field(init=False)
     stage: Table = field(init=False)
 
@@ -215,7 +221,7 @@ class MappedWriter:
         self.raw.drop(self.connection, checkfirst=False)
 
     def _fill(self, texts: Texts, tell: Callable[[int], None]) -> None:
-        make = raw_maker(self.mapped, self.ids)
+        make = raw_maker(self.mapped, self.ids, self.days)
         dialect = dialect_of(self.connection)
         self.raw.create(self.connection, checkfirst=False)
         self.stage.create(self.connection, checkfirst=False)

@@ -261,6 +261,13 @@ class Tables:
         declared = getattr(self.domain.root, "__declared__", None)
         return declared.name if declared else None
 
+    @property
+    def common(self) -> str | None:
+        """The name of the project that holds the kinds that all share."""
+        if isinstance(self.domain, Vocabulary) or not any(one.is_shared for one in self.vocabulary.kinds):
+            return None
+        return self.domain.name
+
     def is_of(self, kind: Kind, project: str) -> bool:
         """Say whether a project holds a kind: a root entity's, or the one of kinds that all share."""
         return isinstance(self.domain, Vocabulary) or kind.is_shared == (self.domain.name == project)

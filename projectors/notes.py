@@ -44,6 +44,7 @@ POSITIONS = Table(
     Column("journal", Text, nullable=False),
     Column("run", BigInteger, nullable=False),
     Column("state", LargeBinary, nullable=False),
+    Column("days", BigInteger, nullable=False),  # by which dates are moved
 )
 
 # Rows that their key alone does not identify. `why` is one of the two words below.
@@ -73,7 +74,7 @@ MADE = "made"  # a row that seedjournal inserted
 ADOPTED = "adopted"  # a row that somebody else made under a key of ours; it keeps its id
 STALE = "stale"  # a row of ours whose key has left the state
 
-TARGET_HISTORY = History(name="target", version_table="seedjournal_target_version", head="0002", metadata=_METADATA)
+TARGET_HISTORY = History(name="target", version_table="seedjournal_target_version", head="0001", metadata=_METADATA)
 
 _BATCH = 5_000
 
@@ -87,12 +88,13 @@ class Position:
     journal: str
     run: int
     state: NodeHash
+    days: int = 0
 
 
 def position(connection: Connection, project: str) -> Position | None:
     """Return the project's position."""
     row = connection.execute(select(POSITIONS).where(POSITIONS.c.project == project)).first()
-    return Position(journal=row.journal, run=row.run, state=NodeHash(bytes(row.state))) if row else None
+    return Position(journal=row.journal, run=row.run, state=NodeHash(bytes(row.state)), days=row.days) if row else None
 
 
 def shown_projects(connection: Connection) -> list[str]:
@@ -105,13 +107,13 @@ def has_positions(connection: Connection) -> bool:
     return inspect(connection).has_table(POSITIONS.name) and bool(shown_projects(connection))
 
 
-def move(connection: Connection, run: Run, journal: str) -> None:
-    """Note that the target shows this run."""
+def move(connection: Connection, run: Run, journal: str, days: int) -> None:
+    """Note that the target shows this run, with dates moved by so many days."""
     known = position(connection, run.project)
-    if known == Position(journal=journal, run=run.run, state=run.state):
+    if known == Position(journal=journal, run=run.run, state=run.state, days=days):
         return
     connection.execute(delete(POSITIONS).where(POSITIONS.c.project == run.project))
-    values = {"project": run.project, "journal": journal, "run": run.run, "state": run.state}
+    values = {"project": run.project, "journal": journal, "run": run.run, "state": run.state, "days": days}
     connection.execute(insert(POSITIONS).values(values))
 
 

@@ -57,12 +57,19 @@ class PartWriter:
         return self.mapped.whole
 
     def write(
-        self, changed: Iterable[Change], tell: Callable[[int], None], *, left: Wrote, rewrites: bool = False
+        self,
+        changed: Iterable[Change],
+        tell: Callable[[int], None],
+        *,
+        left: Wrote,
+        rewrites: bool = False,
+        is_first: bool = False,
     ) -> tuple[PartsWrote, list[int]]:
         """Carry out changes; a part that is gone leaves the defaults behind.
 
         `left` is what was written of the whole; returned are the ids of its rows that became stale and whose part
-        nobody edited either. With `rewrites` the changes are the whole state, and all other rows get the defaults.
+        nobody edited either. With `rewrites` the changes are the whole state, and all other rows get the defaults;
+        `is_first` says that the target showed none of it.
         """
         make = row_maker(self.mapped, self.ids)
         stage, seen = Stage(self.connection, self.layout, self.mapped), self.mapped.seen
@@ -81,8 +88,9 @@ class PartWriter:
             for is_new in (True, False):
                 rows = [make(one.now.text) for one in piece if one.now and (one.before is None) is is_new]
                 written = self._write(stage, rows)
-                inserted += len(rows) if is_new and not rewrites else 0
-                updated += written if rewrites or not is_new else 0
+                is_counted_as_new = is_first or (is_new and not rewrites)
+                inserted += len(rows) if is_counted_as_new else 0
+                updated += 0 if is_counted_as_new else written
                 if rewrites:
                     dialect_of(self.connection).load(seen.name, ("id",), [(row[0],) for row in rows])
                 tell(len(rows))

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
+from typing import Literal
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from seedjournal.journal import (
     Change,
@@ -41,6 +43,7 @@ from .dialects import dialect_of
 from .fitting import fit
 from .layout import Layout, TableMap, create_tables, has_tables, key_from_row, kinds_led_to, missing_tables
 from .mapping import Tables
+from .moving import WEEK, days_until, move_rows
 from .notes import STALE, Position
 from .parts import PartWriter
 from .rows import Ids
@@ -48,6 +51,7 @@ from .stage import dangling
 from .writing import KindWriter, UnseenRows, Wrote, prune
 
 Tell = Callable[[str, int, int | None], None]
+Today = date | Literal["off"]
 
 
 @dataclass(slots=True)
@@ -93,7 +97,8 @@ class Choice:
     `prune` deletes all stale rows; None, those of computed kinds and of exact fact kinds that nobody edited; False,
     none. `delete_many` allows that to be more than a tenth of the project's rows. `check` compares all rows, `repair`
     also brings them all to the state, and `rebuild` prunes as well. `take_over` brings a target to this journal's state
-    that another one, or a copy of this one, has filled.
+    that another one, or a copy of this one, has filled. `today` moves dates by whole weeks, so that the run's own today
+    comes to the week before it; "off" puts them back, and None leaves them moved as they are.
     """
 
     prune: bool | None = None
@@ -103,6 +108,7 @@ class Choice:
     rebuild: bool = False
     take_over: bool = False
     dry_run: bool = False
+    today: Today | None = None
 
     @property
     def may_delete_many(self) -> bool:
@@ -121,7 +127,8 @@ class Projected:
 
     `kept_fields` names, by kind, where kept content differs. `forgotten` says that the target showed a run that this
     journal has forgotten, `taken_over` that it showed a run that is not this journal's: all rows were compared.
-    `compared` says that all rows were, for whatever reason; else they were counted.
+    `compared` says that all rows were, for whatever reason; else they were counted. Dates of rows are `days` later than
+    those of events; `moved` rows hold a date and were moved just now.
     """
 
     run: Run
@@ -130,6 +137,8 @@ class Projected:
     forgotten: bool = False
     taken_over: bool = False
     compared: bool = False
+    days: int = 0
+    moved: int = 0
 
 
 def project(
@@ -147,16 +156,26 @@ def project(
     """
     with both(journal, target) as (source, connection):
         savepoint = connection.begin_nested() if choice.dry_run else None
+        position = notes.position(connection, run.project)
+        shown = position.days if position else 0
+        days = _days(run, choice.today, shown)
         if isinstance(layout, Tables):
             from .mapped_replay import MappedReplay
 
             fitted = fit(connection, layout, target.shown)
-            done = MappedReplay(source, connection, fitted, run, choice).run_with(tell)
+            done = MappedReplay(source, connection, fitted, run, choice, days, shown).run_with(tell)
         else:
-            done = _Replay(source, connection, layout, run, choice).run_with(target.shown, tell)
+            done = _Replay(source, connection, layout.moved(days), run, choice, shown).run_with(target.shown, tell)
         if savepoint:
             savepoint.rollback()
     return done
+
+
+def _days(run: Run, today: Today | None, shown: int) -> int:
+    """Return by how many days the rows' dates are to be moved."""
+    if today is None:
+        return shown
+    return 0 if today == "off" else days_until(today, run)
 
 
 def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
@@ -213,6 +232,7 @@ class _Replay:
     layout: Layout
     run: Run
     choice: Choice
+    days_shown: int = 0
     maps: Mapping[str, TableMap] = field(init=False)
     wrote: dict[str, Wrote] = field(default_factory=dict)  # of each kind
     loaded: set[str] = field(default_factory=set)  # the kinds that had no rows before
@@ -230,6 +250,7 @@ class _Replay:
         position = notes.position(self.target, project)
         missing = missing_tables(self.target, self.layout, address)
         forgotten = taken_over = compared = False
+        moved = 0
         if len(missing) < len(self.layout.tables):
             problem = position_problem(self.source, project, position)
             if problem and not self.choice.take_over:
@@ -239,6 +260,7 @@ class _Replay:
             elif missing:
                 has_tables(self.target, self.layout, address)  # which refuses it, and says why
             shown_run, shown = (None, None) if problem else shown_at(self.source, position)
+            moved = self._move_dates()
             compared = self.choice.check or self.choice.writes_all or shown is None
             written = self._write(position, shown_run, shown, state, tell)
             taken_over = problem is not None
@@ -251,7 +273,7 @@ class _Replay:
             notes.clear(self.target)
             written = self._load_first(state, tell)
         deleted = self._prune(state)
-        notes.move(self.target, self.run, this_journal)
+        notes.move(self.target, self.run, this_journal, self.layout.days)
         for kind, mapped in self.maps.items():
             result = written[kind]
             result.stale = notes.stale_count(self.target, project, kind, mapped.table)
@@ -261,7 +283,28 @@ class _Replay:
             result.retained = result.stale if self.choice.prune or self.choice.rebuild else 0
             result.foreign = notes.adopted_count(self.target, project, kind)
         compared = compared and any(result.unchanged or result.differing for result in written.values())
-        return Projected(self.run, written, self.run.counts["kept_fields"], forgotten, taken_over, compared)
+        return Projected(
+            self.run, written, self.run.counts["kept_fields"], forgotten, taken_over, compared, self.layout.days, moved
+        )
+
+    def _move_dates(self) -> int:
+        """Move the dates of the rows that are there to where this projection shows them; return how many rows have any.
+
+        Raises Unavailable where a constraint or somebody else's row is in the way.
+        """
+        days, project = self.layout.days - self.days_shown, self.run.project
+        if not days:
+            return 0
+        shown, adopted = self.layout.moved(self.days_shown), notes.adopted(self.target, project)
+        try:
+            return move_rows(self.target, shown, project, days, adopted, lambda kind: policy_of(self.run, kind))
+        except (IntegrityError, DataError) as error:
+            reason = str(error.orig).strip().splitlines()
+            raise Unavailable(
+                f"project {project!r}: dates cannot move by {days // WEEK:+} weeks: {'; '.join(reason)}; nothing was "
+                "written",
+                "a row or constraint is in the way: change it, or choose another date for --today",
+            ) from error
 
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:
         """Create the tables and load them, keys and indexes last; where keys refuse the rows, compare to say why."""
@@ -349,7 +392,7 @@ class _Replay:
         """Write one kind; raises Unavailable with the words of a trigger or function of a user's that fails."""
         try:
             if self.maps[kind].whole:
-                return self._bring_part(kind, ids, shown_before, state, say)
+                return self._bring_part(kind, ids, position, shown_before, state, say)
             return self._bring(kind, ids, position, shown_before, state, say)
         except ProgrammingError as error:
             if dialect_of(self.target).is_of_users(error):
@@ -402,6 +445,7 @@ class _Replay:
         self,
         kind: str,
         ids: Ids,
+        position: Position | None,
         shown_before: tuple[Run | None, Root | None],
         state: Root,
         say: Callable[[int], None],
@@ -416,7 +460,8 @@ class _Replay:
             rewrites = True
         writer, of_whole = self._part_writer(kind, ids), self.wrote.get(whole, Wrote())
         changed = changes(self.source, None if rewrites else before, now)
-        wrote, unedited = writer.write(changed, say, left=of_whole, rewrites=rewrites)
+        is_first = position is None and whole in self.loaded
+        wrote, unedited = writer.write(changed, say, left=of_whole, rewrites=rewrites, is_first=is_first)
         self.wrote[whole] = of_whole._replace(left=unedited)
         result = KindResult(inserted=wrote.inserted, updated=wrote.updated, deleted=wrote.deleted)
         if not rewrites and (of_whole.restored or (before and whole in self.loaded) or self.choice.check):
@@ -519,6 +564,7 @@ def remove_project(
         return {}
     if problem := position_problem(source, project, position):
         raise of_another(project, problem)
+    layout = layout.moved(position.days)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
     maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}

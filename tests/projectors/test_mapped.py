@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -194,14 +195,20 @@ def do(database: Database, statements: str, **given: Any) -> list[Any]:
     return found
 
 
-def note(database: Database, facts: Iterable[Event], policy: Policy = Policy.EXACT, slug: str = "home") -> Run:
+def note(
+    database: Database,
+    facts: Iterable[Event],
+    policy: Policy = Policy.EXACT,
+    slug: str = "home",
+    as_of: str = "2024-03-10",
+) -> Run:
     with Spool() as spool:
         spool.add((encode(one), "hand/1") for one in facts)
         inputs = Inputs(
             project=slug,
             policies={kind.name: policy for kind in DOMAIN.kinds},
             window=False,
-            values={"source": "hand"},
+            values={"source": "hand", "as_of": as_of},
             fingerprint=hashlib.sha256(b"mapped %d" % next(_TURN)).digest(),
         )
         return record(database, inputs, spool).run
@@ -485,3 +492,18 @@ def test_a_tree_with_a_long_chain(database: Database) -> None:
     assert changed(show(database, run)) == (1001, 0, 0)
     assert do(database, 'SELECT count(*) FROM "order" one JOIN "order" two ON one.parent = two.number') == [(999,)]
     assert changed(show(database, note(database, [a_list()]))) == (0, 0, 1000)
+
+
+def test_dates_move_with_today(database: Database) -> None:
+    run = note(database, some(), as_of="2024-03-10")
+    show(database, run)
+    dues = "SELECT cast(due AS varchar(10)) FROM \"order\" WHERE code = 'a'"
+    assert show(database, run, today=date(2024, 3, 30)).moved == 2
+    assert do(database, dues) == [("2024-03-18",)]
+    assert faults(database) == []
+    later = note(database, [a_list(), an_item("a", 2, price="9.00")], as_of="2024-03-10")
+    assert changed(show(database, later)) == (0, 1, 4)
+    assert do(database, dues) == [("2024-03-18",)]
+    show(database, later, today="off")
+    assert do(database, dues) == [("2024-03-04",)]
+    assert faults(database) == []
