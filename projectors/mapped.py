@@ -33,6 +33,7 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    null,
     or_,
     select,
     text,
@@ -127,6 +128,7 @@ def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[st
     lists = {one.name for one in mapped.kind.fields if one.type is Type.JSON}
     paths = [mapped.paths[name] for name in mapped.refs]
     rests = {one.name: [part for part in ids.fitted.vocabulary[one.to].key if part not in one.shared] for one in paths}
+    generics = mapped.generics
     has_id = mapped.gives_ids or mapped.is_part
 
     def pointed(path: Path, key: dict[str, Any], data: dict[str, Any]) -> Any:
@@ -135,6 +137,8 @@ def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[st
             value = data[path.reference.name]
             if value is None:
                 return None
+            if path.reference.also:
+                return ids.of(value["kind"], canonical_key(value["key"])) if value["kind"] in ids.fitted.maps else None
             for part in rests[path.name]:
                 parts[part] = value[part] if isinstance(value, dict) else value
         return ids.of(path.to, canonical_key(parts))
@@ -156,6 +160,7 @@ def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[st
             ids.of(kind, bytes_) if has_id else None,
             *(taken(name, key, data) for name in mapped.inputs),
             *(pointed(path, key, data) for path in paths),
+            *((data[name] or {}).get("kind") for name in generics),
         )
 
     return make
@@ -180,6 +185,7 @@ class MappedWriter:
     ids: MappedIds
     leaves_adopted: bool = False
     days: int = 0  # rows' dates are so many days later than those of events
+    held: frozenset[str] = frozenset()  # columns that are filled later
     raw: Table = field(init=False)
     stage: Table = field(init=False)
 
@@ -192,6 +198,11 @@ class MappedWriter:
     def kind(self) -> str:
         """The kind's name."""
         return self.mapped.kind.name
+
+    @property
+    def owned(self) -> list[str]:
+        """The columns that are compared and brought to the state now."""
+        return [name for name in self.mapped.owned if name not in self.mapped.identity and name not in self.held]
 
     @property
     def rows(self) -> Table:
@@ -213,7 +224,7 @@ class MappedWriter:
     @property
     def _refers_to_itself(self) -> bool:
         return self.mapped.scheme == DATABASE and any(
-            self.mapped.paths[one].to == self.kind for one in self.mapped.refs
+            self.kind in self.mapped.kinds_led_to(one) for one in self.mapped.refs
         )
 
     def _drop(self) -> None:
@@ -228,7 +239,10 @@ class MappedWriter:
         for piece in texts():
             dialect.load(self.raw.name, self.raw.columns.keys(), [make(one) for one in piece])
             tell(len(piece))
-        computed = self.fitted.expressions(self.mapped, self.raw)
+        computed = [
+            null() if name in self.held else one
+            for name, one in zip(self.mapped.written, self.fitted.expressions(self.mapped, self.raw), strict=True)
+        ]
         statement = insert(self.stage).from_select(list(self.stage.columns.keys()), select(self.raw.c.key, *computed))
         try:
             with self.connection.begin_nested():
@@ -308,7 +322,7 @@ class MappedWriter:
 
     def differs(self, rows: Any, staged: Any, names: Sequence[str] | None = None) -> ColumnElement[bool]:
         """Say in SQL that a row and a staged one differ in a column of ours; texts are compared by their bytes."""
-        compared = [one for one in (self.mapped.owned if names is None else names) if one not in self.mapped.identity]
+        compared = self.owned if names is None else names
         found: ColumnElement[bool] = or_(false(), *(self._differs_in(rows, staged, name) for name in compared))
         return found
 
@@ -362,6 +376,15 @@ class MappedWriter:
             if not only_missing:
                 self._refuse_rewritten()
             return Written(inserted, updated, differing)
+
+    def write_absent(self, texts: Texts) -> int:
+        """Give rows the defaults of a part that left the state, if the rows themselves did not; return how many."""
+        with self.staged(texts):
+            is_there = exists().where(self.same_row(self.rows, self.stage))
+            self.connection.execute(delete(self.stage).where(~is_there))
+            updated = self._update([])
+            self._refuse_rewritten()
+            return updated
 
     def _write_part(self, texts: Texts, tell: Callable[[int], None], *, only_missing: bool) -> Written:
         with self.staged(texts, tell):
@@ -508,8 +531,14 @@ class MappedWriter:
         missing = set()
         for name in self.mapped.refs:
             path = self.mapped.paths[name]
-            parent = self.fitted.maps[path.to]
-            if path.to == self.kind or parent.is_part or len(parent.identity) > 1:
+            parent = self.fitted.maps.get(path.to)
+            if (
+                parent is None
+                or name in self.mapped.generics
+                or path.to == self.kind
+                or parent.is_part
+                or len(parent.identity) > 1
+            ):
                 continue
             pointer = self.raw.c[f"r_{name}"]
             is_there = exists().where(parent.table.c[parent.identity[0]] == pointer)
@@ -548,7 +577,7 @@ class MappedWriter:
         expected = self._count_differing()
         if not expected:
             return 0
-        names = [name for name in self.mapped.owned if name not in self.mapped.identity]
+        names = self.owned
         if aside:
             self._set_aside(aside)
         changed = {**{name: self.stage.c[name] for name in names}, **self._touched()}
@@ -613,9 +642,7 @@ class MappedWriter:
         if not self._count_differing():
             return
         found = []
-        for name in self.mapped.owned:
-            if name in self.mapped.identity:
-                continue
+        for name in self.owned:
             query = select(stage.c[_KEY]).join_from(stage, rows, self.same_row(rows, stage))
             query = query.where(self.differs(rows, stage, [name])).limit(1)
             found += [f"{name} of {self.kind} {key}" for key in self.connection.execute(query).scalars()]
@@ -659,7 +686,7 @@ class MappedWriter:
 
     def differences(self) -> Iterator[tuple[str, list[str], dict[str, Any], dict[str, Any]]]:
         """Yield key, columns, the table's values and the staged ones of rows that differ."""
-        names = [name for name in self.mapped.owned if name not in self.mapped.identity]
+        names = self.owned
         if not names:
             return
         rows, stage = self.rows, self.stage

@@ -128,6 +128,8 @@ class MappedReplay:
         for kind in self.kinds:
             say = self._teller(tell, state, kind)
             written[kind] = self._bring(kind, shown_run, shown, state, say, written, is_whole=is_whole)
+        for kind in self.kinds:
+            self._bring_late(kind, shown, state, is_whole=is_whole or bool(written[kind].inserted))
         for kind, count in self._prune().items():
             deleted[kind] = deleted.get(kind, 0) + count
         self._settle()
@@ -159,7 +161,7 @@ class MappedReplay:
         """Note what left the state, before anything is written that may take its place."""
         before, now = top_of(shown, kind), top_of(state, kind)
         writer = self._writer(kind)
-        writer.days = self.days_shown
+        writer.days, writer.held = self.days_shown, frozenset()
         if before is not None and before != now:
             gone = [one for one in changes(self.source, before, now) if one.now is None]
             if gone and writer.mapped.is_part:
@@ -196,7 +198,7 @@ class MappedReplay:
                 wrote = writer.write(texts, say, is_first=before is None and not writer.has_notes())
             if gone := self.parts_gone.get(kind):
                 absent = [_absent(mapped, one.before.text) for one in gone if one.before]
-                wrote = Written(wrote.inserted, wrote.updated + writer.write(_pieces(absent), say).updated)
+                wrote = Written(wrote.inserted, wrote.updated + writer.write_absent(_pieces(absent)))
             result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
             if not is_whole and now is not None and not mapped.is_part:
                 more = writer.count_present() - count_of(state, kind)
@@ -209,6 +211,21 @@ class MappedReplay:
         except (IntegrityError, DataError, ProgrammingError) as error:
             raise _refused(mapped, error) from error
         return result
+
+    def _bring_late(self, kind: str, shown: Root | None, state: Root, *, is_whole: bool) -> None:
+        """Fill the columns that lead to rows which are there only now."""
+        before, now = top_of(shown, kind), top_of(state, kind)
+        mapped = self.fitted.maps[kind]
+        if not self.fitted.late_columns(mapped) or now is None or (before == now and not is_whole):
+            return
+        writer = self._writer(kind)
+        writer.held = frozenset()
+        changed = [one.now.text for one in changes(self.source, before, now) if one.now] if before else None
+        texts = self._texts(now) if changed is None or is_whole else _pieces(changed)
+        try:
+            writer.write(texts, lambda _: None)
+        except (IntegrityError, DataError, ProgrammingError) as error:
+            raise _refused(mapped, error) from error
 
     def _needs_all(
         self,
@@ -258,7 +275,14 @@ class MappedReplay:
         leaves = policy_of(self.run, kind) is Policy.ONCE
         mapped = self.fitted.maps[kind]
         return MappedWriter(
-            self.target, self.fitted, mapped, self.run.project, self.ids, leaves_adopted=leaves, days=self.days
+            self.target,
+            self.fitted,
+            mapped,
+            self.run.project,
+            self.ids,
+            leaves_adopted=leaves,
+            days=self.days,
+            held=self.fitted.late_columns(mapped),
         )
 
     def _teller(self, tell: Tell, state: Root, kind: str) -> Callable[[int], None]:
