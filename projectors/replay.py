@@ -157,20 +157,15 @@ def project(
     """
     with both(journal, target) as (source, connection):
         savepoint = connection.begin_nested() if choice.dry_run else None
+        position = notes.position(connection, run.project)
+        shown = position.days if position else 0
+        days = _days(run, choice.today, shown)
         if isinstance(layout, Tables):
             from .mapped_replay import MappedReplay
 
-            if choice.today is not None:
-                raise Misuse(
-                    "The dates of tables that others own cannot move with today in this version; nothing was written.",
-                    "Leave out --today, and `today` in seedjournal.toml.",
-                )
             fitted = fit(connection, layout, target.shown)
-            done = MappedReplay(source, connection, fitted, run, choice).run_with(tell)
+            done = MappedReplay(source, connection, fitted, run, choice, days, shown).run_with(tell)
         else:
-            position = notes.position(connection, run.project)
-            shown = position.days if position else 0
-            days = _days(run, choice.today, shown)
             done = _Replay(source, connection, layout.moved(days), run, choice, shown).run_with(target.shown, tell)
         if savepoint:
             savepoint.rollback()

@@ -60,7 +60,6 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
-    "Leave out --today, and `today` in seedjournal.toml.": "seedjournal/test_own_tables.py: test_twice_writes_once",
     "`seedjournal record` fetches": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
     "{}: {} of {} of {}; `seedjournal show RUN` names them; {}": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
     "set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: --source git:https://{}/{}.git": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
