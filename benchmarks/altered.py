@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from seedjournal.simulators import Skipped, Source
-from seedjournal.simulators.engineering.facts import LooseCommit, PullRequest
+from seedjournal.simulators.engineering.facts import LooseCommit, PullRequest, Skipped, Source
 
 Chosen = frozenset[tuple[str, int]]  # pull requests, by repository and number
 

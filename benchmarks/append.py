@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from seedjournal import journal
-from seedjournal.journal import ENGINEERING, JOURNAL_HISTORY, Event, Inputs, Spool, encode, ensure, open_database
+from seedjournal.journal import JOURNAL_HISTORY, Event, Inputs, Spool, encode, ensure, open_database
+from seedjournal.simulators.engineering.kinds import ENGINEERING
 
 from .datasets import PROJECT
 from .ready import clocked, read_events

@@ -20,7 +20,7 @@ from .datasets import PROJECT
 from .ready import clocked
 
 if TYPE_CHECKING:  # a worker of an altered recording imports this module again
-    from seedjournal.simulators import Source
+    from seedjournal.simulators.engineering.facts import Source
 
 _LONGEST_TITLE = 150  # a Jira issue's summary holds all of it and the words that are added
 _JIRA_KEY = re.compile(r"[A-Z][A-Z0-9]+-[0-9]")  # its issue may be shared, or another one
@@ -64,7 +64,8 @@ def _altered(chosen: Chosen) -> AbstractContextManager[object]:
 
 def _opened(text: str, *settings: str) -> Source:
     from seedjournal.commands.record import RecordChoice
-    from seedjournal.simulators import RecordOptions, make_project, parse_setting
+    from seedjournal.simulators.engineering.project import make_project, parse_setting
+    from seedjournal.simulators.engineering.recording import RecordOptions
     from seedjournal.sources import open_source
 
     project = make_project(PROJECT, dict(map(parse_setting, settings)))

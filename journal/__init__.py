@@ -58,19 +58,18 @@ from .store.schema import JOURNAL as JOURNAL_HISTORY
 from .store.schema import History, ensure, is_present, is_ready, migrate, run_migrations
 from .verify import Fault, Finding, check_storage, count_events, verify
 from .vocabulary import (
-    ENGINEERING,
     Field,
     Kind,
     Reference,
     Type,
     Vocabulary,
+    key_fields,
     referred_key,
 )
 
 __all__ = [
     "CHANGES",
     "DEFAULT_WAIT",
-    "ENGINEERING",
     "JOURNAL_HISTORY",
     "BadInput",
     "Busy",
@@ -142,6 +141,7 @@ __all__ = [
     "is_present",
     "is_ready",
     "journal_id",
+    "key_fields",
     "key_of",
     "last_different",
     "last_run",

@@ -33,7 +33,7 @@ from .runs import (
     user_at_host,
     with_fingerprint,
 )
-from .spool import Entry, Spool
+from .spool import Entry
 from .store.contents import read_manifest
 from .store.database import Database
 from .store.schema import JOURNAL, ensure, is_ready
@@ -122,7 +122,7 @@ def last_run(database: Database, project: str) -> Run | None:
         return newest(connection, project)
 
 
-def would_change(database: Database, run: Run, spool: Spool) -> dict[str, int]:
+def would_change(database: Database, run: Run, spool: Spooled) -> dict[str, int]:
     """Count, by kind, the events of a run that would be added, changed or gone if the spooled ones were recorded.
 
     Store nothing. Where nothing would change that costs hashing alone; else both sides are read, in order. A run that

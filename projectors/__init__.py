@@ -3,12 +3,12 @@
 Whoever calls passes a layout: a domain's kinds and the tables that hold them.
 """
 
-from .check import check, has_positions, listed, unchecked
+from .check import check, days_moved, has_positions, listed, unchecked
 from .compare import compare_target
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
-from .replay import Choice, DeletesMany, KindResult, Projected, both, preview, project, remove_project
+from .replay import Choice, DeletesMany, KindResult, Projected, Today, both, preview, project, remove_project
 
 __all__ = [
     "TARGET_HISTORY",
@@ -17,10 +17,12 @@ __all__ = [
     "KindResult",
     "Layout",
     "Projected",
+    "Today",
     "both",
     "build_layout",
     "check",
     "compare_target",
+    "days_moved",
     "ensure_target",
     "has_positions",
     "is_ready",

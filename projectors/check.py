@@ -36,6 +36,7 @@ from . import notes
 from .dialects import dialect_of
 from .layout import Layout, TableMap, key_from_row, table_problems
 from .notes import ADOPTED, ROWS, STALE, Position
+from .parts import key_of_whole, unseen_parts
 from .replay import policy_of, position_problem
 from .rows import Ids, derived_id, row_maker
 from .stage import Stage
@@ -92,11 +93,11 @@ def _check_project(
     if unknown := layout.without_table(state.kinds):
         problem = f"its kinds {', '.join(unknown)} have no table"
         yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.TABLE)
-    ids = Ids(notes.adopted(target, project))
-    for kind, mapped in layout.maps.items():
+    ids, layout = Ids(notes.adopted(target, project)), layout.moved(position.days)
+    for kind, mapped in layout.maps_of(project).items():
         if not layout.tables_of_key(mapped) <= set(readable):
             continue
-        one = _OneKind(source, target, layout, mapped, project, ids, policy_of(run, kind))
+        one = _OneKind(source, target, layout, mapped, project, ids, policy_of(run, mapped.kind.part_of or kind))
         try:
             with target.begin_nested():  # so that what fails leaves the others to be checked
                 yield from one.check(state.kinds.get(kind), tell)
@@ -149,6 +150,11 @@ def unchecked(source: Connection, target: Connection) -> Iterator[Finding]:
             yield Finding(where=_WHERE, what=project, problem=problem)
 
 
+def days_moved(target: Connection) -> dict[str, int]:
+    """Return by how many days the dates of each project's rows are moved, where they are."""
+    return {project: position.days for project, position in _positions(target) if position.days}
+
+
 def has_positions(target: Connection) -> bool:
     """Say whether anything was projected into the target, as far as it tells."""
     return bool(notes.shown_projects(target))
@@ -159,8 +165,8 @@ def listed(target: Connection, layout: Layout) -> dict[str, dict[str, dict[str, 
     found: dict[str, dict[str, dict[str, int]]] = {}
     missing = table_problems(target, layout)
     for project in notes.shown_projects(target):
-        for kind, mapped in layout.maps.items():
-            if mapped.table.name in missing:
+        for kind, mapped in layout.maps_of(project).items():
+            if mapped.table.name in missing or mapped.whole:
                 continue
             counts = {
                 "foreign": notes.adopted_count(target, project, kind),
@@ -222,26 +228,43 @@ class _OneKind:
             if one.why == ADOPTED and key not in in_state:
                 yield self._note(key, "it is noted as adopted, and the state does not have it")
         stale = {key for key, one in noted.items() if one.why == STALE and key not in in_state}
+        if self.mapped.whole:
+            yield from self._beyond()
         expected = (subtree.count if subtree else 0) - missing + sum(noted[key].is_there for key in stale)
-        if self.layout.count_rows(self.target, self.mapped, self.project) > expected:
+        if not self.mapped.whole and self.layout.count_rows(self.target, self.mapped, self.project) > expected:
             for key in sorted(unseen.ours(self.project, self.ids.adopted).keys() - stale):
                 yield self._row(key, "its row is neither in the state nor noted as stale", Fault.EXTRA)
         stage.drop()
         unseen.drop()
 
+    def _beyond(self) -> Iterator[Finding]:
+        """Yield the rows that hold a part which the state does not have; the others of the state are seen by now."""
+        rows = unseen_parts(self.target, self.layout, self.mapped, self.project, self.ids)
+        for key in sorted(rows):
+            if self.policy is not Policy.ONCE or not self._is_adopted(key):
+                yield self._row(key, "its row holds it, and the state does not have it", Fault.EXTRA)
+
+    def _is_adopted(self, key: KeyBytes) -> bool:
+        whole = self.mapped.whole
+        return (
+            self.ids.is_adopted(whole.kind.name, key_of_whole(self.mapped, key))
+            if whole
+            else self.ids.is_adopted(self.mapped.kind.name, key)
+        )
+
     def _compare(self, stage: Stage, unseen: UnseenRows, piece: Sequence[Change]) -> Iterator[Finding]:
         """Compare a piece of the state with the table's rows."""
-        kind, make = self.mapped.kind.name, row_maker(self.mapped, self.ids)
+        make = row_maker(self.mapped, self.ids)
         keys = [one.key for one in piece]
         rows = [make(one.now.text) for one in piece if one.now]
         stage.fill(rows)
         unseen.see([row[0] for row in rows])
         for place, number in stage.other_ids():
             yield self._row(keys[place], f"its row has id {number}, which is neither derived nor remembered")
-        for place in stage.places_without_row():
+        for place in () if self.mapped.whole else stage.places_without_row():
             yield self._row(keys[place], "its row is missing", Fault.MISSING)
         for place, names in stage.differences():
-            if self.policy is not Policy.ONCE or not self.ids.is_adopted(kind, keys[place]):
+            if self.policy is not Policy.ONCE or not self._is_adopted(keys[place]):
                 yield self._row(keys[place], f"its row differs in {', '.join(names)}")
 
     def _wrong_notes(self, noted: Mapping[KeyBytes, notes.Note]) -> Iterator[Finding]:

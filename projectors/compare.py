@@ -26,7 +26,18 @@ from seedjournal.journal import (
 
 from . import notes
 from .dialects import dialect_of
-from .layout import Layout, TableMap, foreign_key, is_in_key, key_from_row
+from .layout import (
+    Layout,
+    TableMap,
+    foreign_key,
+    is_in_key,
+    key_from_row,
+    kind_column,
+    kinds_led_to,
+    moved,
+    pointer_columns,
+)
+from .parts import unseen_parts
 from .rows import Ids, row_maker
 from .stage import Stage
 from .writing import UnseenRows
@@ -39,11 +50,13 @@ def compare_target(
 ) -> Iterator[EntityChange]:
     """Yield what separates a project's rows from a run's state: added and changed are what a projection would write.
 
-    Removed are rows of the project that the state does not have.
+    Removed are rows of the project that the state does not have. Dates are told as events have them.
     """
     dialect_of(target).see_all_rows()
     state, ids = read_manifest(source, run.state), Ids(notes.adopted(target, run.project))
-    for kind, mapped in layout.maps.items():
+    position = notes.position(target, run.project)
+    layout = layout.moved(position.days if position else 0)
+    for kind, mapped in layout.maps_of(run.project).items():
         if kinds is None or kind in kinds:
             yield from _compare_kind(source, target, layout, mapped, run.project, ids, state.kinds.get(kind))
 
@@ -75,7 +88,8 @@ def _compare_kind(
                 row = {**key, **rows[numbers[place]]}
                 fields = {name: (row.get(name), now.get(name)) for name in _names(mapped, differing[place])}
             yield EntityChange(kind=kind, key=key, change="added" if place in missing else "changed", fields=fields)
-    for batch in batched(sorted(unseen.all(project).items()), _PIECE):
+    beyond = unseen_parts(target, layout, mapped, project, ids) if mapped.whole else unseen.all(project)
+    for batch in batched(sorted(beyond.items()), _PIECE):
         rows = _rows_as_events(target, layout, mapped, [number for _, number in batch])
         for key_bytes, number in batch:
             fields = {name: (value, None) for name, value in rows[number].items()}
@@ -86,8 +100,8 @@ def _compare_kind(
 
 def _names(mapped: TableMap, columns: Sequence[str]) -> list[str]:
     """Name the fields and references that columns hold, as events name them."""
-    references = {foreign_key(one): one.name for one in mapped.kind.references}
-    return [references.get(name, name) for name in columns]
+    references = {column: one.name for one in mapped.pointers for column in pointer_columns(one)}
+    return list(dict.fromkeys(references.get(name, name) for name in columns))
 
 
 def _rows_as_events(
@@ -100,12 +114,18 @@ def _rows_as_events(
     found = target.execute(select(table).where(dialect_of(target).among(table.c.id, ids))).mappings().all()
     fields = {one.name: one for one in mapped.kind.fields if one.name not in mapped.kind.key}
     data = {row["id"]: {name: _as_event(row[name], field) for name, field in fields.items()} for row in found}
-    for reference in mapped.kind.references:
-        if not is_in_key(reference, mapped.vocabulary):
-            column = foreign_key(reference)
-            keys = _keys(target, layout, layout[reference.to], {row[column] for row in found} - {None})
-            for row in found:
-                data[row["id"]][reference.name] = _as_reference(reference, keys.get(row[column]))
+    for name in mapped.moving & fields.keys():
+        for one in data.values():
+            one[name] = None if one[name] is None else moved(one[name], -mapped.days)
+    for reference in mapped.pointers:
+        if is_in_key(reference, mapped.vocabulary):
+            continue
+        column, kinds = foreign_key(reference), kinds_led_to(reference)
+        for kind in kinds:
+            meant = [row for row in found if not reference.also or row[kind_column(reference)] == kind]
+            keys = _keys(target, layout, layout[kind], {row[column] for row in meant} - {None})
+            for row in meant:
+                data[row["id"]][reference.name] = _as_reference(reference, kind, keys.get(row[column]))
     return data
 
 
@@ -115,11 +135,13 @@ def _keys(target: Connection, layout: Layout, mapped: TableMap, ids: Collection[
     return {number: key_from_row(mapped, parts, values) for number, *values in target.execute(query)} if ids else {}
 
 
-def _as_reference(reference: Reference, key: KeyBytes | None) -> Any:
+def _as_reference(reference: Reference, kind: str, key: KeyBytes | None) -> Any:
     """Return what an event says of the entity: the parts of its key that the event's own key does not have."""
     if key is None:
         return None
     parts: Mapping[str, Any] = orjson.loads(key)
+    if reference.also:
+        return {"kind": kind, "key": parts}
     rest = {name: value for name, value in parts.items() if name not in reference.shared}
     return next(iter(rest.values())) if len(rest) == 1 else rest
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,14 +11,20 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Date,
+    FromClause,
+    Integer,
     Table,
     TextClause,
     and_,
+    case,
+    cast,
     column,
     exists,
     func,
     insert,
     inspect,
+    literal,
     select,
     table,
     text,
@@ -27,12 +33,13 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import Constraint, CreateIndex, CreateTable
 
+from seedjournal.journal import Type
 from seedjournal.journal import dialect_of as journal_dialect_of
 
 # Foreign keys that refer to a table, one row a pair of columns. PostgreSQL compares object ids, so that neither names
 # nor the search path matter; SQLite knows no column where a key refers to the primary key, and names in any case.
 _POINTERS_ON_POSTGRESQL = text("""
-    SELECT con.oid, space.nspname, class.relname, mine.attname, theirs.attname
+    SELECT con.oid, space.nspname, class.relname, mine.attname, theirs.attname, pg_table_is_visible(class.oid)
     FROM pg_constraint con
     JOIN pg_class class ON class.oid = con.conrelid
     JOIN pg_namespace space ON space.oid = class.relnamespace
@@ -42,7 +49,7 @@ _POINTERS_ON_POSTGRESQL = text("""
     WHERE con.contype = 'f' AND con.confrelid = to_regclass(:name)
     ORDER BY con.oid, pair.place""")
 _POINTERS_ON_SQLITE = text("""
-    SELECT master.name || ' ' || key.id, NULL, master.name, key."from", coalesce(key."to", 'id')
+    SELECT master.name || ' ' || key.id, NULL, master.name, key."from", coalesce(key."to", 'id'), 1
     FROM sqlite_master master, pragma_foreign_key_list(master.name) key
     WHERE master.type = 'table' AND lower(key."table") = lower(:name)
     ORDER BY master.name, key.id, key.seq""")
@@ -56,18 +63,26 @@ _INTERFERING_ON_SQLITE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """A foreign key: a table's columns, and the columns of ours that they hold."""
+    """A foreign key: a table's columns, and the columns of ours that they hold.
+
+    `is_ours` says that the table is the one that its name alone means, as it does for ours.
+    """
 
     schema: str | None
     table: str
     columns: tuple[str, ...]
     referred: tuple[str, ...]
+    is_ours: bool
 
-    def points_to(self, rows: Table) -> ColumnElement[bool]:
-        """Say in SQL that some row of the pointing table holds this row."""
-        alias = table(self.table, *map(column, self.columns), schema=self.schema).alias("pointing")
+    def points_to(
+        self, rows: Table, also: Callable[[FromClause], ColumnElement[bool]] | None = None
+    ) -> ColumnElement[bool]:
+        """Say in SQL that some row of the pointing table, of which `also` is true, holds this row."""
+        names = dict.fromkeys((*self.columns, "id") if also else self.columns)
+        alias = table(self.table, *map(column, names), schema=self.schema).alias("pointing")
         pairs = zip(self.columns, self.referred, strict=True)
-        return exists().where(and_(*(alias.c[mine] == column(theirs, _selectable=rows) for mine, theirs in pairs)))
+        conditions = [alias.c[mine] == column(theirs, _selectable=rows) for mine, theirs in pairs]
+        return exists().where(and_(*conditions, *([also(alias)] if also else [])))
 
 
 class Dialect:
@@ -110,13 +125,27 @@ class Dialect:
         found = self.connection.execute(self.pointers, {"name": self.quoted(rows.name)})
         keys = (list(key) for _, key in groupby(found, key=lambda row: row[0]))
         return [
-            Pointer(key[0][1], key[0][2], tuple(row[3] for row in key), tuple(self.fold(row[4]) for row in key))
+            Pointer(
+                schema=key[0][1],
+                table=key[0][2],
+                columns=tuple(row[3] for row in key),
+                referred=tuple(self.fold(row[4]) for row in key),
+                is_ours=bool(key[0][5]),
+            )
             for key in keys
         ]
 
     def interfering_with(self, rows: Table) -> list[str]:
         """Name the table's triggers and rules, which may keep rows out of it."""
         return list(self.connection.execute(self.interfering, {"name": self.quoted(rows.name)}).scalars())
+
+    def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:
+        """Return, in SQL, the dates or instants some days of 24 hours later; 9999-12-31 stays."""
+        raise NotImplementedError
+
+    def days_between(self, rows: Table, dates: ColumnElement[Any]) -> int:
+        """Return how many days lie between a column's first date and its last, 9999-12-31 aside."""
+        raise NotImplementedError
 
     def fold(self, name: str) -> str:
         """Return a name as the database compares it."""
@@ -137,6 +166,12 @@ class Dialect:
     def quoted(self, name: str) -> str:
         """Return a table's name as the database's own functions take it."""
         return name
+
+    def check_references(self) -> None:
+        """Check the foreign keys that wait for the end of the transaction."""
+
+    def defer_references(self, tables: Sequence[Table]) -> None:
+        """Let those foreign keys of ours that can wait do so again."""
 
     def see_all_rows(self) -> None:
         """Let the database refuse, from here to the transaction's end, a query from which it would hide rows."""
@@ -200,11 +235,22 @@ class PostgreSQL(Dialect):
         return self.connection.dialect.identifier_preparer.format_table(of)
 
     def _execute(self, statement: str) -> None:
-        self.connection.exec_driver_sql(statement.replace("%", "%%"))
+        self.connection.exec_driver_sql(statement)  # in which the compiler has doubled every percent sign
 
     def quoted(self, name: str) -> str:
         """Quote a name, of which the server would fold capitals otherwise."""
         return self.connection.dialect.identifier_preparer.quote_identifier(name)
+
+    def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:
+        """Add days to a date, and hours to an instant, so that no time zone changes its length."""
+        more = func.make_interval(0, 0, 0, 0, days * 24) if type_ is Type.INSTANT else literal(days, Integer)
+        return case((cast(dates, Date) >= text("DATE '9999-12-31'"), dates), else_=dates.op("+")(more))
+
+    def days_between(self, rows: Table, dates: ColumnElement[Any]) -> int:
+        """Subtract dates, which gives days."""
+        day = cast(dates, Date)
+        query = select(func.max(day).op("-")(func.min(day))).where(day < text("DATE '9999-12-31'")).select_from(rows)
+        return int(self.connection.execute(query).scalar() or 0) + 1
 
     def has_failed(self) -> bool:
         """Ask the driver whether the transaction is aborted, or the connection lost."""
@@ -217,6 +263,17 @@ class PostgreSQL(Dialect):
         """Ask for the error's context: the server names there the function that was running."""
         diagnosis = getattr(error.orig, "diag", None)
         return "function" in (getattr(diagnosis, "context", None) or "")
+
+    def check_references(self) -> None:
+        """Make every constraint immediate, which checks what was done."""
+        self.connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+
+    def defer_references(self, tables: Sequence[Table]) -> None:
+        """Name them, so that constraints of a user's stay as they are."""
+        waiting = [key for one in tables for key in one.foreign_key_constraints if key.deferrable]
+        if waiting:
+            quoted = map(self.connection.dialect.identifier_preparer.format_constraint, waiting)
+            self._execute(f"SET CONSTRAINTS {', '.join(map(str, quoted))} DEFERRED")
 
     def see_all_rows(self) -> None:
         """Set `row_security` to off: a policy that hides rows from this user makes a query an error."""
@@ -242,6 +299,20 @@ class SQLite(Dialect):
         """Create tables without indexes."""
         for one in tables:
             self.connection.execute(CreateTable(one))
+
+    def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:  # noqa: ARG002 - both are text
+        """Move the day that a text begins with, and leave a text that begins with none."""
+        day = func.date(func.substr(dates, 1, 10), f"{days:+} days")
+        return case(
+            (func.substr(dates, 1, 10) == "9999-12-31", dates),
+            else_=func.coalesce(day.op("||")(func.substr(dates, 11)), dates),
+        )
+
+    def days_between(self, rows: Table, dates: ColumnElement[Any]) -> int:
+        """Subtract the days that the texts begin with."""
+        day = func.julianday(func.substr(dates, 1, 10))
+        query = select(func.max(day) - func.min(day)).select_from(rows).where(func.substr(dates, 1, 10) < "9999-12-31")
+        return int(self.connection.execute(query).scalar() or 0) + 1
 
     def fold(self, name: str) -> str:
         """Return a name in small letters: SQLite compares names in any case."""

@@ -6,13 +6,14 @@ database, or on PostgreSQL a schema, that has none of their names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
+import orjson
 from sqlalchemy import JSON as JSON_TYPE
 from sqlalchemy import (
     BigInteger,
@@ -41,6 +42,7 @@ from sqlalchemy import (
     inspect,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.reflection import ObjectKind
@@ -49,6 +51,7 @@ from sqlalchemy.types import TypeEngine
 from seedjournal.journal import (
     Database,
     Field,
+    Json,
     KeyBytes,
     Kind,
     Misuse,
@@ -59,6 +62,7 @@ from seedjournal.journal import (
     canonical_key,
     ensure,
     is_present,
+    key_fields,
 )
 from seedjournal.journal import is_ready as is_history_ready
 
@@ -66,9 +70,6 @@ from .dialects import dialect_of
 from .notes import NAMES, TARGET_HISTORY, clear
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
-
-# Where English makes a table's name otherwise than by an s.
-_TABLE_NAMES = {"ai_usage_daily": "ai_usage_daily", "weekly_metrics": "weekly_metrics"}
 
 # What a row made by hand holds where it says nothing; projected rows always say.
 _DEFAULTS: dict[Type, TextClause | ColumnElement[bool]] = {
@@ -82,35 +83,78 @@ Joins = list[tuple[FromClause, ColumnElement[bool]]]
 
 
 def foreign_key(reference: Reference) -> str:
-    """Name the column that holds a reference."""
+    """Name the column that holds the id of what a reference leads to."""
     return f"{reference.name}_id"
+
+
+def kind_column(reference: Reference) -> str:
+    """Name the column that says of which kind the id of a generic reference is."""
+    return f"{reference.name}_kind"
+
+
+def pointer_columns(reference: Reference) -> tuple[str, ...]:
+    """Name the columns that hold a reference: an id, and for a generic one the kind before it."""
+    return (*((kind_column(reference),) if reference.also else ()), foreign_key(reference))
+
+
+def kinds_led_to(reference: Reference) -> tuple[str, ...]:
+    """Name the kinds that a reference may lead to."""
+    return (reference.to, *reference.also)
 
 
 def is_in_key(reference: Reference, vocabulary: Vocabulary) -> bool:
     """Say whether the natural key alone tells a reference."""
-    return set(reference.shared) == set(vocabulary[reference.to].key)
+    return not reference.also and set(reference.shared) == set(vocabulary[reference.to].key)
 
 
 @dataclass(frozen=True, eq=False)
 class TableMap:
-    """A kind and its table."""
+    """A kind and its table. A part has none of its own: it fills columns of its `whole`'s rows.
+
+    The rows' dates are `days` later than those of the events.
+    """
 
     kind: Kind
     table: Table
     vocabulary: Vocabulary
+    whole: TableMap | None = None
+    days: int = 0
+
+    @cached_property
+    def pointers(self) -> tuple[Reference, ...]:
+        """The references that have columns: all, but of a part the one to its whole."""
+        return _pointers(self.kind, self.vocabulary)
+
+    @cached_property
+    def moving(self) -> frozenset[str]:
+        """The names of fields and key parts whose dates are moved in the rows."""
+        if not self.days:
+            return frozenset()
+        fields = {one.name: one for one in self.kind.fields} | key_fields(self.vocabulary, self.kind)
+        return frozenset(name for name, one in fields.items() if one.moves)
+
+    @cached_property
+    def late_pointers(self) -> tuple[Reference, ...]:
+        """Those of the references that lead to kinds whose rows may be written after these."""
+        return tuple(one for one in self.pointers if _is_late(one, self.kind, self.vocabulary))
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The columns that a row fills, in its order: id, foreign keys, fields."""
+        """The columns that a row fills, in its order: id, references, fields."""
         return (
             "id",
-            *(foreign_key(reference) for reference in self.kind.references),
+            *(name for reference in self.pointers for name in pointer_columns(reference)),
             *(field.name for field in self.kind.fields),
         )
 
     @cached_property
     def key_columns(self) -> tuple[str, ...]:
-        """The columns of the natural key: foreign keys to the entities that it names, and its own fields."""
+        """The columns of the natural key: foreign keys to the entities that it names, and its own fields.
+
+        A part is found by its row's id.
+        """
+        if self.whole:
+            return ("id",)
         fields = {field.name for field in self.kind.fields}
         return (
             *(foreign_key(one) for one in self.kind.references if is_in_key(one, self.vocabulary)),
@@ -144,15 +188,17 @@ class TableMap:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """A domain's kinds and tables; `maps` has parents before children.
+    """A domain's kinds and tables; `maps` has parents before children, and wholes before their parts.
 
-    Without a root the domain has one project, and all rows are its own.
+    `common` is the name of the project that holds the shared kinds. Without a root all kinds are shared. The dates of
+    rows are `days` later than those of events.
     """
 
     vocabulary: Vocabulary
     maps: dict[str, TableMap]
     metadata: MetaData
-    has_root: bool = True
+    common: str | None = None
+    days: int = 0
 
     def __getitem__(self, kind: str) -> TableMap:
         """Return the kind's table map."""
@@ -161,7 +207,34 @@ class Layout:
     @property
     def tables(self) -> list[Table]:
         """The tables, parents before children."""
-        return [one.table for one in self.maps.values()]
+        return [one.table for one in self.maps.values() if not one.whole]
+
+    @property
+    def has_circles(self) -> bool:
+        """Whether a row may point to one that is deleted before it: one of its own kind, or of one that comes later."""
+        return any(
+            _is_late(reference, (one.whole or one).kind, self.vocabulary)
+            for one in self.maps.values()
+            for reference in one.pointers
+        )
+
+    def moved(self, days: int) -> Layout:
+        """Return the layout of rows whose dates are some days later than those of the events."""
+        if days == self.days:
+            return self
+        maps: dict[str, TableMap] = {}
+        for kind, one in self.maps.items():
+            maps[kind] = replace(one, days=days, whole=maps[one.whole.kind.name] if one.whole else None)
+        return replace(self, maps=maps, days=days)
+
+    def maps_of(self, project: str) -> dict[str, TableMap]:
+        """Return the maps of the kinds that a project holds: those of a root entity, or those that all share."""
+        is_common = self.common == project
+        return {kind: one for kind, one in self.maps.items() if one.kind.is_shared == is_common}
+
+    def parts_of(self, mapped: TableMap) -> list[TableMap]:
+        """Return the maps of the kinds that fill further columns of these rows."""
+        return [one for one in self.maps.values() if one.whole is mapped]
 
     def natural_keys(self, mapped: TableMap) -> tuple[Select[Any], KeyParts]:
         """Query every row's id and natural key, in the order of the key's fields; with its columns, to filter by."""
@@ -175,11 +248,11 @@ class Layout:
     def of_project(self, mapped: TableMap, project: str) -> Select[Any]:
         """Query id and natural key of the project's rows: those whose key begins with its name, anybody's."""
         query, parts = self.natural_keys(mapped)
-        return query.where(parts[mapped.kind.key[0]] == project) if self.has_root else query
+        return query if mapped.kind.is_shared else query.where(parts[mapped.kind.key[0]] == project)
 
     def count_rows(self, connection: Connection, mapped: TableMap, project: str) -> int:
         """Count the project's rows, anybody's; without a join where the target has rows of no other project."""
-        if not self.has_root:
+        if mapped.kind.is_shared:
             return int(connection.execute(select(func.count()).select_from(mapped.table)).scalar_one())
         query, parts = self.natural_keys(mapped)
         name = parts[mapped.kind.key[0]]
@@ -193,8 +266,13 @@ class Layout:
 
     def tables_of_key(self, mapped: TableMap) -> set[str]:
         """Name the tables that a row and its natural key are read from, and those that it points to."""
-        references = [one for one in mapped.kind.references if one.to != mapped.kind.name]
-        return {mapped.table.name}.union(*(self.tables_of_key(self[one.to]) for one in references))
+        found, waiting = {mapped.kind.name}, [mapped]
+        while waiting:
+            for reference in waiting.pop().kind.references:
+                for kind in set(kinds_led_to(reference)) - found:
+                    found.add(kind)
+                    waiting.append(self[kind])
+        return {self[kind].table.name for kind in found}
 
     def without_table(self, kinds: Iterable[str]) -> list[str]:
         """List those of the kinds that no table holds."""
@@ -202,6 +280,10 @@ class Layout:
 
     def _key_parts(self, mapped: TableMap, rows: FromClause) -> tuple[KeyParts, Joins]:
         """Find a row's natural key: the key's fields as columns, and the joins to the rows that it points to."""
+        if mapped.whole:
+            (to_whole,) = (one for one in mapped.kind.references if one not in mapped.pointers)
+            of_whole, further = self._key_parts(mapped.whole, rows)
+            return {mine: of_whole[name] for name, mine in to_whole.shared.items()}, further
         fields = {field.name for field in mapped.kind.fields}
         parts: KeyParts = {name: rows.c[name] for name in mapped.kind.key if name in fields}
         joins: Joins = []
@@ -212,16 +294,40 @@ class Layout:
             if missing:
                 parent = self[reference.to]
                 parent_rows = parent.table.alias()
-                theirs, further = self._key_parts(parent, parent_rows)
-                joins += [(parent_rows, rows.c[foreign_key(reference)] == parent_rows.c.id), *further]
+                theirs, more = self._key_parts(parent, parent_rows)
+                joins += [(parent_rows, rows.c[foreign_key(reference)] == parent_rows.c.id), *more]
                 parts.update({mine: theirs[name] for name, mine in missing.items()})
         return parts, joins
 
 
 def key_from_row(mapped: TableMap, parts: KeyParts, values: Sequence[object]) -> KeyBytes:
     """Make the natural key from a row's key fields, each written as events write its type."""
-    plain = (_as_event(value, parts[name].type) for name, value in zip(mapped.kind.key, values, strict=True))
-    return canonical_key(dict(zip(mapped.kind.key, plain, strict=True)))
+    named = zip(mapped.kind.key, values, strict=True)
+    plain = {name: _as_event(value, parts[name].type) for name, value in named}
+    for name in mapped.moving & plain.keys():
+        plain[name] = moved(str(plain[name]), -mapped.days)
+    return canonical_key(plain)
+
+
+NEVER = "9999-12-31"  # stands for no date at all, and does not move
+_LENGTH = len(NEVER)
+
+
+def moved(text: str, days: int) -> str:
+    """Return a date or instant, as events write it, some days later."""
+    return _later(text[:_LENGTH], days) + text[_LENGTH:]
+
+
+@lru_cache(1 << 14)
+def _later(day: str, days: int) -> str:
+    if day == NEVER:
+        return day
+    try:
+        return (date.fromisoformat(day) + timedelta(days)).isoformat()
+    except OverflowError:
+        raise Misuse(
+            f"The date {day} cannot move by {days} days; nothing was written.", "Choose another date for --today."
+        ) from None
 
 
 def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:
@@ -238,67 +344,118 @@ def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:
             return str(value)
 
 
-def build_layout(vocabulary: Vocabulary, *, has_root: bool = True) -> Layout:
-    """Lay out a domain: one table a kind, parents before children.
+def build_layout(vocabulary: Vocabulary, *, common: str | None = None) -> Layout:
+    """Lay out a domain: one table a kind, parents before children; a part is more columns of its whole's table.
 
-    Raises Misuse for a kind that seedjournal cannot put into a table of its own.
+    `common` names the project of the shared kinds. Raises Misuse for kinds that seedjournal cannot lay out.
     """
     _refuse_what_has_no_table(vocabulary)
     metadata = MetaData(naming_convention=NAMES)
+    tables = {kind.name: _table(kind, vocabulary, metadata) for kind in vocabulary.kinds if not kind.part_of}
     maps: dict[str, TableMap] = {}
     for kind in vocabulary.kinds:
-        maps[kind.name] = TableMap(kind, _table(kind, vocabulary, maps, metadata), vocabulary)
-    return Layout(vocabulary, maps, metadata, has_root)
+        table = tables[kind.part_of or kind.name]
+        maps[kind.name] = TableMap(kind, table, vocabulary, maps[kind.part_of] if kind.part_of else None)
+    for one in maps.values():
+        _add_keys(one, tables)
+    return Layout(vocabulary, maps, metadata, common)
 
 
 def _refuse_what_has_no_table(vocabulary: Vocabulary) -> None:
     """Raise Misuse, with every reason, for kinds that no table of ours can hold."""
     problems: list[str] = []
-    before: set[str] = set()
+    owners: dict[tuple[str, str], str] = {}
     for kind in vocabulary.kinds:
-        before.add(kind.name)
-        if kind.part_of:
-            problems.append(f"{kind.name} is a part of {kind.part_of}")
-        for reference in kind.references:
-            if reference.also:
-                problems.append(f"{kind.name}.{reference.name} refers to several kinds")
-            elif reference.to not in before:
-                problems.append(f"{kind.name}.{reference.name} and other references form a circle")
+        whole = vocabulary[kind.part_of] if kind.part_of else kind
+        if whole.part_of:
+            problems.append(f"{kind.name} is a part of {whole.name}, which is a part itself")
+        names = [*(name for one in _pointers(kind, vocabulary) for name in pointer_columns(one))]
+        names += [one.name for one in kind.fields] + ([] if kind.part_of else ["id"])
+        for name in names:
+            column = f"{_table_name(whole)}.{name}"
+            other = owners.setdefault((_table_name(whole), name), kind.name)
+            if other != kind.name:
+                problems.append(f"{column} would hold a field of {other} and one of {kind.name}")
+            elif names.count(name) > 1:
+                problems.append(f"{column} would hold two fields of {kind.name}")
     if problems:
         raise Misuse(
-            f"This version cannot project: {'; '.join(problems)}.",
-            "Give the kind a table of its own, one reference for each kind, or a reference in one direction only.",
+            f"This version cannot project: {'; '.join(dict.fromkeys(problems))}.",
+            "Give a field or a kind's table another name.",
         )
 
 
-def _table(kind: Kind, vocabulary: Vocabulary, maps: Mapping[str, TableMap], metadata: MetaData) -> Table:
-    name = kind.table or _TABLE_NAMES.get(kind.name, f"{kind.name}s")
-    own = Column("id", _ID, primary_key=True, autoincrement=True)
-    table = Table(
-        name,
+def _pointers(kind: Kind, vocabulary: Vocabulary) -> tuple[Reference, ...]:
+    return tuple(one for one in kind.references if not (kind.part_of and is_in_key(one, vocabulary)))
+
+
+def _is_late(reference: Reference, kind: Kind, vocabulary: Vocabulary) -> bool:
+    """Say whether a reference may lead to rows that are written after those of its own kind."""
+    names = list(vocabulary.by_name)
+    return max(map(names.index, kinds_led_to(reference))) >= names.index(kind.name)
+
+
+def _table_name(kind: Kind) -> str:
+    return kind.table or f"{kind.name}s"
+
+
+def _table(kind: Kind, vocabulary: Vocabulary, metadata: MetaData) -> Table:
+    parts = [one for one in vocabulary.kinds if one.part_of == kind.name]
+    own = [_column(kind, field) for field in kind.fields]
+    return Table(
+        _table_name(kind),
         metadata,
-        own,
-        *(Column(foreign_key(one), _ID, nullable=one.nullable) for one in kind.references),
-        *(
-            Column(
-                field.name,
-                _column_type(field),
-                nullable=field.nullable,
-                server_default=None if field.nullable or field.name in kind.key else _DEFAULTS.get(field.type),
-            )
-            for field in kind.fields
-        ),
-        *(
-            ForeignKeyConstraint([foreign_key(one)], [own if one.to == kind.name else maps[one.to].table.c.id])
-            for one in kind.references
-        ),
+        Column("id", _ID, primary_key=True, autoincrement=True),
+        *_pointer_columns(kind, vocabulary),
+        *own,
+        *(column for part in parts for column in _pointer_columns(part, vocabulary)),
+        *(_part_column(field) for part in parts for field in part.fields),
     )
-    key = TableMap(kind, table, vocabulary).key_columns
-    Index(f"uq_{name}", *(table.c[one] for one in key), unique=True)
-    for one in kind.references:
-        if foreign_key(one) != key[0]:
-            Index(f"ix_{name}_{foreign_key(one)}", table.c[foreign_key(one)])
-    return table
+
+
+def _pointer_columns(kind: Kind, vocabulary: Vocabulary) -> Iterator[Column[Any]]:
+    for one in _pointers(kind, vocabulary):
+        is_nullable = one.nullable or kind.part_of is not None
+        if one.also:
+            yield Column(kind_column(one), Text(), nullable=is_nullable)
+        yield Column(foreign_key(one), _ID, nullable=is_nullable)
+
+
+def _column(kind: Kind, field: Field) -> Column[Any]:
+    default = None if field.nullable or field.name in kind.key else _DEFAULTS.get(field.type)
+    return Column(field.name, _column_type(field), nullable=field.nullable, server_default=default)
+
+
+def _part_column(field: Field) -> Column[Any]:
+    """Return the column of a part's field: a row whose part is absent holds the field's default."""
+    value = plain(field, field.default)
+    is_nullable = field.nullable or value is None
+    default = None if value is None else (true() if value else false()) if isinstance(value, bool) else str(value)
+    return Column(field.name, _column_type(field), nullable=is_nullable, server_default=default)
+
+
+def plain(field: Field, value: Json) -> Any:
+    """Return a field's value, as events hold it, as the database takes it."""
+    return orjson.dumps(value).decode() if field.type is Type.JSON and value is not None else value
+
+
+def _add_keys(mapped: TableMap, tables: Mapping[str, Table]) -> None:
+    """Add a kind's foreign keys and indexes to its table. A key to rows that may come later waits for the commit."""
+    table = mapped.table
+    key = mapped.key_columns
+    if not mapped.whole:
+        Index(f"uq_{table.name}", *(table.c[one] for one in key), unique=True)
+    for one in mapped.pointers:
+        name = foreign_key(one)
+        if name != key[0]:
+            Index(f"ix_{table.name}_{name}", *(table.c[column] for column in reversed(pointer_columns(one))))
+        if one.also:
+            continue
+        row = (mapped.whole or mapped).kind
+        waits: dict[str, Any] = (
+            {"deferrable": True, "initially": "DEFERRED"} if _is_late(one, row, mapped.vocabulary) else {}
+        )
+        table.append_constraint(ForeignKeyConstraint([table.c[name]], [tables[one.to].c.id], **waits))
 
 
 def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
@@ -306,7 +463,7 @@ def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one 
     match field.type:
         case Type.TEXT:
             return String(field.size) if field.size else Text()
-        case Type.INTEGER | Type.BIGINT:
+        case Type.INTEGER:
             return BigInteger()
         case Type.BOOLEAN:
             return Boolean()

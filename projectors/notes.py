@@ -43,6 +43,7 @@ POSITIONS = Table(
     Column("journal", Text, nullable=False),
     Column("run", BigInteger, nullable=False),
     Column("state", LargeBinary, nullable=False),
+    Column("days", BigInteger, nullable=False),  # by which dates are moved
 )
 
 # Rows that their key alone does not identify. `why` is one of the two words below.
@@ -73,12 +74,13 @@ class Position:
     journal: str
     run: int
     state: NodeHash
+    days: int = 0
 
 
 def position(connection: Connection, project: str) -> Position | None:
     """Return the project's position."""
     row = connection.execute(select(POSITIONS).where(POSITIONS.c.project == project)).first()
-    return Position(journal=row.journal, run=row.run, state=NodeHash(bytes(row.state))) if row else None
+    return Position(journal=row.journal, run=row.run, state=NodeHash(bytes(row.state)), days=row.days) if row else None
 
 
 def shown_projects(connection: Connection) -> list[str]:
@@ -86,10 +88,10 @@ def shown_projects(connection: Connection) -> list[str]:
     return list(connection.execute(select(POSITIONS.c.project).order_by(POSITIONS.c.project)).scalars())
 
 
-def move(connection: Connection, run: Run, journal: str) -> None:
-    """Note that the target shows this run."""
+def move(connection: Connection, run: Run, journal: str, days: int) -> None:
+    """Note that the target shows this run, with dates moved by so many days."""
     connection.execute(delete(POSITIONS).where(POSITIONS.c.project == run.project))
-    values = {"project": run.project, "journal": journal, "run": run.run, "state": run.state}
+    values = {"project": run.project, "journal": journal, "run": run.run, "state": run.state, "days": days}
     connection.execute(insert(POSITIONS).values(values))
 
 
@@ -175,6 +177,15 @@ def stale_ids(connection: Connection, project: str, kind: str) -> list[int]:
     """List the project's stale rows of the kind."""
     query = select(ROWS.c.id).where(ROWS.c.project == project, ROWS.c.kind == kind, ROWS.c.why == STALE)
     return list(connection.execute(query).scalars())
+
+
+def stale_among(connection: Connection, kind: str, ids: Iterable[int]) -> list[int]:
+    """List those of these rows that are noted as stale."""
+    found: list[int] = []
+    for batch in batched(ids, _BATCH):
+        query = select(ROWS.c.id).where(ROWS.c.kind == kind, ROWS.c.why == STALE)
+        found += connection.execute(query.where(dialect_of(connection).among(ROWS.c.id, batch))).scalars()
+    return found
 
 
 def drop_stale(connection: Connection, kind: str, ids: Iterable[int]) -> None:

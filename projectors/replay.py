@@ -6,13 +6,15 @@ one transaction a project, so that readers never see half a run and a crash chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
+from typing import Literal
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from seedjournal.journal import (
     Change,
@@ -22,6 +24,7 @@ from seedjournal.journal import (
     Misuse,
     NodeHash,
     Policy,
+    Reference,
     Root,
     Run,
     RunNumber,
@@ -37,12 +40,16 @@ from seedjournal.journal import (
 
 from . import notes
 from .dialects import dialect_of
-from .layout import Layout, create_tables, has_tables, missing_tables
+from .layout import Layout, TableMap, create_tables, has_tables, key_from_row, kinds_led_to, missing_tables
+from .moving import WEEK, days_until, move_rows
 from .notes import STALE, Position
+from .parts import PartWriter
 from .rows import Ids
+from .stage import dangling
 from .writing import KindWriter, UnseenRows, Wrote, prune
 
 Tell = Callable[[str, int, int | None], None]
+Today = date | Literal["off"]
 
 
 @dataclass(slots=True)
@@ -88,7 +95,8 @@ class Choice:
     `prune` deletes all stale rows; None, those of computed kinds and of exact fact kinds that nobody edited; False,
     none. `delete_many` allows that to be more than a tenth of the project's rows. `check` compares all rows, `repair`
     also brings them all to the state, and `rebuild` prunes as well. `take_over` brings a target to this journal's state
-    that another one, or a copy of this one, has filled.
+    that another one, or a copy of this one, has filled. `today` moves dates by whole weeks, so that the run's own today
+    comes to the week before it; "off" puts them back, and None leaves them moved as they are.
     """
 
     prune: bool | None = None
@@ -98,6 +106,7 @@ class Choice:
     rebuild: bool = False
     take_over: bool = False
     dry_run: bool = False
+    today: Today | None = None
 
     @property
     def writes_all(self) -> bool:
@@ -111,7 +120,8 @@ class Projected:
 
     `kept_fields` names, by kind, where kept content differs. `forgotten` says that the target showed a run that this
     journal has forgotten, `taken_over` that it showed a run that is not this journal's: all rows were compared.
-    `compared` says that all rows were, for whatever reason; else they were counted.
+    `compared` says that all rows were, for whatever reason; else they were counted. Dates of rows are `days` later than
+    those of events; `moved` rows hold a date and were moved just now.
     """
 
     run: Run
@@ -120,6 +130,8 @@ class Projected:
     forgotten: bool = False
     taken_over: bool = False
     compared: bool = False
+    days: int = 0
+    moved: int = 0
 
 
 def project(
@@ -132,10 +144,20 @@ def project(
     """
     with both(journal, target) as (source, connection):
         savepoint = connection.begin_nested() if choice.dry_run else None
-        done = _Replay(source, connection, layout, run, choice).run_with(target.shown, tell)
+        position = notes.position(connection, run.project)
+        shown = position.days if position else 0
+        days = _days(run, choice.today, shown)
+        done = _Replay(source, connection, layout.moved(days), run, choice, shown).run_with(target.shown, tell)
         if savepoint:
             savepoint.rollback()
     return done
+
+
+def _days(run: Run, today: Today | None, shown: int) -> int:
+    """Return by how many days the rows' dates are to be moved."""
+    if today is None:
+        return shown
+    return 0 if today == "off" else days_until(today, run)
 
 
 def preview(journal: Database, layout: Layout, run: Run) -> Projected:
@@ -143,7 +165,9 @@ def preview(journal: Database, layout: Layout, run: Run) -> Projected:
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
     _refuse_unknown_kinds(layout, run, state)
-    results = {kind: KindResult(inserted=_count(state, kind), kept=_kept(run, kind)) for kind in layout.maps}
+    results = {
+        kind: KindResult(inserted=_count(state, kind), kept=_kept(run, kind)) for kind in layout.maps_of(run.project)
+    }
     return Projected(run, results, run.counts["kept_fields"])
 
 
@@ -191,7 +215,14 @@ class _Replay:
     layout: Layout
     run: Run
     choice: Choice
-    left: dict[str, Sequence[int]] = field(default_factory=dict)  # by kind, ids of unedited rows that became stale
+    days_shown: int = 0
+    maps: Mapping[str, TableMap] = field(init=False)
+    wrote: dict[str, Wrote] = field(default_factory=dict)  # of each kind
+    loaded: set[str] = field(default_factory=set)  # the kinds that had no rows before
+
+    def __post_init__(self) -> None:
+        """Choose the kinds that the run's project holds."""
+        object.__setattr__(self, "maps", self.layout.maps_of(self.run.project))
 
     def run_with(self, address: str, tell: Tell) -> Projected:
         """Carry it out."""
@@ -202,6 +233,7 @@ class _Replay:
         position = notes.position(self.target, project)
         missing = missing_tables(self.target, self.layout, address)
         forgotten = taken_over = compared = False
+        moved = 0
         if len(missing) < len(self.layout.tables):
             problem = position_problem(self.source, project, position)
             if problem and not self.choice.take_over:
@@ -211,10 +243,12 @@ class _Replay:
             elif missing:
                 has_tables(self.target, self.layout, address)  # which refuses it, and says why
             shown_run, shown = (None, None) if problem else self._shown(position)
+            moved = self._move_dates()
             compared = self.choice.check or self.choice.writes_all or shown is None
             written = self._write(position, shown_run, shown, state, tell)
             taken_over = problem is not None
             forgotten = not taken_over and position is not None and shown_run is None
+            self._finish_pointers(written, state)
             if self.choice.writes_all:
                 notes.forget_unknown(self.target, project, self.layout.maps)
                 dialect_of(self.target).add_missing_references(self.layout.tables)
@@ -222,22 +256,43 @@ class _Replay:
             notes.clear(self.target)
             written = self._load_first(state, tell)
         deleted = self._prune(state)
-        notes.move(self.target, self.run, this_journal)
-        for kind, mapped in self.layout.maps.items():
+        notes.move(self.target, self.run, this_journal, self.layout.days)
+        for kind, mapped in self.maps.items():
             result = written[kind]
             result.stale = notes.stale_count(self.target, project, kind, mapped.table)
             result.unchanged = _count(state, kind) - result.inserted - result.updated - result.differing
             result.kept = _kept(self.run, kind)
-            result.deleted = deleted.get(kind, 0)
+            result.deleted += deleted.get(kind, 0)
             result.retained = result.stale if self.choice.prune or self.choice.rebuild else 0
             result.foreign = notes.adopted_count(self.target, project, kind)
         compared = compared and any(result.unchanged or result.differing for result in written.values())
-        return Projected(self.run, written, self.run.counts["kept_fields"], forgotten, taken_over, compared)
+        return Projected(
+            self.run, written, self.run.counts["kept_fields"], forgotten, taken_over, compared, self.layout.days, moved
+        )
+
+    def _move_dates(self) -> int:
+        """Move the dates of the rows that are there to where this projection shows them; return how many rows have any.
+
+        Raises Unavailable where a constraint or somebody else's row is in the way.
+        """
+        days, project = self.layout.days - self.days_shown, self.run.project
+        if not days:
+            return 0
+        shown, adopted = self.layout.moved(self.days_shown), notes.adopted(self.target, project)
+        try:
+            return move_rows(self.target, shown, project, days, adopted, lambda kind: policy_of(self.run, kind))
+        except (IntegrityError, DataError) as error:
+            reason = str(error.orig).strip().splitlines()
+            raise Unavailable(
+                f"project {project!r}: dates cannot move by {days // WEEK:+} weeks: {'; '.join(reason)}; nothing was "
+                "written",
+                "a row or constraint is in the way: change it, or choose another date for --today",
+            ) from error
 
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:
         """Create the tables and load them, keys and indexes last; where keys refuse the rows, compare to say why."""
         ids = Ids()
-        written = {kind: KindResult() for kind in self.layout.maps}
+        written = {kind: KindResult() for kind in self.maps}
         try:
             with self.target.begin_nested():
                 dialect, tables = dialect_of(self.target), self.layout.tables
@@ -245,11 +300,16 @@ class _Replay:
                 for kind, result in written.items():
                     if (top := _top(state, kind)) is not None:
                         say = self._teller(tell, state, kind)
-                        result.inserted = self._writer(kind, ids).load(self.source, top, say)
+                        if self.maps[kind].whole:
+                            every = changes(self.source, None, top)
+                            result.inserted = self._part_writer(kind, ids).write(every, say, left=Wrote())[0].inserted
+                        else:
+                            result.inserted = self._writer(kind, ids).load(self.source, top, say)
                 dialect.add_keys_and_indexes(tables)
         except IntegrityError:
             create_tables(self.target, self.layout.tables)
             written = self._write(None, None, None, state, tell)
+        self._finish_pointers(written, state)
         return written
 
     def _write(
@@ -259,8 +319,49 @@ class _Replay:
         ids = Ids(notes.adopted(self.target, self.run.project))
         return {
             kind: self._write_kind(kind, ids, position, (shown_run, shown), state, self._teller(tell, state, kind))
-            for kind in self.layout.maps
+            for kind in self.maps
         }
+
+    def _finish_pointers(self, written: Mapping[str, KindResult], state: Root) -> None:
+        """Lead references to rows that were written later to those that are adopted, and see that they lead to rows."""
+        ids = Ids(notes.adopted(self.target, self.run.project))
+        for kind, mapped in self.maps.items():
+            now, result = _top(state, kind), written[kind]
+            if now is None or not mapped.late_pointers:
+                continue
+            led_to = {to for reference in mapped.late_pointers for to in kinds_led_to(reference)}
+            if any(ids.has_adopted(one) for one in led_to):
+                every = changes(self.source, None, now)
+                wrote = self._rewritten(mapped, ids, every)
+                result.updated = min(result.updated + wrote, _count(state, kind) - result.inserted)
+            if result.inserted or result.updated:
+                for reference in mapped.late_pointers:
+                    self._refuse_dangling(mapped, reference, ids)
+        dialect_of(self.target).check_references()
+
+    def _rewritten(self, mapped: TableMap, ids: Ids, every: Iterable[Change]) -> int:
+        """Give all rows of a kind the state's content once more; return how many differed."""
+        if mapped.whole:
+            writer = self._part_writer(mapped.kind.name, ids)
+            return writer.write(every, lambda _: None, left=Wrote(), rewrites=True)[0].updated
+        return self._writer(mapped.kind.name, ids).write(every, None, lambda _: True, lambda _: None).updated
+
+    def _refuse_dangling(self, mapped: TableMap, reference: Reference, ids: Ids) -> None:
+        """Raise Misuse for an entity that refers to one that has no row, where no foreign key does so at once."""
+        whole = mapped.whole or mapped
+        query, parts = self.layout.natural_keys(whole)
+        if not whole.kind.is_shared:
+            query = self.layout.of_project(whole, self.run.project)
+        for kind, is_lost in dangling(self.layout, reference, mapped.table.c):
+            for number, *values in self.target.execute(query.where(is_lost)):
+                key = key_from_row(whole, parts, values)
+                if number == ids.of(whole.kind.name, key):
+                    raise Misuse(
+                        f"{mapped.kind.name} {key.decode()} cannot be projected: the {kind} that its {reference.name} "
+                        "refers to has no row",
+                        "record that entity too, or make the reference null; if its row was deleted, --repair puts it "
+                        "back",
+                    )
 
     def _write_kind(
         self,
@@ -273,6 +374,8 @@ class _Replay:
     ) -> KindResult:
         """Write one kind; raises Unavailable with the words of a trigger or function of a user's that fails."""
         try:
+            if self.maps[kind].whole:
+                return self._bring_part(kind, ids, position, shown_before, state, say)
             return self._bring(kind, ids, position, shown_before, state, say)
         except ProgrammingError as error:
             if dialect_of(self.target).is_of_users(error):
@@ -300,6 +403,7 @@ class _Replay:
         writer = self._writer(kind, ids)
         wrote = Wrote()
         if before is None and now is not None and (loaded := self._loaded(writer, now, say)) is not None:
+            self.loaded.add(kind)
             return KindResult(inserted=loaded)
         if whole:
             was_shown = self._was_shown(position, shown, before, now)
@@ -309,21 +413,61 @@ class _Replay:
         elif before != now:
             wrote = writer.write(changes(self.source, before, now), None, _is_changed, say)
         result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
-        self.left[kind] = wrote.left
+        self.wrote[kind] = wrote
         more = self._more_rows(kind, state)
         if not whole and (more or self.choice.check):
             restored = self._restore(writer, now, say if before == now else lambda _: None)
+            self.wrote[kind] = wrote._replace(restored=restored.restored)
             result.inserted += restored.inserted
             result.restored, result.differing = restored.inserted, restored.differing
             more += restored.inserted
         result.extra = max(more, 0)
         return result
 
+    def _bring_part(
+        self,
+        kind: str,
+        ids: Ids,
+        position: Position | None,
+        shown_before: tuple[Run | None, Root | None],
+        state: Root,
+        say: Callable[[int], None],
+    ) -> KindResult:
+        """Write a part's changes into the rows of its whole, or all of it; then give restored rows theirs."""
+        shown_run, shown = shown_before
+        before, now = _top(shown, kind), _top(state, kind)
+        mapped = self.maps[kind]
+        whole = str(mapped.kind.part_of)
+        rewrites = self.choice.writes_all or shown is None or shown_run is None
+        if shown_run and policy_of(shown_run, whole) != policy_of(self.run, whole) and ids.has_adopted(whole):
+            rewrites = True
+        writer, of_whole = self._part_writer(kind, ids), self.wrote.get(whole, Wrote())
+        changed = changes(self.source, None if rewrites else before, now)
+        is_first = position is None and whole in self.loaded
+        wrote, unedited = writer.write(changed, say, left=of_whole, rewrites=rewrites, is_first=is_first)
+        self.wrote[whole] = of_whole._replace(left=unedited)
+        result = KindResult(inserted=wrote.inserted, updated=wrote.updated, deleted=wrote.deleted)
+        if not rewrites and (of_whole.restored or (before and whole in self.loaded) or self.choice.check):
+            given = None if whole in self.loaded else set(of_whole.restored)
+            result.differing = writer.restore(changes(self.source, None, now), given, lambda _: None).differing
+        return result
+
+    def _part_writer(self, kind: str, ids: Ids) -> PartWriter:
+        return PartWriter(
+            connection=self.target,
+            layout=self.layout,
+            mapped=self.maps[kind],
+            project=self.run.project,
+            ids=ids,
+            leaves_adopted=policy_of(self.run, str(self.maps[kind].kind.part_of)) is Policy.ONCE,
+        )
+
     def _restore(self, writer: KindWriter, now: NodeHash | None, say: Callable[[int], None]) -> Wrote:
         """Insert the rows of a kind that are missing, and leave the others as they are."""
         if now is None:
             return Wrote()
         if (loaded := self._loaded(writer, now, say)) is not None:
+            self.loaded.add(writer.kind)
             return Wrote(inserted=loaded)
         return writer.write(changes(self.source, None, now), None, lambda _: True, say, only_missing=True)
 
@@ -368,17 +512,15 @@ class _Replay:
 
     def _prune(self, state: Root) -> dict[str, int]:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
-        kinds = reversed(self.layout.maps.items())
+        project = self.run.project
+        kinds = [kind for kind, one in self.maps.items() if not one.whole]
         if self.choice.prune or self.choice.rebuild:
-            return {kind: prune(self.target, mapped, self.run.project) for kind, mapped in kinds}
+            stale = {kind: notes.stale_ids(self.target, project, kind) for kind in kinds}
+            return prune(self.target, self.layout, stale)
         if self.choice.prune is False:
             return {}
-        project = self.run.project
-        deleted = {
-            kind: prune(self.target, mapped, project, self.left[kind])
-            for kind, mapped in kinds
-            if self.left.get(kind) and policy_of(self.run, kind) is Policy.EXACT
-        }
+        left = {kind: one.left for kind, one in self.wrote.items() if policy_of(self.run, kind) is Policy.EXACT}
+        deleted = prune(self.target, self.layout, left)
         gone = sum(deleted.values())
         if gone * _FEW > gone + state.count and not (self.choice.delete_many or self.choice.dry_run):
             raise DeletesMany(self.run.project, deleted, gone + state.count)
@@ -409,16 +551,19 @@ def remove_project(source: Connection, target: Connection, layout: Layout, proje
         return {}
     if problem := position_problem(source, project, position):
         raise _of_another(project, problem)
+    layout = layout.moved(position.days)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
-    for kind, mapped in layout.maps.items():
+    maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}
+    for kind, mapped in maps.items():
         results[kind] = KindResult(foreign=notes.adopted_count(target, project, kind))
         unseen = UnseenRows(target, layout, mapped)
         notes.note(target, project, kind, unseen.ours(project, ids), STALE)
         notes.forget(target, kind, unseen.adopted(project))
         unseen.drop()
-    for kind, mapped in reversed(layout.maps.items()):
-        results[kind].deleted = prune(target, mapped, project)
+    deleted = prune(target, layout, {kind: notes.stale_ids(target, project, kind) for kind in maps})
+    for kind, mapped in maps.items():
+        results[kind].deleted = deleted.get(kind, 0)
         results[kind].retained = notes.stale_count(target, project, kind, mapped.table)
     notes.leave(target, project)
     return results

@@ -13,10 +13,11 @@ import orjson
 
 from seedjournal.journal import Damaged, Json, KeyBytes, Reference, Type, canonical_key
 
-from .layout import TableMap, is_in_key
+from .layout import TableMap, is_in_key, moved
 from .notes import Adopted
 
 Row = tuple[Any, ...]
+Pointer = Callable[[dict[str, Any], dict[str, Any]], Any]  # from an event's key and data to what a column holds
 
 ID_TAG = b"seedjournal:id:1\n"
 BITS = 53
@@ -72,8 +73,10 @@ def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
     """
     kind = mapped.kind
     fields = _taker(tuple(one.name for one in kind.fields))
+    dates = tuple(place for place, one in enumerate(kind.fields) if one.name in mapped.moving)
     lists = tuple(place for place, one in enumerate(kind.fields) if one.type is Type.JSON)
-    references = tuple(_pointer(mapped, reference, ids) for reference in kind.references)
+    pointers = tuple(one for reference in mapped.pointers for one in _pointers(mapped, reference, ids))
+    of_whole = _to_whole(mapped, ids)
 
     def make(text: str) -> Row:
         try:
@@ -84,22 +87,48 @@ def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
     def row_of(text: str) -> Row:
         event = orjson.loads(text)
         key, data = event["key"], event["data"]
-        number = ids.of(kind.name, KeyBytes(orjson.dumps(key)))  # read in canonical order, written in the same
-        pointers = [pointer(key, data) for pointer in references]
+        # A key is read in canonical order, and written in the same.
+        number = of_whole(key, data) if of_whole else ids.of(kind.name, KeyBytes(orjson.dumps(key)))
+        held = [pointer(key, data) for pointer in pointers]
         data.update(key)
         values = fields(data)
-        if lists:
+        if lists or dates:
             values = [*values]
             for place in lists:
                 values[place] = orjson.dumps(values[place]).decode()
-        return (number, *pointers, *values)
+            for place in dates:
+                if values[place] is not None:
+                    values[place] = moved(values[place], mapped.days)
+        return (number, *held, *values)
 
     return make
 
 
-def _pointer(
-    mapped: TableMap, reference: Reference, ids: Ids
-) -> Callable[[dict[str, Any], dict[str, Any]], int | None]:
+def _to_whole(mapped: TableMap, ids: Ids) -> Pointer | None:
+    """Return for a part the function that finds the id of its row."""
+    if not mapped.whole:
+        return None
+    (reference,) = (one for one in mapped.kind.references if one not in mapped.pointers)
+    return _pointer(mapped, reference, ids)
+
+
+def _pointers(mapped: TableMap, reference: Reference, ids: Ids) -> tuple[Pointer, ...]:
+    """Return a function for each of the columns that hold a reference; of a generic one these are kind and id."""
+    if not reference.also:
+        return (_pointer(mapped, reference, ids),)
+
+    def kind(_: dict[str, Any], data: dict[str, Any]) -> str | None:
+        value = data[reference.name]
+        return None if value is None else value["kind"]
+
+    def number(_: dict[str, Any], data: dict[str, Any]) -> int | None:
+        value = data[reference.name]
+        return None if value is None else ids.of(value["kind"], canonical_key(value["key"]))
+
+    return kind, number
+
+
+def _pointer(mapped: TableMap, reference: Reference, ids: Ids) -> Pointer:
     """Return a function from an event's key and data to the id that a reference holds."""
     ours = _taker(tuple(reference.shared.values()))
     to = reference.to

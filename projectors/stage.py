@@ -5,7 +5,7 @@ What has to be known of the target's rows is asked of the database about a piece
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -24,10 +24,10 @@ from sqlalchemy import (
     update,
 )
 
-from seedjournal.journal import KeyBytes, Unavailable
+from seedjournal.journal import KeyBytes, Reference, Unavailable
 
 from .dialects import dialect_of
-from .layout import Layout, TableMap, foreign_key, key_from_row
+from .layout import Layout, TableMap, foreign_key, key_from_row, kind_column, kinds_led_to
 from .rows import Row
 
 _COUNTED = {"preserve_rowcount": True}  # the numbers shown are what the database says it did
@@ -124,18 +124,14 @@ class Stage:
         ]
 
     def missing_parents(self) -> list[str]:
-        """List the kinds of which staged rows point to an entity that has no row."""
-        missing: list[str] = []
-        for reference in self.mapped.kind.references:
-            parent = self.layout[reference.to].table.c.id
-            pointer = self.mapped.staged[foreign_key(reference)]
-            is_there: ColumnElement[bool] = exists().where(parent == pointer)
-            if reference.to == self.mapped.kind.name:
-                others = self.table.alias()
-                is_there = or_(is_there, exists().where(others.c.c0 == pointer))
-            query = select(exists().where(pointer.is_not(None), ~is_there))
-            if self.connection.execute(query).scalar():
-                missing.append(reference.to)
+        """List the kinds of which staged rows point to an entity that has no row, but for rows that may come later."""
+        mapped = self.mapped
+        missing = [mapped.whole.kind.name] if mapped.whole and self.places_without_row() else []
+        for reference in mapped.pointers:
+            if reference not in mapped.late_pointers:
+                for kind, is_lost in dangling(self.layout, reference, mapped.staged):
+                    if self.connection.execute(select(exists().where(is_lost))).scalar():
+                        missing.append(kind)
         return missing
 
     def update_rows(self) -> int:
@@ -201,6 +197,15 @@ class Stage:
         rows, staged = self.mapped.table, self.mapped.staged
         conditions: list[Any] = [rows.c[name] == staged[name] for name in self.mapped.key_columns]
         return and_(*conditions)
+
+
+def dangling(layout: Layout, reference: Reference, columns: Any) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    """Yield for each kind that a reference, held in these columns, may lead to, in SQL, that it leads to no row."""
+    pointer = columns[foreign_key(reference)]
+    for kind in kinds_led_to(reference):
+        is_meant = columns[kind_column(reference)] == kind if reference.also else pointer.is_not(None)
+        parent = layout[kind].table.alias()
+        yield kind, and_(is_meant, ~exists().where(parent.c.id == pointer))
 
 
 def refuse_lost(connection: Connection, rows: Table, sent: int, stored: int) -> None:

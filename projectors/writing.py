@@ -6,17 +6,31 @@ keeps its id, and children point to it. `once` leaves its content alone; the oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    exists,
+    or_,
+    select,
+)
 
 from seedjournal.journal import Change, KeyBytes, Misuse, NodeHash, batched, event_texts
 
 from . import notes
 from .dialects import dialect_of
-from .layout import Layout, TableMap, key_from_row
+from .layout import Layout, TableMap, foreign_key, key_from_row, kind_column, kinds_led_to
 from .notes import ADOPTED, ROWS, STALE, Adopted
 from .rows import Ids, Row, derived_id, row_maker
 from .stage import Stage, Taken, refuse_lost
@@ -28,13 +42,16 @@ _BATCH = 5_000
 class Wrote(NamedTuple):
     """How many rows were inserted and updated, and how many differ from the state and were left alone.
 
-    `left` has the ids of rows that became stale and still are as they were last written.
+    `left` has the ids of rows that became stale and still are as they were last written. Of kinds with parts,
+    `restored` has those of rows that were missing, and `returned` those of rows that are stale no longer.
     """
 
     inserted: int = 0
     updated: int = 0
     differing: int = 0
     left: Sequence[int] = ()
+    restored: Sequence[int] = ()
+    returned: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +113,10 @@ class KindWriter:
         make = row_maker(self.mapped, self.ids)
         stage = Stage(self.connection, self.layout, self.mapped)
         has_notes = notes.has_any(self.connection, self.project, self.kind)
+        has_parts = bool(self.layout.parts_of(self.mapped))
         left: list[int] = []
+        restored: list[int] = []
+        returned: list[int] = []
         inserted = updated = differing = 0
         for both in batched(changed, _PIECE):
             left += self._leave([one for one in both if one.now is None], stage)
@@ -114,6 +134,8 @@ class KindWriter:
                     "if they were deleted, --repair puts them back",
                 )
             if only_missing:
+                if has_parts:
+                    restored += stage.ids(stage.places_without_row())
                 differing += stage.count_differing()
             else:
                 updated += stage.update_rows()
@@ -121,6 +143,8 @@ class KindWriter:
             numbers = [self.ids.of(self.kind, key) for key in keys] if unseen or has_notes else []
             if unseen:
                 unseen.see(numbers)
+            if has_parts and numbers:
+                returned += notes.stale_among(self.connection, self.kind, numbers)
             notes.drop_stale(self.connection, self.kind, numbers)
             tell(len(rows))
         stage.drop()
@@ -128,7 +152,7 @@ class KindWriter:
             self._forget(unseen.adopted(self.project))
             stale = unseen.ours(self.project, self.ids.adopted)
             notes.note(self.connection, self.project, self.kind, stale, STALE)
-        return Wrote(inserted, updated, differing, left)
+        return Wrote(inserted, updated, differing, left, restored, returned)
 
     def _adopt(self, stage: Stage, keys: Sequence[KeyBytes], rows: Sequence[Row]) -> None:
         """Point staged rows to the adopted rows that have their keys, or leave them out, and note these."""
@@ -254,26 +278,74 @@ class UnseenRows:
         self._seen.drop(self._connection, checkfirst=False)
 
 
-def prune(connection: Connection, mapped: TableMap, project: str, only: Sequence[int] | None = None) -> int:
-    """Delete the project's stale rows of a kind that no row points to, anybody's; return how many there were.
+_DOOMED = Table(
+    "seedjournal_doomed",
+    MetaData(),
+    Column("kind", Text, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    prefixes=["TEMPORARY"],
+)
 
-    `only` has the ids of those to delete, if not all.
 
-    The rows are locked before references are looked for: whoever is about to refer to one of them has either committed
-    and is seen, or finds it gone.
+def prune(connection: Connection, layout: Layout, stale: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Delete these stale rows, by kind, but for those that a row which stays points to, anybody's; count the deleted.
+
+    Rows that point to one another go together. All are locked before references are looked for: whoever is about to
+    refer to one of them has either committed and is seen, or finds it gone.
     """
-    rows, kind = mapped.table, mapped.kind.name
-    stale = notes.stale_ids(connection, project, kind) if only is None else only
-    if not stale:
-        return 0
+    kinds = [kind for kind in reversed(layout.maps) if stale.get(kind)]
+    if not kinds:
+        return {}
     dialect = dialect_of(connection)
     dialect.see_all_rows()
-    held = [pointer.points_to(rows) for pointer in dialect.pointers_to(rows)]
-    deleted = 0
-    for batch in batched(sorted(stale), _BATCH):
-        among = dialect.among(rows.c.id, batch)
-        connection.execute(select(rows.c.id).where(among).order_by(rows.c.id).with_for_update()).all()
-        deleted += connection.execute(delete(rows).where(among, *(~one for one in held))).rowcount
-        left = set(connection.execute(select(rows.c.id).where(among)).scalars())
-        notes.drop_stale(connection, kind, [number for number in batch if number not in left])
+    _DOOMED.create(connection, checkfirst=False)
+    for kind in kinds:
+        rows = layout[kind].table
+        for batch in batched(sorted(stale[kind]), _BATCH):
+            connection.execute(
+                select(rows.c.id).where(dialect.among(rows.c.id, batch)).order_by(rows.c.id).with_for_update()
+            ).all()
+            dialect.load(_DOOMED.name, ("kind", "id"), [(kind, number) for number in batch])
+    may_go = {kind: _held(connection, layout, layout[kind]) for kind in kinds}
+    has_circles = layout.has_circles
+    while sum(_spare(connection, layout[kind], may_go[kind]) for kind in kinds) and has_circles:
+        pass  # what a spared row points to is spared as well
+    deleted: dict[str, int] = {}
+    dialect.defer_references(layout.tables)
+    for kind in kinds:
+        rows, doomed = layout[kind].table, select(_DOOMED.c.id).where(_DOOMED.c.kind == kind)
+        deleted[kind] = connection.execute(delete(rows).where(rows.c.id.in_(doomed))).rowcount
+        connection.execute(delete(ROWS).where(ROWS.c.kind == kind, ROWS.c.why == STALE, ROWS.c.id.in_(doomed)))
+    dialect.check_references()
+    _DOOMED.drop(connection, checkfirst=False)
     return deleted
+
+
+def _spare(connection: Connection, mapped: TableMap, held: Sequence[ColumnElement[bool]]) -> int:
+    """Take the rows that something holds out of those to be deleted; return how many."""
+    if not held:
+        return 0
+    rows = mapped.table
+    spared = exists().where(rows.c.id == _DOOMED.c.id, or_(*held))
+    return connection.execute(delete(_DOOMED).where(_DOOMED.c.kind == mapped.kind.name, spared)).rowcount
+
+
+def _held(connection: Connection, layout: Layout, mapped: TableMap) -> list[ColumnElement[bool]]:
+    """Say in SQL by what a row is held: a row that points to it and is not to be deleted itself."""
+    ours = {one.table.name: one for one in layout.maps.values() if not one.whole}
+    held: list[ColumnElement[bool]] = []
+    for pointer in dialect_of(connection).pointers_to(mapped.table):
+        own = ours.get(pointer.table) if pointer.is_ours else None
+        held.append(pointer.points_to(mapped.table, partial(_stays, own) if own else None))
+    for other in layout.maps.values():
+        for reference in other.pointers:
+            if reference.also and mapped.kind.name in kinds_led_to(reference):
+                rows = other.table.alias()
+                is_meant = rows.c[kind_column(reference)] == mapped.kind.name
+                points = rows.c[foreign_key(reference)] == mapped.table.c.id
+                held.append(exists().where(is_meant, points, _stays(ours[other.table.name], rows)))
+    return held
+
+
+def _stays(mapped: TableMap, rows: FromClause) -> ColumnElement[bool]:
+    return ~exists().where(_DOOMED.c.kind == mapped.kind.name, _DOOMED.c.id == rows.c.id)

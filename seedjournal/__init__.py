@@ -25,22 +25,25 @@ if TYPE_CHECKING:
         verify,
     )
     from .projectors import Choice, Projected, check, project
-    from .simulators import Project, Recorded, RecordOptions, Source, make_project, record
     from .simulators.domain import Domain, Its, Summary, by
     from .simulators.drawing import All, Draw
+    from .simulators.engineering.api import Project, Recorded, RecordOptions, Source, make_project, record
+    from .simulators.engineering.kinds import ENGINEERING
     from .simulators.facts import Run, csv, json_lines, sql
     from .simulators.kinds import Document, Fixed, Json, KeyAs, Kind, Places, Size, at
 
 _DOMAIN = {
     "domain": ("Domain", "Its", "Summary", "by"),
     "drawing": ("All", "Draw"),
+    "engineering.kinds": ("ENGINEERING",),
     "facts": ("Run", "csv", "json_lines", "sql"),
     "kinds": ("Document", "Fixed", "Json", "KeyAs", "Kind", "Places", "Size", "at"),
 }
 _HOMES = {name: f"simulators.{module}" for module, names in _DOMAIN.items() for name in names}
-_ROOMS = ("journal", "projectors", "simulators")
+_ROOMS = ("journal", "projectors", "simulators.engineering.api")
 
 __all__ = [
+    "ENGINEERING",
     "All",
     "Choice",
     "Database",

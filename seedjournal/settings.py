@@ -8,8 +8,9 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from seedjournal import journal as j
@@ -24,7 +25,7 @@ SCHEMA_VARIABLE = "SEEDJOURNAL_SCHEMA"
 
 FILLED: dict[str, str] = {}  # what a settings file's addresses took from the environment: no error shows it
 
-_TOP = ("domain", "journal", "policy", "profiles", "projects", "prune", "schema", "target")
+_TOP = ("domain", "journal", "policy", "profiles", "projects", "prune", "schema", "target", "today")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _USER_AND_PASSWORD = re.compile(r"[\w+]+://([^:/?@]*(?::[^/?@]*)?)@")
 _FOR_DATABASES = ("SEEDJOURNAL_", "PG", "DATABASE")
@@ -39,6 +40,7 @@ class Settings:
     target: str | None = None
     schema: str | None = None
     prune: bool = True
+    today: date | Literal["off"] | None = None
     domain: str | None = None
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -126,7 +128,7 @@ def load(path: Path = FILE) -> Settings:
     domain = content.get("domain")
     projects = content.get("projects", {})
     if projects and domain in {None, "engineering"}:  # a user's own domain checks its settings itself
-        from seedjournal.simulators import SETTINGS
+        from seedjournal.simulators.engineering.project import SETTINGS
 
         for name, settings in projects.items():
             _check_names(path, f"projects.{name}.", settings, SETTINGS)
@@ -134,7 +136,7 @@ def load(path: Path = FILE) -> Settings:
     if not isinstance(policy, dict):
         raise j.BadInput(f"{path}: policy is no table", 'write [policy] above lines such as github = "upsert"')
     if policy and domain in {None, "engineering"}:
-        from seedjournal.simulators import resolve_policies
+        from seedjournal.simulators.engineering.project import resolve_policies
 
         policy = resolve_policies(policy, f"{path}: policy.")
     return Settings(
@@ -142,11 +144,25 @@ def load(path: Path = FILE) -> Settings:
         target=content.get("target"),
         schema=content.get("schema"),
         prune=content.get("prune", True),
+        today=_today(path, content.get("today")),
         domain=domain,
         projects=projects,
         policy=policy,
         profiles=content.get("profiles", {}),
     )
+
+
+def _today(path: Path, given: Any) -> date | Literal["off"] | None:
+    """Return the date that `today` says: "now", "off", or a date of TOML's."""
+    if given is None:
+        return None
+    if given == "off":
+        return "off"
+    if given == "now":
+        return datetime.now(UTC).date()
+    if type(given) is date:
+        return given
+    raise j.BadInput(f"{path}: today is {given!r}", 'Write today = "now", or a date such as today = 2026-01-05.')
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -242,7 +258,7 @@ def project_settings(settings: Settings, name: str) -> dict[str, Any]:
     """The registry's settings of a project, and the file's over them; its policies are over those of every project."""
     given = {**REGISTRY.get(name, {}), **settings.projects.get(name, {})}
     if settings.policy and isinstance(given.get("policy", {}), dict):
-        from seedjournal.simulators import resolve_policies
+        from seedjournal.simulators.engineering.project import resolve_policies
 
         own = resolve_policies(given.get("policy", {}), f"{FILE}: projects.{name}.policy.")
         given["policy"] = {**settings.policy, **own}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedjournal import journal as j
-from seedjournal import simulators
+from seedjournal.simulators.engineering import api as engineering
 
 if TYPE_CHECKING:
     from seedjournal.simulators.engineering.github import Api, Server
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NAMES = ("cache", "git", "github", "demo")
 
 
-def open_source(project: simulators.Project, choice: RecordChoice, tell: Tell) -> simulators.Source:
+def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) -> engineering.Source:
     """The source that the choice names, else the project's; `github` is fetched first, unless `offline`.
 
     A cache folder gives the project's repositories, or where the project names none, all that it holds. Of a project's
@@ -84,7 +84,7 @@ def open_source(project: simulators.Project, choice: RecordChoice, tell: Tell) -
     return _github(project, choice, tell)
 
 
-def _github(project: simulators.Project, choice: RecordChoice, tell: Tell) -> simulators.Source:
+def _github(project: engineering.Project, choice: RecordChoice, tell: Tell) -> engineering.Source:
     """What is stored of a project's repositories, fetched before unless that is not wanted."""
     from seedjournal.simulators.engineering import github
 
@@ -125,7 +125,7 @@ def github_server() -> Server:
     return github.Server.at(os.environ.get(github.VARIABLE, ""))
 
 
-def github_api(server: Server, project: simulators.Project) -> Api:
+def github_api(server: Server, project: engineering.Project) -> Api:
     """The server's API with the user's tokens; raises Unavailable where there is none."""
     from seedjournal.simulators.engineering import github
 
@@ -139,13 +139,13 @@ def github_api(server: Server, project: simulators.Project) -> Api:
     return github.Api(server, github.Pool(tokens))
 
 
-def github_repositories(project: simulators.Project) -> list[simulators.Repository]:
+def github_repositories(project: engineering.Project) -> list[engineering.Repository]:
     """A project's repositories, each once; GitHub takes names that differ in case only for one."""
     if not project.repos:
         raise j.Misuse(
             f"project {project.name!r} names no repository", "--set repos=OWNER/NAME, or repos in seedjournal.toml"
         )
-    return list({repo.lower(): simulators.repository(repo) for repo in project.repos}.values())
+    return list({repo.lower(): engineering.repository(repo) for repo in project.repos}.values())
 
 
 def day_began(day: date | None) -> datetime | None:

@@ -185,7 +185,10 @@ def _in_order(declared: Sequence[Declared], problems: list[str]) -> list[Declare
 
 
 def _parents_first(declared: Sequence[Declared]) -> list[Declared]:
-    """Return the kinds so that what a kind refers to comes before it, as far as references make no circle."""
+    """Return the kinds so that what a kind refers to comes before it, as far as references make no circle.
+
+    What is in a key always comes before it.
+    """
     done: list[Declared] = []
     path: list[Declared] = []
 
@@ -196,13 +199,22 @@ def _parents_first(declared: Sequence[Declared]) -> list[Declared]:
         needed = sorted(one.fields, key=lambda name: (name not in one.key, one.columns[name].nullable))
         for name in needed:
             for target in one.columns[name].to:
-                visit(target.__declared__)
+                if name in one.key or not any(other in path for other in _in_key_of(target.__declared__)):
+                    visit(target.__declared__)
         path.pop()
         done.append(one)
 
     for one in declared:
         visit(one)
     return done
+
+
+def _in_key_of(declared: Declared) -> Iterator[Declared]:
+    """Yield the kinds that a kind's key contains, directly or through others."""
+    for name in declared.ancestors:
+        for target in declared.columns[name].to:
+            yield target.__declared__
+            yield from _in_key_of(target.__declared__)
 
 
 def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str]) -> None:
@@ -277,13 +289,32 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
         for name in names
         if name not in declared.columns
     ]
-    part_of = declared.part_of
-    if part_of is not None and (len(declared.key) != 1 or declared.columns[declared.key[0]].to != (part_of,)):
-        problems.append(
-            f"{cls} is a part of {part_of.__name__}, so its key must be one reference to {part_of.__name__}"
-        )
+    problems += _wrong_parts(declared)
     if root is not None and declared.cls is root and len(declared.key) != 1:
         problems.append(f"the root {cls} must have one field as its key")
+
+
+def _wrong_parts(declared: Declared) -> Iterator[str]:
+    """Yield what is wrong with a part, and with references to parts."""
+    cls, part_of = declared.cls.__name__, declared.part_of
+    for name in declared.fields:
+        for one in declared.columns[name].to:
+            if whole := one.__declared__.part_of:
+                yield f"{cls}.{name} refers to {one.__name__}, which is a part; refer to {whole.__name__}"
+    if part_of is None:
+        return
+    whole_name = part_of.__name__
+    led_to = [declared.columns[name].to for name in declared.key if name in declared.columns]
+    if led_to != [(part_of,)]:
+        yield f"{cls} is a part of {whole_name}, so its key must be one reference to {whole_name}"
+    if not declared.recorded or not part_of.__declared__.recorded:
+        yield f"{cls} is a part of {whole_name}, so both must be recorded"
+    own = [name for name in declared.fields if name not in declared.key]
+    if not own:
+        yield f"{cls} is a part of {whole_name}, so it needs a field besides {', '.join(declared.key)}"
+    for name in own:
+        if name in {"id", *part_of.__declared__.fields}:
+            yield f"{cls} is a part of {whole_name}, which has a field named {name!r} too"
 
 
 def is_in_project(declared: Declared, root: type[Kind] | None) -> bool:
@@ -322,6 +353,7 @@ def _definition(declared: Declared, root: type[Kind] | None) -> Definition:
         part_of=declared.part_of.__declared__.name if declared.part_of else None,
         unique=declared.unique,
         table=declared.table,
+        is_shared=not is_in_project(declared, root) or root is None,
     )
 
 
@@ -329,11 +361,11 @@ def _reference(
     declared: Declared, column: Column, by_origin: Mapping[tuple[str, str], str], root: type[Kind] | None
 ) -> Reference:
     target = column.to[0].__declared__
-    shared: dict[str, str] = {}
+    shared: dict[str, str] = {}  # of a generic reference nothing: the data holds the whole key
     if column.name in declared.key:
         mine = {part.theirs: part.name for part in declared.parts if part.field == column.name}
         shared = {part.name: mine.get(part.name) or by_origin[part.origin] for part in target.parts}
-    elif root is not None and declared.parts and _is_root_part(declared.parts[0], root):
+    elif len(column.to) == 1 and root is not None and declared.parts and _is_root_part(declared.parts[0], root):
         shared = {part.name: declared.parts[0].name for part in target.parts if _is_root_part(part, root)}
     return Reference(
         name=column.name,

@@ -206,44 +206,58 @@ class Domain:
         return done
 
     @property
-    def fact_kinds(self) -> set[str]:
-        """The kinds that facts state, or that a simulator states from documents: those that have a policy."""
-        found = {one.kind.__declared__.name for one in self.stated}
+    def fact_kinds(self) -> tuple[str, ...]:
+        """The kinds that have a policy, parents first; all others are computed from them.
+
+        Facts state them, or a simulator does from documents; or the class has a policy, and no simulator yields it.
+        """
+        found = {one.kind for one in self.stated} | ({self.root} if self.root else set())
+        computed: set[type[Kind]] = set()
         for simulator in self.simulators:
             if any(issubclass(one, Document) for one in simulator.needs):
-                found |= {one.__declared__.name for one in simulator.yields}
-        if self.root is not None:
-            found.add(self.root.__declared__.name)
-        return found
+                found |= set(simulator.yields)
+            else:
+                computed |= set(simulator.yields)
+        found |= {one for one in self.kinds if one.__declared__.policy and one not in computed}
+        names = {one.__declared__.name for one in found}
+        return tuple(one.name for one in self.vocabulary.kinds if one.name in names)
 
     def policies(self, chosen: Mapping[str, Policy]) -> dict[str, Policy]:
         """Return every recorded kind's policy; computed kinds are always replaced.
 
         Raises Misuse, with everything that is wrong, for an unknown or computed kind, or where a fact kind that is not
-        exact would refer to one that is.
+        exact would refer to one that is: a state would then refer to what it no longer holds.
         """
-        facts = self.fact_kinds
+        facts = [one for one in self.fact_kinds if self.by_name[one].recorded]
         problems = []
         for name in chosen:
             if name not in self.by_name:
                 problems.append(f"{name!r} is no kind of the domain {self.name!r}{nearest(name, self.by_name)}")
             elif name not in facts:
-                problems.append(f"{name!r} is computed from the facts, so it has no policy")
-        policies = {
-            name: chosen.get(name, Policy(one.policy) if one.policy else Policy.EXACT)
-            if name in facts
-            else Policy.EXACT
+                problems.append(f"{name} is computed from the facts, so it has no policy")
+        problems += [
+            f"{name} is computed from the facts, so its class cannot have policy={one.policy!r}"
             for name, one in self.by_name.items()
-            if one.recorded
-        }
-        for name in facts & policies.keys():
-            for column in self.by_name[name].columns.values():
-                for target in column.to:
-                    to = target.__declared__.name
-                    if policies.get(to) is Policy.EXACT and policies[name] is not Policy.EXACT and to in facts - {name}:
-                        problems.append(f"{name} is {policies[name]} and refers to {to}, which is exact")
+            if one.policy and name not in self.fact_kinds
+        ]
+        policies = {name: Policy.EXACT for name, one in self.by_name.items() if one.recorded}
+        policies.update((name, chosen.get(name, self.vocabulary[name].policy)) for name in facts)
+        exact = {name for name in facts if policies[name] is Policy.EXACT}
+        also: list[str] = []  # what would have to be exact as well
+        for name in facts:
+            for target in (one for column in self.by_name[name].columns.values() for one in column.to):
+                to = target.__declared__.name
+                if to != name and name not in exact and (to in exact or to in also):
+                    problems.append(f"{to} cannot be exact while {name}, which refers to it, is {policies[name]}")
+                    also += [name] if name not in also else []
         if problems:
-            raise Misuse("; ".join(problems) + ".", "A kind that is not exact refers only to kinds that are not.")
+            more = " ".join(f"--policy {name}=exact" for name in also)
+            raise Misuse(
+                "; ".join(problems) + ".",
+                f"Add {more}, or leave {', '.join(sorted(exact))} as before."
+                if also
+                else f"The kinds with a policy are {', '.join(facts)}.",
+            )
         return policies
 
     def is_shared(self, kind: type[Kind]) -> bool:

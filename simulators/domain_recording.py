@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import orjson
 
 from seedjournal import journal
-from seedjournal.journal import Database, Inputs, KeyBytes, Misuse, Overtaken, Policy, Sealed, canonical_bytes
-from seedjournal.version import VERSION
+from seedjournal.journal import Database, Inputs, KeyBytes, Misuse, Policy, Sealed
+from seedjournal.progress import Tell
 
 from .domain import Domain
 from .facts import Asked, Run
 from .faking import faker_version
 from .kinds import key_of, nearest
 from .purity import refuse_impure
-from .simulating import Previous, Simulation, Tell
-
-_SEED = 42
+from .recording import DEFAULT_SEED, RemovesMost, make_inputs, record, tool_versions
+from .simulating import Previous, Simulation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainOptions:
     """How to record a project of a domain."""
 
-    seed: int = _SEED
+    seed: int = DEFAULT_SEED
     as_of: date | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     profile: str | None = None
     policies: Mapping[str, Policy] = field(default_factory=dict)
     fresh: bool = False
     reuse: bool = True
+    accept_upgrade: bool = False
 
 
 def projects_of(domain: Domain, folder: Path) -> list[str]:
     """Return the names of all projects: every root entity among the facts, or the domain's one project."""
     if domain.root is None:
         return [domain.name]
-    asked = Asked(folder=folder, settings=domain.settings_of({}, "settings"), run=Run(project="", seed=_SEED))
+    asked = Asked(folder=folder, settings=domain.settings_of({}, "settings"), run=Run(project="", seed=DEFAULT_SEED))
     declared = domain.root.__declared__
     names = {
         str(key_of(one)[0])
@@ -57,9 +55,15 @@ def projects_of(domain: Domain, folder: Path) -> list[str]:
 
 
 def record_domain(
-    database: Database, domain: Domain, project: str, options: DomainOptions, folder: Path, tell: Tell
+    database: Database,
+    domain: Domain,
+    project: str,
+    options: DomainOptions,
+    folder: Path,
+    tell: Tell = lambda *_: None,
+    confirm: Callable[[RemovesMost], None] = lambda _: None,
 ) -> list[Sealed]:
-    """Record one project, and before it what all projects share; return the runs.
+    """Record one project, and before it what all projects share; return the runs. See `recording.record`.
 
     Raises Misuse for an unknown project, BadInput for facts or simulators that are wrong; the journal stays as it was.
     """
@@ -70,59 +74,102 @@ def record_domain(
             f"The domain {domain.name!r} has no project {project!r}{nearest(project, names)}.",
             f"Its projects are {', '.join(names[:10])}." if names else "State facts of its root first.",
         )
+    shares = [(domain.name, DomainOptions())] if has_shared else []
+    own = [(project, options)] if project != domain.name or domain.root is None else []
     sealed = []
-    if has_shared:
-        sealed.append(_record(database, domain, domain.name, DomainOptions(), folder, tell, is_shared=True))
-    if project != domain.name or domain.root is None:
-        sealed.append(_record(database, domain, project, options, folder, tell, is_shared=False))
+    for name, chosen in shares + own:
+        recipe = _DomainRecipe(database, domain, name, chosen, folder, is_shared=(name, chosen) in shares)
+        done = record(
+            database, recipe, reuse=chosen.reuse, accept_upgrade=chosen.accept_upgrade, tell=tell, confirm=confirm
+        )
+        sealed.append(done.sealed)
     return sealed
 
 
-def _record(
-    database: Database,
-    domain: Domain,
-    project: str,
-    options: DomainOptions,
-    folder: Path,
-    tell: Tell,
-    *,
-    is_shared: bool,
-) -> Sealed:
-    policies = _policies(domain, options, is_shared=is_shared)
-    settings = domain.settings_of(options.settings, f"project {project}")
-    asked = Asked(
-        folder=folder,
-        settings=settings,
-        run=Run(project=project, seed=options.seed, day=options.as_of or domain.today),
-    )
-    shared = None if is_shared or domain.root is None else journal.last_run(database, domain.name)
-    values = _values(domain, asked, options, is_shared=is_shared)
-    values["shared"] = shared.state.hex() if shared else None
-    named = {kind: str(policy) for kind, policy in policies.items()}
-    fingerprint = hashlib.sha256(canonical_bytes({**values, "policies": named})).digest()
-    inputs = Inputs(project=project, policies=policies, window=False, values=values, fingerprint=fingerprint)
-    known = journal.reuse(database, inputs) if options.reuse else None
-    if known is not None:
-        return known
-    while True:
-        previous = journal.last_run(database, project)
+@dataclass(frozen=True)
+class _DomainRecipe:
+    """A project of a domain, or what all of its projects share, and the options of one recording."""
+
+    database: Database
+    domain: Domain
+    project: str
+    options: DomainOptions
+    folder: Path
+    is_shared: bool
+
+    chosen = ("domain", "seed", "profile", "settings")
+    invents_facts = False
+
+    @cached_property
+    def default_settings(self) -> Mapping[str, Any]:
+        """The settings of a project that sets none."""
+        defaults: Mapping[str, Any] = _plain(self.domain.settings_of({}, "settings"))
+        return defaults
+
+    @cached_property
+    def fact_kinds(self) -> Sequence[str]:
+        """The kinds of the project that have policies."""
+        return [one for one in self.domain.fact_kinds if one in self._policies]
+
+    @cached_property
+    def _policies(self) -> dict[str, Policy]:
+        return _policies(self.domain, self.options, is_shared=self.is_shared)
+
+    @cached_property
+    def _asked(self) -> Asked:
+        settings = self.domain.settings_of(self.options.settings, f"project {self.project}")
+        run = Run(project=self.project, seed=self.options.seed, day=self.options.as_of or self.domain.today)
+        return Asked(folder=self.folder, settings=settings, run=run)
+
+    @cached_property
+    def _shared(self) -> journal.Run | None:
+        """The newest run of what all projects share."""
+        if self.is_shared or self.domain.root is None:
+            return None
+        return journal.last_run(self.database, self.domain.name)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """Everything that decides the events, as far as it is known before facts are read."""
+        domain, options = self.domain, self.options
+        own = domain.project_kinds(shared=self.is_shared) if domain.root else domain.kinds
+        values = {
+            "domain": domain.name,
+            "source": domain.name,
+            "facts": {
+                f"{number}:{stated.kind.__declared__.name}:{stated.source.name}": stated.source.digest(self._asked)
+                for number, stated in enumerate(domain.stated)
+                if stated.kind in own and stated.profile in {None, options.profile}
+            },
+            "seed": options.seed,
+            "as_of": options.as_of.isoformat() if options.as_of else None,
+            "state": None,
+            "shared": self._shared.state.hex() if self._shared else None,
+            "profile": options.profile,
+            "fresh": options.fresh,
+            "settings": _plain(self._asked.settings),
+            "simulators": {one.name: one.version for one in domain.simulators},
+            "code": domain.code_digest(),
+            "versions": {**tool_versions(), "faker": faker_version()},
+        }
+        return make_inputs(self.project, values, self._policies, window=False)
+
+    @contextmanager
+    def make(self, previous: journal.Run | None, tell: Tell) -> Iterator[Simulation]:
+        """Simulate, and repeat a sample: a simulator that is not pure is refused."""
         with Simulation(
-            domain,
-            asked=asked,
-            policies=policies,
-            profile=options.profile,
-            previous=_state_reader(database, previous.state) if previous else None,
-            shared=_state_reader(database, shared.state) if shared else None,
-            is_shared=is_shared,
+            self.domain,
+            asked=self._asked,
+            policies=self._policies,
+            profile=self.options.profile,
+            previous=_state_reader(self.database, previous.state) if previous else None,
+            shared=_state_reader(self.database, self._shared.state) if self._shared else None,
+            is_shared=self.is_shared,
             tell=tell,
         ) as simulation:
             simulation.simulate()
-            refuse_impure(domain, simulation, asked, folder)
-            done = replace(inputs, values={**values, "as_of": simulation.today.isoformat()})
-            try:
-                return journal.record(database, done, simulation, tell, journal.follows(previous))
-            except Overtaken:
-                tell("reading again: another run was recorded meanwhile", 0, None)
+            refuse_impure(self.domain, simulation, self._asked, self.folder)
+            yield simulation
 
 
 def _policies(domain: Domain, options: DomainOptions, *, is_shared: bool) -> dict[str, Policy]:
@@ -135,34 +182,6 @@ def _policies(domain: Domain, options: DomainOptions, *, is_shared: bool) -> dic
     if is_shared:
         return {kind: Policy.UPSERT if kind in domain.fact_kinds else Policy.EXACT for kind in found}
     return found
-
-
-def _values(domain: Domain, asked: Asked, options: DomainOptions, *, is_shared: bool) -> dict[str, Any]:
-    own = set(domain.project_kinds(shared=is_shared)) if domain.root else set(domain.kinds)
-    return {
-        "domain": domain.name,
-        "source": domain.name,
-        "facts": {
-            f"{number}:{stated.kind.__declared__.name}:{stated.source.name}": stated.source.digest(asked)
-            for number, stated in enumerate(domain.stated)
-            if stated.kind in own and stated.profile in {None, options.profile}
-        },
-        "seed": options.seed,
-        "as_of": options.as_of.isoformat() if options.as_of else None,
-        "profile": options.profile,
-        "fresh": options.fresh,
-        "settings": _plain(asked.settings),
-        "simulators": {one.name: one.version for one in domain.simulators},
-        "code": domain.code_digest(),
-        "versions": {
-            "faker": faker_version(),
-            "msgspec": msgspec.__version__,
-            "orjson": orjson.__version__,
-            "python": platform.python_version(),
-            "seedjournal": VERSION,
-            "unicode": unicodedata.unidata_version,
-        },
-    }
 
 
 def _plain(settings: Any) -> Any:

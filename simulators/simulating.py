@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
@@ -33,6 +33,7 @@ from seedjournal.journal import (
     hash_event,
     resolve,
 )
+from seedjournal.progress import Tell
 
 from .domain import Domain, Its, Simulator, Taken, seen_by
 from .drawing import All, Draws, draws_of
@@ -40,7 +41,6 @@ from .facts import Asked
 from .kinds import Declared, Document, Key, Kind, key_of
 
 Previous = Callable[[str], Iterable[tuple[KeyBytes, str]]]
-Tell = Callable[[str, int, int | None], None]
 
 _STATED, _SIMULATED = 0, 1  # what is written by hand wins over what is simulated
 _LARGEST_ALL = 1_000_000
@@ -211,6 +211,8 @@ class Collection:
 class Simulation:
     """One run of a domain: `entries` yields its events, in the order of manifests, when `simulate` is done."""
 
+    notices: Sequence[str] = ()
+
     def __init__(
         self,
         domain: Domain,
@@ -329,7 +331,9 @@ class Simulation:
         fixed = {taken.name: self._fixed(taken) for taken in simulator.takes if taken.what in {"all", "summary"}}
         fixed |= {taken.name: self._asked.settings for taken in simulator.takes if taken.what == "settings"}
         fixed |= {taken.name: self._asked.run for taken in simulator.takes if taken.what == "run"}
-        groups = {taken.name: _Groups(self._children(taken)) for taken in simulator.takes if taken.what == "its"}
+        groups = {
+            one.name: _Groups(self._children(one, simulator.each)) for one in simulator.takes if one.what == "its"
+        }
         provenance = f"{simulator.name}/{simulator.version}"
         sample = self._calls.setdefault(simulator.name, [])
         number, step = 0, 1
@@ -462,8 +466,8 @@ class Simulation:
                 entity.__dict__[name] = self._found(entity.__dict__[name])
         return entity
 
-    def _children(self, taken: Taken) -> Iterator[tuple[Key, Any]]:
-        """Yield the key that each entity of a kind refers to, and the entity, in the order of these keys."""
+    def _children(self, taken: Taken, to: type[Any] | None) -> Iterator[tuple[Key, Any]]:
+        """Yield the key that each entity of a kind refers to `to` by, and the entity, in the order of these keys."""
         kind = taken.kind
         if kind is None:
             raise TypeError
@@ -483,7 +487,7 @@ class Simulation:
             for key, event in collection.ordered():
                 entity = collection.entity(event)
                 referred = entity.__dict__[taken.reference]
-                if referred is not None and isinstance(referred, taken_target(declared, taken.reference)):
+                if type(referred) is to:
                     value = _order_value(entity, taken.order.field, declared)
                     sorter.add((key_of(referred), value, key, event), len(event) + 200)
             for referred_key, _, _, event in sorter.records():
@@ -523,11 +527,6 @@ def made_by(
             f"The simulator {simulator.name} failed for {entity!r}: {type(error).__name__}: {error}{shown}",
             "Correct the function; nothing was recorded.",
         ) from error
-
-
-def taken_target(declared: Declared, reference: str) -> tuple[type[Kind], ...]:
-    """Return the kinds that a reference may lead to."""
-    return declared.columns[reference].to
 
 
 def _known(kind: str, key: KeyBytes, text: str) -> Canonical:

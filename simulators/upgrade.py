@@ -10,12 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .engineering.project import make_project
-
 _TOOLS = ("generators", "versions")
 _NAMES = {"faker": "Faker", "python": "Python", "unicode": "Unicode"}
-# What is invented follows from settings, seed and as-of; its digest covers what tools write of it as well.
-_INVENTED = "demo"
 
 
 def differing_tools(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -33,16 +29,18 @@ def differing_tools(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[s
     ]
 
 
-def is_same_input(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether two runs state the same source under the same settings, whatever the tools.
+def is_same_input(
+    before: Mapping[str, Any], now: Mapping[str, Any], defaults: Mapping[str, Any], *, invents_facts: bool
+) -> bool:
+    """Whether two runs state the same facts under the same settings, whatever the tools.
 
     Policies and `--fresh` do not count: they decide what the state keeps, not what the run states. A setting that one
-    version did not have yet counts as its default.
+    version did not have yet counts as its default. Invented facts follow from the settings, and their digest also tells
+    the tools.
     """
-    left_out = {*_TOOLS, "settings", "fresh", "state", *(("source_digest",) if now["source"] == _INVENTED else ())}
+    left_out = {*_TOOLS, "settings", "fresh", "state", *(("source_digest",) if invents_facts else ())}
     if any(before.get(name) != value for name, value in now.items() if name not in left_out):
         return False
-    defaults = make_project("default", {}).recorded()
     settings = {**defaults, **before["settings"]}
     return all(settings.get(name) == value for name, value in now["settings"].items())
 

@@ -291,7 +291,7 @@ PLANTED = (
     Mistake(
         "A recording that would remove most of a project asks",
         "simulators/recording.py",
-        "if all(previous.inputs.get(name) == self._inputs.values[name] for name in _READ_FROM):",
+        "if is_same and 2 * removed > total:",
         "if False:",
         "seedjournal/test_story.py::test_a_recording_that_removes_most_is_asked_for",
     ),

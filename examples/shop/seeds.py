@@ -29,7 +29,7 @@ class Order(Kind, key=("shop", "number")):
     total: Annotated[Decimal, Places(2)]
 
 
-class CustomerTotal(Kind, key="customer"):  # more columns of the customer's own row
+class CustomerTotal(Kind, key="customer", part_of=Customer):  # more columns of the customer's own row
     customer: Customer
     orders: int
 

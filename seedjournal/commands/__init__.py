@@ -11,7 +11,7 @@ from importlib.util import LazyLoader, find_spec, module_from_spec
 FINE, DIFFERENT, WRONG_USE, NOT_DONE, OUR_BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 _PACKAGE = __name__.partition(".")[0]
-_ROOMS = tuple(f"{_PACKAGE}.{room}" for room in ("journal", "projectors", "simulators"))
+_ROOMS = tuple(f"{_PACKAGE}.{room}" for room in ("journal", "projectors", "simulators.engineering.api"))
 
 
 def load_rooms_later() -> None:
@@ -21,7 +21,8 @@ def load_rooms_later() -> None:
             spec.loader = LazyLoader(spec.loader)
             sys.modules[name] = room = module_from_spec(spec)
             spec.loader.exec_module(room)
-            setattr(sys.modules[_PACKAGE], name.rpartition(".")[2], room)
+            parent, _, last = name.rpartition(".")
+            setattr(sys.modules[parent], last, room)
 
 
 def load_rooms_of(family: str) -> None:

@@ -93,12 +93,11 @@ def layout() -> Layout:
     """Lay out the domain's kinds: the tables that every command means."""
     from seedjournal.projectors import build_layout
 
-    from .domains import own_domain
+    from .domains import chosen_domain
 
-    domain = own_domain(config.load())
-    if domain is None:
-        return build_layout(j.ENGINEERING)
-    return build_layout(domain.vocabulary, has_root=domain.root is not None)
+    domain = chosen_domain(config.load())
+    has_shared = domain.root is None or bool(domain.project_kinds(shared=True))
+    return build_layout(domain.vocabulary, common=domain.name if has_shared else None)
 
 
 def is_made(database: j.Database) -> bool:

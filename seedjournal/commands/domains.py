@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seedjournal import journal as j
@@ -20,8 +20,9 @@ from .runs import FORMAT, Document, run_result
 if TYPE_CHECKING:
     from seedjournal.simulators.domain import Domain
     from seedjournal.simulators.domain_recording import DomainOptions
+    from seedjournal.simulators.recording import RemovesMost
 
-ENGINEERING = "engineering"
+_BUILT_IN = "engineering"
 
 
 def own_domain(settings: config.Settings) -> Domain | None:
@@ -29,17 +30,23 @@ def own_domain(settings: config.Settings) -> Domain | None:
 
     Loading a domain imports its module from the settings file's folder.
     """
-    if settings.domain in {None, ENGINEERING}:
+    if settings.domain in {None, _BUILT_IN}:
         return None
     from seedjournal.simulators.domain import load_domain
 
     return load_domain(str(settings.domain), config.FILE.parent)
 
 
+def chosen_domain(settings: config.Settings) -> Domain:
+    """Return the domain that commands show and project: the user's, or the built-in one."""
+    from seedjournal.simulators.engineering.kinds import ENGINEERING
+
+    return own_domain(settings) or ENGINEERING
+
+
 def vocabulary(settings: config.Settings) -> j.Vocabulary:
-    """Return the definitions of the kinds that commands show and project."""
-    domain = own_domain(settings)
-    return domain.vocabulary if domain else j.ENGINEERING
+    """Return the definitions of the chosen domain's kinds."""
+    return chosen_domain(settings).vocabulary
 
 
 def key_text(kind: str, key: Mapping[str, Any]) -> str:
@@ -58,9 +65,10 @@ def record_own(
     names: Sequence[str],
     every: bool,
     tell: Callable[[str], Tell],
+    ask: Callable[[RemovesMost], None],
 ) -> tuple[Document, list[tuple[Exception, Failure]]]:
     """Record projects of a user's own domain, each by itself; return the document, and what was raised."""
-    from seedjournal.simulators.domain_recording import DomainOptions, projects_of
+    from seedjournal.simulators.domain_recording import projects_of, record_domain
 
     folder = config.FILE.parent
     if every:
@@ -74,17 +82,11 @@ def record_own(
     with opened_journal(databases, settings, create=True) as database:
         for name in dict.fromkeys(names):
             given = {**settings.projects.get(name, {}), **_profile(settings, options.profile), **options.settings}
-            chosen = DomainOptions(
-                seed=options.seed,
-                as_of=options.as_of,
-                settings=given,
-                profile=options.profile,
-                policies={**of_file, **options.policies},
-                fresh=options.fresh,
-                reuse=options.reuse,
-            )
+            chosen = replace(options, settings=given, policies={**of_file, **options.policies})
+            started = time.monotonic()
             try:
-                document["runs"] += _record(database, domain, name, chosen, folder, tell(name))
+                done = record_domain(database, domain, name, chosen, folder, tell(name), ask)
+                document["runs"] += [run_result(sealed, list(domain.by_name), started) for sealed in done]
             except Exception as error:
                 if len(names) == 1:
                     raise
@@ -92,16 +94,6 @@ def record_own(
                 failures.append((error, failure))
                 document.setdefault("errors", []).append({"project": name, **failure.document})
     return document, failures
-
-
-def _record(
-    database: j.Database, domain: Domain, name: str, options: DomainOptions, folder: Path, tell: Tell
-) -> list[Document]:
-    from seedjournal.simulators.domain_recording import record_domain
-
-    started = time.monotonic()
-    done = record_domain(database, domain, name, options, folder, tell)
-    return [run_result(sealed, list(domain.by_name), started) for sealed in done]
 
 
 def _profile(settings: config.Settings, name: str | None) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from seedjournal import journal as j
-from seedjournal import simulators
+from seedjournal.simulators.engineering import api as engineering
 
 from ..terminal import number_of, shown, wrapped, wrapped_all
 from . import FINE, exits
@@ -93,7 +93,7 @@ def _found(names: Sequence[str]) -> list[tuple[str, Path]]:
     """The stores of these repositories, or of all: each with its server's name."""
     from seedjournal.simulators.engineering import github
 
-    wanted = {simulators.repository(name).lower() for name in names}
+    wanted = {engineering.repository(name).lower() for name in names}
     found = [(server, path) for server, path in github.stores() if not wanted or _name(path) in wanted]
     if missing := sorted(wanted - {_name(path) for _, path in found}):
         raise j.Unavailable(f"nothing was fetched of {missing[0]}", "`seedjournal fetched` lists what was")

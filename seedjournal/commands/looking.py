@@ -260,10 +260,10 @@ def _key(kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
             f"a {kind.name}'s key is {', '.join(kind.key)}; {len(parts)} given",
             f"seedjournal show {kind.name} {_places(kind)}",
         )
-    numbers = {"number", *(one.name for one in kind.fields if one.type in {j.Type.INTEGER, j.Type.BIGINT})}
+    fields = j.key_fields(vocabulary(config.load()), kind)
     key: dict[str, str | int] = {}
     for name, part in zip(kind.key, parts, strict=True):
-        if name in numbers:
+        if fields[name].type is j.Type.INTEGER:
             if not (part.isascii() and part.isdigit() and len(part) <= _LONGEST_NUMBER):
                 raise j.Misuse(f"{name} is a number, not {part!r}", f"seedjournal show {kind.name} {_places(kind)}")
             key[name] = int(part)

@@ -18,8 +18,8 @@ from .. import settings as config
 from ..terminal import SHORT, Progress, number_of, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
 from .databases import Databases, layout, opened, opened_target
-from .options import RUN, Common, common_options, echo_if_read, is_terminal
-from .runs import FORMAT, Document, no_runs, window_of, window_text
+from .options import RUN, TODAY, Common, common_options, echo_if_read, is_terminal
+from .runs import FORMAT, Document, no_runs, weeks_text, window_of, window_text
 
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _FOUND = {
@@ -62,6 +62,15 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 @click.option("--repair", is_flag=True, help="Restore edited and deleted rows and tables, and prune nothing.")
 @click.option("--rebuild", is_flag=True, help="Repair and prune.")
 @click.option("--take-over", is_flag=True, help="Also where another journal, or a copy of this one, filled the target.")
+@click.option(
+    "--today",
+    metavar="[DATE]",
+    is_flag=False,
+    flag_value="now",
+    type=TODAY,
+    help="Move all dates by whole weeks, so that the newest are less than a week before DATE, or before today; "
+    "off puts them back. Later projections keep them moved.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before rows are deleted.")
 @common_options
 def project(  # noqa: PLR0913 - its options
@@ -76,6 +85,7 @@ def project(  # noqa: PLR0913 - its options
     repair: bool,
     rebuild: bool,
     take_over: bool,
+    today: projectors.Today | None,
     yes: bool,
 ) -> int:
     """Project the chosen runs, and print what became of the rows."""
@@ -102,6 +112,7 @@ def project(  # noqa: PLR0913 - its options
         rebuild=rebuild,
         take_over=take_over,
         dry_run=dry_run,
+        today=today if today is not None else config.load().today,
     )
 
     def ask_to_delete(error: projectors.DeletesMany) -> None:
@@ -142,7 +153,7 @@ def project_runs(
         raise j.Misuse("--run names a run of one project", "give one --project, or none")
     with opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as source:
         with source.read() as connection:
-            runs = _runs_to_project(connection, names, run)
+            runs = _runs_to_project(connection, names, run, tables.common)
         with opened_target(where, databases, create=not choice.dry_run) as target:
             shown = target.shown if target else where.target  # a file's address has no password
             schema = config.schema(settings, databases.schema)
@@ -199,6 +210,8 @@ def _projected(done: projectors.Projected) -> Document:
         "forgotten": done.forgotten,
         "taken_over": done.taken_over,
         "compared": done.compared,
+        "days_moved": done.days,
+        "rows_moved": done.moved,
         "kept_fields": dict(done.kept_fields),
         "kinds": {kind: {name: getattr(result, name) for name in _ROWS} for kind, result in done.kinds.items()},
         **{
@@ -208,7 +221,8 @@ def _projected(done: projectors.Projected) -> Document:
     }
 
 
-def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> list[j.Run]:
+def _runs_to_project(connection: Any, names: Sequence[str], run: str | None, common: str | None) -> list[j.Run]:
+    """Return the runs to project; what all projects share comes first, since rows of the others point to it."""
     if run is not None:
         found = j.find_run(connection, run)
         if names and found.project != names[0]:
@@ -222,7 +236,9 @@ def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> 
     for name in names:
         if name not in newest:
             raise no_runs(connection, name)
-    return [newest[name] for name in (dict.fromkeys(names) or newest)]
+    wanted = dict.fromkeys(names) or newest
+    first = [common] if common in newest and common is not None else []
+    return [newest[name] for name in dict.fromkeys([*first, *wanted])]
 
 
 def _projected_text(document: Mapping[str, Any]) -> str:
@@ -240,6 +256,9 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
         yield "  the state that the target showed was forgotten: all rows were compared"
     if one["taken_over"]:
         yield "  taken over from another journal, or a copy of this one: all rows were compared"
+    if one["days_moved"] or one["rows_moved"]:
+        moved = f" ({number_of(one['rows_moved'], 'row')} moved now)" if one["rows_moved"] else ""
+        yield f"  {weeks_text(one['days_moved'])}{moved}"
     if one["window"]:
         yield from wrapped(window_text(one["window"]))
     if any(sums[column] for column in _ROWS if column not in {"unchanged", "kept"}):

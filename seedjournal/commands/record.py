@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from seedjournal import journal as j
-from seedjournal import simulators
 from seedjournal.progress import Tell
+from seedjournal.simulators.engineering import api as engineering
 
 from .. import settings as config
 from ..failures import Failure, complain, explain, trace
@@ -21,7 +21,7 @@ from ..sources import day_began, github_api, github_repositories, github_server,
 from ..terminal import SHORT, Progress, duration, number_of, old_and_new, shown, table, wrapped
 from . import FINE, exits
 from .databases import Databases, opened_journal
-from .domains import own_domain, own_policies, own_settings, record_own
+from .domains import own_domain, own_policies, own_settings, record_own, vocabulary
 from .options import DAY, LARGEST, Common, Whole, common_options, is_terminal
 from .runs import FORMAT, Document, lacking, run_result, window_text
 
@@ -40,7 +40,7 @@ class RecordChoice:
     sets: tuple[str, ...] = ()
     offline: bool = False
     strict: bool = False
-    options: simulators.RecordOptions
+    options: engineering.RecordOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Outcome:
     "--seed",
     metavar="N",
     type=Whole(-LARGEST, LARGEST),
-    default=lambda: simulators.DEFAULT_SEED,
+    default=lambda: engineering.DEFAULT_SEED,
     help="What every draw depends on. [default: 42]",
 )
 @click.option("--as-of", metavar="DATE", type=DAY, help="The simulators' today. [default: of the newest activity]")
@@ -140,7 +140,7 @@ def record(  # noqa: PLR0913 - its options
     domain = own_domain(settings)
     if domain is not None:
         builtin = {"source": source, "offline": offline, "estimate": estimate, "strict": strict} | {
-            name: options[name] for name in ("since", "until", "skip_invalid", "accept_upgrade")
+            name: options[name] for name in ("since", "until", "skip_invalid")
         }
         _refuse_options_of_sources(domain.name, builtin)
         from seedjournal.simulators.domain_recording import DomainOptions
@@ -153,10 +153,18 @@ def record(  # noqa: PLR0913 - its options
             policies=own_policies(policies),
             fresh=options["fresh"],
             reuse=not no_reuse,
+            accept_upgrade=options["accept_upgrade"],
         )
         with Progress(quiet=common.quiet) as progress:
             document, failures = record_own(
-                common.databases(), settings, domain, own, names=projects, every=every, tell=progress.stage
+                common.databases(),
+                settings,
+                domain,
+                own,
+                names=projects,
+                every=every,
+                tell=progress.stage,
+                ask=_question(progress, yes=yes),
             )
         return _finish(common, document, failures)
     if profile is not None:
@@ -172,25 +180,30 @@ def record(  # noqa: PLR0913 - its options
         offline=offline,
         strict=strict,
         # A source that was recorded before must be read again for --strict.
-        options=simulators.RecordOptions(
-            policies=simulators.parse_policies(policies), reuse=not (no_reuse or strict), **options
+        options=engineering.RecordOptions(
+            policies=engineering.parse_policies(policies), reuse=not (no_reuse or strict), **options
         ),
     )
     if estimate:
         common.give(estimate_fetch(common.databases(), choice), _estimated)
         return FINE
     with Progress(quiet=common.quiet) as progress:
-
-        def ask(error: simulators.RemovesMost) -> None:
-            if not yes and not is_terminal(sys.stdin):
-                raise error
-            if not yes:
-                progress.pause()
-                question = error.message.removesuffix("; nothing was recorded")
-                click.confirm(f"{shown(question)}. Record it?", abort=True, err=True)
-
-        outcome = record_projects(common.databases(), choice, progress.stage, ask)
+        outcome = record_projects(common.databases(), choice, progress.stage, _question(progress, yes=yes))
     return _finish(common, outcome.document, outcome.failures)
+
+
+def _question(progress: Progress, *, yes: bool) -> Callable[[engineering.RemovesMost], None]:
+    """Return what asks before a run is sealed that removes most of a project; it raises where nobody can be asked."""
+
+    def ask(error: engineering.RemovesMost) -> None:
+        if not yes and not is_terminal(sys.stdin):
+            raise error
+        if not yes:
+            progress.pause()
+            question = error.message.removesuffix("; nothing was recorded")
+            click.confirm(f"{shown(question)}. Record it?", abort=True, err=True)
+
+    return ask
 
 
 def _finish(common: Common, document: Document, failures: Sequence[tuple[Exception, Failure]]) -> int:
@@ -217,12 +230,12 @@ def record_projects(
     databases: Databases,
     choice: RecordChoice,
     tell: Callable[[str], Tell],
-    ask: Callable[[simulators.RemovesMost], None],
+    ask: Callable[[engineering.RemovesMost], None],
 ) -> Outcome:
     """Record the chosen projects, each by itself; `tell` gives a project's progress, and `ask` may raise."""
     settings = config.load()
     names = _chosen_projects(settings, choice)
-    sets = dict(simulators.parse_setting(text) for text in choice.sets)
+    sets = dict(engineering.parse_setting(text) for text in choice.sets)
     if not choice.new:
         refuse_unknown(databases, settings, names)
     runs: list[Document] = []
@@ -259,30 +272,30 @@ def refuse_unknown(databases: Databases, settings: config.Settings, names: Seque
             raise config.unknown_project(settings, name, recorded)
 
 
-def _make_project(settings: config.Settings, name: str, sets: Mapping[str, Any]) -> simulators.Project:
+def _make_project(settings: config.Settings, name: str, sets: Mapping[str, Any]) -> engineering.Project:
     """Return the project with the settings of --set over its own; what is wrong with these alone is wrong usage."""
     given, origin = config.project_settings(settings, name), f"project {name}"
     try:
-        return simulators.make_project(name, {**given, **sets}, origin)
+        return engineering.make_project(name, {**given, **sets}, origin)
     except j.BadInput as error:
         if sets:
-            simulators.make_project(name, given, origin)  # raises where the fault is not that of --set
+            engineering.make_project(name, given, origin)  # raises where the fault is not that of --set
             raise j.Misuse(error.message, error.hint) from None
         raise
 
 
 def _record_one(
     database: j.Database,
-    project: simulators.Project,
+    project: engineering.Project,
     choice: RecordChoice,
     tell: Tell,
-    ask: Callable[[simulators.RemovesMost], None],
+    ask: Callable[[engineering.RemovesMost], None],
 ) -> Document:
     started = time.monotonic()
     source = open_source(project, choice, tell)
     options = replace(choice.options, as_of=choice.options.as_of or getattr(source, "as_of", None))
-    done = simulators.record(database, project, source, options, tell, ask)
-    result = run_result(done.sealed, list(j.ENGINEERING.by_name), started)
+    done = engineering.record(database, project, source, options, tell, ask)
+    result = run_result(done.sealed, list(vocabulary(config.load()).by_name), started)
     return {
         **result,
         "options_missing": [name for name in result["inputs_changed"] if _is_missing(name, choice)],
@@ -323,7 +336,7 @@ def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
 
     settings = config.load()
     names = _chosen_projects(settings, choice)
-    sets = dict(simulators.parse_setting(text) for text in choice.sets)
+    sets = dict(engineering.parse_setting(text) for text in choice.sets)
     if not choice.new:
         refuse_unknown(databases, settings, names)
     if choice.offline:

@@ -16,9 +16,10 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from seedjournal.journal import ENGINEERING, BadInput, Misuse, Policy
+from seedjournal.journal import BadInput, Misuse, Policy
 
 from .facts import Repository, repository
+from .kinds import ENGINEERING
 
 Rate = Annotated[float, Meta(ge=0, le=1)]
 Weights = dict[str, Rate]

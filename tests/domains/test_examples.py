@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from seedjournal.simulators import domain_recording
+from seedjournal.simulators.drawing import Draw
 from tests.seedjournal.commands import Done, driver_url
 
 Run = Callable[..., Done]
@@ -80,6 +82,32 @@ def test_one_row_more_in_a_reordered_file_changes_nothing_else(
     assert all("b@example.com" in str(change) for change in changes)
     run("project")
     assert run("verify", "--json").json["ok"]
+
+
+def test_facts_that_lose_most_of_their_rows_are_asked_for(example: Callable[[str], Path], run: Run, at: str) -> None:
+    file = example("library") / "books.csv"
+    run("record", "--project", "library")
+    whole = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(whole[:2]))
+    refused = run("record", "--project", "library", status=2)
+    assert f"{len(whole) - 2} of the {len(whole) - 1} entities of run 1 are gone" in refused.err
+    counts = run("record", "--project", "library", "--yes", "--json").first["counts"]
+    assert counts["removed"] >= len(whole) - 2
+
+
+def test_what_a_newer_tool_makes_otherwise_is_asked_for(
+    example: Callable[[str], Path], run: Run, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example("library")
+    first = run("record", "--project", "library", "--json").first
+    monkeypatch.setattr(domain_recording, "faker_version", lambda: "0.1")
+    assert run("record", "--project", "library", "--json").first["root"] == first["root"]
+    monkeypatch.setattr(domain_recording, "faker_version", lambda: "0.2")
+    monkeypatch.setattr(domain_recording, "refuse_impure", lambda *_: None)  # the other process has no such tool
+    monkeypatch.setattr(Draw, "name", lambda self, name: f"Reader {self.integer(name, 1, 999)}")
+    refused = run("record", "--project", "library", status=3)
+    assert "Faker 0.1 → 0.2" in refused.err
+    assert run("record", "--project", "library", "--accept-upgrade", "--json").first["root"] != first["root"]
 
 
 def test_a_customer_by_hand_wins_over_a_simulated_one(example: Callable[[str], Path], run: Run, at: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from seedjournal.simulators import SETTINGS
+from seedjournal.simulators.engineering.project import SETTINGS
 from tests.hostile.test_command_line import NASTY, printable
 from tests.seedjournal.commands import SMALL, Done, call
 

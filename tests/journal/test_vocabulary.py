@@ -6,17 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedjournal.journal import ENGINEERING, Event, Misuse, Policy, referred_key
+from seedjournal.journal import Event, Misuse, Policy, Type, key_fields, referred_key
+from seedjournal.simulators.engineering.kinds import ENGINEERING
 
-CHOICES = st.dictionaries(st.sampled_from(list(ENGINEERING.by_name)), st.sampled_from(Policy))
+KINDS = ENGINEERING.vocabulary
+
+CHOICES = st.dictionaries(st.sampled_from(list(KINDS.by_name)), st.sampled_from(Policy))
 
 
 def test_parents_come_before_children_and_references_fit_their_keys() -> None:
     seen: set[str] = set()
-    for kind in ENGINEERING.kinds:
+    for kind in KINDS.kinds:
         for reference in kind.references:
             assert reference.to in seen
-            assert set(reference.shared) <= set(ENGINEERING[reference.to].key)
+            assert set(reference.shared) <= set(KINDS[reference.to].key)
             assert set(reference.shared.values()) <= set(kind.key)
         assert len({field.name for field in kind.fields}) == len(kind.fields)
         seen.add(kind.name)
@@ -28,7 +31,7 @@ def test_defaults_hold_where_nothing_is_chosen() -> None:
     assert policies["pull_request"] is Policy.UPSERT
     assert policies["team"] is Policy.ONCE
     assert policies["jira_issue"] is Policy.EXACT  # computed
-    assert list(policies) == list(ENGINEERING.by_name)
+    assert list(policies) == list(KINDS.by_name)
 
 
 def test_exact_is_refused_while_a_child_is_not_exact() -> None:
@@ -48,7 +51,7 @@ def test_computed_kinds_have_no_policy() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(Misuse, match="unknown kind 'prs'") as refused:
+    with pytest.raises(Misuse, match="'prs' is no kind") as refused:
         ENGINEERING.policies({"prs": Policy.ONCE})
     assert "pull_request" in refused.value.hint
 
@@ -59,13 +62,13 @@ def test_accepted_policies_let_no_state_refer_outside_itself(chosen: dict[str, P
         policies = ENGINEERING.policies(chosen)
     except Misuse:
         return
-    for kind in ENGINEERING.kinds:
+    for kind in KINDS.kinds:
         for reference in kind.references:
             assert policies[reference.to] is not Policy.EXACT or policies[kind.name] is Policy.EXACT
 
 
 def test_the_key_that_a_reference_means() -> None:
-    commit = ENGINEERING["commit"]
+    commit = KINDS["commit"]
     team, pull_request, author = commit.references
     event = Event(
         project="p",
@@ -73,6 +76,11 @@ def test_the_key_that_a_reference_means() -> None:
         key={"team": "t", "github_sha": "c0ffee"},
         data={"pull_request": {"github_repo": "o/r", "number": 5}, "author": None},
     )
-    assert referred_key(ENGINEERING, event, team) == {"slug": "t"}
-    assert referred_key(ENGINEERING, event, pull_request) == {"team": "t", "github_repo": "o/r", "number": 5}
-    assert referred_key(ENGINEERING, event, author) is None
+    assert referred_key(KINDS, event, team) == {"slug": "t"}
+    assert referred_key(KINDS, event, pull_request) == {"team": "t", "github_repo": "o/r", "number": 5}
+    assert referred_key(KINDS, event, author) is None
+
+
+def test_the_types_of_a_key_also_where_a_reference_brings_its_parts() -> None:
+    types = {name: one.type for name, one in key_fields(KINDS, KINDS["pr_survey_review"]).items()}
+    assert types == dict.fromkeys(("team", "github_repo", "reviewer"), Type.TEXT) | {"number": Type.INTEGER}

@@ -21,11 +21,13 @@ from seedjournal.commands.databases import Databases
 from seedjournal.commands.project import project_runs
 from seedjournal.commands.record import RecordChoice, record_projects
 from seedjournal.commands.verify import check_all
-from seedjournal.journal import ENGINEERING, Database, Entry, KeyBytes, Misuse, encode
+from seedjournal.journal import Database, Entry, KeyBytes, Misuse, encode
 from seedjournal.journal.event import EventHash
 from seedjournal.projectors import Choice
-from seedjournal.simulators import RecordOptions, make_project, parse_policies
 from seedjournal.simulators.engineering.following import Following
+from seedjournal.simulators.engineering.kinds import ENGINEERING
+from seedjournal.simulators.engineering.project import make_project, parse_policies
+from seedjournal.simulators.engineering.recording import RecordOptions
 from tests import scale, tally
 from tests.conftest import MAKES
 from tests.model.oracle import PROJECTED, RECORDED, Journal, Target, text_of

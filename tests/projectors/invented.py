@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Select, inspect, literal_column, select, table, text
 
 from seedjournal.journal import (
-    ENGINEERING,
     Database,
     Event,
     Inputs,
@@ -25,20 +24,23 @@ from seedjournal.journal import (
     record,
 )
 from seedjournal.projectors import Choice, Projected, project
+from seedjournal.simulators.engineering.kinds import ENGINEERING
 from tests.journal.things import tampering
 from tests.projectors.kept import LAYOUT, emptied
 
 MAPS = LAYOUT.maps
 SLUG = "terns"
 REPO = "invented/terns"
-ALL_ONCE = {kind.name: Policy.ONCE for kind in ENGINEERING.kinds}
+ALL_ONCE = {kind.name: Policy.ONCE for kind in ENGINEERING.vocabulary.kinds}
 # Any policies: projecting knows nothing of which kinds are computed.
 POLICIES = {
-    kind.name: Policy.UPSERT if kind.is_computed and kind.name != "weekly_metrics" else Policy.ONCE
-    for kind in ENGINEERING.kinds
+    kind.name: Policy.UPSERT
+    if kind.name not in ENGINEERING.fact_kinds and kind.name != "weekly_metrics"
+    else Policy.ONCE
+    for kind in ENGINEERING.vocabulary.kinds
 }
-ALL_UPSERT = {kind.name: Policy.UPSERT for kind in ENGINEERING.kinds}
-ALL_EXACT = {kind.name: Policy.EXACT for kind in ENGINEERING.kinds}
+ALL_UPSERT = {kind.name: Policy.UPSERT for kind in ENGINEERING.vocabulary.kinds}
+ALL_EXACT = {kind.name: Policy.EXACT for kind in ENGINEERING.vocabulary.kinds}
 
 Rows = dict[str, list[dict[str, Any]]]
 Dump = dict[str, list[tuple[Any, ...]]]

@@ -14,12 +14,13 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import delete, inspect, table, text
 
-from seedjournal.journal import ENGINEERING, JOURNAL_HISTORY, Database, ensure, open_database
+from seedjournal.journal import JOURNAL_HISTORY, Database, ensure, open_database
 from seedjournal.projectors import TARGET_HISTORY, build_layout, make_tables
+from seedjournal.simulators.engineering.kinds import ENGINEERING
 from tests.conftest import SERVER
 from tests.journal.things import tampering
 
-LAYOUT = build_layout(ENGINEERING)
+LAYOUT = build_layout(ENGINEERING.vocabulary)
 _OPEN: dict[tuple[str, str], Database] = {}
 _FOLDERS: list[Path] = []
 

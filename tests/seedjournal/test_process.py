@@ -102,7 +102,7 @@ def wait(*given, **named):
 room.{name} = wait
 """
 MOMENTS = {
-    "reading": ("seedjournal.simulators.recording", "take_census", False),
+    "reading": ("seedjournal.simulators.engineering.recording", "take_census", False),
     "before appending": ("seedjournal.journal.sealing", "manifest_of", False),
     "appended, not sealed": ("seedjournal.journal.sealing", "_compare", True),
     "sealing": ("seedjournal.journal.sealing", "add", True),

@@ -59,7 +59,7 @@ def test_what_is_promised_of_twenty_more(run: Callable[..., Done]) -> None:
 
 
 def test_its_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
-    from seedjournal.simulators import make_project
+    from seedjournal.simulators.engineering.project import make_project
 
     (text,) = blocks("toml")
     Path("seedjournal.toml").write_text(text, encoding="utf-8")

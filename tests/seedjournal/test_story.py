@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seedjournal.journal import ENGINEERING
+from seedjournal.simulators.engineering.kinds import ENGINEERING
 from tests.seedjournal.commands import DEMO, FORTY, TWENTY, Done, entry, execute, rows_of, write_cache
 
 Run = Callable[..., Done]

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from seedjournal.journal import Event, Spool, canonical_key, decode, encode
-from seedjournal.simulators import Project, Skipped, make_project
 from seedjournal.simulators.engineering.categories import file_category, is_code
 from seedjournal.simulators.engineering.census import Census, take_census
 from seedjournal.simulators.engineering.facts import (
@@ -22,9 +21,11 @@ from seedjournal.simulators.engineering.facts import (
     PullRequest,
     Repository,
     Review,
+    Skipped,
     Source,
 )
 from seedjournal.simulators.engineering.people import key_of
+from seedjournal.simulators.engineering.project import Project, make_project
 from seedjournal.simulators.engineering.pull_requests import pull_request as pull_request_event
 from seedjournal.simulators.engineering.reading import FactsInWindow, Window
 from seedjournal.simulators.engineering.shown import Shown

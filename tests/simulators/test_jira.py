@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from seedjournal.journal import Database
-from seedjournal.simulators import RecordOptions, record
 from seedjournal.simulators.engineering.facts import PullRequest
 from seedjournal.simulators.engineering.jira import issue_id, issue_type, points, sprint, status, summary
+from seedjournal.simulators.engineering.recording import RecordOptions, record
 from tests.simulators.acme import (
     SHOP,
     SITE,

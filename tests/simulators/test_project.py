@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedjournal.journal import BadInput, Misuse, Policy, canonical_bytes
-from seedjournal.simulators import SETTINGS, Project, make_project, parse_setting
+from seedjournal.simulators.engineering.project import SETTINGS, Project, make_project, parse_setting
 
 
 def test_the_defaults_are_the_seed_systems() -> None:

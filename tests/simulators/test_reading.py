@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 
 from seedjournal.journal import BadInput, Database, Unavailable
-from seedjournal.simulators import make_project, record
 from seedjournal.simulators.engineering.facts import LooseCommit, Person, PullRequest
+from seedjournal.simulators.engineering.project import make_project
 from seedjournal.simulators.engineering.reading import BufferedFacts
+from seedjournal.simulators.engineering.recording import record
 from tests.simulators.acme import SHOP, Facts, pull_request, story
 from tests.simulators.arbitrary import lists_of_pull_requests
 

@@ -15,12 +15,14 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from seedjournal.journal import ENGINEERING, BadInput, Database, Misuse, Policy, newest, read_manifest
-from seedjournal.simulators import Project, Recorded, RecordOptions, Skipped, Source, make_project, record, recording
+from seedjournal.journal import BadInput, Database, Misuse, Policy, newest, read_manifest
+from seedjournal.simulators.engineering import recording
 from seedjournal.simulators.engineering.cache.source import CacheSource
-from seedjournal.simulators.engineering.facts import PullRequest
+from seedjournal.simulators.engineering.facts import PullRequest, Skipped, Source
+from seedjournal.simulators.engineering.kinds import ENGINEERING
+from seedjournal.simulators.engineering.project import Project, make_project
+from seedjournal.simulators.engineering.recording import Recorded, RecordOptions, _inputs, record
 from seedjournal.simulators.engineering.simulate import GENERATORS
-from seedjournal.simulators.recording import _inputs
 from tests.simulators.acme import Facts, acme, at, commit, events_of, pull_request, story, who
 
 Order = tuple[Project, Source, RecordOptions]

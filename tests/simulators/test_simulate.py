@@ -19,10 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedjournal.journal import ENGINEERING, Event, canonical_key, encode
+from seedjournal.journal import Event, canonical_key, encode
 from seedjournal.simulators.engineering.cache.source import CacheSource
 from seedjournal.simulators.engineering.census import activities, take_census
 from seedjournal.simulators.engineering.facts import LooseCommit, PullRequest
+from seedjournal.simulators.engineering.kinds import ENGINEERING
 from seedjournal.simulators.engineering.people import key_of
 from seedjournal.simulators.engineering.reading import Window
 from seedjournal.simulators.engineering.simulate import GENERATORS
@@ -410,7 +411,7 @@ def test_real_projects_are_counted_right(
     source = CacheSource(path)
     project = acme(repos=[name])
     counted = take_census(source, source.repositories, project)
-    counts: dict[str, int] = dict.fromkeys(ENGINEERING.by_name, 0)
+    counts: dict[str, int] = dict.fromkeys(ENGINEERING.vocabulary.by_name, 0)
     for event in events_of(source, project, seed=42):
         counts[event.kind] += 1
     assert (counts["team"], counts["team_member"], counts["pr_check_run"]) == (1, len(counted.members), 0)

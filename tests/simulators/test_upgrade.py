@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from seedjournal.journal import ChangedByUpgrade, Database, Policy, last_run
-from seedjournal.simulators import RecordOptions, make_project, record
 from seedjournal.simulators.engineering.demo.source import DemoSource
+from seedjournal.simulators.engineering.project import make_project
+from seedjournal.simulators.engineering.recording import RecordOptions, record
 from seedjournal.simulators.engineering.simulate import GENERATORS
 from seedjournal.simulators.faking import Texts
 from tests.simulators.acme import Facts, acme, pull_request
