@@ -34,6 +34,7 @@ from .layout import (
     key_from_row,
     kind_column,
     kinds_led_to,
+    layout_of,
     pointer_columns,
 )
 from .parts import unseen_parts
@@ -52,6 +53,7 @@ def compare_target(
     Removed are rows of the project that the state does not have.
     """
     dialect_of(target).see_all_rows()
+    layout = layout_of(source, run, layout)
     state, ids = read_manifest(source, run.state), Ids(notes.adopted(target, run.project))
     for kind, mapped in layout.maps_of(run.project).items():
         if kinds is None or kind in kinds:

@@ -37,8 +37,18 @@ from seedjournal.journal import (
 )
 
 from . import notes
+from .altering import follow_kinds
 from .dialects import dialect_of
-from .layout import Layout, TableMap, create_tables, has_tables, key_from_row, kinds_led_to, missing_tables
+from .layout import (
+    Layout,
+    TableMap,
+    create_tables,
+    has_tables,
+    key_from_row,
+    kinds_led_to,
+    layout_of,
+    missing_tables,
+)
 from .notes import STALE, Position
 from .parts import PartWriter
 from .rows import Ids
@@ -130,12 +140,13 @@ def project(
 ) -> Projected:
     """Bring the target's rows of the run's project to the state after that run.
 
+    The tables are those of the kinds that the run was recorded with; `layout` serves where the journal does not tell.
     `tell` hears (kind, how many rows more, of how many). Raises Misuse where ids of two keys collide or rows of parents
     are gone, Unavailable where the target shows the project of another journal.
     """
     with both(journal, target) as (source, connection):
         savepoint = connection.begin_nested() if choice.dry_run else None
-        done = _Replay(source, connection, layout, run, choice).run_with(target.shown, tell)
+        done = _Replay(source, connection, layout_of(source, run, layout), run, choice).run_with(target.shown, tell)
         if savepoint:
             savepoint.rollback()
     return done
@@ -145,6 +156,7 @@ def preview(journal: Database, layout: Layout, run: Run) -> Projected:
     """Say what a projection into a target that has no tables yet would do."""
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
+        layout = layout_of(connection, run, layout)
     _refuse_unknown_kinds(layout, run, state)
     results = {
         kind: KindResult(inserted=_count(state, kind), kept=_kept(run, kind)) for kind in layout.maps_of(run.project)
@@ -211,6 +223,7 @@ class _Replay:
         _refuse_unknown_kinds(self.layout, self.run, state)
         dialect_of(self.target).see_all_rows()
         position = notes.position(self.target, project)
+        follow_kinds(self.source, self.target, self.layout, self.run, address)
         missing = missing_tables(self.target, self.layout, address)
         forgotten = taken_over = compared = False
         if len(missing) < len(self.layout.tables):
@@ -508,6 +521,8 @@ def remove_project(source: Connection, target: Connection, layout: Layout, proje
         return {}
     if problem := position_problem(source, project, position):
         raise _of_another(project, problem)
+    run = numbered(source, RunNumber(position.run)) or newest(source, project)
+    layout = layout_of(source, run, layout) if run else layout
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
     maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}

@@ -140,7 +140,7 @@ class Domain:
         self.kinds = tuple(kinds)
         self.today = today
         self.settings = settings if settings is not None else {}
-        self.vocabulary: Vocabulary = resolve(self.kinds, root, f"domain {name!r}")
+        self.vocabulary: Vocabulary = resolve(self.kinds, root, f"domain {name!r}", name)
         self.by_name: dict[str, Declared] = {one.__declared__.name: one.__declared__ for one in self.kinds}
         self.stated: list[Stated] = []
         self.simulators: list[Simulator] = []

@@ -13,6 +13,8 @@ from seedjournal import journal as j
 from .. import settings as config
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from seedjournal.projectors import Layout
 
 
@@ -89,15 +91,26 @@ def refuse_system_schema(schema: str) -> None:
         raise j.Misuse(f"schema {schema!r} is PostgreSQL's own", "choose another name")
 
 
-def layout() -> Layout:
-    """Lay out the domain's kinds: the tables that every command means."""
+def layout(journal: Connection | None = None) -> Layout:
+    """Lay out the kinds of the journal's newest run, which needs no Python of the user's; without one, the domain's.
+
+    Each run is projected, and each project's rows are checked, by the kinds that they were recorded with.
+    """
     from seedjournal.projectors import build_layout
 
-    from .domains import chosen_domain
+    from .domains import vocabulary
 
-    domain = chosen_domain(config.load())
-    has_shared = domain.root is None or bool(domain.project_kinds(shared=True))
-    return build_layout(domain.vocabulary, common=domain.name if has_shared else None)
+    recorded = None
+    if journal is not None:
+        newest = max(j.newest_of_each(journal).values(), key=lambda run: run.run, default=None)
+        recorded = j.kinds_of(journal, newest) if newest else None
+    return build_layout(recorded or vocabulary(config.load()))
+
+
+def layout_in(journal: j.Database) -> Layout:
+    """Lay out the kinds of a journal's newest run."""
+    with journal.read() as connection:
+        return layout(connection)
 
 
 def is_made(database: j.Database) -> bool:
