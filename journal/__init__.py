@@ -66,7 +66,7 @@ from .vocabulary import (
     Type,
     Vocabulary,
     differing_kinds,
-    key_types,
+    key_fields,
     referred_key,
 )
 
@@ -145,8 +145,8 @@ __all__ = [
     "is_present",
     "is_ready",
     "journal_id",
+    "key_fields",
     "key_of",
-    "key_types",
     "kinds_of",
     "known_kinds",
     "last_different",

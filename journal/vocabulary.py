@@ -58,6 +58,11 @@ class Field:
     fixed: bool = False
     default: Json = None
 
+    @property
+    def moves(self) -> bool:
+        """Whether it is a date that moves with today."""
+        return self.type in {Type.DATE, Type.INSTANT} and not self.fixed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
@@ -184,15 +189,15 @@ def differing_kinds(recorded: Vocabulary, declared: Vocabulary) -> list[str]:
     ]
 
 
-def key_types(vocabulary: Vocabulary, kind: Kind) -> dict[str, Type]:
-    """Return the type of each part of a kind's key, also of those that a reference brings."""
-    types = {field.name: field.type for field in kind.fields if field.name in kind.key}
+def key_fields(vocabulary: Vocabulary, kind: Kind) -> dict[str, Field]:
+    """Return the field that gives each part of a kind's key, also of those parts that a reference brings."""
+    fields = {field.name: field for field in kind.fields if field.name in kind.key}
     for reference in kind.references:
-        missing = {theirs: ours for theirs, ours in reference.shared.items() if ours not in types}
+        missing = {theirs: ours for theirs, ours in reference.shared.items() if ours not in fields}
         if missing and reference.to != kind.name:
-            found = key_types(vocabulary, vocabulary[reference.to])
-            types.update((ours, found[theirs]) for theirs, ours in missing.items())
-    return types
+            found = key_fields(vocabulary, vocabulary[reference.to])
+            fields.update((ours, found[theirs]) for theirs, ours in missing.items() if theirs in found)
+    return fields
 
 
 def referred_key(vocabulary: Vocabulary, event: Event, reference: Reference) -> dict[str, str | int] | None:

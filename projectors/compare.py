@@ -26,6 +26,7 @@ from seedjournal.journal import (
 
 from . import notes
 from .dialects import dialect_of
+from .fitting import fit
 from .layout import (
     Layout,
     TableMap,
@@ -35,8 +36,10 @@ from .layout import (
     kind_column,
     kinds_led_to,
     layout_of,
+    moved,
     pointer_columns,
 )
+from .mapping import Tables
 from .parts import unseen_parts
 from .rows import Ids, row_maker
 from .stage import Stage
@@ -46,15 +49,22 @@ _PIECE = 10_000
 
 
 def compare_target(
-    source: Connection, target: Connection, layout: Layout, run: Run, kinds: Collection[str] | None = None
+    source: Connection, target: Connection, layout: Layout | Tables, run: Run, kinds: Collection[str] | None = None
 ) -> Iterator[EntityChange]:
     """Yield what separates a project's rows from a run's state: added and changed are what a projection would write.
 
-    Removed are rows of the project that the state does not have.
+    Removed are rows of the project that the state does not have. Dates are told as events have them.
     """
+    if isinstance(layout, Tables):
+        from .mapped_replay import compare_mapped
+
+        yield from compare_mapped(source, target, fit(target, layout, "the target"), run, kinds)
+        return
     dialect_of(target).see_all_rows()
     layout = layout_of(source, run, layout)
     state, ids = read_manifest(source, run.state), Ids(notes.adopted(target, run.project))
+    position = notes.position(target, run.project)
+    layout = layout.moved(position.days if position else 0)
     for kind, mapped in layout.maps_of(run.project).items():
         if kinds is None or kind in kinds:
             yield from _compare_kind(source, target, layout, mapped, run.project, ids, state.kinds.get(kind))
@@ -113,6 +123,9 @@ def _rows_as_events(
     found = target.execute(select(table).where(dialect_of(target).among(table.c.id, ids))).mappings().all()
     fields = {one.name: one for one in mapped.kind.fields if one.name not in mapped.kind.key}
     data = {row["id"]: {name: _as_event(row[name], field) for name, field in fields.items()} for row in found}
+    for name in mapped.moving & fields.keys():
+        for one in data.values():
+            one[name] = None if one[name] is None else moved(one[name], -mapped.days)
     for reference in mapped.pointers:
         if is_in_key(reference, mapped.vocabulary):
             continue

@@ -12,16 +12,21 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Date,
     ForeignKeyConstraint,
     FromClause,
+    Integer,
     Table,
     TextClause,
     and_,
+    case,
+    cast,
     column,
     exists,
     func,
     insert,
     inspect,
+    literal,
     select,
     table,
     text,
@@ -30,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import Constraint, CreateIndex, CreateTable
 
+from seedjournal.journal import Type
 from seedjournal.journal import dialect_of as journal_dialect_of
 
 # Foreign keys that refer to a table, one row a pair of columns. PostgreSQL compares object ids, so that neither names
@@ -122,7 +128,8 @@ class Dialect:
 
     def pointers_to(self, rows: Table) -> list[Pointer]:
         """Find every foreign key that refers to the table, anybody's, in any schema."""
-        found = self.connection.execute(self.pointers, {"name": self.quoted(rows.name)})
+        name = ".".join(self.quoted(one) for one in (rows.schema, rows.name) if one)
+        found = self.connection.execute(self.pointers, {"name": name})
         keys = (list(key) for _, key in groupby(found, key=lambda row: row[0]))
         return [
             Pointer(
@@ -138,6 +145,14 @@ class Dialect:
     def interfering_with(self, rows: Table) -> list[str]:
         """Name the table's triggers and rules, which may keep rows out of it."""
         return list(self.connection.execute(self.interfering, {"name": self.quoted(rows.name)}).scalars())
+
+    def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:
+        """Return, in SQL, the dates or instants some days of 24 hours later; 9999-12-31 stays."""
+        raise NotImplementedError
+
+    def days_between(self, rows: Table, dates: ColumnElement[Any]) -> int:
+        """Return how many days lie between a column's first date and its last, 9999-12-31 aside."""
+        raise NotImplementedError
 
     def fold(self, name: str) -> str:
         """Return a name as the database compares it."""
@@ -237,6 +252,17 @@ class PostgreSQL(Dialect):
         """Quote a name, of which the server would fold capitals otherwise."""
         return self.connection.dialect.identifier_preparer.quote_identifier(name)
 
+    def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:
+        """Add days to a date, and hours to an instant, so that no time zone changes its length."""
+        more = func.make_interval(0, 0, 0, 0, days * 24) if type_ is Type.INSTANT else literal(days, Integer)
+        return case((cast(dates, Date) >= text("DATE '9999-12-31'"), dates), else_=dates.op("+")(more))
+
+    def days_between(self, rows: Table, dates: ColumnElement[Any]) -> int:
+        """Subtract dates, which gives days."""
+        day = cast(dates, Date)
+        query = select(func.max(day).op("-")(func.min(day))).where(day < text("DATE '9999-12-31'")).select_from(rows)
+        return int(self.connection.execute(query).scalar() or 0) + 1
+
     def has_failed(self) -> bool:
         """Ask the driver whether the transaction is aborted, or the connection lost."""
         if self.connection.invalidated:
@@ -294,6 +320,20 @@ class SQLite(Dialect):
             f"ALTER TABLE {prepare.format_table(to)} ADD COLUMN {prepare.format_column(column)} INTEGER "
             f"REFERENCES {prepare.format_table(referred.table)} ({prepare.format_column(referred)}){waits}"
         )
+
+    def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:  # noqa: ARG002 - both are text
+        """Move the day that a text begins with, and leave a text that begins with none."""
+        day = func.date(func.substr(dates, 1, 10), f"{days:+} days")
+        return case(
+            (func.substr(dates, 1, 10) == "9999-12-31", dates),
+            else_=func.coalesce(day.op("||")(func.substr(dates, 11)), dates),
+        )
+
+    def days_between(self, rows: Table, dates: ColumnElement[Any]) -> int:
+        """Subtract the days that the texts begin with."""
+        day = func.julianday(func.substr(dates, 1, 10))
+        query = select(func.max(day) - func.min(day)).select_from(rows).where(func.substr(dates, 1, 10) < "9999-12-31")
+        return int(self.connection.execute(query).scalar() or 0) + 1
 
     def fold(self, name: str) -> str:
         """Return a name in small letters: SQLite compares names in any case."""

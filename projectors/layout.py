@@ -7,10 +7,10 @@ database, or on PostgreSQL a schema, that has none of their names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import orjson
@@ -63,11 +63,13 @@ from seedjournal.journal import (
     canonical_key,
     ensure,
     is_present,
+    key_fields,
     kinds_of,
 )
 from seedjournal.journal import is_ready as is_history_ready
 
 from .dialects import dialect_of
+from .mapping import Tables
 from .notes import NAMES, TARGET_HISTORY, clear
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -110,17 +112,29 @@ def is_in_key(reference: Reference, vocabulary: Vocabulary) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class TableMap:
-    """A kind and its table. A part has none of its own: it fills columns of its `whole`'s rows."""
+    """A kind and its table. A part has none of its own: it fills columns of its `whole`'s rows.
+
+    The rows' dates are `days` later than those of the events.
+    """
 
     kind: Kind
     table: Table
     vocabulary: Vocabulary
     whole: TableMap | None = None
+    days: int = 0
 
     @cached_property
     def pointers(self) -> tuple[Reference, ...]:
         """The references that have columns: all, but of a part the one to its whole."""
         return _pointers(self.kind, self.vocabulary)
+
+    @cached_property
+    def moving(self) -> frozenset[str]:
+        """The names of fields and key parts whose dates are moved in the rows."""
+        if not self.days:
+            return frozenset()
+        fields = {one.name: one for one in self.kind.fields} | key_fields(self.vocabulary, self.kind)
+        return frozenset(name for name, one in fields.items() if one.moves)
 
     @cached_property
     def late_pointers(self) -> tuple[Reference, ...]:
@@ -177,11 +191,15 @@ class TableMap:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """A domain's kinds and tables; `maps` has parents before children, and wholes before their parts."""
+    """A domain's kinds and tables; `maps` has parents before children, and wholes before their parts.
+
+    The dates of rows are `days` later than those of events.
+    """
 
     vocabulary: Vocabulary
     maps: dict[str, TableMap]
     metadata: MetaData
+    days: int = 0
 
     def __getitem__(self, kind: str) -> TableMap:
         """Return the kind's table map."""
@@ -200,6 +218,15 @@ class Layout:
             for one in self.maps.values()
             for reference in one.pointers
         )
+
+    def moved(self, days: int) -> Layout:
+        """Return the layout of rows whose dates are some days later than those of the events."""
+        if days == self.days:
+            return self
+        maps: dict[str, TableMap] = {}
+        for kind, one in self.maps.items():
+            maps[kind] = replace(one, days=days, whole=maps[one.whole.kind.name] if one.whole else None)
+        return replace(self, maps=maps, days=days)
 
     def maps_of(self, project: str) -> dict[str, TableMap]:
         """Return the maps of the kinds that a project holds: those of a root entity, or those that all share."""
@@ -276,8 +303,32 @@ class Layout:
 
 def key_from_row(mapped: TableMap, parts: KeyParts, values: Sequence[object]) -> KeyBytes:
     """Make the natural key from a row's key fields, each written as events write its type."""
-    plain = (_as_event(value, parts[name].type) for name, value in zip(mapped.kind.key, values, strict=True))
-    return canonical_key(dict(zip(mapped.kind.key, plain, strict=True)))
+    named = zip(mapped.kind.key, values, strict=True)
+    plain = {name: _as_event(value, parts[name].type) for name, value in named}
+    for name in mapped.moving & plain.keys():
+        plain[name] = moved(str(plain[name]), -mapped.days)
+    return canonical_key(plain)
+
+
+NEVER = "9999-12-31"  # stands for no date at all, and does not move
+_LENGTH = len(NEVER)
+
+
+def moved(text: str, days: int) -> str:
+    """Return a date or instant, as events write it, some days later."""
+    return _later(text[:_LENGTH], days) + text[_LENGTH:]
+
+
+@lru_cache(1 << 14)
+def _later(day: str, days: int) -> str:
+    if day == NEVER:
+        return day
+    try:
+        return (date.fromisoformat(day) + timedelta(days)).isoformat()
+    except OverflowError:
+        raise Misuse(
+            f"The date {day} cannot move by {days} days; nothing was written.", "Choose another date for --today."
+        ) from None
 
 
 def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:
@@ -379,7 +430,7 @@ def _pointer_columns(kind: Kind, vocabulary: Vocabulary) -> Iterator[Column[Any]
 
 def _column(kind: Kind, field: Field) -> Column[Any]:
     default = None if field.nullable or field.name in kind.key else _DEFAULTS.get(field.type)
-    return Column(field.name, _column_type(field), nullable=field.nullable, server_default=default)
+    return Column(field.name, column_type(field), nullable=field.nullable, server_default=default)
 
 
 def _part_column(field: Field) -> Column[Any]:
@@ -387,7 +438,7 @@ def _part_column(field: Field) -> Column[Any]:
     value = plain(field, field.default)
     is_nullable = field.nullable or value is None
     default = None if value is None else (true() if value else false()) if isinstance(value, bool) else str(value)
-    return Column(field.name, _column_type(field), nullable=is_nullable, server_default=default)
+    return Column(field.name, column_type(field), nullable=is_nullable, server_default=default)
 
 
 def plain(field: Field, value: Json) -> Any:
@@ -414,7 +465,7 @@ def _add_keys(mapped: TableMap, tables: Mapping[str, Table]) -> None:
         table.append_constraint(ForeignKeyConstraint([table.c[name]], [tables[one.to].c.id], **waits))
 
 
-def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
+def column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
     """Choose a column's type. SQLite has none for times: there they are the events' own text, which it can read."""
     match field.type:
         case Type.TEXT:
@@ -529,8 +580,13 @@ def table_problems(connection: Connection, layout: Layout) -> dict[str, str]:
     }
 
 
-def make_tables(database: Database, layout: Layout) -> bool:
-    """Create those of the layout's tables that are missing, with keys and indexes; say whether there were any."""
+def make_tables(database: Database, layout: Layout | Tables) -> bool:
+    """Create those of the layout's tables that are missing, with keys and indexes; say whether there were any.
+
+    Raises Misuse for a map onto tables that others own, which make them themselves.
+    """
+    if isinstance(layout, Tables):
+        raise Misuse("the map names tables that others own, and seedjournal makes none of them", "leave --tables out")
     with database.write("target") as connection:
         missing = missing_tables(connection, layout, database.shown)
         if not missing:
@@ -550,19 +606,19 @@ def create_tables(connection: Connection, tables: Sequence[Table]) -> None:
     dialect.add_keys_and_indexes(tables)
 
 
-def ensure_target(database: Database, layout: Layout) -> None:
+def ensure_target(database: Database, layout: Layout | Tables) -> None:
     """See that the notes are there, and make them; raises WrongSchema where the layout's tables cannot be ours."""
-    if not database.is_absent and not is_history_ready(database, TARGET_HISTORY):
+    if not database.is_absent and isinstance(layout, Layout) and not is_history_ready(database, TARGET_HISTORY):
         with database.read() as connection:
             missing_tables(connection, layout, database.shown)
     ensure(database, TARGET_HISTORY, create=True)
 
 
-def is_ready(database: Database, layout: Layout) -> bool:
+def is_ready(database: Database, layout: Layout | Tables) -> bool:
     """Say whether notes and some of the tables are there; raises WrongSchema where they cannot be ours."""
     has_notes = is_history_ready(database, TARGET_HISTORY)
-    if database.is_absent:
-        return False
+    if database.is_absent or isinstance(layout, Tables):
+        return has_notes and not database.is_absent
     with database.read() as connection:  # with notes, the kinds may have changed since: a projection looks at columns
         missing = _looked_at(connection, layout)[0] if has_notes else missing_tables(connection, layout, database.shown)
         return len(missing) < len(layout.tables) and has_notes

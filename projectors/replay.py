@@ -6,13 +6,15 @@ one transaction a project, so that readers never see half a run and a crash chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
+from typing import Literal
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from seedjournal.journal import (
     Change,
@@ -27,10 +29,13 @@ from seedjournal.journal import (
     Run,
     RunNumber,
     Unavailable,
+    Vocabulary,
     WrongSchema,
     changes,
+    differing_kinds,
     forgotten_runs,
     journal_id,
+    kinds_of,
     newest,
     numbered,
     read_manifest,
@@ -39,6 +44,7 @@ from seedjournal.journal import (
 from . import notes
 from .altering import follow_kinds
 from .dialects import dialect_of
+from .fitting import fit
 from .layout import (
     Layout,
     TableMap,
@@ -49,6 +55,8 @@ from .layout import (
     layout_of,
     missing_tables,
 )
+from .mapping import Tables
+from .moving import WEEK, days_until, move_rows
 from .notes import STALE, Position
 from .parts import PartWriter
 from .rows import Ids
@@ -56,6 +64,7 @@ from .stage import dangling
 from .writing import KindWriter, UnseenRows, Wrote, prune
 
 Tell = Callable[[str, int, int | None], None]
+Today = date | Literal["off"]
 
 
 @dataclass(slots=True)
@@ -101,7 +110,8 @@ class Choice:
     `prune` deletes all stale rows; None, those of computed kinds and of exact fact kinds that nobody edited; False,
     none. `delete_many` allows that to be more than a tenth of the project's rows. `check` compares all rows, `repair`
     also brings them all to the state, and `rebuild` prunes as well. `take_over` brings a target to this journal's state
-    that another one, or a copy of this one, has filled.
+    that another one, or a copy of this one, has filled. `today` moves dates by whole weeks, so that the run's own today
+    comes to the week before it; "off" puts them back, and None leaves them moved as they are.
     """
 
     prune: bool | None = None
@@ -111,6 +121,12 @@ class Choice:
     rebuild: bool = False
     take_over: bool = False
     dry_run: bool = False
+    today: Today | None = None
+
+    @property
+    def may_delete_many(self) -> bool:
+        """Whether somebody said so, or nothing is deleted in the end."""
+        return self.delete_many or self.dry_run
 
     @property
     def writes_all(self) -> bool:
@@ -124,7 +140,8 @@ class Projected:
 
     `kept_fields` names, by kind, where kept content differs. `forgotten` says that the target showed a run that this
     journal has forgotten, `taken_over` that it showed a run that is not this journal's: all rows were compared.
-    `compared` says that all rows were, for whatever reason; else they were counted.
+    `compared` says that all rows were, for whatever reason; else they were counted. Dates of rows are `days` later than
+    those of events; `moved` rows hold a date and were moved just now.
     """
 
     run: Run
@@ -133,10 +150,17 @@ class Projected:
     forgotten: bool = False
     taken_over: bool = False
     compared: bool = False
+    days: int = 0
+    moved: int = 0
 
 
 def project(
-    journal: Database, target: Database, layout: Layout, run: Run, choice: Choice, tell: Tell = lambda *_: None
+    journal: Database,
+    target: Database,
+    layout: Layout | Tables,
+    run: Run,
+    choice: Choice,
+    tell: Tell = lambda *_: None,
 ) -> Projected:
     """Bring the target's rows of the run's project to the state after that run.
 
@@ -146,21 +170,41 @@ def project(
     """
     with both(journal, target) as (source, connection):
         savepoint = connection.begin_nested() if choice.dry_run else None
-        done = _Replay(source, connection, layout_of(source, run, layout), run, choice).run_with(target.shown, tell)
+        if isinstance(layout, Tables):
+            from .mapped_replay import MappedReplay
+
+            if choice.today is not None:
+                raise Misuse(
+                    "The dates of tables that others own cannot move with today in this version; nothing was written.",
+                    "Leave out --today, and `today` in seedjournal.toml.",
+                )
+            fitted = fit(connection, layout, target.shown)
+            done = MappedReplay(source, connection, fitted, run, choice).run_with(tell)
+        else:
+            position = notes.position(connection, run.project)
+            shown = position.days if position else 0
+            own = layout_of(source, run, layout).moved(_days(run, choice.today, shown))
+            done = _Replay(source, connection, own, run, choice, shown).run_with(target.shown, tell)
         if savepoint:
             savepoint.rollback()
     return done
 
 
-def preview(journal: Database, layout: Layout, run: Run) -> Projected:
+def _days(run: Run, today: Today | None, shown: int) -> int:
+    """Return by how many days the rows' dates are to be moved."""
+    if today is None:
+        return shown
+    return 0 if today == "off" else days_until(today, run)
+
+
+def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
     """Say what a projection into a target that has no tables yet would do."""
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
-        layout = layout_of(connection, run, layout)
-    _refuse_unknown_kinds(layout, run, state)
-    results = {
-        kind: KindResult(inserted=_count(state, kind), kept=_kept(run, kind)) for kind in layout.maps_of(run.project)
-    }
+        layout = layout if isinstance(layout, Tables) else layout_of(connection, run, layout)
+    kinds = layout.with_table(run.project) if isinstance(layout, Tables) else list(layout.maps_of(run.project))
+    refuse_unknown_kinds([*kinds, *(layout.left_out if isinstance(layout, Tables) else ())], run, state)
+    results = {kind: KindResult(inserted=_count(state, kind), kept=kept_of(run, kind)) for kind in kinds}
     return Projected(run, results, run.counts["kept_fields"])
 
 
@@ -208,6 +252,7 @@ class _Replay:
     layout: Layout
     run: Run
     choice: Choice
+    days_shown: int = 0
     maps: Mapping[str, TableMap] = field(init=False)
     wrote: dict[str, Wrote] = field(default_factory=dict)  # of each kind
     loaded: set[str] = field(default_factory=set)  # the kinds that had no rows before
@@ -220,21 +265,23 @@ class _Replay:
         """Carry it out."""
         this_journal, project = journal_id(self.source), self.run.project
         state = read_manifest(self.source, self.run.state)
-        _refuse_unknown_kinds(self.layout, self.run, state)
+        refuse_unknown_kinds(self.layout.maps, self.run, state)
         dialect_of(self.target).see_all_rows()
         position = notes.position(self.target, project)
         follow_kinds(self.source, self.target, self.layout, self.run, address)
         missing = missing_tables(self.target, self.layout, address)
         forgotten = taken_over = compared = False
+        moved = 0
         if len(missing) < len(self.layout.tables):
             problem = position_problem(self.source, project, position)
             if problem and not self.choice.take_over:
-                raise _of_another(project, problem)
+                raise of_another(project, problem)
             if missing and self.choice.writes_all:
                 create_tables(self.target, missing)
             elif missing:
                 has_tables(self.target, self.layout, address)  # which refuses it, and says why
-            shown_run, shown = (None, None) if problem else self._shown(position)
+            shown_run, shown = (None, None) if problem else shown_at(self.source, position)
+            moved = self._move_dates()
             compared = self.choice.check or self.choice.writes_all or shown is None
             written = self._write(position, shown_run, shown, state, tell)
             taken_over = problem is not None
@@ -247,17 +294,38 @@ class _Replay:
             notes.clear(self.target)
             written = self._load_first(state, tell)
         deleted = self._prune(state)
-        notes.move(self.target, self.run, this_journal)
+        notes.move(self.target, self.run, this_journal, self.layout.days)
         for kind, mapped in self.maps.items():
             result = written[kind]
             result.stale = notes.stale_count(self.target, project, kind, mapped.table)
             result.unchanged = _count(state, kind) - result.inserted - result.updated - result.differing
-            result.kept = _kept(self.run, kind)
+            result.kept = kept_of(self.run, kind)
             result.deleted += deleted.get(kind, 0)
             result.retained = result.stale if self.choice.prune or self.choice.rebuild else 0
             result.foreign = notes.adopted_count(self.target, project, kind)
         compared = compared and any(result.unchanged or result.differing for result in written.values())
-        return Projected(self.run, written, self.run.counts["kept_fields"], forgotten, taken_over, compared)
+        return Projected(
+            self.run, written, self.run.counts["kept_fields"], forgotten, taken_over, compared, self.layout.days, moved
+        )
+
+    def _move_dates(self) -> int:
+        """Move the dates of the rows that are there to where this projection shows them; return how many rows have any.
+
+        Raises Unavailable where a constraint or somebody else's row is in the way.
+        """
+        days, project = self.layout.days - self.days_shown, self.run.project
+        if not days:
+            return 0
+        shown, adopted = self.layout.moved(self.days_shown), notes.adopted(self.target, project)
+        try:
+            return move_rows(self.target, shown, project, days, adopted, lambda kind: policy_of(self.run, kind))
+        except (IntegrityError, DataError) as error:
+            reason = str(error.orig).strip().splitlines()
+            raise Unavailable(
+                f"project {project!r}: dates cannot move by {days // WEEK:+} weeks: {'; '.join(reason)}; nothing was "
+                "written",
+                "a row or constraint is in the way: change it, or choose another date for --today",
+            ) from error
 
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:
         """Create the tables and load them, keys and indexes last; where keys refuse the rows, compare to say why."""
@@ -268,7 +336,7 @@ class _Replay:
                 dialect, tables = dialect_of(self.target), self.layout.tables
                 dialect.create_bare(tables)
                 for kind, result in written.items():
-                    if (top := _top(state, kind)) is not None:
+                    if (top := top_of(state, kind)) is not None:
                         say = self._teller(tell, state, kind)
                         if self.maps[kind].whole:
                             every = changes(self.source, None, top)
@@ -296,7 +364,7 @@ class _Replay:
         """Lead references to rows that were written later to those that are adopted, and see that they lead to rows."""
         ids = Ids(notes.adopted(self.target, self.run.project))
         for kind, mapped in self.maps.items():
-            now, result = _top(state, kind), written[kind]
+            now, result = top_of(state, kind), written[kind]
             if now is None or not mapped.late_pointers:
                 continue
             led_to = {to for reference in mapped.late_pointers for to in kinds_led_to(reference)}
@@ -366,7 +434,7 @@ class _Replay:
     ) -> KindResult:
         """Write what changed, or all of it; then restore what is missing where the counts say so."""
         shown_run, shown = shown_before
-        before, now = _top(shown, kind), _top(state, kind)
+        before, now = top_of(shown, kind), top_of(state, kind)
         whole = self.choice.writes_all or shown is None or shown_run is None
         if shown_run and policy_of(shown_run, kind) != policy_of(self.run, kind) and ids.has_adopted(kind):
             whole = True  # adopted rows must be looked at again, and nothing tells where in the tree they are
@@ -405,7 +473,7 @@ class _Replay:
     ) -> KindResult:
         """Write a part's changes into the rows of its whole, or all of it; then give restored rows theirs."""
         shown_run, shown = shown_before
-        before, now = _top(shown, kind), _top(state, kind)
+        before, now = top_of(shown, kind), top_of(state, kind)
         mapped = self.maps[kind]
         whole = str(mapped.kind.part_of)
         rewrites = self.choice.writes_all or shown is None or shown_run is None
@@ -457,16 +525,6 @@ class _Replay:
         named = _count(state, kind) + notes.stale_count(self.target, project, kind, mapped.table)
         return self.layout.count_rows(self.target, mapped, project) - named
 
-    def _shown(self, position: Position | None) -> tuple[Run | None, Root | None]:
-        """Return the run that the target shows, and its state, as far as the journal has them."""
-        run = numbered(self.source, RunNumber(position.run)) if position else None
-        if run is None:
-            return None, None
-        try:
-            return run, read_manifest(self.source, run.state)
-        except Damaged:
-            return run, None
-
     def _was_shown(
         self, position: Position | None, shown: Root | None, before: NodeHash | None, now: NodeHash | None
     ) -> Callable[[Change], bool]:
@@ -492,7 +550,7 @@ class _Replay:
         left = {kind: one.left for kind, one in self.wrote.items() if policy_of(self.run, kind) is Policy.EXACT}
         deleted = prune(self.target, self.layout, left)
         gone = sum(deleted.values())
-        if gone * _FEW > gone + state.count and not (self.choice.delete_many or self.choice.dry_run):
+        if deletes_many(gone, state) and not self.choice.may_delete_many:
             raise DeletesMany(self.run.project, deleted, gone + state.count)
         return deleted
 
@@ -510,19 +568,25 @@ class _Replay:
         return lambda count: tell(kind, count, _count(state, kind))
 
 
-def remove_project(source: Connection, target: Connection, layout: Layout, project: str) -> dict[str, KindResult]:
+def remove_project(
+    source: Connection, target: Connection, layout: Layout | Tables, project: str
+) -> dict[str, KindResult]:
     """Delete the rows that seedjournal created for a project, leave adopted ones, and drop its notes.
 
     `deleted` are gone, `retained` are left because a row of somebody else's refers to them, `foreign` are the adopted
     ones. Raises Unavailable where the target shows the project of another journal.
     """
+    if isinstance(layout, Tables):
+        from .mapped_replay import remove_mapped
+
+        return remove_mapped(source, target, fit(target, layout, "the target"), project)
     position = notes.position(target, project)
     if position is None:
         return {}
     if problem := position_problem(source, project, position):
-        raise _of_another(project, problem)
+        raise of_another(project, problem)
     run = numbered(source, RunNumber(position.run)) or newest(source, project)
-    layout = layout_of(source, run, layout) if run else layout
+    layout = (layout_of(source, run, layout) if run else layout).moved(position.days)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
     maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}
@@ -543,6 +607,17 @@ def remove_project(source: Connection, target: Connection, layout: Layout, proje
 def policy_of(run: Run, kind: str) -> Policy:
     """Return the policy by which the run's state was folded for the kind."""
     return run.policies.get(kind, Policy.UPSERT)
+
+
+def shown_at(source: Connection, position: Position | None) -> tuple[Run | None, Root | None]:
+    """Return the run that a target shows, and its state, as far as the journal has them."""
+    run = numbered(source, RunNumber(position.run)) if position else None
+    if run is None:
+        return None, None
+    try:
+        return run, read_manifest(source, run.state)
+    except Damaged:
+        return run, None
 
 
 def position_problem(source: Connection, project: str, position: Position | None) -> str | None:
@@ -570,7 +645,12 @@ _FEW = 10  # of so many rows one may be deleted unasked
 _COPIED = "a copy of this journal filled it, or an older backup of the journal was put back"
 
 
-def _of_another(project: str, problem: str) -> Unavailable:
+def deletes_many(deleted: int, state: Root) -> bool:
+    """Say whether so many deleted rows are more than nobody need be asked about."""
+    return deleted * _FEW > deleted + state.count
+
+
+def of_another(project: str, problem: str) -> Unavailable:
     """Return the error for a target that shows a project as another journal, or another copy of this one, has it.
 
     Both would write the same rows, and each would find its own changed whenever the other was projected.
@@ -582,9 +662,21 @@ def _of_another(project: str, problem: str) -> Unavailable:
     )
 
 
-def _refuse_unknown_kinds(layout: Layout, run: Run, state: Root) -> None:
+def refuse_other_kinds(source: Connection, run: Run, declared: Vocabulary) -> None:
+    """Raise WrongSchema for a run whose kinds a declaration lacks, or declares otherwise than they were recorded."""
+    recorded = kinds_of(source, run)
+    if recorded and (differing := differing_kinds(recorded, declared)):
+        raise WrongSchema(
+            f"run {run.run} of project {run.project!r} was recorded with kinds that are now declared otherwise, or not "
+            f"at all: {', '.join(differing)}; nothing was written",
+            f"record the project again (`seedjournal record --project {run.project}`), or use the declaration that it "
+            "was recorded with",
+        )
+
+
+def refuse_unknown_kinds(known: Collection[str], run: Run, state: Root) -> None:
     """Raise WrongSchema if no table holds some of the state's kinds."""
-    if unknown := layout.without_table(state.kinds):
+    if unknown := sorted(set(state.kinds) - set(known)):
         raise WrongSchema(
             f"run {run.run} of project {run.project!r} has kinds that no table holds: {', '.join(unknown)}; nothing "
             "was written",
@@ -596,7 +688,8 @@ def _is_changed(change: Change) -> bool:
     return change.before is not None
 
 
-def _top(root: Root | None, kind: str) -> NodeHash | None:
+def top_of(root: Root | None, kind: str) -> NodeHash | None:
+    """Return the top of a kind's tree."""
     subtree = root.kinds.get(kind) if root else None
     return subtree.top if subtree else None
 
@@ -605,5 +698,6 @@ def _count(root: Root, kind: str) -> int:
     return root.kinds[kind].count if kind in root.kinds else 0
 
 
-def _kept(run: Run, kind: str) -> int:
+def kept_of(run: Run, kind: str) -> int:
+    """Count the entities whose earlier content `once` kept."""
     return int(run.counts["kinds"].get(kind, {}).get("kept", 0))

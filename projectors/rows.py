@@ -13,7 +13,7 @@ import orjson
 
 from seedjournal.journal import Damaged, Json, KeyBytes, Reference, Type, canonical_key
 
-from .layout import TableMap, is_in_key
+from .layout import TableMap, is_in_key, moved
 from .notes import Adopted
 
 Row = tuple[Any, ...]
@@ -73,6 +73,7 @@ def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
     """
     kind = mapped.kind
     fields = _taker(tuple(one.name for one in kind.fields))
+    dates = tuple(place for place, one in enumerate(kind.fields) if one.name in mapped.moving)
     lists = tuple(place for place, one in enumerate(kind.fields) if one.type is Type.JSON)
     pointers = tuple(one for reference in mapped.pointers for one in _pointers(mapped, reference, ids))
     of_whole = _to_whole(mapped, ids)
@@ -91,10 +92,13 @@ def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
         held = [pointer(key, data) for pointer in pointers]
         data.update(key)
         values = fields(data)
-        if lists:
+        if lists or dates:
             values = [*values]
             for place in lists:
                 values[place] = orjson.dumps(values[place]).decode()
+            for place in dates:
+                if values[place] is not None:
+                    values[place] = moved(values[place], mapped.days)
         return (number, *held, *values)
 
     return make

@@ -32,6 +32,7 @@ COMMANDS = {
     "diff": ("diff", "What separates two runs, entity by entity."),
     "log": ("looking", "List the journal's runs."),
     "show": ("looking", "Show a run, or one entity over all runs."),
+    "check": ("check", "Say whether a map fits the target's tables."),
     "verify": ("verify", "Check every hash, manifest, state and row."),
     "fetched": ("fetched", "List, delete or export what was fetched from GitHub."),
     "forget": ("forget", "Take old runs, or whole projects, out of the journal."),

@@ -8,8 +8,9 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from seedjournal import journal as j
@@ -24,7 +25,7 @@ SCHEMA_VARIABLE = "SEEDJOURNAL_SCHEMA"
 
 FILLED: dict[str, str] = {}  # what a settings file's addresses took from the environment: no error shows it
 
-_TOP = ("domain", "journal", "policy", "profiles", "projects", "prune", "schema", "target")
+_TOP = ("domain", "journal", "policy", "profiles", "projects", "prune", "schema", "tables", "target", "today")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _USER_AND_PASSWORD = re.compile(r"[\w+]+://([^:/?@]*(?::[^/?@]*)?)@")
 _FOR_DATABASES = ("SEEDJOURNAL_", "PG", "DATABASE")
@@ -39,7 +40,9 @@ class Settings:
     target: str | None = None
     schema: str | None = None
     prune: bool = True
+    today: date | Literal["off"] | None = None
     domain: str | None = None
+    tables: str | None = None
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     policy: Mapping[str, Any] = field(default_factory=dict)
@@ -109,9 +112,9 @@ def load(path: Path = FILE) -> Settings:
     """The settings file of the working folder; raises Misuse for an unknown key, naming the nearest."""
     content = _read(path)
     _check_names(path, "", content, _TOP)
-    for name in ("domain", "journal", "schema", "target"):
+    for name in ("domain", "journal", "schema", "tables", "target"):
         if not isinstance(content.get(name, ""), str):
-            examples = {"domain": "seeds:library", "schema": "seeds"}
+            examples = {"domain": "seeds:library", "schema": "seeds", "tables": "map:target"}
             raise j.BadInput(
                 f"{path}: {name} is not text", f'for example {name} = "{examples.get(name, DEFAULT_JOURNAL)}"'
             )
@@ -142,11 +145,26 @@ def load(path: Path = FILE) -> Settings:
         target=content.get("target"),
         schema=content.get("schema"),
         prune=content.get("prune", True),
+        today=_today(path, content.get("today")),
         domain=domain,
+        tables=content.get("tables"),
         projects=projects,
         policy=policy,
         profiles=content.get("profiles", {}),
     )
+
+
+def _today(path: Path, given: Any) -> date | Literal["off"] | None:
+    """Return the date that `today` says: "now", "off", or a date of TOML's."""
+    if given is None:
+        return None
+    if given == "off":
+        return "off"
+    if given == "now":
+        return datetime.now(UTC).date()
+    if type(given) is date:
+        return given
+    raise j.BadInput(f"{path}: today is {given!r}", 'Write today = "now", or a date such as today = 2026-01-05.')
 
 
 def _read(path: Path) -> dict[str, Any]:

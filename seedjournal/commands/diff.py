@@ -20,7 +20,7 @@ from . import DIFFERENT, FINE, exits
 from .databases import Databases, layout, layout_in, opened, opened_journal, opened_target
 from .domains import key_text, known_kinds
 from .options import LARGEST, RUN, Common, Whole, common_options, is_terminal, print_text, print_whole
-from .runs import FORMAT, no_runs, window_of
+from .runs import FORMAT, no_runs, weeks_text, window_of
 
 _TWO = 2
 _ON_A_TERMINAL = 200  # changes that diff shows there unless told otherwise
@@ -41,6 +41,7 @@ class Comparison:
     changes: Iterator[j.EntityChange]
     of_states: bool = False
     of_target: bool = False
+    days_moved: int = 0  # of the tables' dates
     other_counts: dict[str, int] | None = None
     kinds: dict[str, dict[str, int]] = field(default_factory=dict)
     left_out: int = 0
@@ -207,7 +208,9 @@ def compare_rows(
             raise j.Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
         with projectors.both(database, target, writes=False) as (source, connection):
             run = j.find_run(source, names[0]) if names else _newest_run(source, project_name)
-            comparison = Comparison(run, run, iter(()), of_target=True, known=_known(source, kinds))
+            days = projectors.days_moved(connection).get(run.project, 0)
+            known = _known(source, kinds)
+            comparison = Comparison(run, run, iter(()), of_target=True, known=known, days_moved=days)
             found = projectors.compare_target(source, connection, layout(source), run, set(kinds) or None)
             comparison.changes = _filtered(found, comparison, set(changes) or set(j.CHANGES), limit)
             yield comparison
@@ -298,6 +301,8 @@ def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     old, new = comparison.old, comparison.new
     if comparison.of_target:
         yield f"{shown(new.project)}: the tables as they are → the state after run {new.run}\n"
+        if comparison.days_moved:
+            yield f"  {weeks_text(comparison.days_moved)}; below they are as recorded\n"
     else:
         runs = (f"run {one.run} ({one.root.hex()[:SHORT]})" for one in (old, new))
         yield f"{shown(new.project)}: {' → '.join(runs)}\n"
@@ -348,6 +353,7 @@ def _json(comparison: Comparison) -> Iterator[bytes]:
         "to_root": comparison.new.root.hex(),
         "of_states": comparison.of_states,
         "of_target": comparison.of_target,
+        "days_moved": comparison.days_moved,
         "window": window_of(comparison.new),
     }
     yield orjson.dumps(head)[:-1] + b',"changes":['

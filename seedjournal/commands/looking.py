@@ -262,10 +262,10 @@ def _key(known: j.Vocabulary, kind: j.Kind, parts: Sequence[str]) -> dict[str, s
             f"a {kind.name}'s key is {', '.join(kind.key)}; {len(parts)} given",
             f"seedjournal show {kind.name} {_places(kind)}",
         )
-    types = j.key_types(known, kind)
+    fields = j.key_fields(known, kind)
     key: dict[str, str | int] = {}
     for name, part in zip(kind.key, parts, strict=True):
-        if types[name] is j.Type.INTEGER:
+        if fields[name].type is j.Type.INTEGER:
             if not (part.isascii() and part.isdigit() and len(part) <= _LONGEST_NUMBER):
                 raise j.Misuse(f"{name} is a number, not {part!r}", f"seedjournal show {kind.name} {_places(kind)}")
             key[name] = int(part)

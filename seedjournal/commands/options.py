@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import click
@@ -47,6 +47,21 @@ class Day(click.ParamType):  # type: ignore[type-arg]
 
 
 DAY = Day()
+
+
+class Today(Day):
+    """The date to treat as today: DATE, now, or off."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the date, or off."""
+        if value == "off":
+            return value
+        return datetime.now(UTC).date() if value == "now" else super().convert(value, param, ctx)
+
+
+TODAY = Today()
 
 
 class Whole(click.ParamType):  # type: ignore[type-arg]

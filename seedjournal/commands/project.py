@@ -18,8 +18,8 @@ from .. import settings as config
 from ..terminal import SHORT, Progress, number_of, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
 from .databases import Databases, layout_in, opened, opened_target
-from .options import RUN, Common, common_options, echo_if_read, is_terminal
-from .runs import FORMAT, Document, no_runs, window_of, window_text
+from .options import RUN, TODAY, Common, common_options, echo_if_read, is_terminal
+from .runs import FORMAT, Document, no_runs, weeks_text, window_of, window_text
 
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _FOUND = {
@@ -62,9 +62,23 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 @click.option("--repair", is_flag=True, help="Restore edited and deleted rows and tables, and prune nothing.")
 @click.option("--rebuild", is_flag=True, help="Repair and prune.")
 @click.option("--take-over", is_flag=True, help="Also where another journal, or a copy of this one, filled the target.")
+@click.option(
+    "--today",
+    metavar="[DATE]",
+    is_flag=False,
+    flag_value="now",
+    type=TODAY,
+    help="Move all dates by whole weeks, so that the newest are less than a week before DATE, or before today; "
+    "off puts them back. Later projections keep them moved.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before rows are deleted.")
+@click.option(
+    "--confirm",
+    metavar="NAME",
+    help="The database's name: rows may go into tables that others own and that have rows already. Asked otherwise.",
+)
 @common_options
-def project(  # noqa: PLR0913 - its options
+def project(  # noqa: C901, PLR0913 - its options
     common: Common,
     *,
     projects: tuple[str, ...],
@@ -76,7 +90,9 @@ def project(  # noqa: PLR0913 - its options
     repair: bool,
     rebuild: bool,
     take_over: bool,
+    today: projectors.Today | None,
     yes: bool,
+    confirm: str | None,
 ) -> int:
     """Project the chosen runs, and print what became of the rows."""
     deed = "" if yes or dry_run else "rebuild rows and prune" if rebuild else "prune stale rows" if prune else ""
@@ -102,6 +118,7 @@ def project(  # noqa: PLR0913 - its options
         rebuild=rebuild,
         take_over=take_over,
         dry_run=dry_run,
+        today=today if today is not None else config.load().today,
     )
 
     def ask_to_delete(error: projectors.DeletesMany) -> None:
@@ -111,15 +128,34 @@ def project(  # noqa: PLR0913 - its options
         question = error.message.removesuffix("; nothing was written")
         click.confirm(f"{shown(question)}. Delete them?", abort=True, err=True)
 
+    def ask_for_name(name: str, counts: Mapping[str, int]) -> None:
+        tables = ", ".join(f"{one} {number_of(count, 'row')}" for one, count in counts.items())
+        question = f"database {name!r} has tables with rows that seedjournal did not make ({tables})"
+        if confirm is None and is_terminal(sys.stdin):
+            progress.pause()
+            typed = click.prompt(f"{shown(question)}. To project into it, type its name", err=True)
+        else:
+            typed = confirm or ""
+        if typed != name:
+            raise j.Misuse(f"{question}; nothing was written", f"if this is the right database: --confirm {name}")
+
     with Progress(quiet=common.quiet) as progress:
         document = project_runs(
-            common.databases(schema), projects, run, choice, progress.stage, say, ask if deed else None, ask_to_delete
+            common.databases(schema),
+            projects,
+            run,
+            choice,
+            progress.stage,
+            say,
+            ask if deed else None,
+            ask_to_delete,
+            ask_for_name,
         )
     common.give(document, _projected_text)
     return DIFFERENT if check and any(one["differing"] for one in document["projects"].values()) else FINE
 
 
-def project_runs(
+def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
     databases: Databases,
     names: Sequence[str],
     run: str | None,
@@ -128,11 +164,13 @@ def project_runs(
     say: Callable[[str], None],
     ask: Callable[[str, int], None] | None = None,
     ask_to_delete: Callable[[projectors.DeletesMany], None] | None = None,
+    ask_for_name: Callable[[str, Mapping[str, int]], None] | None = None,
 ) -> Document:
     """Bring the target to the chosen projects' newest runs, or to one run; `say` hears the target's address first.
 
     `ask` is told the address and how many rows a dry run leaves stale, and may stop everything. `ask_to_delete` hears
-    of a projection that would delete many rows, and may stop it; without it that is an error.
+    of a projection that would delete many rows, and may stop it; without it that is an error. `ask_for_name` hears the
+    database's name and how many rows its tables have before the first projection into others' tables, and may stop it.
     """
     started = time.monotonic()
     settings = config.load()
@@ -147,6 +185,8 @@ def project_runs(
             shown = target.shown if target else where.target  # a file's address has no password
             schema = config.schema(settings, databases.schema)
             say(shown + (f" (schema {schema})" if schema else ""))
+            if isinstance(tables, projectors.Tables):
+                _look_at_tables(target, tables, shown, ask_for_name)
             if target and not choice.dry_run:
                 projectors.ensure_target(target, tables)
             made = target if target and (not choice.dry_run or projectors.is_ready(target, tables)) else None
@@ -175,10 +215,26 @@ def project_runs(
     }
 
 
+def _look_at_tables(
+    target: j.Database | None,
+    tables: projectors.Tables,
+    address: str,
+    ask_for_name: Callable[[str, Mapping[str, int]], None] | None,
+) -> None:
+    """See that a map fits the target's tables, and that somebody means this database; raise Misuse otherwise."""
+    if target is None or target.is_absent:
+        raise j.Misuse(
+            f"there is no database at {address}", "the tables of the map are made by the program that owns them"
+        )
+    name, counts = projectors.strangers(target, tables)
+    if counts and ask_for_name:
+        ask_for_name(name, counts)
+
+
 def _stale_after(
     source: j.Database,
     target: j.Database | None,
-    tables: projectors.Layout,
+    tables: projectors.Layout | projectors.Tables,
     runs: Sequence[j.Run],
     choice: projectors.Choice,
 ) -> int:
@@ -199,6 +255,8 @@ def _projected(done: projectors.Projected) -> Document:
         "forgotten": done.forgotten,
         "taken_over": done.taken_over,
         "compared": done.compared,
+        "days_moved": done.days,
+        "rows_moved": done.moved,
         "kept_fields": dict(done.kept_fields),
         "kinds": {kind: {name: getattr(result, name) for name in _ROWS} for kind, result in done.kinds.items()},
         **{
@@ -243,6 +301,9 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
         yield "  the state that the target showed was forgotten: all rows were compared"
     if one["taken_over"]:
         yield "  taken over from another journal, or a copy of this one: all rows were compared"
+    if one["days_moved"] or one["rows_moved"]:
+        moved = f" ({number_of(one['rows_moved'], 'row')} moved now)" if one["rows_moved"] else ""
+        yield f"  {weeks_text(one['days_moved'])}{moved}"
     if one["window"]:
         yield from wrapped(window_text(one["window"]))
     if any(sums[column] for column in _ROWS if column not in {"unchanged", "kept"}):

@@ -158,3 +158,8 @@ def gap_text(gap: Mapping[str, Any]) -> str:
     """What is missing of a pull request."""
     of = "an unknown number" if gap["total"] is None else f"{gap['total']:,}"
     return f"{gap['connection']} {gap['state']}, {gap['got']:,} of {of}"
+
+
+def weeks_text(days: int) -> str:
+    """Say by how many weeks the dates of rows are moved."""
+    return f"dates moved by {number_of(days // 7, 'week')}" if days else "dates as they were recorded"

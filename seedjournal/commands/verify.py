@@ -19,7 +19,7 @@ from . import DIFFERENT, FINE, exits
 from .databases import Databases, is_made, layout, opened, opened_target
 from .domains import key_text, known_kinds
 from .options import LARGEST, Common, Whole, common_options
-from .runs import FORMAT, Document
+from .runs import FORMAT, Document, weeks_text
 
 _LONGEST_WORD = 30  # in a column that may fold
 _OF_EACH = 20  # findings of each kind that are printed unless told otherwise
@@ -88,6 +88,7 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
     where = config.addresses(settings, databases.journal, databases.target)
     listed: Document = {}
     unchecked: list[j.Finding] = []
+    moved: dict[str, int] = {}
     checked = None
     found = _Found(limit)
     with opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as database:
@@ -102,6 +103,7 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
                     found.add(projectors.check(source, rows, layout(source), tell))
                     unchecked = list(projectors.unchecked(source, rows))
                     listed = projectors.listed(rows, layout(source))
+                    moved = projectors.days_moved(rows)
                     checked = target.shown if projectors.has_positions(rows) else None
     return {
         "format": FORMAT,
@@ -117,6 +119,7 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
         ],
         "unchecked": [{"where": one.where, "what": one.what, "problem": one.problem} for one in unchecked],
         "listed": listed,
+        "days_moved": moved,
     }
 
 
@@ -151,6 +154,7 @@ def _text(document: Mapping[str, Any]) -> str:
         lines += [line for fault, remedy in remedies.items() for line in wrapped(f"{fault}: {remedy}", "")]
     for one in document["unchecked"]:
         lines += wrapped(f"{shown(one['what'])}: not checked: {shown(one['problem'])}", "")
+    lines += [f"{shown(project)}: {weeks_text(days)}" for project, days in document["days_moved"].items()]
     for project, kinds in document["listed"].items():
         for kind, counts in kinds.items():
             told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)

@@ -169,3 +169,32 @@ def test_what_cannot_follow_is_said_with_the_way_out(
     assert told in error["message"]
     assert "nothing was touched" in error["message"]
     assert run("verify", "--json").json["ok"]
+
+
+def test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_named(
+    declare: Declare, run: Run, make_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = make_url("postgresql")
+    execute(url, "CREATE TABLE shelfs (id BIGINT PRIMARY KEY, code TEXT UNIQUE, width INT, note VARCHAR(5))")
+    execute(
+        url,
+        "CREATE TABLE books (id BIGINT PRIMARY KEY, isbn TEXT UNIQUE, shelf_id BIGINT NOT NULL REFERENCES shelfs)",
+    )
+    monkeypatch.setenv("SEEDJOURNAL_TARGET", url)
+    folder = declare(ONE)
+    (folder / "map.py").write_text(
+        "from seeds import one\nfrom seedjournal import Tables\ntarget = Tables(one)\n"
+        'target.table("shelf", "shelfs")\ntarget.table("book", "books")\n'
+    )
+    settings = folder / "seedjournal.toml"
+    settings.write_text(settings.read_text() + 'tables = "map:target"\n')
+    recorded(run)
+    declare(changed(("width: int", "width: int | None")))
+    settings.write_text('domain = "seeds:one"\ntables = "map:target"\n')
+    for name in ("seeds", "map"):
+        sys.modules.pop(name, None)
+    error = run("project", "--json", status=3).error
+    assert "declared otherwise, or not at all: shelf;" in error["message"]
+    assert "record" in error["hint"]
+    run("record", "--project", "one")
+    assert run("project", "--json").json["projects"]["one"]["kinds"]["shelf"]["inserted"] == 2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedjournal.journal import Event, Misuse, Policy, Type, key_types, referred_key
+from seedjournal.journal import Event, Misuse, Policy, Type, key_fields, referred_key
 from seedjournal.simulators.engineering.kinds import ENGINEERING
 
 KINDS = ENGINEERING.vocabulary
@@ -82,5 +82,5 @@ def test_the_key_that_a_reference_means() -> None:
 
 
 def test_the_types_of_a_key_also_where_a_reference_brings_its_parts() -> None:
-    types = key_types(KINDS, KINDS["pr_survey_review"])
+    types = {name: one.type for name, one in key_fields(KINDS, KINDS["pr_survey_review"]).items()}
     assert types == dict.fromkeys(("team", "github_repo", "reviewer"), Type.TEXT) | {"number": Type.INTEGER}

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("journal", sa.Text(), nullable=False),
         sa.Column("run", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
+        sa.Column("days", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project", name="pk_seedjournal_positions"),
     )
     op.create_table(
