@@ -54,6 +54,7 @@ from .replay import (
     of_another,
     policy_of,
     position_problem,
+    refuse_other_kinds,
     refuse_unknown_kinds,
     shown_at,
     top_of,
@@ -108,6 +109,7 @@ class MappedReplay:
         """Carry it out."""
         this_journal, project = journal_id(self.source), self.run.project
         state = read_manifest(self.source, self.run.state)
+        refuse_other_kinds(self.source, self.run, self.fitted.tables.vocabulary)
         refuse_unknown_kinds({*self.fitted.maps, *self.fitted.tables.left_out}, self.run, state)
         dialect_of(self.target).see_all_rows()
         position = notes.position(self.target, project)
