@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     MetaData,
+    Numeric,
     Select,
     Table,
     Text,
@@ -282,24 +283,39 @@ class MappedWriter:
         for one in self.mapped.columns:
             if problem := self._too_much(one, expressions[one.name]):
                 condition, limit = problem
-                query = select(self.raw.c.key, cast(expressions[one.name], Text)).where(condition)
+                plain = self._plain(one)
+                told = cast(expressions[one.name] if plain is None else plain, Text)
+                query = select(self.raw.c.key, told).where(condition)
                 for key, value in self.connection.execute(query.order_by(self.raw.c.key).limit(_NAMED)):
                     found.append(
                         f"{self.kind} {key}: {self.mapped.shown}.{one.name} takes {limit}, and not {str(value)[:60]!r}"
                     )
-        told = "; ".join(found) or f"table {self.mapped.shown}: {reason}"
+        words = "; ".join(found) or f"table {self.mapped.shown}: {reason}"
         return Misuse(
-            f"{told}; nothing was written",
+            f"{words}; nothing was written",
             'shorten the value in the map, such as sql("left(:name, 50)"), or change the column',
         )
 
     def _too_much(self, one: Filled, value: ColumnElement[Any]) -> tuple[ColumnElement[bool], str] | None:
+        """Say in SQL that a value does not fit its column, and what does."""
         info = one.info
         if not self.mapped.is_on_postgresql:
             return None
         if info.length is not None:
             return func.char_length(cast(value, Text)) > info.length, f"{info.length} characters"
-        return None
+        plain = self._plain(one)
+        if plain is None:
+            return None
+        if info.labels:
+            return cast(plain, Text).not_in(info.labels), " or ".join(info.labels)
+        most = info.largest
+        if most is None:
+            return None
+        return func.abs(func.round(cast(plain, Numeric), info.scale or 0)) > most, f"numbers up to {most:,}"
+
+    def _plain(self, one: Filled) -> ColumnElement[Any] | None:
+        """Return the field that a column takes as it is."""
+        return self.raw.c[f"f_{one.value.name}"] if isinstance(one.value, FieldValue) else None
 
     # -- finding rows ------------------------------------------------------------------------------------------------
 
