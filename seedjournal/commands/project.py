@@ -24,34 +24,35 @@ from .runs import FORMAT, Document, no_runs, weeks_text, window_of, window_text
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _FOUND = {
     "restored": "that somebody had deleted were restored",
-    "differing": "differ from the state and were left so (`seedjournal project --repair` restores them)",
-    "extra": "more than the state has, which seedjournal does not know; they were left",
+    "differing": "differ from the state and were not changed (`seedjournal project --repair` restores them)",
+    "extra": "more than the state has, which seedjournal does not know; they were not changed",
 }
 _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 
 
 @click.command(
-    help="Bring tables to the state of each project's newest run, or of a run.\n\n"
-    "Only what differs is written. Rows that are unchanged are counted, and restored where some are missing. "
-    "Rows that were there under ids of their own are honoured. Rows whose entity has left the state are deleted if "
-    "they are computed or of an exact fact kind, and if nobody edited them and nothing refers to them; others stay, "
-    "counted stale, until --prune. Everything happens in one transaction a project.",
+    help="Bring tables to the state after each project's newest run, or after one run.\n\n"
+    "Writes only what differs. Restores rows of its own that somebody deleted. Adopts rows that others had created "
+    "for the same entities.\n\n"
+    "Deletes rows whose entity has left the state, if its kind is computed or has the policy exact, nobody edited "
+    "the row, and no row refers to it. Other such rows are stale: they stay until --prune. Each project is one "
+    "transaction.",
     epilog="\b\nWhat is counted, for each kind:\n"
     "  inserted   rows added\n"
     "  updated    rows brought to the state's content\n"
     "  unchanged  rows that were as they should be\n"
-    "  kept       entities whose first content stands against the run (once)\n"
-    "  deleted    stale rows that were taken away\n"
+    "  kept       entities whose first content is kept against the run (once)\n"
+    "  deleted    stale rows that were deleted\n"
     "  stale      rows of ours whose entity has left the state\n"
     "  retained   stale rows that another row still refers to\n"
-    "  foreign    rows that were there under ids of their own\n\n"
+    "  foreign    adopted rows: others had created them, under other ids\n\n"
     + RUN
-    + exits("the tables are as they should be", "with --check only: rows differ from the state"),
+    + exits("the tables are equal to the state", "with --check only: rows differ from the state"),
 )
 @click.option("--project", "projects", metavar="NAME", multiple=True, help="Only this project; may be repeated.")
 @click.option("--run", metavar="RUN", help="The state after this run, of its project only. [default: the newest]")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option(
     "--prune/--no-prune",
     default=None,
@@ -59,9 +60,11 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
     "[default: those of computed kinds and of exact fact kinds that nobody edited]",
 )
 @click.option("--check", is_flag=True, help="Compare all rows, and say how many differ; exit with 1 if any do.")
-@click.option("--repair", is_flag=True, help="Restore edited and deleted rows and tables, and prune nothing.")
+@click.option("--repair", is_flag=True, help="Restore edited and deleted rows and tables; delete nothing.")
 @click.option("--rebuild", is_flag=True, help="Repair and prune.")
-@click.option("--take-over", is_flag=True, help="Also where another journal, or a copy of this one, filled the target.")
+@click.option(
+    "--take-over", is_flag=True, help="Continue even if another journal, or a copy of this one, filled the target."
+)
 @click.option(
     "--today",
     metavar="[DATE]",
@@ -72,8 +75,13 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
     "off puts them back. Later projections keep them moved.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before rows are deleted.")
+@click.option(
+    "--confirm",
+    metavar="NAME",
+    help="The database's name: rows may go into tables that others own and that have rows already. Asked otherwise.",
+)
 @common_options
-def project(  # noqa: PLR0913 - its options
+def project(  # noqa: C901, PLR0913 - its options
     common: Common,
     *,
     projects: tuple[str, ...],
@@ -87,6 +95,7 @@ def project(  # noqa: PLR0913 - its options
     take_over: bool,
     today: projectors.Today | None,
     yes: bool,
+    confirm: str | None,
 ) -> int:
     """Project the chosen runs, and print what became of the rows."""
     deed = "" if yes or dry_run else "rebuild rows and prune" if rebuild else "prune stale rows" if prune else ""
@@ -122,15 +131,34 @@ def project(  # noqa: PLR0913 - its options
         question = error.message.removesuffix("; nothing was written")
         click.confirm(f"{shown(question)}. Delete them?", abort=True, err=True)
 
+    def ask_for_name(name: str, counts: Mapping[str, int]) -> None:
+        tables = ", ".join(f"{one} {number_of(count, 'row')}" for one, count in counts.items())
+        question = f"database {name!r} has tables with rows that seedjournal did not make ({tables})"
+        if confirm is None and is_terminal(sys.stdin):
+            progress.pause()
+            typed = click.prompt(f"{shown(question)}. To project into it, type its name", err=True)
+        else:
+            typed = confirm or ""
+        if typed != name:
+            raise j.Misuse(f"{question}; nothing was written", f"if this is the right database: --confirm {name}")
+
     with Progress(quiet=common.quiet) as progress:
         document = project_runs(
-            common.databases(schema), projects, run, choice, progress.stage, say, ask if deed else None, ask_to_delete
+            common.databases(schema),
+            projects,
+            run,
+            choice,
+            progress.stage,
+            say,
+            ask if deed else None,
+            ask_to_delete,
+            ask_for_name,
         )
     common.give(document, _projected_text)
     return DIFFERENT if check and any(one["differing"] for one in document["projects"].values()) else FINE
 
 
-def project_runs(
+def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
     databases: Databases,
     names: Sequence[str],
     run: str | None,
@@ -139,11 +167,13 @@ def project_runs(
     say: Callable[[str], None],
     ask: Callable[[str, int], None] | None = None,
     ask_to_delete: Callable[[projectors.DeletesMany], None] | None = None,
+    ask_for_name: Callable[[str, Mapping[str, int]], None] | None = None,
 ) -> Document:
     """Bring the target to the chosen projects' newest runs, or to one run; `say` hears the target's address first.
 
     `ask` is told the address and how many rows a dry run leaves stale, and may stop everything. `ask_to_delete` hears
-    of a projection that would delete many rows, and may stop it; without it that is an error.
+    of a projection that would delete many rows, and may stop it; without it that is an error. `ask_for_name` hears the
+    database's name and how many rows its tables have before the first projection into others' tables, and may stop it.
     """
     started = time.monotonic()
     settings = config.load()
@@ -158,6 +188,8 @@ def project_runs(
             shown = target.shown if target else where.target  # a file's address has no password
             schema = config.schema(settings, databases.schema)
             say(shown + (f" (schema {schema})" if schema else ""))
+            if isinstance(tables, projectors.Tables):
+                _look_at_tables(target, tables, shown, ask_for_name)
             if target and not choice.dry_run:
                 projectors.ensure_target(target, tables)
             made = target if target and (not choice.dry_run or projectors.is_ready(target, tables)) else None
@@ -186,10 +218,26 @@ def project_runs(
     }
 
 
+def _look_at_tables(
+    target: j.Database | None,
+    tables: projectors.Tables,
+    address: str,
+    ask_for_name: Callable[[str, Mapping[str, int]], None] | None,
+) -> None:
+    """See that a map fits the target's tables, and that somebody means this database; raise Misuse otherwise."""
+    if target is None or target.is_absent:
+        raise j.Misuse(
+            f"there is no database at {address}", "the tables of the map are made by the program that owns them"
+        )
+    name, counts = projectors.strangers(target, tables)
+    if counts and ask_for_name:
+        ask_for_name(name, counts)
+
+
 def _stale_after(
     source: j.Database,
     target: j.Database | None,
-    tables: projectors.Layout,
+    tables: projectors.Layout | projectors.Tables,
     runs: Sequence[j.Run],
     choice: projectors.Choice,
 ) -> int:
@@ -232,7 +280,7 @@ def _runs_to_project(connection: Any, names: Sequence[str], run: str | None, com
         return [found]
     newest = j.newest_of_each(connection)
     if not newest:
-        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
+        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first one")
     for name in names:
         if name not in newest:
             raise no_runs(connection, name)
@@ -242,7 +290,7 @@ def _runs_to_project(connection: Any, names: Sequence[str], run: str | None, com
 
 
 def _projected_text(document: Mapping[str, Any]) -> str:
-    """What `project` did, project by project."""
+    """Return what `project` did, project by project, as text."""
     lines = [line for name, one in document["projects"].items() for line in _projected_one(name, one, document)]
     return "\n".join([*lines, f"{document['seconds']:.1f} s"]) + "\n"
 

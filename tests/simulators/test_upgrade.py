@@ -55,7 +55,9 @@ def test_what_a_changed_generator_would_change_is_told_and_nothing_recorded(
             record(database, *order(**more))
         assert (told.value.tools, told.value.events) == (("the jira generator 2 → 99",), {"jira_issue": 3})
         assert rows(database) == before
-    message = "the jira generator 2 → 99 would change 3 events of project 'acme', whose input is that of run 1 "
+    message = (
+        "the jira generator 2 → 99 would change 3 events of project 'acme', although the input is the same as in run 1 "
+    )
     assert told.value.message == f"{message}(jira_issue 3); nothing was recorded"
     assert "--accept-upgrade" in told.value.hint
 
