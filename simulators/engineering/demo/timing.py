@@ -34,7 +34,7 @@ _BETWEEN = 1.5  # days, about, from a pull request to one that takes it back
 _MOST_STRETCHES = 512
 
 _INCIDENTS = 0.6  # a week
-_INCIDENT_LASTS = 5 * HOUR
+_INCIDENT_LASTS = 0.07  # of what is begun in a week: half a working day, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class Timing:
 
     def __init__(self, setting: Setting) -> None:
         last_day = setting.as_of.toordinal() - EPOCH_DAY
+        self.days = setting.days
         self.first = (last_day - setting.days + 1) * DAY
         self.last = (last_day + 1) * DAY - 1
         weights = [hour * _day_weight(self.first // DAY + day) for day in range(setting.days) for hour in _HOURS]
@@ -108,9 +109,9 @@ class Timing:
         """Return the number that a pull request at that place has."""
         return turn * self._numbers + place + 1
 
-    def opened(self, place: int, unit: float) -> int:
-        """Return when the pull request at that place is opened; the draw tells the moment within its place."""
-        return self.moment((place + unit) / self._numbers)
+    def share(self, place: int, unit: float) -> float:
+        """Return how much has begun when the pull request at that place is opened; the draw tells where within it."""
+        return (place + unit) / self._numbers
 
     def moment(self, share: float) -> int:
         """Return the moment by which that share of everything has begun."""
@@ -121,16 +122,18 @@ class Timing:
         rest = (begun - before) / (until[hour] - before)
         return min(self.last, self.first + hour * HOUR + int(rest * HOUR))
 
-    def incident(self, moment: int) -> Incident | None:
-        """Return the incident that people see to at that moment."""
-        week = moment // (7 * DAY)
-        draw = self._incidents.of(week)
-        if not draw.chance("happens", _INCIDENTS):
+    def incident(self, share: float) -> Incident | None:
+        """Return the incident that people see to when that share of everything has begun.
+
+        It is the same on whatever day the window ends.
+        """
+        week, rest = divmod(share * self.days / 7, 1)
+        draw = self._incidents.of(int(week))
+        at = draw.unit("at") * (1 - _INCIDENT_LASTS)
+        if not draw.chance("happens", _INCIDENTS) or not at <= rest < at + _INCIDENT_LASTS:
             return None
-        at = max(self.first, week * 7 * DAY + int(draw.unit("at") * (7 * DAY - _INCIDENT_LASTS)))
-        if not at <= moment < at + _INCIDENT_LASTS:
-            return None
-        return Incident(words.NAMES[draw.integer("area", 0, len(words.NAMES) - 1)], at)
+        since = self.moment(min(1.0, (int(week) + at) * 7 / self.days))
+        return Incident(words.NAMES[draw.integer("area", 0, len(words.NAMES) - 1)], since)
 
 
 def at_work(person: Person, moment: int) -> bool:
