@@ -5,7 +5,10 @@ Whoever calls passes a layout: a domain's kinds and the tables that hold them.
 
 from .check import check, days_moved, has_positions, listed, unchecked
 from .compare import compare_target
+from .fitting import fit
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
+from .mapped_replay import check_fit, strangers
+from .mapping import Tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
 from .replay import Choice, DeletesMany, KindResult, Projected, Today, both, preview, project, remove_project
@@ -17,13 +20,16 @@ __all__ = [
     "KindResult",
     "Layout",
     "Projected",
+    "Tables",
     "Today",
     "both",
     "build_layout",
     "check",
+    "check_fit",
     "compare_target",
     "days_moved",
     "ensure_target",
+    "fit",
     "has_positions",
     "is_ready",
     "listed",
@@ -32,5 +38,6 @@ __all__ = [
     "project",
     "remove_project",
     "shown_projects",
+    "strangers",
     "unchecked",
 ]

@@ -18,6 +18,7 @@ from seedjournal.journal import (
     Fault,
     Finding,
     KeyBytes,
+    Misuse,
     Policy,
     Run,
     RunNumber,
@@ -34,7 +35,9 @@ from seedjournal.journal import (
 
 from . import notes
 from .dialects import dialect_of
+from .fitting import fit
 from .layout import Layout, TableMap, key_from_row, table_problems
+from .mapping import Tables
 from .notes import ADOPTED, ROWS, STALE, Position
 from .parts import key_of_whole, unseen_parts
 from .replay import policy_of, position_problem
@@ -48,13 +51,18 @@ _PIECE = 10_000
 _WHERE = notes.POSITIONS.name
 
 
-def check(source: Connection, target: Connection, layout: Layout, tell: Tell = lambda *_: None) -> Iterator[Finding]:
+def check(
+    source: Connection, target: Connection, layout: Layout | Tables, tell: Tell = lambda *_: None
+) -> Iterator[Finding]:
     """Find everything in which the target's rows differ from what its positions say."""
     dialect = dialect_of(target)
     dialect.see_all_rows()
     if target is not source:  # else the journal's own verification looks at the file
         for line in dialect.damage():
             yield Finding(where="the target's file", what="PRAGMA integrity_check", problem=line, fault=Fault.STORAGE)
+    if isinstance(layout, Tables):
+        yield from _check_mapped(source, target, layout, tell)
+        return
     problems = table_problems(target, layout) if has_positions(target) else {}
     for table, problem in problems.items():
         yield Finding(where=table, what="the table", problem=problem, fault=Fault.TABLE)
@@ -67,6 +75,32 @@ def check(source: Connection, target: Connection, layout: Layout, tell: Tell = l
         elif project in newest_of_each(source):
             problem = f"its rows are those of another journal, {position.journal}, and this one has it too"
             yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.POSITION)
+
+
+def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: Tell) -> Iterator[Finding]:
+    """Check the rows in tables that others own; a map that does not fit any more is a finding."""
+    from .mapped_replay import check_mapped
+
+    this_journal = _journal_of(source)
+    if not has_positions(target) or this_journal is None:
+        return
+    try:
+        fitted = fit(target, tables, "the target")
+    except Misuse as error:
+        yield Finding(where="the map", what="the target", problem=error.message, fault=Fault.TABLE)
+        return
+    for project, position in _positions(target):
+        if position.journal != this_journal:
+            if project in newest_of_each(source):
+                problem = f"its rows are those of another journal, {position.journal}, and this one has it too"
+                yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.POSITION)
+        elif wrong := position_problem(source, project, position):
+            yield Finding(where=_WHERE, what=project, problem=f"it is shown {wrong}", fault=Fault.POSITION)
+        elif run := _run_of(source, project, position):
+            try:
+                yield from check_mapped(source, target, fitted, run, project, tell)
+            except Damaged as error:
+                yield Finding(where=_WHERE, what=project, problem=error.message)
 
 
 def _check_project(
@@ -160,8 +194,10 @@ def has_positions(target: Connection) -> bool:
     return bool(notes.shown_projects(target))
 
 
-def listed(target: Connection, layout: Layout) -> dict[str, dict[str, dict[str, int]]]:
+def listed(target: Connection, layout: Layout | Tables) -> dict[str, dict[str, dict[str, int]]]:
     """Count the adopted and stale rows of each project, by kind: what is no failure, but good to know."""
+    if isinstance(layout, Tables):
+        return notes.ledger_counts(target)
     found: dict[str, dict[str, dict[str, int]]] = {}
     missing = table_problems(target, layout)
     for project in notes.shown_projects(target):

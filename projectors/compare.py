@@ -26,6 +26,7 @@ from seedjournal.journal import (
 
 from . import notes
 from .dialects import dialect_of
+from .fitting import fit
 from .layout import (
     Layout,
     TableMap,
@@ -37,6 +38,7 @@ from .layout import (
     moved,
     pointer_columns,
 )
+from .mapping import Tables
 from .parts import unseen_parts
 from .rows import Ids, row_maker
 from .stage import Stage
@@ -46,12 +48,17 @@ _PIECE = 10_000
 
 
 def compare_target(
-    source: Connection, target: Connection, layout: Layout, run: Run, kinds: Collection[str] | None = None
+    source: Connection, target: Connection, layout: Layout | Tables, run: Run, kinds: Collection[str] | None = None
 ) -> Iterator[EntityChange]:
     """Yield what separates a project's rows from a run's state: added and changed are what a projection would write.
 
     Removed are rows of the project that the state does not have. Dates are told as events have them.
     """
+    if isinstance(layout, Tables):
+        from .mapped_replay import compare_mapped
+
+        yield from compare_mapped(source, target, fit(target, layout, "the target"), run, kinds)
+        return
     dialect_of(target).see_all_rows()
     state, ids = read_manifest(source, run.state), Ids(notes.adopted(target, run.project))
     position = notes.position(target, run.project)

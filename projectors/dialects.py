@@ -122,7 +122,8 @@ class Dialect:
 
     def pointers_to(self, rows: Table) -> list[Pointer]:
         """Find every foreign key that refers to the table, anybody's, in any schema."""
-        found = self.connection.execute(self.pointers, {"name": self.quoted(rows.name)})
+        name = ".".join(self.quoted(one) for one in (rows.schema, rows.name) if one)
+        found = self.connection.execute(self.pointers, {"name": name})
         keys = (list(key) for _, key in groupby(found, key=lambda row: row[0]))
         return [
             Pointer(

@@ -67,6 +67,7 @@ from seedjournal.journal import (
 from seedjournal.journal import is_ready as is_history_ready
 
 from .dialects import dialect_of
+from .mapping import Tables
 from .notes import NAMES, TARGET_HISTORY, clear
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -326,7 +327,7 @@ def _later(day: str, days: int) -> str:
         return (date.fromisoformat(day) + timedelta(days)).isoformat()
     except OverflowError:
         raise Misuse(
-            f"The date {day} cannot move by {days} days; nothing was written.", "Choose another date for --today."
+            f"The date {day} cannot move by {days} days; nothing was written.", "Choose an earlier date."
         ) from None
 
 
@@ -423,7 +424,7 @@ def _pointer_columns(kind: Kind, vocabulary: Vocabulary) -> Iterator[Column[Any]
 
 def _column(kind: Kind, field: Field) -> Column[Any]:
     default = None if field.nullable or field.name in kind.key else _DEFAULTS.get(field.type)
-    return Column(field.name, _column_type(field), nullable=field.nullable, server_default=default)
+    return Column(field.name, column_type(field), nullable=field.nullable, server_default=default)
 
 
 def _part_column(field: Field) -> Column[Any]:
@@ -431,7 +432,7 @@ def _part_column(field: Field) -> Column[Any]:
     value = plain(field, field.default)
     is_nullable = field.nullable or value is None
     default = None if value is None else (true() if value else false()) if isinstance(value, bool) else str(value)
-    return Column(field.name, _column_type(field), nullable=is_nullable, server_default=default)
+    return Column(field.name, column_type(field), nullable=is_nullable, server_default=default)
 
 
 def plain(field: Field, value: Json) -> Any:
@@ -458,7 +459,7 @@ def _add_keys(mapped: TableMap, tables: Mapping[str, Table]) -> None:
         table.append_constraint(ForeignKeyConstraint([table.c[name]], [tables[one.to].c.id], **waits))
 
 
-def _column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
+def column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
     """Choose a column's type. SQLite has none for times: there they are the events' own text, which it can read."""
     match field.type:
         case Type.TEXT:
@@ -573,8 +574,13 @@ def table_problems(connection: Connection, layout: Layout) -> dict[str, str]:
     }
 
 
-def make_tables(database: Database, layout: Layout) -> bool:
-    """Create those of the layout's tables that are missing, with keys and indexes; say whether there were any."""
+def make_tables(database: Database, layout: Layout | Tables) -> bool:
+    """Create those of the layout's tables that are missing, with keys and indexes; say whether there were any.
+
+    Raises Misuse for a map onto tables that others own, which make them themselves.
+    """
+    if isinstance(layout, Tables):
+        raise Misuse("the map names tables that others own, and seedjournal makes none of them", "leave --tables out")
     with database.write("target") as connection:
         missing = missing_tables(connection, layout, database.shown)
         if not missing:
@@ -594,19 +600,19 @@ def create_tables(connection: Connection, tables: Sequence[Table]) -> None:
     dialect.add_keys_and_indexes(tables)
 
 
-def ensure_target(database: Database, layout: Layout) -> None:
+def ensure_target(database: Database, layout: Layout | Tables) -> None:
     """See that the notes are there, and make them; raises WrongSchema where the layout's tables cannot be ours."""
-    if not database.is_absent:
+    if not database.is_absent and isinstance(layout, Layout):
         with database.read() as connection:
             missing_tables(connection, layout, database.shown)
     ensure(database, TARGET_HISTORY, create=True)
 
 
-def is_ready(database: Database, layout: Layout) -> bool:
+def is_ready(database: Database, layout: Layout | Tables) -> bool:
     """Say whether notes and some of the tables are there; raises WrongSchema where they cannot be ours."""
     has_notes = is_history_ready(database, TARGET_HISTORY)
-    if database.is_absent:
-        return False
+    if database.is_absent or isinstance(layout, Tables):
+        return has_notes and not database.is_absent
     with database.read() as connection:
         missing = missing_tables(connection, layout, database.shown)
         return len(missing) < len(layout.tables) and has_notes

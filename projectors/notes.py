@@ -21,6 +21,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    inspect,
     select,
 )
 
@@ -57,6 +58,19 @@ ROWS = Table(
     Column("why", Text, nullable=False),
 )
 
+# Rows in tables that others own: all of them, since no such table need hold a kind's key. An id of several columns is a
+# JSON array.
+LEDGER = Table(
+    "seedjournal_ledger",
+    _METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+MADE = "made"  # a row that seedjournal inserted
 ADOPTED = "adopted"  # a row that somebody else made under a key of ours; it keeps its id
 STALE = "stale"  # a row of ours whose key has left the state
 
@@ -88,8 +102,16 @@ def shown_projects(connection: Connection) -> list[str]:
     return list(connection.execute(select(POSITIONS.c.project).order_by(POSITIONS.c.project)).scalars())
 
 
+def has_positions(connection: Connection) -> bool:
+    """Say whether anything was projected into the target, also where it has no notes yet."""
+    return inspect(connection).has_table(POSITIONS.name) and bool(shown_projects(connection))
+
+
 def move(connection: Connection, run: Run, journal: str, days: int) -> None:
     """Note that the target shows this run, with dates moved by so many days."""
+    known = position(connection, run.project)
+    if known == Position(journal=journal, run=run.run, state=run.state, days=days):
+        return
     connection.execute(delete(POSITIONS).where(POSITIONS.c.project == run.project))
     values = {"project": run.project, "journal": journal, "run": run.run, "state": run.state, "days": days}
     connection.execute(insert(POSITIONS).values(values))
@@ -104,6 +126,7 @@ def clear(connection: Connection) -> None:
     """Drop all notes: of tables that are not there the target shows nothing."""
     connection.execute(delete(POSITIONS))
     connection.execute(delete(ROWS))
+    connection.execute(delete(LEDGER))
 
 
 def adopted(connection: Connection, project: str) -> Adopted:
@@ -152,6 +175,17 @@ def groups(connection: Connection) -> list[tuple[str, str, str, int]]:
     columns = (ROWS.c.project, ROWS.c.kind, ROWS.c.why)
     query = select(*columns, func.count()).group_by(*columns).order_by(*columns)
     return [(project, kind, why, count) for project, kind, why, count in connection.execute(query)]
+
+
+def ledger_counts(connection: Connection) -> dict[str, dict[str, dict[str, int]]]:
+    """Count the adopted and stale rows in tables that others own, by project and kind."""
+    columns = (LEDGER.c.project, LEDGER.c.kind, LEDGER.c.why)
+    query = select(*columns, func.count()).where(LEDGER.c.why != MADE).group_by(*columns).order_by(*columns)
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for project, kind, why, count in connection.execute(query):
+        counts = found.setdefault(project, {}).setdefault(kind, {"foreign": 0, "stale": 0})
+        counts["foreign" if why == ADOPTED else "stale"] = count
+    return found
 
 
 def adopted_count(connection: Connection, project: str, kind: str) -> int:

@@ -6,7 +6,7 @@ one transaction a project, so that readers never see half a run and a crash chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -40,7 +40,9 @@ from seedjournal.journal import (
 
 from . import notes
 from .dialects import dialect_of
+from .fitting import fit
 from .layout import Layout, TableMap, create_tables, has_tables, key_from_row, kinds_led_to, missing_tables
+from .mapping import Tables
 from .moving import WEEK, days_until, move_rows
 from .notes import STALE, Position
 from .parts import PartWriter
@@ -50,6 +52,7 @@ from .writing import KindWriter, UnseenRows, Wrote, prune
 
 Tell = Callable[[str, int, int | None], None]
 Today = date | Literal["off"]
+_EARLIEST_YEAR = 1970
 
 
 @dataclass(slots=True)
@@ -109,6 +112,11 @@ class Choice:
     today: Today | None = None
 
     @property
+    def may_delete_many(self) -> bool:
+        """Whether somebody said so, or nothing is deleted in the end."""
+        return self.delete_many or self.dry_run
+
+    @property
     def writes_all(self) -> bool:
         """Whether every row is brought to the state."""
         return self.repair or self.rebuild
@@ -135,7 +143,12 @@ class Projected:
 
 
 def project(
-    journal: Database, target: Database, layout: Layout, run: Run, choice: Choice, tell: Tell = lambda *_: None
+    journal: Database,
+    target: Database,
+    layout: Layout | Tables,
+    run: Run,
+    choice: Choice,
+    tell: Tell = lambda *_: None,
 ) -> Projected:
     """Bring the target's rows of the run's project to the state after that run.
 
@@ -147,7 +160,13 @@ def project(
         position = notes.position(connection, run.project)
         shown = position.days if position else 0
         days = _days(run, choice.today, shown)
-        done = _Replay(source, connection, layout.moved(days), run, choice, shown).run_with(target.shown, tell)
+        if isinstance(layout, Tables):
+            from .mapped_replay import MappedReplay
+
+            fitted = fit(connection, layout, target.shown)
+            done = MappedReplay(source, connection, fitted, run, choice, days, shown).run_with(tell)
+        else:
+            done = _Replay(source, connection, layout.moved(days), run, choice, shown).run_with(target.shown, tell)
         if savepoint:
             savepoint.rollback()
     return done
@@ -157,17 +176,20 @@ def _days(run: Run, today: Today | None, shown: int) -> int:
     """Return by how many days the rows' dates are to be moved."""
     if today is None:
         return shown
-    return 0 if today == "off" else days_until(today, run)
+    if today == "off":
+        return 0
+    if today.year < _EARLIEST_YEAR:
+        raise Misuse(f"--today {today} is before {_EARLIEST_YEAR}; nothing was written.", "Choose a later date.")
+    return days_until(today, run)
 
 
-def preview(journal: Database, layout: Layout, run: Run) -> Projected:
+def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
     """Say what a projection into a target that has no tables yet would do."""
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
-    _refuse_unknown_kinds(layout, run, state)
-    results = {
-        kind: KindResult(inserted=_count(state, kind), kept=_kept(run, kind)) for kind in layout.maps_of(run.project)
-    }
+    kinds = layout.with_table(run.project) if isinstance(layout, Tables) else list(layout.maps_of(run.project))
+    refuse_unknown_kinds([*kinds, *(layout.left_out if isinstance(layout, Tables) else ())], run, state)
+    results = {kind: KindResult(inserted=_count(state, kind), kept=kept_of(run, kind)) for kind in kinds}
     return Projected(run, results, run.counts["kept_fields"])
 
 
@@ -228,7 +250,7 @@ class _Replay:
         """Carry it out."""
         this_journal, project = journal_id(self.source), self.run.project
         state = read_manifest(self.source, self.run.state)
-        _refuse_unknown_kinds(self.layout, self.run, state)
+        refuse_unknown_kinds(self.layout.maps, self.run, state)
         dialect_of(self.target).see_all_rows()
         position = notes.position(self.target, project)
         missing = missing_tables(self.target, self.layout, address)
@@ -237,12 +259,12 @@ class _Replay:
         if len(missing) < len(self.layout.tables):
             problem = position_problem(self.source, project, position)
             if problem and not self.choice.take_over:
-                raise _of_another(project, problem)
+                raise of_another(project, problem)
             if missing and self.choice.writes_all:
                 create_tables(self.target, missing)
             elif missing:
                 has_tables(self.target, self.layout, address)  # which refuses it, and says why
-            shown_run, shown = (None, None) if problem else self._shown(position)
+            shown_run, shown = (None, None) if problem else shown_at(self.source, position)
             moved = self._move_dates()
             compared = self.choice.check or self.choice.writes_all or shown is None
             written = self._write(position, shown_run, shown, state, tell)
@@ -261,7 +283,7 @@ class _Replay:
             result = written[kind]
             result.stale = notes.stale_count(self.target, project, kind, mapped.table)
             result.unchanged = _count(state, kind) - result.inserted - result.updated - result.differing
-            result.kept = _kept(self.run, kind)
+            result.kept = kept_of(self.run, kind)
             result.deleted += deleted.get(kind, 0)
             result.retained = result.stale if self.choice.prune or self.choice.rebuild else 0
             result.foreign = notes.adopted_count(self.target, project, kind)
@@ -286,7 +308,7 @@ class _Replay:
             raise Unavailable(
                 f"project {project!r}: dates cannot move by {days // WEEK:+} weeks: {'; '.join(reason)}; nothing was "
                 "written",
-                "a row or constraint is in the way: change it, or choose another date for --today",
+                "a row or constraint is in the way: change it, or choose another date",
             ) from error
 
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:
@@ -298,7 +320,7 @@ class _Replay:
                 dialect, tables = dialect_of(self.target), self.layout.tables
                 dialect.create_bare(tables)
                 for kind, result in written.items():
-                    if (top := _top(state, kind)) is not None:
+                    if (top := top_of(state, kind)) is not None:
                         say = self._teller(tell, state, kind)
                         if self.maps[kind].whole:
                             every = changes(self.source, None, top)
@@ -326,7 +348,7 @@ class _Replay:
         """Lead references to rows that were written later to those that are adopted, and see that they lead to rows."""
         ids = Ids(notes.adopted(self.target, self.run.project))
         for kind, mapped in self.maps.items():
-            now, result = _top(state, kind), written[kind]
+            now, result = top_of(state, kind), written[kind]
             if now is None or not mapped.late_pointers:
                 continue
             led_to = {to for reference in mapped.late_pointers for to in kinds_led_to(reference)}
@@ -396,7 +418,7 @@ class _Replay:
     ) -> KindResult:
         """Write what changed, or all of it; then restore what is missing where the counts say so."""
         shown_run, shown = shown_before
-        before, now = _top(shown, kind), _top(state, kind)
+        before, now = top_of(shown, kind), top_of(state, kind)
         whole = self.choice.writes_all or shown is None or shown_run is None
         if shown_run and policy_of(shown_run, kind) != policy_of(self.run, kind) and ids.has_adopted(kind):
             whole = True  # adopted rows must be looked at again, and nothing tells where in the tree they are
@@ -435,7 +457,7 @@ class _Replay:
     ) -> KindResult:
         """Write a part's changes into the rows of its whole, or all of it; then give restored rows theirs."""
         shown_run, shown = shown_before
-        before, now = _top(shown, kind), _top(state, kind)
+        before, now = top_of(shown, kind), top_of(state, kind)
         mapped = self.maps[kind]
         whole = str(mapped.kind.part_of)
         rewrites = self.choice.writes_all or shown is None or shown_run is None
@@ -487,16 +509,6 @@ class _Replay:
         named = _count(state, kind) + notes.stale_count(self.target, project, kind, mapped.table)
         return self.layout.count_rows(self.target, mapped, project) - named
 
-    def _shown(self, position: Position | None) -> tuple[Run | None, Root | None]:
-        """Return the run that the target shows, and its state, as far as the journal has them."""
-        run = numbered(self.source, RunNumber(position.run)) if position else None
-        if run is None:
-            return None, None
-        try:
-            return run, read_manifest(self.source, run.state)
-        except Damaged:
-            return run, None
-
     def _was_shown(
         self, position: Position | None, shown: Root | None, before: NodeHash | None, now: NodeHash | None
     ) -> Callable[[Change], bool]:
@@ -522,7 +534,7 @@ class _Replay:
         left = {kind: one.left for kind, one in self.wrote.items() if policy_of(self.run, kind) is Policy.EXACT}
         deleted = prune(self.target, self.layout, left)
         gone = sum(deleted.values())
-        if gone * _FEW > gone + state.count and not (self.choice.delete_many or self.choice.dry_run):
+        if deletes_many(gone, state) and not self.choice.may_delete_many:
             raise DeletesMany(self.run.project, deleted, gone + state.count)
         return deleted
 
@@ -540,17 +552,23 @@ class _Replay:
         return lambda count: tell(kind, count, _count(state, kind))
 
 
-def remove_project(source: Connection, target: Connection, layout: Layout, project: str) -> dict[str, KindResult]:
+def remove_project(
+    source: Connection, target: Connection, layout: Layout | Tables, project: str
+) -> dict[str, KindResult]:
     """Delete the rows that seedjournal created for a project, leave adopted ones, and drop its notes.
 
     `deleted` are gone, `retained` are left because a row of somebody else's refers to them, `foreign` are the adopted
     ones. Raises Unavailable where the target shows the project of another journal.
     """
+    if isinstance(layout, Tables):
+        from .mapped_replay import remove_mapped
+
+        return remove_mapped(source, target, fit(target, layout, "the target"), project)
     position = notes.position(target, project)
     if position is None:
         return {}
     if problem := position_problem(source, project, position):
-        raise _of_another(project, problem)
+        raise of_another(project, problem)
     layout = layout.moved(position.days)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
@@ -572,6 +590,17 @@ def remove_project(source: Connection, target: Connection, layout: Layout, proje
 def policy_of(run: Run, kind: str) -> Policy:
     """Return the policy by which the run's state was folded for the kind."""
     return run.policies.get(kind, Policy.UPSERT)
+
+
+def shown_at(source: Connection, position: Position | None) -> tuple[Run | None, Root | None]:
+    """Return the run that a target shows, and its state, as far as the journal has them."""
+    run = numbered(source, RunNumber(position.run)) if position else None
+    if run is None:
+        return None, None
+    try:
+        return run, read_manifest(source, run.state)
+    except Damaged:
+        return run, None
 
 
 def position_problem(source: Connection, project: str, position: Position | None) -> str | None:
@@ -599,7 +628,12 @@ _FEW = 10  # of so many rows one may be deleted unasked
 _COPIED = "a copy of this journal filled it, or an older backup of the journal was put back"
 
 
-def _of_another(project: str, problem: str) -> Unavailable:
+def deletes_many(deleted: int, state: Root) -> bool:
+    """Say whether so many deleted rows are more than nobody need be asked about."""
+    return deleted * _FEW > deleted + state.count
+
+
+def of_another(project: str, problem: str) -> Unavailable:
     """Return the error for a target that shows a project as another journal, or another copy of this one, has it.
 
     Both would write the same rows, and each would find its own changed whenever the other was projected.
@@ -611,9 +645,9 @@ def _of_another(project: str, problem: str) -> Unavailable:
     )
 
 
-def _refuse_unknown_kinds(layout: Layout, run: Run, state: Root) -> None:
+def refuse_unknown_kinds(known: Collection[str], run: Run, state: Root) -> None:
     """Raise WrongSchema if no table holds some of the state's kinds."""
-    if unknown := layout.without_table(state.kinds):
+    if unknown := sorted(set(state.kinds) - set(known)):
         raise WrongSchema(
             f"run {run.run} of project {run.project!r} has kinds that no table holds: {', '.join(unknown)}; nothing "
             "was written",
@@ -625,7 +659,8 @@ def _is_changed(change: Change) -> bool:
     return change.before is not None
 
 
-def _top(root: Root | None, kind: str) -> NodeHash | None:
+def top_of(root: Root | None, kind: str) -> NodeHash | None:
+    """Return the top of a kind's tree."""
     subtree = root.kinds.get(kind) if root else None
     return subtree.top if subtree else None
 
@@ -634,5 +669,6 @@ def _count(root: Root, kind: str) -> int:
     return root.kinds[kind].count if kind in root.kinds else 0
 
 
-def _kept(run: Run, kind: str) -> int:
+def kept_of(run: Run, kind: str) -> int:
+    """Count the entities whose earlier content `once` kept."""
     return int(run.counts["kinds"].get(kind, {}).get("kept", 0))

@@ -29,6 +29,7 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content
 COMMANDS = {
     "record": ("record", "Record projects: each source becomes one run."),
     "project": ("project", "Bring tables to the newest runs, or to one run."),
+    "check": ("check", "Say whether a map fits the target's tables."),
     "diff": ("diff", "List what differs between two runs."),
     "log": ("looking", "List the journal's runs."),
     "show": ("looking", "Show one run, or one entity over all runs."),

@@ -25,7 +25,7 @@ SCHEMA_VARIABLE = "SEEDJOURNAL_SCHEMA"
 
 FILLED: dict[str, str] = {}  # what a settings file's addresses took from the environment: no error shows it
 
-_TOP = ("domain", "journal", "policy", "profiles", "projects", "prune", "schema", "target", "today")
+_TOP = ("domain", "journal", "policy", "profiles", "projects", "prune", "schema", "tables", "target", "today")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _USER_AND_PASSWORD = re.compile(r"[\w+]+://([^:/?@]*(?::[^/?@]*)?)@")
 _FOR_DATABASES = ("SEEDJOURNAL_", "PG", "DATABASE")
@@ -42,6 +42,7 @@ class Settings:
     prune: bool = True
     today: date | Literal["off"] | None = None
     domain: str | None = None
+    tables: str | None = None
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     policy: Mapping[str, Any] = field(default_factory=dict)
@@ -111,9 +112,9 @@ def load(path: Path = FILE) -> Settings:
     """Return the settings of the working folder's file; raise Misuse for an unknown key, naming the nearest."""
     content = _read(path)
     _check_names(path, "", content, _TOP)
-    for name in ("domain", "journal", "schema", "target"):
+    for name in ("domain", "journal", "schema", "tables", "target"):
         if not isinstance(content.get(name, ""), str):
-            examples = {"domain": "seeds:library", "schema": "seeds"}
+            examples = {"domain": "seeds:library", "schema": "seeds", "tables": "map:target"}
             raise j.BadInput(
                 f"{path}: {name} is not text", f'for example {name} = "{examples.get(name, DEFAULT_JOURNAL)}"'
             )
@@ -146,6 +147,7 @@ def load(path: Path = FILE) -> Settings:
         prune=content.get("prune", True),
         today=_today(path, content.get("today")),
         domain=domain,
+        tables=content.get("tables"),
         projects=projects,
         policy=policy,
         profiles=content.get("profiles", {}),

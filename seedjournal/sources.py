@@ -79,6 +79,8 @@ def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) 
                 days=project.days,
                 as_of=choice.options.as_of or DEFAULT_AS_OF,
                 ai_rate=project.ai_base_adoption_rate,
+                highest_ai_rate=project.highest_ai_rate,
+                ai_tools=project.usage_source_rates,
             )
     return _github(project, choice, tell)
 

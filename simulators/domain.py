@@ -260,6 +260,11 @@ class Domain:
             )
         return policies
 
+    @property
+    def common(self) -> str | None:
+        """The name of the project that holds the shared kinds, if any; without a root all kinds are shared."""
+        return self.name if any(one.is_shared for one in self.vocabulary.kinds) else None
+
     def is_shared(self, kind: type[Kind]) -> bool:
         """Return whether a kind's entities belong to no root entity."""
         return not is_in_project(kind.__declared__, self.root)
@@ -445,9 +450,16 @@ def _yielded(hint: Any, domain: Domain, problems: list[str]) -> tuple[type[Kind]
 
 def load_domain(address: str, folder: Path) -> Domain:
     """Import the domain at `module:name`, found from `folder`; raise Misuse where there is none."""
+    domain: Domain = load_named(address, folder, "domain", Domain)
+    domain.module = address.partition(":")[0]
+    return domain
+
+
+def load_named(address: str, folder: Path, what: str, kind: type[Any]) -> Any:
+    """Import what `module:name` names, found from `folder`; raise Misuse where there is none of this kind."""
     module, colon, name = address.partition(":")
     if not colon or not module or not name:
-        raise Misuse(f"{address!r} names no domain.", 'Write domain = "module:name", such as "seeds:library".')
+        raise Misuse(f"{address!r} names no {what}.", f'Write {what} = "module:name", such as "seeds:library".')
     place = str(folder.resolve())
     if place not in sys.path:
         sys.path.insert(0, place)
@@ -460,10 +472,9 @@ def load_domain(address: str, folder: Path) -> Domain:
     except ModuleNotFoundError as error:
         if error.name != module.partition(".")[0] and error.name != module:
             raise
-        raise Misuse(f"There is no module {module!r} in {folder}.", "Check `domain` in seedjournal.toml.") from None
-    domain = getattr(loaded, name, None)
-    if not isinstance(domain, Domain):
-        names = [one for one, value in vars(loaded).items() if isinstance(value, Domain)]
-        raise Misuse(f"{module} has no domain {name!r}{nearest(name, names)}.", "Check `domain` in seedjournal.toml.")
-    domain.module = module
-    return domain
+        raise Misuse(f"There is no module {module!r} in {folder}.", f"Check `{what}` in seedjournal.toml.") from None
+    found = getattr(loaded, name, None)
+    if not isinstance(found, kind):
+        names = [one for one, value in vars(loaded).items() if isinstance(value, kind)]
+        raise Misuse(f"{module} has no {what} {name!r}{nearest(name, names)}.", f"Check `{what}` in seedjournal.toml.")
+    return found

@@ -13,7 +13,7 @@ from seedjournal import journal as j
 from .. import settings as config
 
 if TYPE_CHECKING:
-    from seedjournal.projectors import Layout
+    from seedjournal.projectors import Layout, Tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +89,17 @@ def refuse_system_schema(schema: str) -> None:
         raise j.Misuse(f"schema {schema!r} is PostgreSQL's own", "choose another name")
 
 
-def layout() -> Layout:
-    """Lay out the domain's kinds: the tables that every command means."""
+def layout() -> Layout | Tables:
+    """Return the tables that every command means: those that the domain's kinds get, or others' that a map names."""
     from seedjournal.projectors import build_layout
 
-    from .domains import chosen_domain
+    from .domains import chosen_domain, own_tables
 
-    domain = chosen_domain(config.load())
-    has_shared = domain.root is None or bool(domain.project_kinds(shared=True))
-    return build_layout(domain.vocabulary, common=domain.name if has_shared else None)
+    settings = config.load()
+    if settings.tables is not None:
+        return own_tables(settings.tables)
+    domain = chosen_domain(settings)
+    return build_layout(domain.vocabulary, common=domain.common)
 
 
 def is_made(database: j.Database) -> bool:

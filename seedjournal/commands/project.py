@@ -75,8 +75,13 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
     "off puts them back. Later projections keep them moved.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before rows are deleted.")
+@click.option(
+    "--confirm",
+    metavar="NAME",
+    help="The database's name: rows may go into tables that others own and that have rows already. Asked otherwise.",
+)
 @common_options
-def project(  # noqa: PLR0913 - its options
+def project(  # noqa: C901, PLR0913 - its options
     common: Common,
     *,
     projects: tuple[str, ...],
@@ -90,6 +95,7 @@ def project(  # noqa: PLR0913 - its options
     take_over: bool,
     today: projectors.Today | None,
     yes: bool,
+    confirm: str | None,
 ) -> int:
     """Project the chosen runs, and print what became of the rows."""
     deed = "" if yes or dry_run else "rebuild rows and prune" if rebuild else "prune stale rows" if prune else ""
@@ -125,15 +131,34 @@ def project(  # noqa: PLR0913 - its options
         question = error.message.removesuffix("; nothing was written")
         click.confirm(f"{shown(question)}. Delete them?", abort=True, err=True)
 
+    def ask_for_name(name: str, counts: Mapping[str, int]) -> None:
+        tables = ", ".join(f"{one} {number_of(count, 'row')}" for one, count in counts.items())
+        question = f"database {name!r} has tables with rows that seedjournal did not make ({tables})"
+        if confirm is None and is_terminal(sys.stdin):
+            progress.pause()
+            typed = click.prompt(f"{shown(question)}. To project into it, type its name", err=True)
+        else:
+            typed = confirm or ""
+        if typed != name:
+            raise j.Misuse(f"{question}; nothing was written", f"if this is the right database: --confirm {name}")
+
     with Progress(quiet=common.quiet) as progress:
         document = project_runs(
-            common.databases(schema), projects, run, choice, progress.stage, say, ask if deed else None, ask_to_delete
+            common.databases(schema),
+            projects,
+            run,
+            choice,
+            progress.stage,
+            say,
+            ask if deed else None,
+            ask_to_delete,
+            ask_for_name,
         )
     common.give(document, _projected_text)
     return DIFFERENT if check and any(one["differing"] for one in document["projects"].values()) else FINE
 
 
-def project_runs(
+def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
     databases: Databases,
     names: Sequence[str],
     run: str | None,
@@ -142,11 +167,13 @@ def project_runs(
     say: Callable[[str], None],
     ask: Callable[[str, int], None] | None = None,
     ask_to_delete: Callable[[projectors.DeletesMany], None] | None = None,
+    ask_for_name: Callable[[str, Mapping[str, int]], None] | None = None,
 ) -> Document:
     """Bring the target to the chosen projects' newest runs, or to one run; `say` hears the target's address first.
 
     `ask` is told the address and how many rows a dry run leaves stale, and may stop everything. `ask_to_delete` hears
-    of a projection that would delete many rows, and may stop it; without it that is an error.
+    of a projection that would delete many rows, and may stop it; without it that is an error. `ask_for_name` hears the
+    database's name and how many rows its tables have before the first projection into others' tables, and may stop it.
     """
     started = time.monotonic()
     settings = config.load()
@@ -161,6 +188,8 @@ def project_runs(
             shown = target.shown if target else where.target  # a file's address has no password
             schema = config.schema(settings, databases.schema)
             say(shown + (f" (schema {schema})" if schema else ""))
+            if isinstance(tables, projectors.Tables):
+                _look_at_tables(target, tables, shown, ask_for_name)
             if target and not choice.dry_run:
                 projectors.ensure_target(target, tables)
             made = target if target and (not choice.dry_run or projectors.is_ready(target, tables)) else None
@@ -189,10 +218,26 @@ def project_runs(
     }
 
 
+def _look_at_tables(
+    target: j.Database | None,
+    tables: projectors.Tables,
+    address: str,
+    ask_for_name: Callable[[str, Mapping[str, int]], None] | None,
+) -> None:
+    """See that a map fits the target's tables, and that somebody means this database; raise Misuse otherwise."""
+    if target is None or target.is_absent:
+        raise j.Misuse(
+            f"there is no database at {address}", "the tables of the map are made by the program that owns them"
+        )
+    name, counts = projectors.strangers(target, tables)
+    if counts and ask_for_name:
+        ask_for_name(name, counts)
+
+
 def _stale_after(
     source: j.Database,
     target: j.Database | None,
-    tables: projectors.Layout,
+    tables: projectors.Layout | projectors.Tables,
     runs: Sequence[j.Run],
     choice: projectors.Choice,
 ) -> int:

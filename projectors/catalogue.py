@@ -1,0 +1,331 @@
+"""What a database has: tables of other people's with their columns, types, keys and triggers, read once a projection.
+
+One class a database. Nothing is changed, and nothing is guessed: what a map says is judged against this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+_INTEGERS = {"int2", "int4", "int8", "rowid", "integer"}
+ALWAYS, BY_DEFAULT = "ALWAYS", "BY DEFAULT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column as its table declares it.
+
+    `base` is the type's plain name (`int4`, `varchar`, `numeric`; of an enum `enum`, of an array the name with `[]`);
+    `length` bounds a text, `precision` and `scale` a number. `default` is the expression that the database computes.
+    """
+
+    name: str
+    type: str
+    base: str
+    nullable: bool
+    default: str | None = None
+    identity: str = ""
+    generated: bool = False
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    labels: tuple[str, ...] = ()
+    has_equality: bool = True
+    is_text: bool = False
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it holds whole numbers, as ids are."""
+        return self.base in _INTEGERS
+
+    @property
+    def fills_itself(self) -> bool:
+        """Whether a row may leave it out."""
+        return self.nullable or self.default is not None or bool(self.identity) or self.generated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UniqueKey:
+    """Columns whose values no two rows share; `where` bounds the rows, `is_plain` says that no expression is in it."""
+
+    name: str
+    columns: tuple[str, ...]
+    where: str | None = None
+    deferrable: bool = False
+    is_plain: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKey:
+    """Columns that refer to another table's."""
+
+    name: str
+    columns: tuple[str, ...]
+    schema: str | None
+    table: str
+    referred: tuple[str, ...]
+    deferrable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableInfo:
+    """A table of somebody else's; `sort` is `table`, or what it is instead."""
+
+    name: str
+    schema: str | None
+    sort: str
+    columns: Mapping[str, Column]
+    primary_key: tuple[str, ...]
+    uniques: tuple[UniqueKey, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    triggers: tuple[str, ...] = ()
+    hides_rows: bool = False
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """A database's tables, by the names under which a map asks for them."""
+
+    connection: Connection
+    _known: dict[tuple[str | None, str], TableInfo | None] = field(default_factory=dict)
+
+    @property
+    def _reader(self) -> _PostgreSQL | _SQLite:
+        return (_PostgreSQL if self.connection.dialect.name == "postgresql" else _SQLite)(self.connection)
+
+    def table(self, schema: str | None, name: str) -> TableInfo | None:
+        """Return what the database has under this name."""
+        if (schema, name) not in self._known:
+            self._known[schema, name] = self._reader.table(schema, name)
+        return self._known[schema, name]
+
+    def names(self, schema: str | None) -> list[str]:
+        """List the names of tables, for the nearest."""
+        return self._reader.names(schema)
+
+    def database_name(self) -> str:
+        """Return the database's own name: for SQLite, the file's."""
+        return self._reader.database_name()
+
+
+_TABLE = text("""
+    SELECT c.oid, n.nspname, c.relkind::text, row_security_active(c.oid)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(:name)""")
+_COLUMNS = text("""
+    WITH RECURSIVE based AS (
+        SELECT a.attnum, a.atttypid AS type, a.atttypmod AS typmod FROM pg_attribute a
+        WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT b.attnum, t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE b.typmod END
+        FROM based b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
+    )
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typtype::text, t.typcategory::text, b.typmod,
+        a.attnotnull OR own.typnotnull, pg_get_expr(d.adbin, d.adrelid), own.typdefault, a.attidentity::text,
+        a.attgenerated::text, element.typname,
+        (SELECT array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid)
+    FROM pg_attribute a
+    JOIN based b ON b.attnum = a.attnum
+    JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
+    JOIN pg_type own ON own.oid = a.atttypid
+    LEFT JOIN pg_type element ON element.oid = t.typelem AND t.typcategory = 'A'
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum""")
+_UNIQUES = text("""
+    SELECT i.relname, x.indisprimary, coalesce(con.condeferrable, false), pg_get_expr(x.indpred, x.indrelid),
+        x.indexprs IS NULL,
+        ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY k(num, place)
+              JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.num
+              WHERE k.place <= x.indnkeyatts ORDER BY k.place)
+    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+    LEFT JOIN pg_constraint con ON con.conindid = x.indexrelid AND con.contype IN ('p', 'u')
+    WHERE x.indrelid = :oid AND x.indisunique ORDER BY NOT x.indisprimary, i.relname""")
+_REFERENCES = text("""
+    SELECT con.oid, con.conname, mine.attname, space.nspname, class.relname, theirs.attname, con.condeferrable
+    FROM pg_constraint con JOIN pg_class class ON class.oid = con.confrelid
+    JOIN pg_namespace space ON space.oid = class.relnamespace
+    CROSS JOIN LATERAL unnest(con.conkey, con.confkey) WITH ORDINALITY AS pair (mine, theirs, place)
+    JOIN pg_attribute mine ON mine.attrelid = con.conrelid AND mine.attnum = pair.mine
+    JOIN pg_attribute theirs ON theirs.attrelid = con.confrelid AND theirs.attnum = pair.theirs
+    WHERE con.contype = 'f' AND con.conrelid = :oid ORDER BY con.oid, pair.place""")
+_TRIGGERS = text("""
+    SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D'
+    UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = :oid AND rulename <> '_RETURN' ORDER BY 1""")
+_NAMES = text("""
+    SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v')
+    AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(oid)
+        ELSE relnamespace = to_regnamespace(CAST(:schema AS text)) END
+    AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema'))""")
+_SORTS = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}
+_WITHOUT_EQUALITY = {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
+_MODIFIER = 4  # PostgreSQL adds its header's size to a type's modifier
+
+
+class _PostgreSQL:
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def table(self, schema: str | None, name: str) -> TableInfo | None:
+        quote = self.connection.dialect.identifier_preparer.quote_identifier
+        spelled = f"{quote(schema)}.{quote(name)}" if schema else quote(name)
+        found = self.connection.execute(_TABLE, {"name": spelled}).first()
+        if found is None or found[2] not in _SORTS:
+            return None
+        oid, of_schema, sort, hides = found
+        asked = {"oid": oid}
+        uniques = self.connection.execute(_UNIQUES, asked).all()
+        references = [
+            list(rows) for _, rows in groupby(self.connection.execute(_REFERENCES, asked), lambda row: row[0])
+        ]
+        return TableInfo(
+            name=name,
+            schema=of_schema,
+            sort=_SORTS[sort],
+            columns={row[0]: _column_on_postgresql(row) for row in self.connection.execute(_COLUMNS, asked)},
+            primary_key=next((tuple(row[5]) for row in uniques if row[1]), ()),
+            uniques=tuple(
+                UniqueKey(name=row[0], columns=tuple(row[5]), where=row[3], deferrable=row[2], is_plain=row[4])
+                for row in uniques
+            ),
+            foreign_keys=tuple(
+                ForeignKey(
+                    name=rows[0][1],
+                    columns=tuple(row[2] for row in rows),
+                    schema=rows[0][3],
+                    table=rows[0][4],
+                    referred=tuple(row[5] for row in rows),
+                    deferrable=rows[0][6],
+                )
+                for rows in references
+            ),
+            triggers=tuple(self.connection.execute(_TRIGGERS, asked).scalars()),
+            hides_rows=hides,
+        )
+
+    def names(self, schema: str | None) -> list[str]:
+        return list(self.connection.execute(_NAMES, {"schema": schema}).scalars())
+
+    def database_name(self) -> str:
+        return str(self.connection.execute(text("SELECT current_database()")).scalar_one())
+
+
+def _column_on_postgresql(row: Any) -> Column:
+    (name, spelled, base, sort, category, modifier, not_null, default, domain_default, identity, generated, element) = (
+        row[:12]
+    )
+    (labels,) = row[12:]
+    bounded = modifier >= _MODIFIER
+    is_number = base == "numeric" and bounded
+    return Column(
+        name=name,
+        type=spelled,
+        base="enum" if sort == "e" else f"{element}[]" if category == "A" and element else base,
+        nullable=not not_null,
+        default=None if generated else default or domain_default,
+        identity={"a": ALWAYS, "d": BY_DEFAULT}.get(identity, ""),
+        generated=bool(generated),
+        length=modifier - _MODIFIER if base in {"varchar", "bpchar"} and bounded else None,
+        precision=(modifier - _MODIFIER) >> 16 if is_number else None,
+        scale=(modifier - _MODIFIER) & 0x7FF if is_number else None,
+        labels=tuple(labels or ()),
+        has_equality=base not in _WITHOUT_EQUALITY,
+        is_text=category == "S" and sort == "b",
+    )
+
+
+_AFFINITIES = (
+    ("UUID", "uuid"),
+    ("INT", "integer"),
+    ("REAL", "real"),
+    ("CHAR", "text"),
+    ("CLOB", "text"),
+    ("TEXT", "text"),
+    ("BLOB", "blob"),
+)
+
+
+class _SQLite:
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def table(self, schema: str | None, name: str) -> TableInfo | None:  # noqa: ARG002 - SQLite has no schemas
+        query = (
+            "SELECT name, type, coalesce(sql, '') FROM sqlite_master WHERE lower(name) = lower(?) AND type <> 'index'"
+        )
+        found = next((row for row in self._ask(query, name) if row[1] in {"table", "view"}), None)
+        if found is None:
+            return None
+        name, sort, made = found
+        rows = self._ask('SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)', name)
+        primary = [row[0] for row in sorted((row for row in rows if row[4]), key=lambda row: row[4])]
+        is_rowid = len(primary) == 1 and "WITHOUT ROWID" not in made.upper()
+        columns = {row[0]: _column_on_sqlite(row, is_rowid=is_rowid) for row in rows}
+        triggers = self._ask(
+            "SELECT 'trigger ' || name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(?)", name
+        )
+        return TableInfo(
+            name=name,
+            schema=None,
+            sort=sort,
+            columns=columns,
+            primary_key=tuple(primary),
+            uniques=tuple(self._uniques(name, primary)),
+            foreign_keys=tuple(self._foreign_keys(name)),
+            triggers=tuple(row[0] for row in triggers),
+        )
+
+    def _uniques(self, table: str, primary: list[str]) -> Iterable[UniqueKey]:
+        if primary:
+            yield UniqueKey(name=f"primary key of {table}", columns=tuple(primary))
+        query = "SELECT name, partial FROM pragma_index_list(?) WHERE \"unique\" AND origin <> 'pk'"
+        for name, partial in self._ask(query, table):
+            columns = [row[0] for row in self._ask("SELECT name FROM pragma_index_info(?) ORDER BY seqno", name)]
+            where = None
+            if partial:
+                (made,) = self._ask("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", name)
+                where = made[0][made[0].upper().rindex(" WHERE ") + len(" WHERE ") :]
+            is_plain = all(one is not None for one in columns)
+            yield UniqueKey(name=name, columns=tuple(one or "" for one in columns), where=where, is_plain=is_plain)
+
+    def _foreign_keys(self, table: str) -> Iterable[ForeignKey]:
+        query = 'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq'
+        for _, group in groupby(self._ask(query, table), lambda row: row[0]):
+            rows = list(group)
+            yield ForeignKey(
+                name=f"foreign key of {rows[0][2]}",
+                columns=tuple(row[2] for row in rows),
+                schema=None,
+                table=rows[0][1],
+                referred=tuple(row[3] or "" for row in rows),
+                deferrable=True,  # `defer_foreign_keys` defers them all
+            )
+
+    def names(self, schema: str | None) -> list[str]:  # noqa: ARG002 - SQLite has no schemas
+        return [row[0] for row in self._ask("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
+
+    def database_name(self) -> str:
+        (row,) = self._ask("SELECT file FROM pragma_database_list WHERE name = 'main'")
+        return str(row[0]).rpartition("/")[2]
+
+    def _ask(self, query: str, *values: Any) -> list[Any]:
+        return list(self.connection.exec_driver_sql(query, values).all())
+
+
+def _column_on_sqlite(row: Any, *, is_rowid: bool) -> Column:
+    name, spelled, not_null, default, place, hidden = row
+    upper = spelled.upper()
+    base = next((base for part, base in _AFFINITIES if part in upper), "numeric")
+    is_rowid = is_rowid and bool(place) and upper == "INTEGER"
+    return Column(
+        name=name,
+        type=spelled,
+        base="rowid" if is_rowid else base if spelled else "blob",
+        nullable=not not_null and not place,
+        default="rowid" if is_rowid else default,
+        generated=hidden > 1,
+        is_text=base == "text",
+    )

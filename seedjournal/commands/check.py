@@ -1,0 +1,53 @@
+"""`check`: whether a map fits the tables that others own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from seedjournal import journal as j
+from seedjournal import projectors
+
+from .. import settings as config
+from ..terminal import number_of, shown, table
+from . import FINE, exits
+from .databases import Databases, layout, opened_target
+from .options import Common, common_options
+from .runs import FORMAT, Document
+
+
+@click.command(
+    help="Say whether the map that the settings file names fits the target's tables: what `project` looks at first.\n\n"
+    "Nothing is written, and no journal is needed: run it after every migration of the tables.",
+    epilog=exits("the map fits").replace("  2    usage error", "  2    the map does not fit; all reasons are named"),
+)
+@click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the tables.")
+@common_options
+def check(common: Common, *, schema: str | None) -> int:
+    """Print which table holds which kind, or everything that does not fit."""
+    common.give(check_map(common.databases(schema)), _text)
+    return FINE
+
+
+def check_map(databases: Databases) -> Document:
+    """Fit the map to the target's tables; raise Misuse with everything that cannot work."""
+    tables = layout()
+    if not isinstance(tables, projectors.Tables):
+        raise j.Misuse(
+            "the settings file names no map, so seedjournal makes the tables itself",
+            f'a map is named in {config.FILE}: tables = "map:target"',
+        )
+    where = config.addresses(config.load(), databases.journal, databases.target)
+    with opened_target(where, databases, create=False) as target:
+        if target is None:
+            raise j.Misuse(f"there is no database at {where.target}", "check the address: --target URL")
+        return {"format": FORMAT, "target": target.shown, "tables": projectors.check_fit(target, tables)}
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    """Which table holds which kind."""
+    rows = [[kind, name] for kind, name in document["tables"].items()]
+    told = f"the map fits {number_of(len(rows), 'table')} of {shown(document['target'])}"
+    return f"{told}\n{table(('kind', 'table'), rows, indent=2)}\n"
