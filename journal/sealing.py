@@ -27,6 +27,7 @@ from .runs import (
     Progress,
     Run,
     add,
+    add_kinds,
     newest,
     next_number,
     numbered,
@@ -50,7 +51,7 @@ class Overtaken(Exception):
 
 
 def follows(state_of: Run | None) -> Examine:
-    """Return what raises Overtaken where the project's newest run is another one than that whose state was read."""
+    """Return a check that raises Overtaken if the project has a newer run than the one whose state was read."""
 
     def examine(newest: Run | None, _: Mapping[str, Mapping[str, int]]) -> None:
         if (newest and newest.run) != (state_of and state_of.run):
@@ -169,6 +170,7 @@ def _seal(
         fingerprint=inputs.fingerprint,
         inputs={
             **inputs.values,
+            **({"kinds": add_kinds(connection, inputs.kinds)} if inputs.kinds else {}),
             "policies": {kind: str(policy) for kind, policy in inputs.policies.items()},
             "window": inputs.window,
         },

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+_INTEGERS = {"int2", "int4", "int8", "rowid", "integer"}
+_BITS = {"int2": 16, "int4": 32, "int8": 64}
 ALWAYS, BY_DEFAULT = "ALWAYS", "BY DEFAULT"
 
 
@@ -36,6 +39,20 @@ class Column:
     labels: tuple[str, ...] = ()
     has_equality: bool = True
     is_text: bool = False
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it holds whole numbers, as ids are."""
+        return self.base in _INTEGERS
+
+    @property
+    def largest(self) -> Decimal | None:
+        """The largest number that fits, if there is one."""
+        if self.base in _BITS:
+            return Decimal(2 ** (_BITS[self.base] - 1) - 1)
+        if self.precision is None or self.scale is None:
+            return None
+        return (Decimal(10) ** self.precision - 1).scaleb(-self.scale)
 
     @property
     def fills_itself(self) -> bool:
@@ -231,7 +248,15 @@ def _column_on_postgresql(row: Any) -> Column:
     )
 
 
-_AFFINITIES = (("INT", "integer"), ("CHAR", "text"), ("CLOB", "text"), ("TEXT", "text"), ("BLOB", "blob"))
+_AFFINITIES = (
+    ("UUID", "uuid"),
+    ("INT", "integer"),
+    ("REAL", "real"),
+    ("CHAR", "text"),
+    ("CLOB", "text"),
+    ("TEXT", "text"),
+    ("BLOB", "blob"),
+)
 
 
 class _SQLite:
@@ -304,7 +329,7 @@ class _SQLite:
 def _column_on_sqlite(row: Any, *, is_rowid: bool) -> Column:
     name, spelled, not_null, default, place, hidden = row
     upper = spelled.upper()
-    base = next((base for part, base in _AFFINITIES if part in upper), "real" if "REAL" in upper else "numeric")
+    base = next((base for part, base in _AFFINITIES if part in upper), "numeric")
     is_rowid = is_rowid and bool(place) and upper == "INTEGER"
     return Column(
         name=name,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     MetaData,
+    Numeric,
     Select,
     Table,
     Text,
@@ -33,9 +35,11 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    null,
     or_,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.exc import DataError, IntegrityError
@@ -45,11 +49,13 @@ from seedjournal.journal import KeyBytes, Misuse, Type, Unavailable, batched, ca
 from .catalogue import ALWAYS, UniqueKey
 from .dialects import Pointer, dialect_of
 from .fitting import Filled, Mapped, MappedKind, Spelled, literal_of
+from .layout import moved
 from .mapping import DATABASE, DERIVED, KEY, NOT_GIVEN, PARENT, FieldValue, Path
 from .notes import ADOPTED, LEDGER, MADE, STALE
 from .rows import ID_TAG, derived_id
 
 _BATCH = 5_000
+_REMEMBERED = 1 << 15  # ids of other entities
 _NAMED = 5  # so many entities are named in an error
 _COUNTED = {"preserve_rowcount": True}
 _KEY = "seedjournal_key"
@@ -87,6 +93,8 @@ class MappedIds:
         if self.known and (given := self.known.get((kind, key))) is not None:
             return given
         mapped = self.fitted.maps[kind]
+        if mapped.scheme == DERIVED and mapped.has_whole_numbers:
+            return derived_id(kind, key)
         if mapped.is_part:
             return self.of(mapped.kind.part_of or "", self._key_of_owner(mapped, key))
         if mapped.scheme == DERIVED:
@@ -97,8 +105,6 @@ class MappedIds:
 
     def _derived(self, mapped: MappedKind, key: KeyBytes) -> Any:
         info = mapped.info.columns[mapped.identity[0]]
-        if info.base in {"int8", "rowid", "integer", "numeric", "int4", "int2"} and "UUID" not in info.type.upper():
-            return derived_id(mapped.kind.name, key)
         made = derived_uuid(mapped.kind.name, key)
         return made.replace("-", "") if "32" in info.type else made
 
@@ -120,40 +126,66 @@ class MappedIds:
         return canonical_key({theirs: parts[ours] for theirs, ours in reference.shared.items()})
 
 
-def raw_maker(mapped: MappedKind, ids: MappedIds) -> Callable[[str], tuple[Any, ...]]:
-    """Return a function from an event's text to its raw row: key, id, fields, ids of other entities."""
-    kind = mapped.kind.name
-    lists = {one.name for one in mapped.kind.fields if one.type is Type.JSON}
-    paths = [mapped.paths[name] for name in mapped.refs]
-    rests = {one.name: [part for part in ids.fitted.vocabulary[one.to].key if part not in one.shared] for one in paths}
+def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[str], tuple[Any, ...]]:
+    """Return a function from an event's text to its raw row: key, id, fields, ids of other entities, their kinds."""
+    kind, inputs, generics = mapped.kind.name, mapped.inputs, mapped.generics
+    fields = {one.name: one for one in mapped.kind.fields}
+    lists = [place for place, name in enumerate(inputs) if fields[name].type is Type.JSON]
+    dates = [place for place, name in enumerate(inputs) if days and fields[name].moves]
+    pointers = [_pointer(mapped.paths[name], ids) for name in mapped.refs]
     has_id = mapped.gives_ids or mapped.is_part
-
-    def pointed(path: Path, key: dict[str, Any], data: dict[str, Any]) -> Any:
-        parts = {theirs: key[ours] for theirs, ours in path.shared.items()}
-        if path.reference is not None:
-            value = data[path.reference.name]
-            if value is None:
-                return None
-            for part in rests[path.name]:
-                parts[part] = value[part] if isinstance(value, dict) else value
-        return ids.of(path.to, canonical_key(parts))
-
-    def taken(name: str, key: dict[str, Any], data: dict[str, Any]) -> Any:
-        value = key[name] if name in key else data[name]
-        return orjson.dumps(value).decode() if name in lists and value is not None else value
 
     def make(text: str) -> tuple[Any, ...]:
         event = orjson.loads(text)
         key, data = event["key"], event["data"]
         bytes_ = KeyBytes(orjson.dumps(key))
-        return (
-            bytes_.decode(),
-            ids.of(kind, bytes_) if has_id else None,
-            *(taken(name, key, data) for name in mapped.inputs),
-            *(pointed(path, key, data) for path in paths),
-        )
+        held = [pointer(key, data) for pointer in pointers]
+        kinds = [(data[name] or {}).get("kind") for name in generics]
+        data.update(key)
+        values = [data[name] for name in inputs]
+        for place in lists:
+            if values[place] is not None:
+                values[place] = orjson.dumps(values[place]).decode()
+        for place in dates:
+            if values[place] is not None:
+                values[place] = moved(values[place], days)
+        return (bytes_.decode(), ids.of(kind, bytes_) if has_id else None, *values, *held, *kinds)
 
     return make
+
+
+def _pointer(path: Path, ids: MappedIds) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+    """Return a function from an event's key and data to another entity's id."""
+    to, reference, ours = path.to, path.reference, tuple(path.shared.values())
+    if reference is not None and reference.also:
+        name = reference.name
+
+        def of_any(_: dict[str, Any], data: dict[str, Any]) -> Any:
+            value = data[name]
+            if value is None or value["kind"] not in ids.fitted.maps:
+                return None
+            return ids.of(value["kind"], canonical_key(value["key"]))
+
+        return of_any
+    rest = tuple(part for part in ids.fitted.vocabulary[to].key if part not in path.shared)
+    names = (*path.shared, *rest)
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def of(parts: tuple[str | int, ...]) -> Any:
+        return ids.of(to, canonical_key(dict(zip(names, parts, strict=True))))
+
+    if reference is None:
+        return lambda key, _: of(tuple([key[part] for part in ours]))
+    told_by = reference.name
+
+    def told(key: dict[str, Any], data: dict[str, Any]) -> Any:
+        value = data[told_by]
+        if value is None:
+            return None
+        others = [value[part] for part in rest] if isinstance(value, dict) else [value]
+        return of((*[key[part] for part in ours], *others))
+
+    return told
 
 
 class Written(NamedTuple):
@@ -174,6 +206,8 @@ class MappedWriter:
     project: str
     ids: MappedIds
     leaves_adopted: bool = False
+    days: int = 0  # rows' dates are so many days later than those of events
+    held: frozenset[str] = frozenset()  # columns that are filled later
     raw: Table = field(init=False)
     stage: Table = field(init=False)
 
@@ -186,6 +220,11 @@ class MappedWriter:
     def kind(self) -> str:
         """The kind's name."""
         return self.mapped.kind.name
+
+    @property
+    def owned(self) -> list[str]:
+        """The columns that are compared and brought to the state now."""
+        return [name for name in self.mapped.owned if name not in self.mapped.identity and name not in self.held]
 
     @property
     def rows(self) -> Table:
@@ -207,7 +246,7 @@ class MappedWriter:
     @property
     def _refers_to_itself(self) -> bool:
         return self.mapped.scheme == DATABASE and any(
-            self.mapped.paths[one].to == self.kind for one in self.mapped.refs
+            self.kind in self.mapped.kinds_led_to(one) for one in self.mapped.refs
         )
 
     def _drop(self) -> None:
@@ -215,14 +254,17 @@ class MappedWriter:
         self.raw.drop(self.connection, checkfirst=False)
 
     def _fill(self, texts: Texts, tell: Callable[[int], None]) -> None:
-        make = raw_maker(self.mapped, self.ids)
+        make = raw_maker(self.mapped, self.ids, self.days)
         dialect = dialect_of(self.connection)
         self.raw.create(self.connection, checkfirst=False)
         self.stage.create(self.connection, checkfirst=False)
         for piece in texts():
             dialect.load(self.raw.name, self.raw.columns.keys(), [make(one) for one in piece])
             tell(len(piece))
-        computed = self.fitted.expressions(self.mapped, self.raw)
+        computed = [
+            null() if name in self.held else one
+            for name, one in zip(self.mapped.written, self.fitted.expressions(self.mapped, self.raw), strict=True)
+        ]
         statement = insert(self.stage).from_select(list(self.stage.columns.keys()), select(self.raw.c.key, *computed))
         try:
             with self.connection.begin_nested():
@@ -241,24 +283,39 @@ class MappedWriter:
         for one in self.mapped.columns:
             if problem := self._too_much(one, expressions[one.name]):
                 condition, limit = problem
-                query = select(self.raw.c.key, cast(expressions[one.name], Text)).where(condition)
+                plain = self._plain(one)
+                told = cast(expressions[one.name] if plain is None else plain, Text)
+                query = select(self.raw.c.key, told).where(condition)
                 for key, value in self.connection.execute(query.order_by(self.raw.c.key).limit(_NAMED)):
                     found.append(
                         f"{self.kind} {key}: {self.mapped.shown}.{one.name} takes {limit}, and not {str(value)[:60]!r}"
                     )
-        told = "; ".join(found) or f"table {self.mapped.shown}: {reason}"
+        words = "; ".join(found) or f"table {self.mapped.shown}: {reason}"
         return Misuse(
-            f"{told}; nothing was written",
+            f"{words}; nothing was written",
             'shorten the value in the map, such as sql("left(:name, 50)"), or change the column',
         )
 
     def _too_much(self, one: Filled, value: ColumnElement[Any]) -> tuple[ColumnElement[bool], str] | None:
+        """Say in SQL that a value does not fit its column, and what does."""
         info = one.info
         if not self.mapped.is_on_postgresql:
             return None
         if info.length is not None:
             return func.char_length(cast(value, Text)) > info.length, f"{info.length} characters"
-        return None
+        plain = self._plain(one)
+        if plain is None:
+            return None
+        if info.labels:
+            return cast(plain, Text).not_in(info.labels), " or ".join(info.labels)
+        most = info.largest
+        if most is None:
+            return None
+        return func.abs(func.round(cast(plain, Numeric), info.scale or 0)) > most, f"numbers up to {most:,}"
+
+    def _plain(self, one: Filled) -> ColumnElement[Any] | None:
+        """Return the field that a column takes as it is."""
+        return self.raw.c[f"f_{one.value.name}"] if isinstance(one.value, FieldValue) else None
 
     # -- finding rows ------------------------------------------------------------------------------------------------
 
@@ -279,7 +336,7 @@ class MappedWriter:
         info = self.mapped.info.columns[name]
         if self.mapped.is_on_postgresql:
             return cast(spelled, Spelled(info.type))
-        return cast(spelled, Integer) if info.base in {"rowid", "integer", "numeric"} else spelled
+        return cast(spelled, Integer) if info.is_integer else spelled
 
     def is_noted(self, rows: Any, *why: str) -> ColumnElement[bool]:
         """Say in SQL that the ledger's row is this one."""
@@ -302,7 +359,7 @@ class MappedWriter:
 
     def differs(self, rows: Any, staged: Any, names: Sequence[str] | None = None) -> ColumnElement[bool]:
         """Say in SQL that a row and a staged one differ in a column of ours; texts are compared by their bytes."""
-        compared = [one for one in (self.mapped.owned if names is None else names) if one not in self.mapped.identity]
+        compared = self.owned if names is None else names
         found: ColumnElement[bool] = or_(false(), *(self._differs_in(rows, staged, name) for name in compared))
         return found
 
@@ -334,8 +391,11 @@ class MappedWriter:
             return self._write_part(texts, tell, only_missing=only_missing)
         if not is_first:
             self._release_lost()
+        is_empty = is_first and not self.connection.execute(select(exists().select_from(self.rows))).scalar()
         with self.staged(texts, tell):
             self._find_ids()
+            if is_empty and not self.mapped.losers and (loaded := self._load()) is not None:
+                return Written(loaded)
             self._refuse_strangers()
             if self.leaves_adopted:
                 adopted = select(LEDGER.c.key).where(LEDGER.c.kind == self.kind, LEDGER.c.why == ADOPTED)
@@ -347,15 +407,36 @@ class MappedWriter:
             differing = updated = 0
             if only_missing:
                 differing = self._count_differing()
-            elif not is_first or aside:
-                updated = self._update(aside)
             else:
-                updated = self._update([])
+                updated = self._update(aside)
             inserted = self._insert()
             self._note()
             if not only_missing:
                 self._refuse_rewritten()
             return Written(inserted, updated, differing)
+
+    def _load(self) -> int | None:
+        """Add all staged rows to an empty table; None where a constraint refuses some, which comparing then names."""
+        names = list(self.mapped.written)
+        order = [self.stage.c[name] for name in self.mapped.identity]
+        staged = select(*(self.stage.c[name] for name in names)).order_by(*order)
+        try:
+            with self.connection.begin_nested():
+                stored = self._do_with_given_ids(insert(self.rows).from_select(names, staged))
+        except IntegrityError:
+            return None
+        self._note(is_new=self.mapped.scheme != DATABASE)
+        self._refuse_rewritten()
+        return stored
+
+    def write_absent(self, texts: Texts) -> int:
+        """Give rows the defaults of a part that left the state, if the rows themselves did not; return how many."""
+        with self.staged(texts):
+            is_there = exists().where(self.same_row(self.rows, self.stage))
+            self.connection.execute(delete(self.stage).where(~is_there))
+            updated = self._update([])
+            self._refuse_rewritten()
+            return updated
 
     def _write_part(self, texts: Texts, tell: Callable[[int], None], *, only_missing: bool) -> Written:
         with self.staged(texts, tell):
@@ -502,8 +583,14 @@ class MappedWriter:
         missing = set()
         for name in self.mapped.refs:
             path = self.mapped.paths[name]
-            parent = self.fitted.maps[path.to]
-            if path.to == self.kind or parent.is_part or len(parent.identity) > 1:
+            parent = self.fitted.maps.get(path.to)
+            if (
+                parent is None
+                or name in self.mapped.generics
+                or path.to == self.kind
+                or parent.is_part
+                or len(parent.identity) > 1
+            ):
                 continue
             pointer = self.raw.c[f"r_{name}"]
             is_there = exists().where(parent.table.c[parent.identity[0]] == pointer)
@@ -542,7 +629,7 @@ class MappedWriter:
         expected = self._count_differing()
         if not expected:
             return 0
-        names = [name for name in self.mapped.owned if name not in self.mapped.identity]
+        names = self.owned
         if aside:
             self._set_aside(aside)
         changed = {**{name: self.stage.c[name] for name in names}, **self._touched()}
@@ -577,15 +664,15 @@ class MappedWriter:
         spelled = str(compiled).replace(") SELECT", ") OVERRIDING SYSTEM VALUE SELECT", 1)
         return self.connection.exec_driver_sql(spelled, compiled.params).rowcount
 
-    def _note(self) -> None:
-        """Note the staged rows that the ledger does not have."""
+    def _note(self, *, is_new: bool = False) -> None:
+        """Note the staged rows that the ledger does not have; `is_new` says that it has none of them."""
         stage = self.stage
-        is_new = ~self.in_ledger(stage.c[_KEY])
-        if not self._count(select(func.count()).select_from(stage).where(is_new)):
+        unknown = true() if is_new else ~self.in_ledger(stage.c[_KEY])
+        if not is_new and not self._count(select(func.count()).select_from(stage).where(unknown)):
             return
         made = select(literal(self.kind), stage.c[_KEY], literal(self.project), self.id_text(stage), literal(MADE))
         names = ["kind", "key", "project", "id", "why"]
-        self.connection.execute(insert(LEDGER).from_select(names, made.where(is_new)))
+        self.connection.execute(insert(LEDGER).from_select(names, made.where(unknown)))
 
     def _swallowed(self, sent: int, stored: int) -> Unavailable:
         return Unavailable(
@@ -607,9 +694,7 @@ class MappedWriter:
         if not self._count_differing():
             return
         found = []
-        for name in self.mapped.owned:
-            if name in self.mapped.identity:
-                continue
+        for name in self.owned:
             query = select(stage.c[_KEY]).join_from(stage, rows, self.same_row(rows, stage))
             query = query.where(self.differs(rows, stage, [name])).limit(1)
             found += [f"{name} of {self.kind} {key}" for key in self.connection.execute(query).scalars()]
@@ -639,7 +724,7 @@ class MappedWriter:
             return
         (name,) = self.mapped.identity
         same = and_(*(self.rows.c[one] == self.stage.c[one] for one in self.mapped.key))
-        found = select(func.min(self.rows.c[name])).where(same).scalar_subquery()
+        found = select(self.rows.c[name]).where(same).order_by(self.rows.c[name]).limit(1).scalar_subquery()
         unnoted = and_(~self.in_ledger(self.stage.c[_KEY]), exists().where(same))
         self.connection.execute(update(self.stage).values({name: found}).where(unnoted))
 
@@ -653,7 +738,7 @@ class MappedWriter:
 
     def differences(self) -> Iterator[tuple[str, list[str], dict[str, Any], dict[str, Any]]]:
         """Yield key, columns, the table's values and the staged ones of rows that differ."""
-        names = [name for name in self.mapped.owned if name not in self.mapped.identity]
+        names = self.owned
         if not names:
             return
         rows, stage = self.rows, self.stage

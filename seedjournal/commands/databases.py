@@ -13,6 +13,8 @@ from seedjournal import journal as j
 from .. import settings as config
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from seedjournal.projectors import Layout, Tables
 
 
@@ -30,14 +32,14 @@ class Databases:
 def opened(
     address: str, databases: Databases, history: j.History, *, create: bool, schema: str | None = None
 ) -> Iterator[j.Database]:
-    """A database with the tables of one history in it; raises WrongSchema where they are absent.
+    """Open a database with the tables of one history in it; raise WrongSchema if they are absent.
 
-    With `create` absent ones are for the first who writes to make: what fails before leaves nothing behind.
+    With `create`, the first writer makes absent tables; a command that fails before leaves nothing behind.
     """
     database = j.open_database(address, create=create, wait=databases.wait, schema=schema)
     try:
         if create:
-            j.is_ready(database, history)  # what cannot be written to is told before the work
+            j.is_ready(database, history)  # a database that cannot be written to is reported before the work
         else:
             j.ensure(database, history, create=False)
         yield database
@@ -47,7 +49,7 @@ def opened(
 
 @contextmanager
 def opened_journal(databases: Databases, settings: config.Settings, *, create: bool) -> Iterator[j.Database]:
-    """The command's journal."""
+    """Open the command's journal."""
     address = config.addresses(settings, databases.journal, databases.target).journal
     with opened(address, databases, j.JOURNAL_HISTORY, create=create) as database:
         yield database
@@ -55,9 +57,9 @@ def opened_journal(databases: Databases, settings: config.Settings, *, create: b
 
 @contextmanager
 def opened_target(where: config.Addresses, databases: Databases, *, create: bool) -> Iterator[j.Database | None]:
-    """The target; None where it is a file that is not there and not to be made.
+    """Open the target; give None if it is a file that does not exist and may not be made.
 
-    Raises Misuse for a schema that does not exist, naming the nearest.
+    Raise Misuse for a schema that does not exist, naming the nearest.
     """
     schema = config.schema(config.load(), databases.schema)
     database = j.open_database(where.target, create=True, wait=databases.wait, schema=schema)
@@ -89,17 +91,30 @@ def refuse_system_schema(schema: str) -> None:
         raise j.Misuse(f"schema {schema!r} is PostgreSQL's own", "choose another name")
 
 
-def layout() -> Layout | Tables:
-    """Return the tables that every command means: those that the domain's kinds get, or others' that a map names."""
+def layout(journal: Connection | None = None) -> Layout | Tables:
+    """Return the tables that every command means: others' that a map names, or those of the kinds of the journal.
+
+    Kinds of the journal's newest run need no Python of the user's; where it tells none, they are the domain's. Each run
+    is projected, and each project's rows are checked, by the kinds that they were recorded with.
+    """
     from seedjournal.projectors import build_layout
 
-    from .domains import chosen_domain, own_tables
+    from .domains import own_tables, vocabulary
 
     settings = config.load()
     if settings.tables is not None:
         return own_tables(settings.tables)
-    domain = chosen_domain(settings)
-    return build_layout(domain.vocabulary, common=domain.common)
+    recorded = None
+    if journal is not None:
+        newest = max(j.newest_of_each(journal).values(), key=lambda run: run.run, default=None)
+        recorded = j.kinds_of(journal, newest) if newest else None
+    return build_layout(recorded or vocabulary(settings))
+
+
+def layout_in(journal: j.Database) -> Layout | Tables:
+    """Return the tables that a command on this journal means."""
+    with journal.read() as connection:
+        return layout(connection)
 
 
 def is_made(database: j.Database) -> bool:

@@ -1,11 +1,11 @@
-"""`diff`: what separates two runs."""
+"""`diff`: the differences of two runs, or of tables and a state."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,8 +17,8 @@ from seedjournal import journal as j
 from .. import settings as config
 from ..terminal import SHORT, number_of, old_and_new, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
-from .databases import Databases, layout, opened, opened_journal, opened_target
-from .domains import key_text, vocabulary
+from .databases import Databases, layout, layout_in, opened, opened_journal, opened_target
+from .domains import key_text, known_kinds
 from .options import LARGEST, RUN, Common, Whole, common_options, is_terminal, print_text, print_whole
 from .runs import FORMAT, no_runs, weeks_text, window_of
 
@@ -30,7 +30,7 @@ _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 
 @dataclass(slots=True)
 class Comparison:
-    """Two runs and what separates them; the changes are a stream, and the counts fill while it is read.
+    """Two runs and their differences. The changes are a stream; the counts fill while it is read.
 
     `of_states` compares what tables show after the runs, not what the runs say. `other_counts` are those of the states,
     where they are not those of the runs.
@@ -45,39 +45,37 @@ class Comparison:
     other_counts: dict[str, int] | None = None
     kinds: dict[str, dict[str, int]] = field(default_factory=dict)
     left_out: int = 0
+    known: Mapping[str, j.Kind] = field(default_factory=dict)
     last_different: tuple[j.Run, j.Run] | None = None
 
     @property
     def equal(self) -> bool:
-        """Whether both runs state the same, or lead to the same state, or the tables are as they should be."""
+        """Whether the runs, their states, or the tables and the state are equal."""
         if self.of_target:
             return not self.shown
         return self.old.state == self.new.state if self.of_states else self.old.root == self.new.root
 
     @property
     def shown(self) -> int:
-        """How many changes passed the filters, those left out included."""
+        """How many changes passed the filters, including those left out."""
         return sum(sum(counts.values()) for counts in self.kinds.values())
 
 
 @click.command(
-    help="What separates two runs, entity by entity and field by field.\n\n"
-    "Without runs: the project's last two. With one: that run and its project's newest. With --target: the "
-    "tables as they are, edits by others too, and the state that `project` would bring, of A or of the newest "
-    "run.",
+    help="List what differs between two runs, entity by entity and field by field.\n\n"
+    "Without runs: the project's last two. With one run: that run and its project's newest. With --target: the "
+    "tables as they are, and the state after run A or after the newest run. Edits by others show as differences.",
     epilog="\b\nSymbols:\n"
-    "  + kind key           only run B states the entity\n"
-    "  - kind key           only run A states it\n"
-    "  ~ kind key           both do, and differently:\n"
-    "      field: old → new\n\n"
-    + RUN
-    + exits("compared", "with --exit-code only: the difference that was asked for is not empty"),
+    "  + kind key           only run B has the entity\n"
+    "  - kind key           only run A has it\n"
+    "  ~ kind key           both have it, with different content:\n"
+    "      field: old → new\n\n" + RUN + exits("compared", "with --exit-code only: something differs"),
 )
 @click.argument("runs", metavar="[A [B]]", nargs=-1)
-@click.option("--project", "project_name", metavar="NAME", help="Whose runs, where the journal has several projects.")
+@click.option("--project", "project_name", metavar="NAME", help="Whose runs, if the journal has several projects.")
 @click.option("--stat", is_flag=True, help="Only how many entities of each kind differ.")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows, with --target.")
-@click.option("--state", is_flag=True, help="Compare the states after the runs: what tables show.")
+@click.option("--state", is_flag=True, help="Compare the states after the runs, which tables show.")
 @click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only this kind; may be repeated.")
 @click.option(
     "--change",
@@ -108,7 +106,7 @@ def diff(  # noqa: PLR0913 - its options
     limit: int | None,
     exit_code: bool,
 ) -> int:
-    """Print what separates two runs, or tables and a state."""
+    """Print the differences of two runs, or of tables and a state."""
     of_target = common.target is not None and len(runs) < _TWO  # two runs are in the journal, whatever the target
     if len(runs) > _TWO:
         raise click.UsageError("diff compares two runs")
@@ -139,7 +137,7 @@ diff.params = [
         metavar="[URL]",
         is_flag=False,
         flag_value="",
-        help="Compare the tables of the target, or of this one, with a state.",
+        help="Compare the tables of the target, or of the one at URL, with a state.",
     )
     if one.name == "target"
     else one
@@ -163,18 +161,16 @@ def compare_runs(
     limit: int | None,
     of_states: bool = False,
 ) -> Iterator[Comparison]:
-    """The difference of two runs, or of the states after them: of those named, or of the project's last two."""
+    """Compare two runs, or the states after them: those named, or the project's last two."""
     settings = config.load()
-    known = vocabulary(settings)
-    for kind in kinds:
-        known[kind]
     with opened_journal(databases, settings, create=False) as database, database.read() as connection:
+        known = _known(connection, kinds)
         old, new = _two_runs(connection, names, project_name)
         if project_name not in {None, new.project}:
             raise j.Misuse(
                 f"run {new.run} is one of project {new.project!r}, not {project_name!r}", "leave --project out"
             )
-        comparison = Comparison(old, new, iter(()), of_states=of_states)
+        comparison = Comparison(old, new, iter(()), of_states=of_states, known=known)
         if comparison.equal and not names and not of_states:
             comparison.last_different = j.last_different(connection, new.project)
         if not of_states:
@@ -196,26 +192,34 @@ def compare_rows(
     changes: Sequence[str],
     limit: int | None,
 ) -> Iterator[Comparison]:
-    """What separates the tables as they are from the state that `project` would bring: of a run, or the newest."""
+    """Compare the tables as they are with the state after a run, or after the newest."""
     from seedjournal import projectors
 
     settings = config.load()
     where = config.addresses(settings, databases.journal, databases.target)
-    for kind in kinds:
-        vocabulary(settings)[kind]
     with (
         opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as database,
         opened_target(where, databases, create=False) as target,
     ):
-        if target is None or not projectors.is_ready(target, layout()):
+        if target is None or not projectors.is_ready(target, layout_in(database)):
             raise j.Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
         with projectors.both(database, target, writes=False) as (source, connection):
             run = j.find_run(source, names[0]) if names else _newest_run(source, project_name)
             days = projectors.days_moved(connection).get(run.project, 0)
-            comparison = Comparison(run, run, iter(()), of_target=True, days_moved=days)
-            found = projectors.compare_target(source, connection, layout(), run, set(kinds) or None)
+            known = _known(source, kinds)
+            comparison = Comparison(run, run, iter(()), of_target=True, known=known, days_moved=days)
+            found = projectors.compare_target(source, connection, layout(source), run, set(kinds) or None)
             comparison.changes = _filtered(found, comparison, set(changes) or set(j.CHANGES), limit)
             yield comparison
+
+
+def _known(connection: Any, asked: Sequence[str]) -> Mapping[str, j.Kind]:
+    """Return the kinds that the journal knows; raise Misuse where one that was asked for is not among them."""
+    known = known_kinds(connection)
+    for kind in asked:
+        if kind not in known:
+            raise j.Misuse(f"unknown kind {kind!r}", f"the kinds are {', '.join(known)}")
+    return known
 
 
 def _newest_run(connection: Any, project_name: str | None) -> j.Run:
@@ -223,7 +227,7 @@ def _newest_run(connection: Any, project_name: str | None) -> j.Run:
     if project_name is None and len(newest) > 1:
         raise j.Misuse("the journal has several projects", f"--project NAME, of {', '.join(newest)}")
     if not newest:
-        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
+        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first one")
     name = project_name or next(iter(newest))
     if name not in newest:
         raise no_runs(connection, name)
@@ -279,18 +283,18 @@ def _two_runs(connection: Any, names: Sequence[str], project_name: str | None) -
         if len(projects) > 1:
             raise j.Misuse("the journal has several projects", f"--project NAME, of {', '.join(projects)}")
         if not projects:
-            raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
+            raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first one")
         project_name = projects[0]
     runs = j.all_runs(connection, project_name)
     if not runs:
         raise no_runs(connection, project_name)
     if len(runs) == 1:
-        raise j.Misuse(f"project {project_name!r} has one run, and nothing to compare it with", "record it again")
+        raise j.Misuse(f"project {project_name!r} has only one run: nothing to compare", "record it again")
     return runs[-2], runs[-1]
 
 
 def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
-    """What separates two runs, as a stream."""
+    """Yield the comparison as text, in pieces."""
     old, new = comparison.old, comparison.new
     if comparison.of_target:
         yield f"{shown(new.project)}: the tables as they are → the state after run {new.run}\n"
@@ -304,7 +308,7 @@ def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     if comparison.of_states:
         yield "  the states after these runs\n"
     for change in comparison.changes:
-        key = key_text(change.kind, change.key)
+        key = key_text(comparison.known, change.kind, change.key)
         yield f"{_SIGNS[change.change]} {change.kind} {key}\n"
         if change.change == "changed":
             for name, (before, now) in change.fields.items():
@@ -313,7 +317,7 @@ def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     if counts := comparison.other_counts:
         told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing"
         command = f"seedjournal diff --state {old.run} {new.run}"
-        text = f"the states, which tables show, differ otherwise: {told}; see `{command}`"
+        text = f"the states, which tables show, differ as well: {told}; see `{command}`"
         yield "".join(f"{line}\n" for line in wrapped(text, ""))
 
 
@@ -330,11 +334,11 @@ def _summary(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     if rows:
         yield table(("kind", "added", "removed", "changed"), rows) + "\n"
     else:
-        yield "nothing of what was asked for differs\n"
+        yield "no differences match the filters\n"
 
 
 def _json(comparison: Comparison) -> Iterator[bytes]:
-    """The document of `diff`, as a stream: its changes are never all in memory."""
+    """Yield the document of `diff` in pieces: its changes are never all in memory."""
     import orjson
 
     head = {

@@ -17,41 +17,42 @@ from seedjournal.progress import Tell
 from .. import settings as config
 from ..terminal import SHORT, Progress, number_of, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
-from .databases import Databases, layout, opened, opened_target
+from .databases import Databases, layout_in, opened, opened_target
 from .options import RUN, TODAY, Common, common_options, echo_if_read, is_terminal
 from .runs import FORMAT, Document, no_runs, weeks_text, window_of, window_text
 
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _FOUND = {
     "restored": "that somebody had deleted were restored",
-    "differing": "differ from the state and were left so (`seedjournal project --repair` restores them)",
-    "extra": "more than the state has, which seedjournal does not know; they were left",
+    "differing": "differ from the state and were not changed (`seedjournal project --repair` restores them)",
+    "extra": "more than the state has, which seedjournal does not know; they were not changed",
 }
 _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 
 
 @click.command(
-    help="Bring tables to the state of each project's newest run, or of a run.\n\n"
-    "Only what differs is written. Rows that are unchanged are counted, and restored where some are missing. "
-    "Rows that were there under ids of their own are honoured. Rows whose entity has left the state are deleted if "
-    "they are computed or of an exact fact kind, and if nobody edited them and nothing refers to them; others stay, "
-    "counted stale, until --prune. Everything happens in one transaction a project.",
+    help="Bring tables to the state after each project's newest run, or after one run.\n\n"
+    "Writes only what differs. Restores rows of its own that somebody deleted. Adopts rows that others had created "
+    "for the same entities.\n\n"
+    "Deletes rows whose entity has left the state, if its kind is computed or has the policy exact, nobody edited "
+    "the row, and no row refers to it. Other such rows are stale: they stay until --prune. Each project is one "
+    "transaction.",
     epilog="\b\nWhat is counted, for each kind:\n"
     "  inserted   rows added\n"
     "  updated    rows brought to the state's content\n"
     "  unchanged  rows that were as they should be\n"
-    "  kept       entities whose first content stands against the run (once)\n"
-    "  deleted    stale rows that were taken away\n"
+    "  kept       entities whose first content is kept against the run (once)\n"
+    "  deleted    stale rows that were deleted\n"
     "  stale      rows of ours whose entity has left the state\n"
     "  retained   stale rows that another row still refers to\n"
-    "  foreign    rows that were there under ids of their own\n\n"
+    "  foreign    adopted rows: others had created them, under other ids\n\n"
     + RUN
-    + exits("the tables are as they should be", "with --check only: rows differ from the state"),
+    + exits("the tables are equal to the state", "with --check only: rows differ from the state"),
 )
 @click.option("--project", "projects", metavar="NAME", multiple=True, help="Only this project; may be repeated.")
 @click.option("--run", metavar="RUN", help="The state after this run, of its project only. [default: the newest]")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option(
     "--prune/--no-prune",
     default=None,
@@ -59,9 +60,11 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
     "[default: those of computed kinds and of exact fact kinds that nobody edited]",
 )
 @click.option("--check", is_flag=True, help="Compare all rows, and say how many differ; exit with 1 if any do.")
-@click.option("--repair", is_flag=True, help="Restore edited and deleted rows and tables, and prune nothing.")
+@click.option("--repair", is_flag=True, help="Restore edited and deleted rows and tables; delete nothing.")
 @click.option("--rebuild", is_flag=True, help="Repair and prune.")
-@click.option("--take-over", is_flag=True, help="Also where another journal, or a copy of this one, filled the target.")
+@click.option(
+    "--take-over", is_flag=True, help="Continue even if another journal, or a copy of this one, filled the target."
+)
 @click.option(
     "--today",
     metavar="[DATE]",
@@ -174,13 +177,13 @@ def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
     """
     started = time.monotonic()
     settings = config.load()
-    tables = layout()
     where = config.addresses(settings, databases.journal, databases.target)
     if run is not None and len(names) > 1:
         raise j.Misuse("--run names a run of one project", "give one --project, or none")
     with opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as source:
         with source.read() as connection:
-            runs = _runs_to_project(connection, names, run, tables.common)
+            runs = _runs_to_project(connection, names, run)
+        tables = layout_in(source)
         with opened_target(where, databases, create=not choice.dry_run) as target:
             shown = target.shown if target else where.target  # a file's address has no password
             schema = config.schema(settings, databases.schema)
@@ -266,7 +269,7 @@ def _projected(done: projectors.Projected) -> Document:
     }
 
 
-def _runs_to_project(connection: Any, names: Sequence[str], run: str | None, common: str | None) -> list[j.Run]:
+def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> list[j.Run]:
     """Return the runs to project; what all projects share comes first, since rows of the others point to it."""
     if run is not None:
         found = j.find_run(connection, run)
@@ -277,17 +280,17 @@ def _runs_to_project(connection: Any, names: Sequence[str], run: str | None, com
         return [found]
     newest = j.newest_of_each(connection)
     if not newest:
-        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
+        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first one")
     for name in names:
         if name not in newest:
             raise no_runs(connection, name)
-    wanted = dict.fromkeys(names) or newest
-    first = [common] if common in newest and common is not None else []
-    return [newest[name] for name in dict.fromkeys([*first, *wanted])]
+    wanted = [newest[name] for name in dict.fromkeys(names) or newest]
+    shared = {kinds.common for one in wanted if (kinds := j.kinds_of(connection, one))} & newest.keys()
+    return [newest[name] for name in dict.fromkeys([*sorted(filter(None, shared)), *(one.project for one in wanted)])]
 
 
 def _projected_text(document: Mapping[str, Any]) -> str:
-    """What `project` did, project by project."""
+    """Return what `project` did, project by project, as text."""
     lines = [line for name, one in document["projects"].items() for line in _projected_one(name, one, document)]
     return "\n".join([*lines, f"{document['seconds']:.1f} s"]) + "\n"
 

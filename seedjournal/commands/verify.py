@@ -1,4 +1,4 @@
-"""`verify`: whether everything is as it should be."""
+"""`verify`: whether everything is right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .. import settings as config
 from ..terminal import Progress, number_of, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
 from .databases import Databases, is_made, layout, opened, opened_target
-from .domains import key_text
+from .domains import key_text, known_kinds
 from .options import LARGEST, Common, Whole, common_options
 from .runs import FORMAT, Document, weeks_text
 
@@ -26,10 +26,10 @@ _OF_EACH = 20  # findings of each kind that are printed unless told otherwise
 
 # What helps against each kind of finding, in the order in which to try it.
 REMEDIES = {
-    "damaged journal": "put a backup of the journal back; or record into a new journal, and `seedjournal project "
+    "damaged journal": "restore a backup of the journal; or record into a new journal, and `seedjournal project "
     "--take-over` with it",
-    "damaged storage": "REINDEX mends an index; where that does not help, put a backup back",
-    "missing guard": "`seedjournal migrate` puts guards back",
+    "damaged storage": "REINDEX repairs an index; if that does not help, restore a backup",
+    "missing guard": "`seedjournal migrate` restores guards",
     "wrong position": "`seedjournal project --take-over` brings the rows to this journal's newest state",
     "changed table": "`seedjournal project --repair` makes a missing table again; give a changed column the name and "
     "type that it had",
@@ -37,14 +37,14 @@ REMEDIES = {
     "different row": "`seedjournal project --repair` restores edited rows",
     "row too many": "`seedjournal project --repair` notes these rows as stale, `seedjournal project --prune` then "
     "deletes those that nothing refers to",
-    "wrong note": "`seedjournal project --repair` writes the notes anew",
+    "wrong note": "`seedjournal project --repair` writes the notes again",
 }
 
 
 @click.command(
-    help="Check every hash, manifest and state of the journal, and the target's rows against the state they show.\n\n"
-    "Rows that are missing or different are findings; foreign and stale rows are listed. Nothing is changed.",
-    epilog=exits("everything is as it should be", "something is not; each finding says where and what"),
+    help="Check every hash, manifest and state of the journal, and the target's rows against their state.\n\n"
+    "Missing and different rows are findings; adopted and stale rows are listed. Changes nothing.",
+    epilog=exits("everything is right", "something is wrong; each finding says where and what"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
 @click.option(
@@ -95,13 +95,14 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
         with database.read() as connection:
             found.add(j.verify(connection, tell))
             events, runs = j.count_events(connection), len(j.stored_seals(connection))
+            known = _kinds(connection)
         with opened_target(where, databases, create=False) as target:
             if target and is_made(target):
                 j.ensure(target, projectors.TARGET_HISTORY, create=False)
                 with projectors.both(database, target, writes=False) as (source, rows):
-                    found.add(projectors.check(source, rows, layout(), tell))
+                    found.add(projectors.check(source, rows, layout(source), tell))
                     unchecked = list(projectors.unchecked(source, rows))
-                    listed = projectors.listed(rows, layout())
+                    listed = projectors.listed(rows, layout(source))
                     moved = projectors.days_moved(rows)
                     checked = target.shown if projectors.has_positions(rows) else None
     return {
@@ -110,7 +111,7 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
         "events": events,
         "runs": runs,
         "target": checked,
-        "findings": [_finding(one) for one in found.kept],
+        "findings": [_finding(one, known) for one in found.kept],
         "left_out": found.counts.total() - len(found.kept),
         "summary": [
             {"fault": fault, "where": place, "findings": count, "remedy": REMEDIES[fault]}
@@ -122,16 +123,27 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
     }
 
 
-def _finding(one: j.Finding) -> Document:
-    """A finding; where it is about an entity, with its kind and key."""
+def _kinds(connection: Any) -> Mapping[str, j.Kind]:
+    try:
+        return known_kinds(connection)
+    except j.Damaged:  # which is a finding
+        return {}
+
+
+def _finding(one: j.Finding, known: Mapping[str, j.Kind]) -> Document:
+    """Return a finding; where it is about an entity, with its kind and key, in the order in which `show` takes it."""
     import orjson
 
-    kind, key = one.entity or (None, None)
-    return {**asdict(one), "entity": {"kind": kind, "key": orjson.loads(key)} if key else None}
+    entity = None
+    if one.entity:
+        kind, key = one.entity[0], orjson.loads(one.entity[1])
+        names = known[kind].key if kind in known and set(known[kind].key) == set(key) else tuple(key)
+        entity = {"kind": kind, "key": {name: key[name] for name in names}}
+    return {**asdict(one), "entity": entity}
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    """What `verify` found."""
+    """Return what `verify` found."""
     lines = [line for one in document["findings"] for line in wrapped(_found_text(one), "")]
     if document["left_out"]:
         lines += wrapped(f"… {number_of(document['left_out'], 'more finding')} left out; --limit N shows more", "")
@@ -155,7 +167,7 @@ def _text(document: Mapping[str, Any]) -> str:
 
 
 def _found_text(one: Mapping[str, Any]) -> str:
-    """A finding in one line; an entity is named as `show` takes it."""
+    """Return a finding in one line; an entity is named as `show` takes it."""
     entity = one["entity"]
-    what = f"{entity['kind']} {key_text(entity['kind'], entity['key'])}" if entity else shown(one["what"])
+    what = f"{entity['kind']} {key_text({}, entity['kind'], entity['key'])}" if entity else shown(one["what"])
     return f"{shown(one['where'])}: {what}: {shown(one['problem'])}"

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from itertools import accumulate
 
+from ..working import HOLIDAYS
 from . import words
 from .cast import Person, Setting
 
@@ -24,7 +25,6 @@ _SATURDAY = 5
 _HOURS = (2, 2, 2, 2, 3, 5, 9, 16, 24, 26, 25, 21, 21, 26, 27, 26, 22, 16, 12, 10, 9, 7, 5, 3)
 _WEEKDAYS = (92, 104, 106, 102, 84, 11, 11)
 _HOLIDAY = 12
-_HOLIDAYS = frozenset({(1, 1), (5, 1), (7, 4), (12, 24), (12, 25), (12, 26), (12, 31)})
 _QUIET = frozenset({(1, 2), (1, 3), (12, 22), (12, 23), (12, 27), (12, 28), (12, 29), (12, 30)})
 _HALF = 50
 
@@ -34,7 +34,7 @@ _BETWEEN = 1.5  # days, about, from a pull request to one that takes it back
 _MOST_STRETCHES = 512
 
 _INCIDENTS = 0.6  # a week
-_INCIDENT_LASTS = 5 * HOUR
+_INCIDENT_LASTS = 0.07  # of what is begun in a week: half a working day, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,23 @@ class Incident:
 class Shuffle:
     """An order of the numbers below a power of two, drawn by a key: each has one place, whatever else is asked for."""
 
-    __slots__ = ("_bits", "_keys", "_mask")
+    __slots__ = ("_bits", "_keys", "_mask", "_start")
 
     def __init__(self, size: int, key: int) -> None:
         self._bits = size.bit_length() - 1
         self._mask = size - 1
         keys = [(key * (2 * turn + 1) * 0x9E3779B97F4A7C15 >> 11) for turn in range(3)]
         self._keys = tuple(((one | 1) & self._mask, (one >> 24) & self._mask) for one in keys)
+        self._start = 0
+        self._start = self.place(0)
 
     def place(self, number: int) -> int:
-        """Return the place of a number."""
+        """Return the place of a number; that of 0 is 0."""
         mask, half = self._mask, self._bits // 2 or 1
         for factor, shift in self._keys:
             number = number * factor + shift & mask
             number ^= number >> half
-        return number
+        return number - self._start & mask
 
 
 class Timing:
@@ -75,6 +77,7 @@ class Timing:
 
     def __init__(self, setting: Setting) -> None:
         last_day = setting.as_of.toordinal() - EPOCH_DAY
+        self.days = setting.days
         self.first = (last_day - setting.days + 1) * DAY
         self.last = (last_day + 1) * DAY - 1
         weights = [hour * _day_weight(self.first // DAY + day) for day in range(setting.days) for hour in _HOURS]
@@ -106,9 +109,9 @@ class Timing:
         """Return the number that a pull request at that place has."""
         return turn * self._numbers + place + 1
 
-    def opened(self, place: int, unit: float) -> int:
-        """Return when the pull request at that place is opened; the draw tells the moment within its place."""
-        return self.moment((place + unit) / self._numbers)
+    def share(self, place: int, unit: float) -> float:
+        """Return how much has begun when the pull request at that place is opened; the draw tells where within it."""
+        return (place + unit) / self._numbers
 
     def moment(self, share: float) -> int:
         """Return the moment by which that share of everything has begun."""
@@ -119,16 +122,18 @@ class Timing:
         rest = (begun - before) / (until[hour] - before)
         return min(self.last, self.first + hour * HOUR + int(rest * HOUR))
 
-    def incident(self, moment: int) -> Incident | None:
-        """Return the incident that people see to at that moment."""
-        week = moment // (7 * DAY)
-        draw = self._incidents.of(week)
-        if not draw.chance("happens", _INCIDENTS):
+    def incident(self, share: float) -> Incident | None:
+        """Return the incident that people see to when that share of everything has begun.
+
+        It is the same on whatever day the window ends.
+        """
+        week, rest = divmod(share * self.days / 7, 1)
+        draw = self._incidents.of(int(week))
+        at = draw.unit("at") * (1 - _INCIDENT_LASTS)
+        if not draw.chance("happens", _INCIDENTS) or not at <= rest < at + _INCIDENT_LASTS:
             return None
-        at = max(self.first, week * 7 * DAY + int(draw.unit("at") * (7 * DAY - _INCIDENT_LASTS)))
-        if not at <= moment < at + _INCIDENT_LASTS:
-            return None
-        return Incident(words.NAMES[draw.integer("area", 0, len(words.NAMES) - 1)], at)
+        since = self.moment(min(1.0, (int(week) + at) * 7 / self.days))
+        return Incident(words.NAMES[draw.integer("area", 0, len(words.NAMES) - 1)], since)
 
 
 def at_work(person: Person, moment: int) -> bool:
@@ -162,7 +167,7 @@ def day_of(moment: int) -> date:
 def _day_weight(day: int) -> int:
     it = date.fromordinal(max(1, (EPOCH_DAY + day) % date.max.toordinal()))  # any, beyond the years that have dates
     weight = _WEEKDAYS[it.weekday()]
-    if (it.month, it.day) in _HOLIDAYS or _near_easter(it):
+    if (it.month, it.day) in HOLIDAYS or _near_easter(it):
         return min(weight, _HOLIDAY)
     return weight * _HALF // 100 if (it.month, it.day) in _QUIET else weight
 
