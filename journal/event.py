@@ -1,7 +1,7 @@
 """An event, its canonical bytes and its hash: the identity everything else rests on.
 
 Canonical bytes are JSON with sorted ASCII keys, UTF-8, no whitespace and no floats, which in this domain is RFC 8785.
-The hash is SHA-256 over a format tag and those bytes. Both are a format: what is written today must be read for ever,
+The hash is SHA-256 over a format tag and those bytes. Both are a format: what is written today must always be readable,
 so golden tests pin them.
 """
 
@@ -57,21 +57,21 @@ class Canonical(NamedTuple):
 
 
 def canonical_bytes(value: Any, path: str = "value") -> bytes:
-    """The one byte string for `value`: RFC 8785, without floats.
+    """Return the one byte string for `value`: RFC 8785, without floats.
 
-    Raises NotCanonical with the path of the offending field.
+    Raise NotCanonical with the path of the offending field.
     """
     _refuse(value, path)
     return _dump(value, path)
 
 
 def canonical_key(key: Key) -> KeyBytes:
-    """A natural key as bytes: what manifests sort by, in every database the same."""
+    """Return a natural key as bytes. Manifests sort by them, in every database alike."""
     return KeyBytes(_dump(key, "key"))
 
 
 def encode(event: Event) -> Canonical:
-    """The event's canonical bytes and hash.
+    """Return the event's canonical bytes and hash.
 
     Content that is plain is written at once; anything else is searched for the field to blame.
     """
@@ -99,13 +99,13 @@ def encode(event: Event) -> Canonical:
 
 
 def decode(text: bytes | str) -> Event:
-    """The event that canonical text states."""
+    """Return the event that a canonical text holds."""
     parts = orjson.loads(text)
     return Event(project=parts["project"], kind=parts["kind"], key=parts["key"], data=parts["data"])
 
 
 def differing_fields(old: Data, new: Data) -> list[str]:
-    """The names of the fields whose canonical content differs: null is not absent, and true is not 1.
+    """Return the names of the fields whose canonical content differs: null is not absent, and true is not 1.
 
     >>> differing_fields({"a": 1, "b": None, "c": "x"}, {"a": True, "c": "x"})
     ['a', 'b']
@@ -118,22 +118,22 @@ def differing_fields(old: Data, new: Data) -> list[str]:
 
 
 def hash_event(text: bytes) -> EventHash:
-    """SHA-256 over the format tag and an event's canonical bytes."""
+    """Return SHA-256 over the format tag and an event's canonical bytes."""
     return EventHash(hashlib.sha256(EVENT_TAG + text).digest())
 
 
 @lru_cache(maxsize=1024)
 def _tail(kind: str, project: str, key: tuple[Any, ...], data: tuple[Any, ...]) -> bytes:
-    """The end of an event's canonical bytes, which those of a kind in a project share, as they share all names.
+    """Return the end of an event's canonical bytes; events of a kind in a project share it if they have the same names.
 
-    Raises NotCanonical for the first name that is none.
+    Raise NotCanonical for the first name that is none.
     """
     for path, names in (("data", data), ("key", key)):
         for name in names:
             _refuse_name(name, path)
     for path, name in (("kind", kind), ("project", project)):
         if name.__class__ is not str or not name:
-            raise NotCanonical(path, f"it is a name, not {name!r}")
+            raise NotCanonical(path, f"a name must be text, not {name!r}")
     return b',"kind":%b,"project":%b}' % (_dump(kind, "kind"), _dump(project, "project"))
 
 

@@ -242,6 +242,10 @@ class HasKinds(Protocol):
     vocabulary: Vocabulary
     root: Any
 
+    @property
+    def common(self) -> str | None:
+        """The name of the project that holds the shared kinds, if there are any."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
@@ -295,7 +299,7 @@ class Tables:
 
     def is_of(self, kind: Kind, project: str) -> bool:
         """Say whether a project holds a kind: a root entity's, or the one of kinds that all share."""
-        return isinstance(self.domain, Vocabulary) or kind.is_shared == (self.domain.name == project)
+        return kind.is_shared == (self.common == project)
 
     def with_table(self, project: str) -> list[str]:
         """List the project's kinds that a table holds, parents before children; parts are in their owners' tables."""

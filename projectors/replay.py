@@ -52,6 +52,7 @@ from .writing import KindWriter, UnseenRows, Wrote, prune
 
 Tell = Callable[[str, int, int | None], None]
 Today = date | Literal["off"]
+_EARLIEST_YEAR = 1970
 
 
 @dataclass(slots=True)
@@ -175,7 +176,11 @@ def _days(run: Run, today: Today | None, shown: int) -> int:
     """Return by how many days the rows' dates are to be moved."""
     if today is None:
         return shown
-    return 0 if today == "off" else days_until(today, run)
+    if today == "off":
+        return 0
+    if today.year < _EARLIEST_YEAR:
+        raise Misuse(f"--today {today} is before {_EARLIEST_YEAR}; nothing was written.", "Choose a later date.")
+    return days_until(today, run)
 
 
 def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
@@ -303,7 +308,7 @@ class _Replay:
             raise Unavailable(
                 f"project {project!r}: dates cannot move by {days // WEEK:+} weeks: {'; '.join(reason)}; nothing was "
                 "written",
-                "a row or constraint is in the way: change it, or choose another date for --today",
+                "a row or constraint is in the way: change it, or choose another date",
             ) from error
 
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:

@@ -260,6 +260,11 @@ class Domain:
             )
         return policies
 
+    @property
+    def common(self) -> str | None:
+        """The name of the project that holds the shared kinds, if any; without a root all kinds are shared."""
+        return self.name if any(one.is_shared for one in self.vocabulary.kinds) else None
+
     def is_shared(self, kind: type[Kind]) -> bool:
         """Return whether a kind's entities belong to no root entity."""
         return not is_in_project(kind.__declared__, self.root)

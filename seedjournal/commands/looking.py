@@ -28,7 +28,7 @@ _LONGEST_NAME = 12  # of who recorded, before it folds
 
 
 @click.command(
-    help="List the journal's runs, oldest first: what each states, and how it differs from its project's run before.",
+    help="List the journal's runs, oldest first, with counts and changes since the project's previous run.",
     epilog=exits("listed"),
 )
 @click.option("--project", "project_name", metavar="NAME", help="Only this project's runs.")
@@ -41,7 +41,7 @@ def log(common: Common, *, project_name: str | None, newest: int | None) -> int:
 
 
 def list_runs(databases: Databases, project_name: str | None, newest: int | None = None) -> Document:
-    """The journal's runs, or the newest of them, oldest first; and what was forgotten of them."""
+    """Return the journal's runs, or the newest of them, oldest first; and what was forgotten of them."""
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
         runs = j.all_runs(connection, project_name)
         gone = [one for one in j.forgotten_runs(connection).values() if project_name in {None, one.project}]
@@ -67,7 +67,7 @@ def _forgotten(runs: Iterable[j.Forgotten]) -> Iterable[Document]:
 
 
 def _log_text(document: Mapping[str, Any]) -> str:
-    """The runs, one a line."""
+    """Return the runs, one a line."""
     if not document["runs"]:
         return "no runs\n" + _forgettings(document)
     rows = [
@@ -90,7 +90,7 @@ def _log_text(document: Mapping[str, Any]) -> str:
 
 
 def _forgettings(document: Mapping[str, Any]) -> str:
-    """What is not there any more, and who saw to that."""
+    """Return which runs were forgotten, when and by whom."""
     lines = [
         f"forgotten {minute(one['forgotten_at'])} by {shown(one['forgotten_by'])}: {runs_of(one['runs'])}"
         for one in document["forgotten"]
@@ -99,13 +99,13 @@ def _forgettings(document: Mapping[str, Any]) -> str:
 
 
 @click.command(
-    help="Show a run with its inputs and counts; or one entity: its contents over the runs, and what made each.",
+    help="Show a run with its inputs and counts; or one entity: its content over the runs, and what made it.",
     epilog="\b\nExamples:\n"
     "  seedjournal show 3\n"
     "  seedjournal show demo@latest\n"
     "  seedjournal show team_member demo NAME\n"
     "  seedjournal show pull_request demo OWNER/REPO 17\n\n"
-    "A kind's KEY is what diff prints behind the kind.\n\n" + RUN + exits("shown"),
+    "KEY is what diff prints after the kind.\n\n" + RUN + exits("shown"),
 )
 @click.argument("what", metavar="RUN | KIND KEY…", nargs=-1, required=True)
 @common_options
@@ -138,12 +138,12 @@ def _refuse_near_misses(databases: Databases, what: Sequence[str]) -> None:
 
 
 def names_run(what: Sequence[str]) -> bool:
-    """Whether `show` is asked for a run: for anything but a kind and its key."""
+    """Return whether `show` is asked for a run: for anything but a kind and its key."""
     return len(what) == 1 and what[0] not in vocabulary(config.load()).by_name
 
 
 def describe_run(databases: Databases, name: str) -> Document:
-    """One run with its inputs and provenance."""
+    """Return one run with its inputs and provenance."""
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
         run = j.find_run(connection, name)
         previous = j.before(connection, run)
@@ -162,7 +162,7 @@ def describe_run(databases: Databases, name: str) -> Document:
 
 
 def _run_text(document: Mapping[str, Any]) -> str:
-    """One run with its inputs."""
+    """Return one run with its inputs."""
     lines = [
         f"run {document['run']} of {shown(document['project'])}",
         f"  sealed {document['sealed_at']} by {shown(document['recorded_by'])}",
@@ -185,7 +185,7 @@ def _run_text(document: Mapping[str, Any]) -> str:
 
 
 def _complete(completeness: Mapping[str, Any]) -> list[str]:
-    """How much of each repository was there, connection by connection."""
+    """Return how much of each repository was there, connection by connection."""
     lines = ["  completeness"] if completeness else []
     for repo, one in completeness.items():
         pulls = one["pull_requests"]
@@ -207,14 +207,14 @@ def _flat(value: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, Any]]
 
 
 def describe_entity(databases: Databases, kind_name: str, parts: Sequence[str]) -> Document:
-    """One entity: its content over the runs, and what made each content."""
+    """Return one entity: its content over the runs, and what made each content."""
     kind = vocabulary(config.load())[kind_name]
     key = _key(kind, parts)
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
         stated = j.history(connection, kind_name, j.canonical_key(key))
         if not stated:
             raise j.Misuse(
-                f"no run states a {kind_name} {' '.join(parts)}",
+                f"no run has a {kind_name} {' '.join(parts)}",
                 f"a {kind_name}'s key is {', '.join(kind.key)}{_example(connection, kind)}",
             )
         return {
@@ -249,7 +249,7 @@ def _example(connection: Any, kind: j.Kind) -> str:
 
 
 def _incomplete(key: Mapping[str, Any], runs: Sequence[j.Run]) -> list[Document]:
-    """What the newest run that states a pull request was not given of it."""
+    """Return what the newest run of a pull request lacks of it."""
     fetched = runs[-1].inputs.get("completeness", {}).get(key["github_repo"], {}) if runs else {}
     return [gap for gap in fetched.get("incomplete", ()) if gap["pull_request"] == key["number"]]
 
@@ -276,12 +276,17 @@ def _places(kind: j.Kind) -> str:
     return " ".join(name.upper() for name in kind.key)
 
 
+def _shown_after(runs: Sequence[int]) -> str:
+    """Return after which runs tables show a content."""
+    return f"in the state after {runs_text(runs)}" if runs else "never written to tables (policy: once)"
+
+
 def _entity_text(document: Mapping[str, Any]) -> str:
-    """One entity's contents over the runs."""
+    """Return one entity's contents over the runs."""
     key = " ".join(shown(str(part)) for part in document["key"].values())
     lines = [f"{document['kind']} {key}"]
     for one in document["contents"]:
-        lines.append(f"  stated by {runs_text(one['runs'])}; stands after {runs_text(one['in_state_of'])}")
+        lines.append(f"  in {runs_text(one['runs'])}; {_shown_after(one['in_state_of'])}")
         lines.append(f"  made by {one['provenance']}, seed {one['seed']}; event {one['hash'][:SHORT]}")
         lines += [f"    {name}: {value_text(value)}" for name, value in one["data"].items()]
     lines += [f"  not complete: {gap_text(one)}" for one in document["incomplete"]]
@@ -289,7 +294,7 @@ def _entity_text(document: Mapping[str, Any]) -> str:
 
 
 @click.command(
-    help="List the built-in projects, with the rates of AI adoption and of survey answers; --json says all of it.",
+    help="List the built-in projects with their rates of AI adoption and survey answers; --json prints every setting.",
     epilog=exits("listed"),
 )
 @common_options
@@ -300,12 +305,12 @@ def registry(common: Common) -> int:
 
 
 def list_registry() -> Document:
-    """The built-in projects."""
+    """Return the built-in projects."""
     return {"format": FORMAT, "projects": [{"name": name, **given} for name, given in REGISTRY.items()]}
 
 
 def _registry_text(document: Mapping[str, Any]) -> str:
-    """The built-in projects, one a line."""
+    """Return the built-in projects, one a line."""
     rows = [
         [
             one["name"],
