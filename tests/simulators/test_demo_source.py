@@ -23,10 +23,11 @@ from seedjournal.simulators.engineering.assistants import assistants
 from seedjournal.simulators.engineering.categories import file_category
 from seedjournal.simulators.engineering.demo import words as demo_words
 from seedjournal.simulators.engineering.demo.cast import People, Setting
-from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF, DemoSource
+from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF, RATES, DemoSource
 from seedjournal.simulators.engineering.demo.timing import Shuffle, Timing
 from seedjournal.simulators.engineering.facts import PullRequest, Source
 from seedjournal.simulators.engineering.people import is_bot
+from seedjournal.simulators.engineering.schedules import schedule
 from seedjournal.simulators.engineering.signs import ai_co_authors, ai_tools, is_hotfix, is_revert, jira_key
 
 _PRINT_DIGESTS = """
@@ -59,6 +60,7 @@ def pulls(source: DemoSource) -> list[PullRequest]:
     return list(source.pull_requests())
 
 
+USUAL = {name: schedule(rate, DEFAULT_AS_OF) for name, rate in RATES.items()}
 NOBODYS = assistants("demo", 1, DEFAULT_AS_OF, rate=0, highest=0, tools={})
 
 
@@ -72,7 +74,14 @@ def _instants(pull: PullRequest) -> Iterator[datetime]:
 
 def _setting(members: int) -> Setting:
     return Setting(
-        project="demo", seed=1, repositories=(), members=members, days=180, as_of=DEFAULT_AS_OF, assistants=NOBODYS
+        project="demo",
+        seed=1,
+        repositories=(),
+        members=members,
+        days=180,
+        as_of=DEFAULT_AS_OF,
+        assistants=NOBODYS,
+        rates=USUAL,
     )
 
 
@@ -273,7 +282,14 @@ def test_a_shuffle_gives_every_place_once(bits: int, key: int) -> None:
 def test_every_place_of_the_window_is_taken_once(members: int, days: int) -> None:
     timing = Timing(
         Setting(
-            project="d", seed=1, repositories=(), members=members, days=days, as_of=DEFAULT_AS_OF, assistants=NOBODYS
+            project="d",
+            seed=1,
+            repositories=(),
+            members=members,
+            days=days,
+            as_of=DEFAULT_AS_OF,
+            assistants=NOBODYS,
+            rates=USUAL,
         )
     )
     numbers = [timing.number(*timing.place(index)) for index in range(5_000)]

@@ -40,7 +40,6 @@ _FILES_BY_LINES, _COMMITS_BY_LINES, _HOURS_BY_COMMITS, _REVIEWS_BY_LINES = 0.47,
 _MERGED, _CLOSED = 0.80, 0.93  # of what ends in time; the rest stays open
 _STAYS_OPEN = 0.25  # of what would end after the window
 _REVERTS = 0.09  # of every second pull request, where the one before it was merged in time
-_SEEN_TO = 0.4  # of what is opened during an incident
 _LOOSE = 0.05
 _MOST_FILES_OF_HOTFIX = 4
 
@@ -83,6 +82,7 @@ class Invention:
     def __init__(self, setting: Setting) -> None:
         self.people = People(setting)
         self._assistants = setting.assistants
+        self._rates = setting.rates
         self._repositories = setting.repositories
         self._pulls = setting.draws("pull_request", _PULL_FIELDS)
         self._authors = setting.draws("author", _AUTHOR_FIELDS)
@@ -110,7 +110,8 @@ class Invention:
         prefix = topic.purpose.name
         title = f"{prefix}({topic.area}): {text}" if conventional or course.is_hotfix else text
         files = 1 + int(quantile(_FILES, blend(course.lines, draw.unit("files"), _FILES_BY_LINES)) - 1)
-        lines = int(quantile(LINES, course.lines))
+        factor = self._rates["size_factor"].at(day_of(course.created).toordinal())
+        lines = max(1, int(quantile(LINES, course.lines) * factor))
         tool = _assistant(course, self._assistants)
         frame = self._frame(index, course, f"{prefix}/{topic.slug}", tool[0] if tool else None, lines, files)
         files_changed = self._parts.files(frame)
@@ -155,10 +156,11 @@ class Invention:
         turn, place = timing.place(index - 1)
         share = timing.share(place, draw.unit("second"))
         created = timing.moment(share)
+        day = day_of(created).toordinal()
         author = self._author(index, "pull", created, share)
         lines = draw.unit("lines")
         incident = timing.incident(share)
-        is_hotfix = incident is not None and draw.chance("hotfix", _SEEN_TO)
+        is_hotfix = incident is not None and draw.chance("hotfix", self._rates["hotfix_rate"].at(day))
         if incident is not None and is_hotfix:
             lines *= 0.55
             topic = self._topic(words.HOTFIX, index, tailed=draw.chance("tailed", 0.5), area=incident.area)
@@ -169,7 +171,7 @@ class Invention:
             purpose = draw.choose("purpose", words.BY_SIZE[int(lines * 3)])
             topic = self._topic(purpose, index, tailed=draw.chance("tailed", 0.5))
             slow = blend(blend(lines, draw.unit("commits"), _COMMITS_BY_LINES), draw.unit("hours"), _HOURS_BY_COMMITS)
-            lasts = int(quantile(HOURS, slow) * HOUR)
+            lasts = int(quantile(HOURS, slow) * HOUR * self._rates["cycle_time_factor"].at(day))
             ends = created + lasts
             if lasts > HOUR:
                 ends = next_work(author, ends, draw.unit("morning"))
@@ -209,7 +211,8 @@ class Invention:
     def _author(self, index: int, what: str, moment: int, share: float) -> Person:
         """Return who is there and rather at work than not; of a few draws, the first who is."""
         for attempt in range(_ATTEMPTS):
-            person = self.people.working(self._authors.of(what, index, attempt), "who", share)
+            draw = self._authors.of(what, index, attempt)
+            person = self.people.working(draw, "who", share, day=day_of(moment).toordinal())
             if person is not None and at_work(person, moment):
                 return person
         return person or self.people.member(1)
