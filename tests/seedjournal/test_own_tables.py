@@ -66,7 +66,7 @@ def test_the_application_reads_saves_and_adds_rows_in_between(run: Run, target: 
             team=models.Team.objects.get(), github_pr_id=1, github_repo="mine/mine"
         )
         assert added.id == 1  # derived ids leave the sequence alone
-        saved = models.PullRequest.objects.exclude(id=1).order_by("id").first()
+        saved = models.PullRequest.objects.exclude(id=1).order_by("github_pr_id").first()
         assert saved.ai_signals == {}
         assert saved.author is None or saved.author.team == saved.team
         saved.llm_summary = {"summary": "of the application's own"}
