@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-more test-shared soak check format bench faker-range live clean
+.PHONY: help demo test test-more test-shared soak check docs format bench faker-range live clean
 .DEFAULT_GOAL := help
 
 help:            ## what there is
@@ -43,13 +43,18 @@ test-shared: $(READY) ## the tests on the real projects' files and histories in 
 soak: $(READY)   ## the long tests for SOAK_MINUTES (30) with a table of what was tried, then planted mistakes
 	@$(BIN)/python -m tests.soak; status=$$?; $(BIN)/python -m tests.mutations && exit $$status
 
-check: $(READY)  ## formatting, lint, types, and the arrows between the rooms
+check: $(READY)  ## formatting, lint, types, imports between the rooms, words, and the documentation
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.words
+	@$(BIN)/zensical build --strict --clean
 
-format: $(READY) ## format and mend what can be mended
+docs: $(READY)   ## build the documentation into site/
+	@$(BIN)/zensical build --strict
+
+format: $(READY) ## format, and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
@@ -64,4 +69,4 @@ live: $(READY)   ## fetch a small repository from GitHub itself; needs GITHUB_TO
 	@$(BIN)/python -m pytest -q -n 0 -m live
 
 clean:           ## remove what was made here
-	@rm -rf $(VENV) .tools dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .tools dist site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

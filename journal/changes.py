@@ -157,7 +157,7 @@ def carried_over(
 
 
 def fold_root(connection: Connection, policies: Mapping[str, Policy], previous: Root | None, run: Root) -> Root:
-    """Return the state that should follow from a state and a run, built anew without storing anything."""
+    """Return the state that should follow from a state and a run, built from scratch, without storing anything."""
     before = previous.kinds if previous else {}
     trees: dict[str, Subtree] = {}
     for kind in sorted(run.kinds.keys() | before.keys()):

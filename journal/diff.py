@@ -61,7 +61,7 @@ def _describe(kind: str, change: Change) -> EntityChange:
 
 @dataclass(slots=True)
 class Stated:
-    """One content of an entity: the runs that state it, and those after which it stands."""
+    """One content of an entity: the runs that have it, and the runs after which the state has it."""
 
     project: str
     content: Content
@@ -71,7 +71,7 @@ class Stated:
 
 
 def history(connection: Connection, kind: str, key: KeyBytes) -> list[Stated]:
-    """Return every content of the entity that some run states, in the order in which they first appeared.
+    """Return every content that the entity had in a run, in the order of first appearance.
 
     Reads the first manifest of each project once, and of every later one only what it changed.
     """

@@ -1,6 +1,6 @@
 """Errors that carry facts and a hint.
 
-One base class and a handful of kinds. Which exit code a kind ends in is decided in one place, the command line.
+One base class and a few kinds. The command line maps each kind to an exit code, in one place.
 """
 
 from __future__ import annotations
@@ -50,22 +50,22 @@ class NotCanonical(BadInput):
 
 
 class TwoEventsOneKey(BadInput):
-    """A run stated one entity twice; a manifest holds at most one event a key."""
+    """A run names one entity twice; a manifest holds at most one event for each key."""
 
     kind = "two_events_one_key"
 
     def __init__(self, kind: str, key: bytes, first: bytes, second: bytes) -> None:
         super().__init__(
-            f"{kind} {key.decode()} was stated twice in one run: {first.hex()[:12]} and {second.hex()[:12]}",
+            f"{kind} {key.decode()} occurs twice in one run: {first.hex()[:12]} and {second.hex()[:12]}",
             "a run holds one event for each entity; look for the entity twice in the source",
         )
 
 
 class ChangedByUpgrade(SeedJournalError):
-    """Other versions of tools make other events of the same input; nothing was recorded.
+    """Other versions of tools make different events from the same input; nothing was recorded.
 
     `tools` says what differs, such as "Faker 40.54 → 41.0"; `events` counts by kind what would be added, changed or
-    gone against `run`.
+    removed against `run`.
     """
 
     kind = "upgrade"
@@ -73,9 +73,9 @@ class ChangedByUpgrade(SeedJournalError):
     def __init__(self, project: str, run: int, tools: Sequence[str], events: Mapping[str, int]) -> None:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in events.items())
         super().__init__(
-            f"{', '.join(tools)} would change {sum(events.values()):,} events of project {project!r}, whose input is "
-            f"that of run {run} ({kinds}); nothing was recorded",
-            f"--accept-upgrade records them; `seedjournal show {run}` tells the versions that change nothing",
+            f"{', '.join(tools)} would change {sum(events.values()):,} events of project {project!r}, although the "
+            f"input is the same as in run {run} ({kinds}); nothing was recorded",
+            f"add --accept-upgrade to accept the changes, or install the versions that `seedjournal show {run}` lists",
         )
         self.tools = tuple(tools)
         self.events = dict(events)

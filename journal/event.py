@@ -2,14 +2,14 @@
 
 Canonical bytes are JSON with sorted ASCII keys, UTF-8 and no whitespace, as RFC 8785 has it. Only JSON values of a
 user's hold numbers with fractions: all else that has any is text.
-The hash is SHA-256 over a format tag and those bytes. Both are a format: what is written today must be read for ever,
+The hash is SHA-256 over a format tag and those bytes. Both are a format: what is written today must always be readable,
 so golden tests pin them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, NewType, TypeAlias
@@ -26,6 +26,8 @@ Scalar: TypeAlias = str | int | float | bool | None
 Json: TypeAlias = Scalar | list["Json"] | dict[str, "Json"]
 Key: TypeAlias = Mapping[str, str | int]
 Data: TypeAlias = Mapping[str, Json]
+
+PlainEncoder: TypeAlias = Callable[[dict[str, "str | int"], dict[str, Json]], "Canonical"]
 
 EVENT_TAG = b"seedjournal:event:1\n"
 LARGEST_INTEGER = 2**53 - 1
@@ -59,21 +61,21 @@ class Canonical(NamedTuple):
 
 
 def canonical_bytes(value: Any, path: str = "value") -> bytes:
-    """The one byte string for `value`: RFC 8785.
+    """Return the one byte string for `value`: RFC 8785.
 
-    Raises NotCanonical with the path of the offending field.
+    Raise NotCanonical with the path of the offending field.
     """
     _refuse(value, path)
     return _dump(_written(value), path)
 
 
 def canonical_key(key: Key) -> KeyBytes:
-    """A natural key as bytes: what manifests sort by, in every database the same."""
+    """Return a natural key as bytes. Manifests sort by them, in every database alike."""
     return KeyBytes(_dump(key, "key"))
 
 
 def encode(event: Event) -> Canonical:
-    """The event's canonical bytes and hash.
+    """Return the event's canonical bytes and hash.
 
     Content that is plain is written at once; anything else is searched for the field to blame.
     """
@@ -101,14 +103,35 @@ def encode(event: Event) -> Canonical:
     return Canonical(kind, key_bytes, hash_event(text), text)
 
 
+def plain_encoder(project: str, kind: str, key: Collection[str], data: Collection[str]) -> PlainEncoder:
+    """Return a function from a kind's keys and data to canonical events, for content that is known to be plain.
+
+    Names come in their order as text, and values are texts, integers within bounds, booleans and null.
+    """
+    tail = _tail(kind, project, tuple(key), tuple(data))
+    dumps, sha256 = orjson.dumps, hashlib.sha256
+
+    def encode_plain(key: dict[str, str | int], data: dict[str, Json]) -> Canonical:
+        try:
+            key_bytes = KeyBytes(dumps(key))
+            text = b'{"data":%b,"key":%b%b' % (dumps(data), key_bytes, tail)
+        except orjson.JSONEncodeError:
+            return encode(Event(project=project, kind=kind, key=key, data=data))
+        if _MAYBE_NUL in text:
+            return encode(Event(project=project, kind=kind, key=key, data=data))
+        return Canonical(kind, key_bytes, EventHash(sha256(EVENT_TAG + text).digest()), text)
+
+    return encode_plain
+
+
 def decode(text: bytes | str) -> Event:
-    """The event that canonical text states."""
+    """Return the event that a canonical text holds."""
     parts = orjson.loads(text)
     return Event(project=parts["project"], kind=parts["kind"], key=parts["key"], data=parts["data"])
 
 
 def differing_fields(old: Data, new: Data) -> list[str]:
-    """The names of the fields whose canonical content differs: null is not absent, and true is not 1.
+    """Return the names of the fields whose canonical content differs: null is not absent, and true is not 1.
 
     >>> differing_fields({"a": 1, "b": None, "c": "x"}, {"a": True, "c": "x"})
     ['a', 'b']
@@ -121,22 +144,22 @@ def differing_fields(old: Data, new: Data) -> list[str]:
 
 
 def hash_event(text: bytes) -> EventHash:
-    """SHA-256 over the format tag and an event's canonical bytes."""
+    """Return SHA-256 over the format tag and an event's canonical bytes."""
     return EventHash(hashlib.sha256(EVENT_TAG + text).digest())
 
 
 @lru_cache(maxsize=1024)
 def _tail(kind: str, project: str, key: tuple[Any, ...], data: tuple[Any, ...]) -> bytes:
-    """The end of an event's canonical bytes, which those of a kind in a project share, as they share all names.
+    """Return the end of an event's canonical bytes; events of a kind in a project share it if they have the same names.
 
-    Raises NotCanonical for the first name that is none.
+    Raise NotCanonical for the first name that is none.
     """
     for path, names in (("data", data), ("key", key)):
         for name in names:
             _refuse_name(name, path)
     for path, name in (("kind", kind), ("project", project)):
         if name.__class__ is not str or not name:
-            raise NotCanonical(path, f"it is a name, not {name!r}")
+            raise NotCanonical(path, f"a name must be text, not {name!r}")
     return b',"kind":%b,"project":%b}' % (_dump(kind, "kind"), _dump(project, "project"))
 
 

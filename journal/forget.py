@@ -35,7 +35,7 @@ _MARKS = MetaData()
 _KEPT_NODES = Table(
     "seedjournal_kept_nodes", _MARKS, Column("hash", NODES.c.hash.type, primary_key=True), prefixes=["TEMPORARY"]
 )
-# An event stands in several leaves, and here as often.
+# An event can be in several leaves, and is here as often.
 _KEPT_EVENTS = Table(
     "seedjournal_kept_events", _MARKS, Column("id", EVENTS.c.id.type, index=True), prefixes=["TEMPORARY"]
 )
@@ -55,7 +55,7 @@ class Forgettable:
 
 
 def runs_before_newest(connection: Connection, keep: int, projects: Collection[str] | None) -> dict[str, list[int]]:
-    """The runs that go where only the newest `keep` of each project stay, by project; `projects` None means all.
+    """Return the runs to forget if only the newest `keep` of each project stay; `projects` None means all projects.
 
     Raise Misuse for a negative number.
     """
@@ -69,7 +69,7 @@ def runs_before_newest(connection: Connection, keep: int, projects: Collection[s
 
 
 def measure(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable:
-    """What would go with these runs; changes nothing."""
+    """Return what would go with these runs, and change nothing."""
     if not runs:
         return Forgettable(runs={})
     _mark(connection, [number for numbers in runs.values() for number in numbers])
@@ -79,9 +79,9 @@ def measure(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettabl
 
 
 def forget(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable:
-    """Take these runs out of the journal, and all that only they need; what went.
+    """Remove these runs from the journal, and all that only they need; return what was removed.
 
-    Needs the write lock. Numbers and ids that went are never given out again. Raises Unavailable for who does not own
+    Needs the write lock. Numbers and ids that went are never given out again. Raise Unavailable for who does not own
     the tables, Damaged where a remaining run names what is not there.
     """
     if not runs:
@@ -145,7 +145,7 @@ def _mark_nodes(connection: Connection, hashes: list[bytes]) -> list[bytes]:
 
 
 def _payloads(connection: Connection, hashes: list[bytes]) -> list[tuple[int, bytes]]:
-    """Level and payload of these nodes, in any order; raises Damaged where one is not there."""
+    """Return level and payload of these nodes, in any order; raise Damaged where one is not there."""
     query = select(NODES.c.hash, NODES.c.level, NODES.c.payload)
     rows = connection.execute(query.where(dialect_of(connection).among(NODES.c.hash, hashes))).all()
     if missing := set(hashes).difference(bytes(hashed) for hashed, *_ in rows):
@@ -154,7 +154,7 @@ def _payloads(connection: Connection, hashes: list[bytes]) -> list[tuple[int, by
 
 
 def _weigh(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable:
-    """What is not marked."""
+    """Return how many rows are not marked."""
     octets = dialect_of(connection).octets
     sizes = {
         EVENTS: (octets(EVENTS.c.hash) + octets(EVENTS.c.event) + octets(EVENTS.c.provenance), _unmarked_event()),

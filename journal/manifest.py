@@ -76,28 +76,28 @@ ReadNodes = Callable[[Collection[NodeHash]], Mapping[NodeHash, StoredNode]]
 
 
 def hash_node(level: int, children: Iterable[bytes]) -> NodeHash:
-    """SHA-256 over level and children: the same whatever ids a database gave them."""
+    """Return SHA-256 over level and children. It does not depend on the ids that a database gave them."""
     return NodeHash(hashlib.sha256(NODE_TAG + bytes((level,)) + b"".join(children)).digest())
 
 
 def is_last(child: bytes, size: int) -> bool:
-    """Whether a node ends behind this child, its `size`-th."""
+    """Return whether a node ends behind this child, its `size`-th."""
     return not child[-1] & CUT_MASK or size >= LARGEST_NODE
 
 
 def root_text(kinds: Mapping[str, Subtree]) -> bytes:
-    """A root's canonical bytes: `[[kind, subtree in hex, count], …]`, by kind."""
+    """Return a root's canonical bytes: `[[kind, subtree in hex, count], …]`, by kind."""
     return orjson.dumps([[kind, kinds[kind].top.hex(), kinds[kind].count] for kind in sorted(kinds)])
 
 
 def make_root(kinds: Mapping[str, Subtree]) -> Root:
-    """The root over the kinds that have events."""
+    """Return the root over the kinds that have events."""
     listed = {kind: kinds[kind] for kind in sorted(kinds) if kinds[kind].count}
     return Root(NodeHash(hashlib.sha256(ROOT_TAG + root_text(listed)).digest()), listed)
 
 
 def read_root(text: bytes) -> Root:
-    """The root that its canonical bytes describe."""
+    """Return the root that its canonical bytes describe."""
     return make_root({kind: Subtree(NodeHash(bytes.fromhex(top)), count) for kind, top, count in orjson.loads(text)})
 
 
@@ -130,7 +130,7 @@ class Tree:
         return done
 
     def close(self) -> tuple[list[Node], Subtree]:
-        """The nodes that were still open, and the finished tree."""
+        """Return the nodes that were still open, and the finished tree."""
         done: list[Node] = []
         if not self.count:
             return done, Subtree(NodeHash(b""), 0)
@@ -159,7 +159,7 @@ class Tree:
 def events_below(
     top: NodeHash | None, read: ReadNodes, without: Container[NodeHash] = ()
 ) -> Iterator[Sequence[EventId]]:
-    """The events of a tree in key order, a leaf at a time, but for some leaves; holds one path of the tree."""
+    """Return the events of a tree in key order, a leaf at a time, but for some leaves; holds one path of the tree."""
     return _leaves([top] if top and top not in without else [], read, without=without)
 
 
@@ -171,7 +171,7 @@ class Difference(NamedTuple):
 
 
 def difference(old: NodeHash | None, new: NodeHash | None, read: ReadNodes) -> Difference:
-    """What separates two trees of one kind, skipping every subtree that both hold.
+    """Return what differs between two trees of one kind. Subtrees that both hold are not read.
 
     Reads O(changes · depth) nodes. An event is in both trees exactly when its id is, so that no event need be read.
     """

@@ -33,7 +33,7 @@ class Inputs:
     """Everything that a run depends on.
 
     `values` is shown to people and compared between runs: source, seed, as-of, window, settings, versions. `window`
-    tells that the run states only a part of its source. `fingerprint` digests all of it and the source's content.
+    says that the run has only a part of its source. `fingerprint` digests all of it and the source's content.
     `kinds` are recorded with the run, so that the journal explains itself.
     """
 
@@ -133,7 +133,7 @@ def numbered(connection: Connection, number: RunNumber) -> Run | None:
 def find_run(connection: Connection, name: str) -> Run:
     """Return the run that people name: a number, a root's prefix of 7 or more, `PROJECT@latest` or `PROJECT@-N`.
 
-    A root that several runs share means the newest of them. Raises Misuse where there is none.
+    A root that several runs share means the newest of them. Raise Misuse where there is none.
     """
     if name.isascii() and name.isdigit():
         number = int(name) if len(name) <= _LONGEST_NUMBER else 0  # which no run has

@@ -51,7 +51,7 @@ class Overtaken(Exception):
 
 
 def follows(state_of: Run | None) -> Examine:
-    """Return what raises Overtaken where the project's newest run is another one than that whose state was read."""
+    """Return a check that raises Overtaken if the project has a newer run than the one whose state was read."""
 
     def examine(newest: Run | None, _: Mapping[str, Mapping[str, int]]) -> None:
         if (newest and newest.run) != (state_of and state_of.run):

@@ -43,13 +43,13 @@ _DECODER = msgpack.Decoder(list[tuple[Any, ...]])
 
 @contextmanager
 def room_in_the_temporary_folder(content: str) -> Iterator[None]:
-    """Write there; raises Unavailable, which names the content, where that fails."""
+    """Write there; raise Unavailable, which names the content, where that fails."""
     try:
         yield
     except OSError as error:
         raise Unavailable(
             f"the temporary folder {tempfile.gettempdir()} cannot take {content}: {error.strerror}",
-            "make room there, or name another folder: TMPDIR=FOLDER",
+            "free space there, or name another folder: TMPDIR=FOLDER",
         ) from error
 
 

@@ -80,7 +80,7 @@ RUNS = Table(
     Column("seal", LargeBinary, nullable=False),
 )
 
-# One row for each run that was forgotten: verify tells it from a lost one, and nobody gets its number again.
+# One row for each run that was forgotten: verify knows that it is not lost, and its number is never used again.
 FORGOTTEN = Table(
     "journal_forgotten",
     METADATA,

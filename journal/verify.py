@@ -1,6 +1,6 @@
 """Verification: that every hash is what it says, and that everything that a run names exists.
 
-Findings are precise and verification goes on behind each of them; nothing is mended.
+Findings are precise and verification goes on behind each of them; nothing is repaired.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Finding:
 
 
 def verify(connection: Connection, progress: Progress = lambda *_: None) -> Iterator[Finding]:
-    """Everything wrong with the journal: events, nodes, runs, manifests and states."""
+    """Yield everything wrong with the journal: events, nodes, runs, manifests and states."""
     with dialect_of(connection).reading_leniently(connection):
         yield from check_storage(connection, METADATA.sorted_tables)
         yield from _guards(connection)
@@ -85,7 +85,7 @@ def verify(connection: Connection, progress: Progress = lambda *_: None) -> Iter
 
 
 def count_events(connection: Connection) -> int:
-    """How many events the journal holds."""
+    """Return how many events the journal holds."""
     counted = func.count(EVENTS.c.event)  # in no index: one that lost entries would count too few
     return int(connection.execute(select(counted)).scalar_one())
 
@@ -120,7 +120,7 @@ def _events(connection: Connection, progress: Progress) -> Iterator[Finding]:
 
 
 def _journal(connection: Connection) -> Iterator[Finding]:
-    """The journal's own row: there is one, and it has its seal."""
+    """Check the journal's own row: there is one, and it has its seal."""
     rows = connection.execute(select(JOURNAL.c.id, JOURNAL.c.created_at, JOURNAL.c.seal)).all()
     if len(rows) != 1:
         yield Finding(where="journal", what="its row", problem=several_journals([str(name) for name, *_ in rows]))
@@ -137,7 +137,7 @@ def _forgotten(connection: Connection) -> Iterator[Finding]:
 
 
 def _nodes(connection: Connection, progress: Progress) -> Iterator[Finding]:
-    """Each node's hash, from the hashes of its events or children."""
+    """Check each node's hash, from the hashes of its events or children."""
     hashes = connection.execute(select(NODES.c.hash)).scalars().all()
     for start in range(0, len(hashes), 100):
         piece = [bytes(hashed) for hashed in hashes[start : start + 100]]
@@ -158,7 +158,7 @@ def _node_problem(connection: Connection, hashed: bytes, level: int, payload: by
         elif level == LEAF:
             actual = hash_node(LEAF, [one.hash for one in contents(connection, unpack_ids(payload))])
         elif len(payload) % HASH_SIZE:
-            return "its payload is no list of hashes"
+            return "its payload is not a list of hashes"
         else:
             actual = hash_node(level, [payload])
     except Damaged as error:
@@ -177,7 +177,7 @@ def _kinds(connection: Connection) -> Iterator[Finding]:
 
 
 def _runs(connection: Connection, progress: Progress) -> Iterator[Finding]:
-    """Each run's number, seal, manifest and state."""
+    """Check each run's number, seal, manifest and state."""
     seals = stored_seals(connection)
     gone = forgotten_runs(connection)
     gaps = _gaps(seals.keys() | gone.keys())
@@ -196,7 +196,7 @@ def _runs(connection: Connection, progress: Progress) -> Iterator[Finding]:
 
 
 class _RunChain:
-    """Check runs in the order of their numbers, and fold each state anew from the one before it.
+    """Check runs in the order of their numbers, and fold each state again from the one before it.
 
     If the run before is forgotten or lost, that is not possible; all else of the run is checked.
     """
@@ -257,7 +257,7 @@ def _named(numbers: range) -> str:
 
 
 def _sealed(connection: Connection, number: RunNumber, seal: bytes) -> tuple[Run | None, str]:
-    """The run, if its row is what was sealed; or what is wrong with it."""
+    """Return the run if its row is what was sealed, else what is wrong with it."""
     try:
         run = numbered(connection, number)
     except Damaged as error:

@@ -99,7 +99,7 @@ class Kind:
     is_shared: bool = False
 
     def field(self, name: str) -> Field:
-        """The field of that name."""
+        """Return the field of that name."""
         return next(one for one in self.fields if one.name == name)
 
 
@@ -116,7 +116,7 @@ class Vocabulary:
         object.__setattr__(self, "by_name", {kind.name: kind for kind in self.kinds})
 
     def __getitem__(self, name: str) -> Kind:
-        """The kind of that name; Misuse if there is none."""
+        """Return the kind of that name; raise Misuse if there is none."""
         try:
             return self.by_name[name]
         except KeyError:
@@ -201,7 +201,7 @@ def key_fields(vocabulary: Vocabulary, kind: Kind) -> dict[str, Field]:
 
 
 def referred_key(vocabulary: Vocabulary, event: Event, reference: Reference) -> dict[str, str | int] | None:
-    """The natural key of the entity that `event` points to; None where the reference is null."""
+    """Return the natural key of the entity that `event` points to; None where the reference is null."""
     if reference.also:
         led_to: Any = event.data[reference.name]
         return led_to and dict(led_to["key"])

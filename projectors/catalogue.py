@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+_INTEGERS = {"int2", "int4", "int8", "rowid", "integer"}
 ALWAYS, BY_DEFAULT = "ALWAYS", "BY DEFAULT"
 
 
@@ -36,6 +37,11 @@ class Column:
     labels: tuple[str, ...] = ()
     has_equality: bool = True
     is_text: bool = False
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it holds whole numbers, as ids are."""
+        return self.base in _INTEGERS
 
     @property
     def fills_itself(self) -> bool:
@@ -231,7 +237,15 @@ def _column_on_postgresql(row: Any) -> Column:
     )
 
 
-_AFFINITIES = (("INT", "integer"), ("CHAR", "text"), ("CLOB", "text"), ("TEXT", "text"), ("BLOB", "blob"))
+_AFFINITIES = (
+    ("UUID", "uuid"),
+    ("INT", "integer"),
+    ("REAL", "real"),
+    ("CHAR", "text"),
+    ("CLOB", "text"),
+    ("TEXT", "text"),
+    ("BLOB", "blob"),
+)
 
 
 class _SQLite:
@@ -304,7 +318,7 @@ class _SQLite:
 def _column_on_sqlite(row: Any, *, is_rowid: bool) -> Column:
     name, spelled, not_null, default, place, hidden = row
     upper = spelled.upper()
-    base = next((base for part, base in _AFFINITIES if part in upper), "real" if "REAL" in upper else "numeric")
+    base = next((base for part, base in _AFFINITIES if part in upper), "numeric")
     is_rowid = is_rowid and bool(place) and upper == "INTEGER"
     return Column(
         name=name,

@@ -55,6 +55,7 @@ from .mapping import (
     Declared,
     FieldValue,
     Initial,
+    KindOf,
     LookupValue,
     NullAs,
     Owned,
@@ -155,6 +156,27 @@ class MappedKind:
         return self.kind.part_of is not None
 
     @property
+    def generics(self) -> tuple[str, ...]:
+        """The references to several kinds that the columns need."""
+        return tuple(name for name in self.refs if (of := self.paths[name].reference) and of.also)
+
+    def kinds_led_to(self, name: str) -> tuple[str, ...]:
+        """Name the kinds of entities that a reference, or a part of the key, may lead to."""
+        path = self.paths[name]
+        return (path.to, *(path.reference.also if path.reference else ()))
+
+    @property
+    def moves_id(self) -> bool:
+        """Whether a row's primary key holds a date that moves with today."""
+        of = {
+            name
+            for one in self.columns
+            if one.name in self.identity
+            for name in (names_in(one.value) if one.value else ())
+        }
+        return any(one.moves and one.name in of for one in self.kind.fields)
+
+    @property
     def owned(self) -> tuple[str, ...]:
         """The columns of ours: those that are compared and restored."""
         return tuple(one.name for one in self.columns if one.owner == OURS)
@@ -194,6 +216,7 @@ class Mapped:
 
     tables: Tables
     maps: dict[str, MappedKind]
+    found_by: dict[tuple[str | None, str], str]  # the primary keys of tables that rows are looked up in
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -204,6 +227,21 @@ class Mapped:
         """Return the maps of the kinds that a project holds."""
         return {kind: one for kind, one in self.maps.items() if self.tables.is_of(one.kind, project)}
 
+    def late_columns(self, mapped: MappedKind) -> frozenset[str]:
+        """Name the columns that may lead to rows which are written after these: they are filled at the end."""
+        late = {name for name in mapped.refs if self.is_late(mapped, name)}
+        return frozenset(
+            one.name
+            for one in mapped.columns
+            if one.info.nullable and one.value is not None and late & names_in(one.value)
+        )
+
+    def is_late(self, mapped: MappedKind, name: str) -> bool:
+        """Say whether a reference may lead to a kind whose rows are written later."""
+        places = list(self.maps)
+        own = places.index(mapped.kind.part_of or mapped.kind.name)
+        return any(places.index(kind) > own for kind in mapped.kinds_led_to(name) if kind in self.maps)
+
     def raw(self, mapped: MappedKind) -> Table:
         """Return a temporary table for what events say: key, id, fields and the ids of other entities."""
         id_type = mapped.spelled(mapped.identity[0]) if mapped.gives_ids or mapped.is_part else Text()
@@ -213,7 +251,8 @@ class Mapped:
             Column("key", Text),
             Column("id", id_type),
             *(Column(f"f_{name}", self._type_of_field(mapped, name)) for name in mapped.inputs),
-            *(Column(f"r_{name}", self._type_of_id(mapped.paths[name].to)) for name in mapped.refs),
+            *(Column(f"r_{name}", self._type_of_id(mapped.paths[name])) for name in mapped.refs),
+            *(Column(f"k_{name}", Text) for name in mapped.generics),
             prefixes=["TEMPORARY"],
         )
 
@@ -221,8 +260,10 @@ class Mapped:
         one = mapped.field(name)
         return column_type(one) if one else Text()
 
-    def _type_of_id(self, kind: str) -> TypeEngine[Any]:
-        parent = self.maps[kind]
+    def _type_of_id(self, path: Path) -> TypeEngine[Any]:
+        if path.reference and path.reference.also:
+            return Text()
+        parent = self.maps[path.to]
         return parent.spelled(parent.identity[0])
 
     def stage(self, mapped: MappedKind, name: str = "seedjournal_stage") -> Table:
@@ -253,6 +294,16 @@ def _refs_in(value: Owned | None) -> Iterator[RefValue]:
                 yield from _refs_in(one)
 
 
+def _lookups_in(value: Owned | None) -> Iterator[LookupValue]:
+    match value:
+        case LookupValue():
+            yield value
+        case KindOf(_, words):
+            yield from (word for _, word in words if isinstance(word, LookupValue))
+        case NullAs(of, _) | ValuesOf(of, _) | Unique(of, _, _) | Initial(of):
+            yield from _lookups_in(of)
+
+
 def plain_name(value: Value | None) -> str | None:
     """Return the field that a column holds as it is, if it does."""
     return value.name if isinstance(value, FieldValue) else None
@@ -276,7 +327,9 @@ class _Expressions:
             return self._now(one.info)
         return self._assigned(one.info, one.value, self.of(one.value, one.info))
 
-    def of(self, value: Value, info: catalogue.Column) -> ColumnElement[Any]:  # noqa: PLR0911 - one for each value
+    def of(  # noqa: C901, PLR0911 - one for each value
+        self, value: Value, info: catalogue.Column
+    ) -> ColumnElement[Any]:
         """Return a value's expression."""
         match value:
             case FieldValue(name):
@@ -298,9 +351,16 @@ class _Expressions:
                 return case(*pairs, else_=plain)
             case LookupValue():
                 return self._looked_up(value, info)
+            case KindOf(name, words):
+                plain = self.raw.c[f"k_{name}"]
+                kinds = [(plain == kind, self._word(word, info)) for kind, word in words]
+                return case(*kinds, else_=null()) if kinds else plain
             case Unique(inner, _, _):
                 return self.of(inner, info)
         raise TypeError(value)
+
+    def _word(self, word: Any, info: catalogue.Column) -> ColumnElement[Any]:
+        return self._looked_up(word, info) if isinstance(word, LookupValue) else self._constant(word, info)
 
     def _placed(self, name: str) -> str:
         return f'"f_{name}"' if self.mapped.field(name) else f'"r_{name}"'
@@ -332,11 +392,14 @@ class _Expressions:
         return found.scalar_subquery()
 
     def _looked_up(self, value: LookupValue, info: catalogue.Column) -> ColumnElement[Any]:
-        taken = value.column or "id"
+        taken = value.column or self.fitted.found_by[value.schema, value.table]
         columns: list[ColumnClause[Any]] = [named(name) for name, _ in value.where]
         rows = table(value.table, named(taken), *columns, schema=value.schema).alias("seedjournal_found")
-        conditions = (rows.c[name] == self.of(one, info) for name, one in value.where)
+        conditions = (cast(rows.c[name], Text) == cast(self._sought(one, info), Text) for name, one in value.where)
         return select(rows.c[taken]).where(*conditions).scalar_subquery()
+
+    def _sought(self, value: Value, info: catalogue.Column) -> ColumnElement[Any]:
+        return literal_of(value.value) if isinstance(value, ConstValue) else self.of(value, info)
 
     def _now(self, info: catalogue.Column) -> ColumnElement[Any]:
         if self.mapped.is_on_postgresql:
@@ -415,7 +478,7 @@ _FITTING: dict[Type, set[str]] = {
     Type.FLOAT: {"float4", "float8", "numeric"},
     Type.JSON: {"jsonb", "json", "text[]", "varchar[]"},
 }
-_UUID_TEXTS = ("UUID", "CHAR(32)", "CHAR(36)")
+_UUID_TEXTS = ("CHAR(32)", "CHAR(36)")
 
 
 @dataclass(slots=True)
@@ -427,6 +490,7 @@ class _Judge:
     is_on_postgresql: bool
     problems: list[str] = field(default_factory=list)
     maps: dict[str, MappedKind] = field(default_factory=dict)
+    found_by: dict[tuple[str | None, str], str] = field(default_factory=dict)
 
     def fit(self) -> Mapped:
         self.problems += self.tables.problems
@@ -437,9 +501,13 @@ class _Judge:
                 self._table(declared[kind.name], declared)
             elif kind.name not in self.tables.left_out:
                 self.problems.append(f"{kind.name} has no table; give it one, or name it in leave_out(…)")
-        fitted = Mapped(self.tables, self.maps)
+        fitted = Mapped(self.tables, self.maps, self.found_by)
         for mapped in self.maps.values():
             self._references(mapped)
+            for one in mapped.columns:
+                for lookup in _lookups_in(one.value):
+                    self._lookup(f"{mapped.shown}.{one.name}", lookup)
+            self._circles(fitted, mapped)
         if not self.problems:
             self._give_defaults_of_parts()
         return fitted
@@ -484,7 +552,7 @@ class _Judge:
         paths = {
             name: path
             for name, path in paths_of(kind, self.tables.vocabulary).items()
-            if path.to in all_declared and not (path.reference and path.reference.also)
+            if path.to in all_declared or (path.reference and path.reference.also)
         }
         self._names(declared, info, paths)
         columns = list(self._columns(declared, info, paths))
@@ -564,10 +632,13 @@ class _Judge:
                 yield Filled(column, OURS, FieldValue(column.name))
             elif declared.kind.part_of is not None:
                 continue
-            elif (
-                ancestor in paths and ancestor not in declared.leave_out and not self._is_own_id(declared, info, column)
-            ):
+            elif self._is_told(declared, ancestor, paths) and not self._is_own_id(declared, info, column):
                 yield Filled(column, OURS, RefValue(ancestor))
+
+    def _is_told(self, declared: Declared, name: str, paths: Mapping[str, Path]) -> bool:
+        """Say whether a column that is named so takes the id of one entity."""
+        path = paths.get(name)
+        return path is not None and name not in declared.leave_out and not (path.reference and path.reference.also)
 
     def _is_own_id(self, declared: Declared, info: TableInfo, column: catalogue.Column) -> bool:
         return info.primary_key == (column.name,) and declared.ids in {DERIVED, DATABASE}
@@ -610,7 +681,7 @@ class _Judge:
         )
         if column.identity == catalogue.ALWAYS or column.base in {"int2", "int4"}:
             return DATABASE
-        if is_uuid or column.base in {"int8", "rowid", "integer", "numeric"}:
+        if is_uuid or column.is_integer:
             return DERIVED
         self.problems.append(
             f"{declared.shown}: its id {column.name} is {column.type}, for which no id can be made; give it a value in "
@@ -668,9 +739,15 @@ class _Judge:
         root = self.tables.root
         paths_used = {path.to for name in used if (path := path_named(paths, name))}
         for reference in kind.references:
-            if reference.name in used | declared.leave_out or reference.to == root or reference.to not in all_declared:
+            if reference.name in used | declared.leave_out or mapped.is_part:
                 continue
-            if reference.also or mapped.is_part or reference.to in paths_used:
+            if reference.also:
+                self.problems.append(
+                    f"{kind.name}.{reference.name} refers to several kinds; name its columns: "
+                    f'"{reference.name}": generic("…", "…"), or put it into leave_out'
+                )
+                continue
+            if reference.to == root or reference.to not in all_declared or reference.to in paths_used:
                 continue
             self.problems.append(
                 f"{kind.name}.{reference.name} has no column in {declared.shown}"
@@ -753,8 +830,9 @@ class _Judge:
         """Look whether the ids that columns hold are ids of one column, and fields of other entities are in a table."""
         for one in mapped.columns:
             for reference in _refs_in(one.value):
-                parent = self.maps.get(mapped.paths[reference.name].to) if reference.name in mapped.paths else None
-                if parent is None:
+                path = mapped.paths.get(reference.name)
+                parent = self.maps.get(path.to) if path else None
+                if parent is None or (path and path.reference and path.reference.also):
                     continue
                 where = f"{mapped.shown}.{one.name}"
                 if len(parent.identity) > 1 and reference.of is None:
@@ -770,6 +848,40 @@ class _Judge:
                         f"{where}: no column of {parent.shown} holds {parent.kind.name}.{reference.of} as it is"
                         f"{nearest(reference.of, fields)}"
                     )
+
+    def _circles(self, fitted: Mapped, mapped: MappedKind) -> None:
+        """Look for columns that must be filled before the row exists that they lead to."""
+        late = fitted.late_columns(mapped)
+        for one in mapped.columns:
+            for reference in _refs_in(one.value):
+                if one.name in late or reference.name not in mapped.refs or not fitted.is_late(mapped, reference.name):
+                    continue
+                keys = [key for key in mapped.info.foreign_keys if one.name in key.columns]
+                gives_ids = any(
+                    self.maps[kind].scheme == DATABASE
+                    for kind in mapped.kinds_led_to(reference.name)
+                    if kind in self.maps
+                )
+                if gives_ids or not self.is_on_postgresql or any(not key.deferrable for key in keys):
+                    self.problems.append(
+                        f"{mapped.shown}.{one.name} is NOT NULL and leads to rows that are written later; let it be "
+                        "null, or its foreign key be DEFERRABLE"
+                    )
+
+    def _lookup(self, where: str, lookup: LookupValue) -> None:
+        """Look whether there is such a table to find rows in, and find its primary key."""
+        info = self.database.table(lookup.schema, lookup.table)
+        if info is None:
+            near = nearest(lookup.table, self.database.names(lookup.schema))
+            self.problems.append(f"{where}: there is no table {lookup.table} to look up rows in{near}")
+            return
+        for name in (*(column for column, _ in lookup.where), *([lookup.column] if lookup.column else [])):
+            if name not in info.columns:
+                self.problems.append(f"{where}: {lookup.table} has no column {name!r}{nearest(name, info.columns)}")
+        if len(info.primary_key) == 1:
+            self.found_by[lookup.schema, lookup.table] = info.primary_key[0]
+        elif lookup.column is None:
+            self.problems.append(f"{where}: {lookup.table} has no primary key of one column; say which: column=…")
 
     def _give_defaults_of_parts(self) -> None:
         """Let a row be inserted with what its parts hold while they are absent."""

@@ -327,7 +327,7 @@ def _later(day: str, days: int) -> str:
         return (date.fromisoformat(day) + timedelta(days)).isoformat()
     except OverflowError:
         raise Misuse(
-            f"The date {day} cannot move by {days} days; nothing was written.", "Choose another date for --today."
+            f"The date {day} cannot move by {days} days; nothing was written.", "Choose an earlier date."
         ) from None
 
 
@@ -501,7 +501,7 @@ def has_tables(connection: Connection, layout: Layout, address: str) -> bool:
     missing = missing_tables(connection, layout, address)
     if missing and len(missing) < len(layout.tables):
         raise WrongSchema(
-            f"{address} lacks {', '.join(sorted(one.name for one in missing))}; nothing was touched",
+            f"{address} lacks {', '.join(sorted(one.name for one in missing))}; nothing was written",
             "`seedjournal project --repair` makes them again, with their rows; `seedjournal migrate --tables` makes "
             "them empty",
         )
@@ -517,12 +517,12 @@ def missing_tables(connection: Connection, layout: Layout, address: str) -> list
         missing or len(problems) == len(layout.tables)
     ):
         raise WrongSchema(
-            f"{address} already has {', '.join(sorted(problems))}, not made by seedjournal; nothing was touched",
+            f"{address} already has {', '.join(sorted(problems))}, not made by seedjournal; nothing was written",
             "use a database of its own, or on PostgreSQL a schema of its own: --schema NAME",
         )
     told = [f"{table}.{name} {problem}" for table, one in sorted(problems.items()) for name, problem in one.items()]
     raise WrongSchema(
-        f"{address}: column {'; column '.join(told)}; nothing was touched",
+        f"{address}: column {'; column '.join(told)}; nothing was written",
         "give the column the name and type that it had, or use a database of its own, or on PostgreSQL a schema of its "
         "own: --schema NAME; the columns of new fields are added by `seedjournal project`",
     )

@@ -33,6 +33,7 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    null,
     or_,
     select,
     text,
@@ -45,6 +46,7 @@ from seedjournal.journal import KeyBytes, Misuse, Type, Unavailable, batched, ca
 from .catalogue import ALWAYS, UniqueKey
 from .dialects import Pointer, dialect_of
 from .fitting import Filled, Mapped, MappedKind, Spelled, literal_of
+from .layout import moved
 from .mapping import DATABASE, DERIVED, KEY, NOT_GIVEN, PARENT, FieldValue, Path
 from .notes import ADOPTED, LEDGER, MADE, STALE
 from .rows import ID_TAG, derived_id
@@ -97,7 +99,7 @@ class MappedIds:
 
     def _derived(self, mapped: MappedKind, key: KeyBytes) -> Any:
         info = mapped.info.columns[mapped.identity[0]]
-        if info.base in {"int8", "rowid", "integer", "numeric", "int4", "int2"} and "UUID" not in info.type.upper():
+        if info.is_integer:
             return derived_id(mapped.kind.name, key)
         made = derived_uuid(mapped.kind.name, key)
         return made.replace("-", "") if "32" in info.type else made
@@ -120,12 +122,13 @@ class MappedIds:
         return canonical_key({theirs: parts[ours] for theirs, ours in reference.shared.items()})
 
 
-def raw_maker(mapped: MappedKind, ids: MappedIds) -> Callable[[str], tuple[Any, ...]]:
+def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[str], tuple[Any, ...]]:
     """Return a function from an event's text to its raw row: key, id, fields, ids of other entities."""
     kind = mapped.kind.name
     lists = {one.name for one in mapped.kind.fields if one.type is Type.JSON}
     paths = [mapped.paths[name] for name in mapped.refs]
     rests = {one.name: [part for part in ids.fitted.vocabulary[one.to].key if part not in one.shared] for one in paths}
+    generics = mapped.generics
     has_id = mapped.gives_ids or mapped.is_part
 
     def pointed(path: Path, key: dict[str, Any], data: dict[str, Any]) -> Any:
@@ -134,12 +137,18 @@ def raw_maker(mapped: MappedKind, ids: MappedIds) -> Callable[[str], tuple[Any, 
             value = data[path.reference.name]
             if value is None:
                 return None
+            if path.reference.also:
+                return ids.of(value["kind"], canonical_key(value["key"])) if value["kind"] in ids.fitted.maps else None
             for part in rests[path.name]:
                 parts[part] = value[part] if isinstance(value, dict) else value
         return ids.of(path.to, canonical_key(parts))
 
+    moving = {one.name for one in mapped.kind.fields if one.moves} if days else set()
+
     def taken(name: str, key: dict[str, Any], data: dict[str, Any]) -> Any:
         value = key[name] if name in key else data[name]
+        if name in moving and value is not None:
+            return moved(value, days)
         return orjson.dumps(value).decode() if name in lists and value is not None else value
 
     def make(text: str) -> tuple[Any, ...]:
@@ -151,6 +160,7 @@ def raw_maker(mapped: MappedKind, ids: MappedIds) -> Callable[[str], tuple[Any, 
             ids.of(kind, bytes_) if has_id else None,
             *(taken(name, key, data) for name in mapped.inputs),
             *(pointed(path, key, data) for path in paths),
+            *((data[name] or {}).get("kind") for name in generics),
         )
 
     return make
@@ -174,6 +184,8 @@ class MappedWriter:
     project: str
     ids: MappedIds
     leaves_adopted: bool = False
+    days: int = 0  # rows' dates are so many days later than those of events
+    held: frozenset[str] = frozenset()  # columns that are filled later
     raw: Table = field(init=False)
     stage: Table = field(init=False)
 
@@ -186,6 +198,11 @@ class MappedWriter:
     def kind(self) -> str:
         """The kind's name."""
         return self.mapped.kind.name
+
+    @property
+    def owned(self) -> list[str]:
+        """The columns that are compared and brought to the state now."""
+        return [name for name in self.mapped.owned if name not in self.mapped.identity and name not in self.held]
 
     @property
     def rows(self) -> Table:
@@ -207,7 +224,7 @@ class MappedWriter:
     @property
     def _refers_to_itself(self) -> bool:
         return self.mapped.scheme == DATABASE and any(
-            self.mapped.paths[one].to == self.kind for one in self.mapped.refs
+            self.kind in self.mapped.kinds_led_to(one) for one in self.mapped.refs
         )
 
     def _drop(self) -> None:
@@ -215,14 +232,17 @@ class MappedWriter:
         self.raw.drop(self.connection, checkfirst=False)
 
     def _fill(self, texts: Texts, tell: Callable[[int], None]) -> None:
-        make = raw_maker(self.mapped, self.ids)
+        make = raw_maker(self.mapped, self.ids, self.days)
         dialect = dialect_of(self.connection)
         self.raw.create(self.connection, checkfirst=False)
         self.stage.create(self.connection, checkfirst=False)
         for piece in texts():
             dialect.load(self.raw.name, self.raw.columns.keys(), [make(one) for one in piece])
             tell(len(piece))
-        computed = self.fitted.expressions(self.mapped, self.raw)
+        computed = [
+            null() if name in self.held else one
+            for name, one in zip(self.mapped.written, self.fitted.expressions(self.mapped, self.raw), strict=True)
+        ]
         statement = insert(self.stage).from_select(list(self.stage.columns.keys()), select(self.raw.c.key, *computed))
         try:
             with self.connection.begin_nested():
@@ -279,7 +299,7 @@ class MappedWriter:
         info = self.mapped.info.columns[name]
         if self.mapped.is_on_postgresql:
             return cast(spelled, Spelled(info.type))
-        return cast(spelled, Integer) if info.base in {"rowid", "integer", "numeric"} else spelled
+        return cast(spelled, Integer) if info.is_integer else spelled
 
     def is_noted(self, rows: Any, *why: str) -> ColumnElement[bool]:
         """Say in SQL that the ledger's row is this one."""
@@ -302,7 +322,7 @@ class MappedWriter:
 
     def differs(self, rows: Any, staged: Any, names: Sequence[str] | None = None) -> ColumnElement[bool]:
         """Say in SQL that a row and a staged one differ in a column of ours; texts are compared by their bytes."""
-        compared = [one for one in (self.mapped.owned if names is None else names) if one not in self.mapped.identity]
+        compared = self.owned if names is None else names
         found: ColumnElement[bool] = or_(false(), *(self._differs_in(rows, staged, name) for name in compared))
         return found
 
@@ -356,6 +376,15 @@ class MappedWriter:
             if not only_missing:
                 self._refuse_rewritten()
             return Written(inserted, updated, differing)
+
+    def write_absent(self, texts: Texts) -> int:
+        """Give rows the defaults of a part that left the state, if the rows themselves did not; return how many."""
+        with self.staged(texts):
+            is_there = exists().where(self.same_row(self.rows, self.stage))
+            self.connection.execute(delete(self.stage).where(~is_there))
+            updated = self._update([])
+            self._refuse_rewritten()
+            return updated
 
     def _write_part(self, texts: Texts, tell: Callable[[int], None], *, only_missing: bool) -> Written:
         with self.staged(texts, tell):
@@ -502,8 +531,14 @@ class MappedWriter:
         missing = set()
         for name in self.mapped.refs:
             path = self.mapped.paths[name]
-            parent = self.fitted.maps[path.to]
-            if path.to == self.kind or parent.is_part or len(parent.identity) > 1:
+            parent = self.fitted.maps.get(path.to)
+            if (
+                parent is None
+                or name in self.mapped.generics
+                or path.to == self.kind
+                or parent.is_part
+                or len(parent.identity) > 1
+            ):
                 continue
             pointer = self.raw.c[f"r_{name}"]
             is_there = exists().where(parent.table.c[parent.identity[0]] == pointer)
@@ -542,7 +577,7 @@ class MappedWriter:
         expected = self._count_differing()
         if not expected:
             return 0
-        names = [name for name in self.mapped.owned if name not in self.mapped.identity]
+        names = self.owned
         if aside:
             self._set_aside(aside)
         changed = {**{name: self.stage.c[name] for name in names}, **self._touched()}
@@ -607,9 +642,7 @@ class MappedWriter:
         if not self._count_differing():
             return
         found = []
-        for name in self.mapped.owned:
-            if name in self.mapped.identity:
-                continue
+        for name in self.owned:
             query = select(stage.c[_KEY]).join_from(stage, rows, self.same_row(rows, stage))
             query = query.where(self.differs(rows, stage, [name])).limit(1)
             found += [f"{name} of {self.kind} {key}" for key in self.connection.execute(query).scalars()]
@@ -639,7 +672,7 @@ class MappedWriter:
             return
         (name,) = self.mapped.identity
         same = and_(*(self.rows.c[one] == self.stage.c[one] for one in self.mapped.key))
-        found = select(func.min(self.rows.c[name])).where(same).scalar_subquery()
+        found = select(self.rows.c[name]).where(same).order_by(self.rows.c[name]).limit(1).scalar_subquery()
         unnoted = and_(~self.in_ledger(self.stage.c[_KEY]), exists().where(same))
         self.connection.execute(update(self.stage).values({name: found}).where(unnoted))
 
@@ -653,7 +686,7 @@ class MappedWriter:
 
     def differences(self) -> Iterator[tuple[str, list[str], dict[str, Any], dict[str, Any]]]:
         """Yield key, columns, the table's values and the staged ones of rows that differ."""
-        names = [name for name in self.mapped.owned if name not in self.mapped.identity]
+        names = self.owned
         if not names:
             return
         rows, stage = self.rows, self.stage

@@ -93,6 +93,8 @@ class MappedReplay:
     fitted: Mapped
     run: Run
     choice: Choice
+    days: int = 0  # by so many days dates are moved, and were
+    days_shown: int = 0
     ids: MappedIds = field(init=False)
     kinds: dict[str, MappedKind] = field(init=False)
     left: dict[str, Sequence[str]] = field(default_factory=dict)  # by kind, keys of unedited rows that became stale
@@ -115,7 +117,12 @@ class MappedReplay:
         if problem and not self.choice.take_over:
             raise of_another(project, problem)
         shown_run, shown = (None, None) if problem else shown_at(self.source, position)
-        is_whole = self.choice.writes_all or shown is None or shown_run is None
+        if self.days and (refused := [kind for kind, one in self.kinds.items() if one.moves_id]):
+            raise Misuse(
+                f"dates cannot move: they are in the primary key of {', '.join(refused)}; nothing was written",
+                "leave --today out, or say --today off",
+            )
+        is_whole = self.choice.writes_all or shown is None or shown_run is None or self.days != self.days_shown
         for kind in self.kinds:
             self._leave(kind, shown, state, is_whole=is_whole)
         deleted = self._prune()
@@ -123,13 +130,15 @@ class MappedReplay:
         for kind in self.kinds:
             say = self._teller(tell, state, kind)
             written[kind] = self._bring(kind, shown_run, shown, state, say, written, is_whole=is_whole)
+        for kind in self.kinds:
+            self._bring_late(kind, shown, state, is_whole=is_whole or bool(written[kind].inserted))
         for kind, count in self._prune().items():
             deleted[kind] = deleted.get(kind, 0) + count
         self._settle()
         by_default = self.choice.prune is None and not self.choice.rebuild
         if by_default and deletes_many(sum(deleted.values()), state) and not self.choice.may_delete_many:
             raise DeletesMany(project, deleted, sum(deleted.values()) + state.count)
-        notes.move(self.target, self.run, this_journal, 0)
+        notes.move(self.target, self.run, this_journal, self.days)
         for kind, result in written.items():
             writer = self._writer(kind)
             count = count_of(state, kind)
@@ -146,12 +155,15 @@ class MappedReplay:
             taken_over=problem is not None,
             compared=(self.choice.check or is_whole)
             and any(one.unchanged or one.differing for one in written.values()),
+            days=self.days,
+            moved=sum(one.updated for one in written.values()) if self.days != self.days_shown else 0,
         )
 
     def _leave(self, kind: str, shown: Root | None, state: Root, *, is_whole: bool) -> None:
         """Note what left the state, before anything is written that may take its place."""
         before, now = top_of(shown, kind), top_of(state, kind)
         writer = self._writer(kind)
+        writer.days, writer.held = self.days_shown, frozenset()
         if before is not None and before != now:
             gone = [one for one in changes(self.source, before, now) if one.now is None]
             if gone and writer.mapped.is_part:
@@ -188,7 +200,7 @@ class MappedReplay:
                 wrote = writer.write(texts, say, is_first=before is None and not writer.has_notes())
             if gone := self.parts_gone.get(kind):
                 absent = [_absent(mapped, one.before.text) for one in gone if one.before]
-                wrote = Written(wrote.inserted, wrote.updated + writer.write(_pieces(absent), say).updated)
+                wrote = Written(wrote.inserted, wrote.updated + writer.write_absent(_pieces(absent)))
             result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
             if not is_whole and now is not None and not mapped.is_part:
                 more = writer.count_present() - count_of(state, kind)
@@ -201,6 +213,21 @@ class MappedReplay:
         except (IntegrityError, DataError, ProgrammingError) as error:
             raise _refused(mapped, error) from error
         return result
+
+    def _bring_late(self, kind: str, shown: Root | None, state: Root, *, is_whole: bool) -> None:
+        """Fill the columns that lead to rows which are there only now."""
+        before, now = top_of(shown, kind), top_of(state, kind)
+        mapped = self.fitted.maps[kind]
+        if not self.fitted.late_columns(mapped) or now is None or (before == now and not is_whole):
+            return
+        writer = self._writer(kind)
+        writer.held = frozenset()
+        changed = [one.now.text for one in changes(self.source, before, now) if one.now] if before else None
+        texts = self._texts(now) if changed is None or is_whole else _pieces(changed)
+        try:
+            writer.write(texts, lambda _: None)
+        except (IntegrityError, DataError, ProgrammingError) as error:
+            raise _refused(mapped, error) from error
 
     def _needs_all(
         self,
@@ -249,7 +276,16 @@ class MappedReplay:
     def _writer(self, kind: str) -> MappedWriter:
         leaves = policy_of(self.run, kind) is Policy.ONCE
         mapped = self.fitted.maps[kind]
-        return MappedWriter(self.target, self.fitted, mapped, self.run.project, self.ids, leaves_adopted=leaves)
+        return MappedWriter(
+            self.target,
+            self.fitted,
+            mapped,
+            self.run.project,
+            self.ids,
+            leaves_adopted=leaves,
+            days=self.days,
+            held=self.fitted.late_columns(mapped),
+        )
 
     def _teller(self, tell: Tell, state: Root, kind: str) -> Callable[[int], None]:
         return lambda count: tell(kind, count, count_of(state, kind))
@@ -341,10 +377,12 @@ def check_mapped(
     source: Connection, target: Connection, fitted: Mapped, run: Run, project: str, tell: Tell
 ) -> Iterator[Finding]:
     """Compare a project's rows with the state at its position."""
+    position = notes.position(target, project)
+    days = position.days if position else 0
     state = read_manifest(source, run.state)
     ids = _ids(target, fitted)
     for kind, mapped in fitted.of_project(project).items():
-        writer = MappedWriter(target, fitted, mapped, project, ids)
+        writer = MappedWriter(target, fitted, mapped, project, ids, days=days)
         savepoint = target.begin_nested()
         try:
             yield from _check_kind(source, writer, state, policy_of(run, kind), tell)
@@ -382,9 +420,11 @@ def compare_mapped(
     """Yield what separates a project's rows from a run's state: what a projection would write, and rows beyond it."""
     dialect_of(target).see_all_rows()
     state, ids = read_manifest(source, run.state), _ids(target, fitted)
+    position = notes.position(target, run.project)
+    days = position.days if position else 0
     for kind, mapped in fitted.of_project(run.project).items():
         if kinds is None or kind in kinds:
-            writer = MappedWriter(target, fitted, mapped, run.project, ids)
+            writer = MappedWriter(target, fitted, mapped, run.project, ids, days=days)
             savepoint = target.begin_nested()
             with writer.compared(_all_texts(source, top_of(state, kind))):
                 yield from _differences(writer)

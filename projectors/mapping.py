@@ -96,6 +96,23 @@ class LookupValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Generic:
+    """Two columns for a reference to several kinds: which kind, and which row."""
+
+    kind_column: str
+    id_column: str
+    words: tuple[tuple[str, Any], ...]  # what stands for each kind; without, its name
+
+
+@dataclass(frozen=True, slots=True)
+class KindOf:
+    """What stands for the kind of a reference to several kinds."""
+
+    name: str
+    words: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Unique:
     """A value that no two rows may share; where two entities do, the greater key gets `loser`."""
 
@@ -115,7 +132,7 @@ class Touch:
     """The moment at which a row was inserted or a column of ours changed."""
 
 
-Value: TypeAlias = FieldValue | RefValue | ConstValue | SqlValue | NullAs | ValuesOf | LookupValue | Unique
+Value: TypeAlias = FieldValue | RefValue | ConstValue | SqlValue | NullAs | ValuesOf | LookupValue | KindOf | Unique
 Owned: TypeAlias = Value | Initial | Touch
 
 touch = Touch()
@@ -163,6 +180,14 @@ def lookup(table: str, *, column: str | None = None, schema: str | None = None, 
     return LookupValue(table, found, column, schema)
 
 
+def generic(kind_column: str, id_column: str, **words: Any) -> Generic:
+    """Store a reference to several kinds in two columns, such as Django's content_type_id and object_id.
+
+    `words` says what stands for each kind: a constant, or `lookup(…)`. Without, its name does.
+    """
+    return Generic(kind_column, id_column, tuple(words.items()))
+
+
 def initial(value: Any, *arguments: Any) -> Initial:
     """Write a value when the row is inserted, and never again: text, number, `now`, `ref(…)`, or what a function gives.
 
@@ -195,7 +220,7 @@ def soft_delete(column: str) -> SoftDelete:
 
 def is_value(one: Any) -> bool:
     """Say whether this is a value of a map."""
-    kinds = (FieldValue, RefValue, ConstValue, SqlValue, NullAs, ValuesOf, LookupValue, Unique)
+    kinds = (FieldValue, RefValue, ConstValue, SqlValue, NullAs, ValuesOf, LookupValue, KindOf, Unique)
     return isinstance(one, kinds)
 
 
@@ -267,8 +292,10 @@ class Tables:
 
     @property
     def common(self) -> str | None:
-        """The name of the project that holds the shared kinds, if there are any."""
-        return None if isinstance(self.domain, Vocabulary) else self.domain.common
+        """The name of the project that holds the kinds that all share."""
+        if isinstance(self.domain, Vocabulary) or not any(one.is_shared for one in self.vocabulary.kinds):
+            return None
+        return self.domain.name
 
     def is_of(self, kind: Kind, project: str) -> bool:
         """Say whether a project holds a kind: a root entity's, or the one of kinds that all share."""
@@ -308,7 +335,9 @@ class Tables:
             self.problems.append(f"{kind}: ids={ids!r} is none of {', '.join(SCHEMES)}")
         owned: dict[str, Owned] = {}
         for name, one in (columns or {}).items():
-            if isinstance(one, str):
+            if isinstance(one, Generic):
+                owned[one.kind_column], owned[one.id_column] = KindOf(name, one.words), RefValue(name)
+            elif isinstance(one, str):
                 owned[name] = FieldValue(one)
             elif is_value(one) or isinstance(one, Initial | Touch):
                 owned[name] = one
@@ -377,7 +406,7 @@ def path_named(paths: Mapping[str, Path], name: str) -> Path | None:
 def names_in(value: Owned) -> set[str]:
     """Name the fields and references from which a value is made."""
     match value:
-        case FieldValue(name) | RefValue(name):
+        case FieldValue(name) | RefValue(name) | KindOf(name, _):
             return {name}
         case SqlValue(text):
             return set(PLACEHOLDER.findall(text))

@@ -74,7 +74,7 @@ MADE = "made"  # a row that seedjournal inserted
 ADOPTED = "adopted"  # a row that somebody else made under a key of ours; it keeps its id
 STALE = "stale"  # a row of ours whose key has left the state
 
-TARGET_HISTORY = History(name="target", version_table="seedjournal_target_version", head="0002", metadata=_METADATA)
+TARGET_HISTORY = History(name="target", version_table="seedjournal_target_version", head="0001", metadata=_METADATA)
 
 _BATCH = 5_000
 

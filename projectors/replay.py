@@ -65,6 +65,7 @@ from .writing import KindWriter, UnseenRows, Wrote, prune
 
 Tell = Callable[[str, int, int | None], None]
 Today = date | Literal["off"]
+_EARLIEST_YEAR = 1970
 
 
 @dataclass(slots=True)
@@ -170,20 +171,16 @@ def project(
     """
     with both(journal, target) as (source, connection):
         savepoint = connection.begin_nested() if choice.dry_run else None
+        position = notes.position(connection, run.project)
+        shown = position.days if position else 0
+        days = _days(run, choice.today, shown)
         if isinstance(layout, Tables):
             from .mapped_replay import MappedReplay
 
-            if choice.today is not None:
-                raise Misuse(
-                    "The dates of tables that others own cannot move with today in this version; nothing was written.",
-                    "Leave out --today, and `today` in seedjournal.toml.",
-                )
             fitted = fit(connection, layout, target.shown)
-            done = MappedReplay(source, connection, fitted, run, choice).run_with(tell)
+            done = MappedReplay(source, connection, fitted, run, choice, days, shown).run_with(tell)
         else:
-            position = notes.position(connection, run.project)
-            shown = position.days if position else 0
-            own = layout_of(source, run, layout).moved(_days(run, choice.today, shown))
+            own = layout_of(source, run, layout).moved(days)
             done = _Replay(source, connection, own, run, choice, shown).run_with(target.shown, tell)
         if savepoint:
             savepoint.rollback()
@@ -194,7 +191,11 @@ def _days(run: Run, today: Today | None, shown: int) -> int:
     """Return by how many days the rows' dates are to be moved."""
     if today is None:
         return shown
-    return 0 if today == "off" else days_until(today, run)
+    if today == "off":
+        return 0
+    if today.year < _EARLIEST_YEAR:
+        raise Misuse(f"--today {today} is before {_EARLIEST_YEAR}; nothing was written.", "Choose a later date.")
+    return days_until(today, run)
 
 
 def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
@@ -324,7 +325,7 @@ class _Replay:
             raise Unavailable(
                 f"project {project!r}: dates cannot move by {days // WEEK:+} weeks: {'; '.join(reason)}; nothing was "
                 "written",
-                "a row or constraint is in the way: change it, or choose another date for --today",
+                "a row or constraint is in the way: change it, or choose another date",
             ) from error
 
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:

@@ -25,7 +25,20 @@ if TYPE_CHECKING:
         verify,
     )
     from .projectors import Choice, Projected, check, project
-    from .projectors.mapping import Tables, const, field, initial, lookup, now, null_as, ref, soft_delete, touch, values
+    from .projectors.mapping import (
+        Tables,
+        const,
+        field,
+        generic,
+        initial,
+        lookup,
+        now,
+        null_as,
+        ref,
+        soft_delete,
+        touch,
+        values,
+    )
     from .simulators.domain import Domain, Its, Summary, by
     from .simulators.drawing import All, Draw
     from .simulators.engineering.api import Project, Recorded, RecordOptions, Source, make_project, record
@@ -40,7 +53,20 @@ _DOMAIN = {
     "facts": ("Run", "csv", "json_lines"),
     "kinds": ("Document", "Fixed", "Json", "KeyAs", "Kind", "Places", "Size", "at"),
 }
-_MAP = ("Tables", "const", "field", "initial", "lookup", "now", "null_as", "ref", "soft_delete", "touch", "values")
+_MAP = (
+    "Tables",
+    "const",
+    "field",
+    "generic",
+    "initial",
+    "lookup",
+    "now",
+    "null_as",
+    "ref",
+    "soft_delete",
+    "touch",
+    "values",
+)
 _HOMES = {
     **{name: f"simulators.{module}" for module, names in _DOMAIN.items() for name in names},
     **dict.fromkeys(_MAP, "projectors.mapping"),
@@ -83,6 +109,7 @@ __all__ = [
     "csv",
     "field",
     "find_run",
+    "generic",
     "initial",
     "json_lines",
     "lookup",

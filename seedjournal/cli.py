@@ -27,18 +27,18 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content
 
 # Each command with the module of its family, and what the list of commands says of it.
 COMMANDS = {
-    "record": ("record", "Record projects: a source becomes one sealed run."),
-    "project": ("project", "Bring tables to the state of the newest runs, or of a run."),
-    "diff": ("diff", "What separates two runs, entity by entity."),
-    "log": ("looking", "List the journal's runs."),
-    "show": ("looking", "Show a run, or one entity over all runs."),
+    "record": ("record", "Record projects: each source becomes one run."),
+    "project": ("project", "Bring tables to the newest runs, or to one run."),
     "check": ("check", "Say whether a map fits the target's tables."),
+    "diff": ("diff", "List what differs between two runs."),
+    "log": ("looking", "List the journal's runs."),
+    "show": ("looking", "Show one run, or one entity over all runs."),
     "verify": ("verify", "Check every hash, manifest, state and row."),
     "fetched": ("fetched", "List, delete or export what was fetched from GitHub."),
-    "forget": ("forget", "Take old runs, or whole projects, out of the journal."),
+    "forget": ("forget", "Remove old runs, or whole projects, from the journal."),
     "unseed": ("forget", "Delete a project's rows from the target."),
     "registry": ("looking", "List the built-in projects."),
-    "migrate": ("migrate", "Create or upgrade the journal and the notes in the target."),
+    "migrate": ("migrate", "Create or upgrade the tables of seedjournal's own."),
 }
 
 
@@ -65,9 +65,10 @@ class _Commands(click.Group):
 
 
 @click.group(
-    help="Seed a database once, and again, and know exactly what changed.\n\n"
-    "record turns a project's history into events in a journal, each kept once; project brings tables to a "
-    "run's state; diff tells what separates two runs. A second run of the same changes nothing.",
+    help="Seed a database, seed it again, and see exactly what changed.\n\n"
+    "record stores a project's data as events in a journal, each distinct event once. project brings tables to the "
+    "state after a run. diff lists what differs between two runs. Repeating a command with the same input changes "
+    "nothing.",
     cls=_Commands,
     context_settings=_SETTINGS,
     no_args_is_help=False,
@@ -75,7 +76,7 @@ class _Commands(click.Group):
     "  seedjournal record --project demo --new --source demo\n"
     "  seedjournal project\n"
     "  seedjournal record --project demo --source demo --set prs=220\n"
-    "  seedjournal diff --stat\n\n" + exits("fine", "a difference or a failed verification was found, where asked for"),
+    "  seedjournal diff --stat\n\n" + exits("fine", "a difference or a failed check was found, where asked for"),
 )
 @click.version_option(package_name="seedjournal", message="%(prog)s %(version)s")
 def cli() -> None:
@@ -83,10 +84,10 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """The program: run a command, and turn whatever happens into an exit status."""
+    """Run a command, and turn whatever happens into an exit status."""
     logging.getLogger("sqlalchemy").addHandler(
         logging.NullHandler()
-    )  # an interrupt while it closes is told once, by us
+    )  # an interrupt while it closes is reported once, by us
     gc.set_threshold(100_000, 20, 50)  # looking for cycles, of which there are few, took a tenth of a recording
     load_rooms_later()
     if "_SEEDJOURNAL_COMPLETE" in os.environ:  # a shell asks for completions, which click gives
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             code = cli.invoke(context) or FINE
     except click.exceptions.Exit as stop:
         code = stop.exit_code
-    except BrokenPipeError:  # whoever read us has seen enough
+    except BrokenPipeError:  # the reader closed the pipe
         code = FINE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every failure has an exit status
         if isinstance(error, KeyboardInterrupt):
@@ -131,6 +132,8 @@ def _leave(code: int) -> NoReturn:
     # An interrupt that ended an exec somewhere below, which libraries use, would make `python -m` end by signal, though
     # it was dealt with; any other exec makes the interpreter forget it.
     exec("")  # noqa: S102 - of nothing
-    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # an interrupt that comes later changes nothing
+    atexit.register(
+        signal.signal, signal.SIGINT, signal.SIG_IGN
+    )  # an interrupt from here on must not change the exit status
     atexit.register(gc.freeze)  # looking for cycles at the end took a tenth of a short command
     sys.exit(code)

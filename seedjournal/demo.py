@@ -1,63 +1,130 @@
-"""`make demo`: the main job on an invented project, told step by step."""
+"""`python -m seedjournal.demo [FOLDER]`: what a seeding script does on its second run, and what seedjournal does.
+
+The folder stays, so that you can go on from there. The exit status says whether all held.
+"""
 
 from __future__ import annotations
 
 import shlex
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 _PROJECT = "demo"
-_MORE = 20
-_START = 200
+_START, _MORE = 200, 20
+_RECORD = ("record", "--project", _PROJECT, "--new", "--source", "demo", "--set")
+
+_SCRIPT = """\
+import random, sqlite3
+
+db = sqlite3.connect("script.db")
+db.execute("CREATE TABLE IF NOT EXISTS members (login TEXT PRIMARY KEY, hours REAL)")
+for login in ("ada", "grace"):
+    db.execute("INSERT INTO members VALUES (?, ?)", (login, random.random()))
+db.commit()
+"""
+
+_QUESTION = """\
+SELECT CASE is_ai_assisted WHEN 1 THEN 'with an assistant' ELSE 'without' END AS written,
+       count(*) AS merged, round(avg(cycle_time_hours), 1) AS hours_to_merge
+FROM pull_requests WHERE state = 'merged' GROUP BY written;"""
+
+_LATEST_ISSUE = "SELECT jira_key FROM jira_issues ORDER BY issue_created_at DESC, jira_key LIMIT 1"
 
 
 def main() -> int:
-    """Record, project, record again, diff; then twenty more pull requests. The exit status tells whether all held."""
-    with tempfile.TemporaryDirectory(prefix="seedjournal-demo-") as folder:
-        there = Path(folder)
-        record = ["record", "--project", _PROJECT, "--new", "--source", "demo", "--set"]
-        _step(
-            there,
-            "Record an invented project: every distinct event goes into the journal once.",
-            *record,
-            f"prs={_START}",
-        )
-        _step(there, "Project it: tables are made and brought to the run's state.", "project")
-        _step(
-            there,
-            "Record the same again: the run is there, and nothing is appended.",
-            *record,
-            f"prs={_START}",
-            "--no-reuse",
-        )
-        _step(there, "Project again: no row is touched.", "project")
-        _step(there, "What separates the two runs?", "diff")
-        _step(there, f"Now {_MORE} more pull requests.", *record, f"prs={_START + _MORE}")
-        _step(there, "What changed, and what did not?", "diff", "--stat")
-        _step(there, "Project: only what differs is written.", "project")
-        _step(there, "And everything is as its hash says.", "verify")
-        added, moved = _summary(_json(there, "diff", f"{_PROJECT}@-1", f"{_PROJECT}@latest"))
-    print(f"\n{added} pull requests added, {moved} old simulated entities moved")  # noqa: T201 - a demo talks
+    """Show everything; return 0 if twenty more pull requests moved nothing that was simulated before."""
+    there = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="seedjournal-demo-"))
+    there.mkdir(parents=True, exist_ok=True)
+    _fail_with_a_script(there)
+    _screen("seedjournal records an invented project, and fills tables from the record.")
+    _show(there, *_RECORD, f"prs={_START}")
+    _show(there, "project")
+    _screen("The second run: nothing is added to the journal, and no row is written.")
+    _show(there, *_RECORD, f"prs={_START}", "--no-reuse")
+    _show(there, "project")
+    _screen("The tables answer questions. Do assistants make merging faster?")
+    _say(_QUESTION, "", _answer(there))
+    _screen("Why is a value what it is? An entity's content, and what made it:")
+    _show(there, "show", "jira_issue", _PROJECT, _asked(there, _LATEST_ISSUE)[1][0][0])
+    _screen(f"{_MORE} more pull requests. What changed, and what did not?")
+    _show(there, *_RECORD, f"prs={_START + _MORE}", "--quiet")
+    _show(there, "diff", "--stat")
+    added, moved = _summary(_json(there, "diff", f"{_PROJECT}@-1", f"{_PROJECT}@latest"))
+    _screen("One setting changes: fewer people answer surveys. Only surveys move, and the weekly sums over them.")
+    _show(there, *_RECORD, f"prs={_START + _MORE}", "--set", "survey_response_rate=0.3", "--quiet")
+    _show(there, "diff", "--stat")
+    _screen("The tables follow, and every hash and every row is checked.")
+    _show(there, "project", "--yes", "--quiet")
+    _show(there, "verify")
+    _say(
+        "",
+        f"Everything is in {there}. Try there:",
+        f"  cd {shlex.quote(str(there))}",
+        "  seedjournal log",
+        f"  seedjournal show {_PROJECT}@latest",
+        "  seedjournal diff --kind pr_survey --limit 10",
+        "",
+        f"{added} pull requests added, {moved} old simulated entities moved",
+    )
     return 0 if (added, moved) == (_MORE, 0) else 1
 
 
-def _summary(difference: dict[str, Any]) -> tuple[int, int]:
-    """How many pull requests a difference adds, and how many simulated entities it moves.
+def _fail_with_a_script(there: Path) -> None:
+    """Run a seeding script twice; the second time it fails."""
+    _say("# A seeding script. Its first run works, its second one does not.", "")
+    (there / "seed.py").write_text(_SCRIPT, encoding="utf-8")
+    (there / "script.db").unlink(missing_ok=True)
+    _say(_SCRIPT)
+    for _ in range(2):
+        _say("$ python seed.py")
+        command = [sys.executable, "-P", "seed.py"]
+        done = subprocess.run(command, cwd=there, check=False, capture_output=True, text=True)  # noqa: S603 - the script above
+        if done.stderr:
+            _say(f"… {done.stderr.splitlines()[-1]}")
 
-    Weekly metrics are sums over what there is, no simulated entities, and move with it.
+
+def _summary(difference: dict[str, Any]) -> tuple[int, int]:
+    """Return how many pull requests a difference adds, and how many simulated entities it moves.
+
+    Weekly metrics are sums over what is there, no simulated entities, and move with it.
     """
     simulated = {"jira_issue", "pr_survey", "pr_survey_review", "ai_usage_daily"}
     moved = [one for one in difference["changes"] if one["kind"] in simulated and one["change"] != "added"]
     return difference["kinds"].get("pull_request", {}).get("added", 0), len(moved)
 
 
-def _step(there: Path, why: str, *arguments: str) -> None:
-    print(f"\n# {why}\n$ seedjournal {shlex.join(arguments)}", flush=True)  # noqa: T201 - a demo talks
+def _answer(there: Path) -> str:
+    """Return the question's answer as a table."""
+    from .terminal import table
+
+    heads, rows = _asked(there, _QUESTION)
+    return table(heads, rows)
+
+
+def _asked(there: Path, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the columns' names and the rows that a query selects."""
+    with closing(sqlite3.connect(there / "seedjournal.db")) as connection:
+        cursor = connection.execute(query)
+        return [one[0] for one in cursor.description], cursor.fetchall()
+
+
+def _screen(title: str) -> None:
+    """Begin a part; on a terminal, wait until the reader has read the one before."""
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        input("\n— Enter shows the next part —")
+    _say("", f"# {title}", "")
+
+
+def _show(there: Path, *arguments: str) -> None:
+    """Run a command, and print it with what it prints."""
+    _say(f"$ seedjournal {shlex.join(arguments)}")
     _run(there, *arguments)
 
 
@@ -72,6 +139,11 @@ def _run(there: Path, *arguments: str, capture: bool = False) -> bytes:
     if done.returncode:
         raise SystemExit(done.returncode)
     return done.stdout or b""
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(line, flush=True)  # noqa: T201 - a demo talks
 
 
 if __name__ == "__main__":

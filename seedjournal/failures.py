@@ -49,7 +49,7 @@ class Failure:
 
 
 def explain(error: BaseException) -> Failure:
-    """Whatever was raised, as a failure."""
+    """Return the failure that describes what was raised."""
     kind, message, hint, status = _told(error)
     return Failure(kind=kind, message=without_secrets(message), hint=without_secrets(hint), status=status)
 
@@ -66,7 +66,7 @@ def trace(error: BaseException) -> None:
 
 
 def without_secrets(text: str) -> str:
-    """Text with `***` for passwords in addresses, and with everything escaped that a terminal should not get.
+    """Return text with `***` for passwords in addresses, and with everything escaped that a terminal should not get.
 
     >>> without_secrets("postgresql://me:s@cret@localhost/db and https://token@host/x")
     'postgresql://me:***@localhost/db and https://***@host/x'
@@ -83,17 +83,17 @@ def without_secrets(text: str) -> str:
 
 
 def _cut(line: str) -> str:
-    """A line that people can read; what is cut off begins with a word, so that no address loses only its end."""
+    """Return a line that people can read; what is cut off begins with a word, so that no address loses only its end."""
     if len(line) <= _LONGEST_LINE:
         return line
     return f"{line[:_LONGEST_LINE].rpartition(' ')[0]} … (+{len(line) - _LONGEST_LINE:,} characters)"
 
 
 def _told(error: BaseException) -> tuple[str, str, str, int]:
-    """Kind, message, hint and exit status."""
+    """Return kind, message, hint and exit status."""
     match error:
         case KeyboardInterrupt() | click.Abort():
-            return "interrupted", "interrupted; nothing is half done", "", INTERRUPTED
+            return "interrupted", "interrupted; nothing is half written", "", INTERRUPTED
         case click.ClickException():
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "seedjournal"
@@ -103,7 +103,7 @@ def _told(error: BaseException) -> tuple[str, str, str, int]:
             return error.kind, error.message, error.hint, status
         case UnicodeEncodeError():  # which texts of a source are not: they were looked at
             part = error.object[error.start : error.end]
-            return "usage", f"{part!r} is no text: bytes that are not UTF-8 are in no name", "", WRONG_USE
+            return "usage", f"{part!r} is not valid UTF-8", "", WRONG_USE
         case MemoryError() | RecursionError() | OSError() | sqlite3.OperationalError():
             return "unavailable", _named(error), "check disk, memory and permissions", NOT_DONE
     return (

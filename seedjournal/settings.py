@@ -109,7 +109,7 @@ class Addresses:
 
 
 def load(path: Path = FILE) -> Settings:
-    """The settings file of the working folder; raises Misuse for an unknown key, naming the nearest."""
+    """Return the settings of the working folder's file; raise Misuse for an unknown key, naming the nearest."""
     content = _read(path)
     _check_names(path, "", content, _TOP)
     for name in ("domain", "journal", "schema", "tables", "target"):
@@ -119,12 +119,12 @@ def load(path: Path = FILE) -> Settings:
                 f"{path}: {name} is not text", f'for example {name} = "{examples.get(name, DEFAULT_JOURNAL)}"'
             )
     if not isinstance(content.get("prune", True), bool):
-        raise j.BadInput(f"{path}: prune is neither true nor false", "for example prune = false")
+        raise j.BadInput(f"{path}: prune must be true or false", "for example prune = false")
     for name in ("projects", "profiles"):
         tables = content.get(name, {})
         if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
             raise j.BadInput(
-                f"{path}: {name} holds something that is no table", f"write [{name}.NAME] above its settings"
+                f"{path}: {name} holds something that is not a table", f"write [{name}.NAME] above its settings"
             )
     domain = content.get("domain")
     projects = content.get("projects", {})
@@ -135,7 +135,7 @@ def load(path: Path = FILE) -> Settings:
             _check_names(path, f"projects.{name}.", settings, SETTINGS)
     policy = content.get("policy", {})
     if not isinstance(policy, dict):
-        raise j.BadInput(f"{path}: policy is no table", 'write [policy] above lines such as github = "upsert"')
+        raise j.BadInput(f"{path}: policy is not a table", 'write [policy] above lines such as github = "upsert"')
     if policy and domain in {None, "engineering"}:
         from seedjournal.simulators.engineering.project import resolve_policies
 
@@ -168,8 +168,8 @@ def _today(path: Path, given: Any) -> date | Literal["off"] | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What the file holds, nothing where there is none."""
-    mend = "mend the file; docs/settings.md shows what it may hold"
+    """Return what the file holds; nothing if there is no file."""
+    fix = "fix the file; docs/settings.md lists what it may hold"
     if path.exists() and not path.is_file():  # a pipe would be waited for
         raise j.BadInput(f"{path} is not a regular file", "write the settings into a file of that name")
     try:
@@ -179,9 +179,9 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except RecursionError:
-        raise j.BadInput(f"{path}: it is nested too deeply", mend) from None
+        raise j.BadInput(f"{path}: it is nested too deeply", fix) from None
     except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
-        raise j.BadInput(f"{path}: {error}", mend) from None
+        raise j.BadInput(f"{path}: {error}", fix) from None
     except OSError as error:
         raise j.BadInput(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from None
 
@@ -190,8 +190,8 @@ def _refuse_strangers(path: Path, owner: int) -> None:
     """Raise BadInput for a file of somebody else's: it could name a server that this user's passwords are sent to."""
     if hasattr(os, "geteuid") and owner not in {os.geteuid(), 0}:
         raise j.BadInput(
-            f"{path} belongs to another user (uid {owner}), and is not read",
-            f"look what it says and, if you trust it, make it yours: chown {os.geteuid()} {path}",
+            f"{path} belongs to another user (uid {owner}), and was not read",
+            f"read it and, if you trust it, make it yours: chown {os.geteuid()} {path}",
         )
 
 
@@ -205,7 +205,7 @@ def addresses(settings: Settings, journal: str | None, target: str | None) -> Ad
 
 
 def schema(settings: Settings, option: str | None) -> str | None:
-    """The PostgreSQL schema that rows go to, None for the user's own search path."""
+    """Return the PostgreSQL schema that rows go to, None for the user's own search path."""
     given = option if option is not None else os.environ.get(SCHEMA_VARIABLE) or settings.schema
     if given == "":
         raise j.Misuse("the name of a schema is empty", "leave it out to use the search path")
@@ -234,17 +234,17 @@ def _own_variables() -> Collection[str]:
     _check_names(path, "", content, ("variables",))
     names = content.get("variables", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise j.BadInput(f"{path}: variables is no list of names", 'for example variables = ["DB_PASSWORD"]')
+        raise j.BadInput(f"{path}: variables is not a list of names", 'for example variables = ["DB_PASSWORD"]')
     return names
 
 
 def is_known(settings: Settings, name: str) -> bool:
-    """Whether the registry or the file has a project of that name."""
+    """Return whether the registry or the file has a project of that name."""
     return name in REGISTRY or name in settings.projects
 
 
 def unknown_project(settings: Settings, name: str, recorded: Collection[str]) -> j.Misuse:
-    """The error for a name that neither registry, file nor journal knows, naming the nearest."""
+    """Return the error for a name that neither registry, file nor journal knows; it names the nearest."""
     everyone = sorted({*REGISTRY, *settings.projects, *recorded})
     near = difflib.get_close_matches(name, everyone, n=3, cutoff=0.5) or difflib.get_close_matches(
         name, everyone, n=1, cutoff=0
@@ -257,7 +257,7 @@ def unknown_project(settings: Settings, name: str, recorded: Collection[str]) ->
 
 
 def project_settings(settings: Settings, name: str) -> dict[str, Any]:
-    """The registry's settings of a project, and the file's over them; its policies are over those of every project."""
+    """Return a project's settings: the registry's, then the file's, then the policies for every project."""
     given = {**REGISTRY.get(name, {}), **settings.projects.get(name, {})}
     if settings.policy and isinstance(given.get("policy", {}), dict):
         from seedjournal.simulators.engineering.project import resolve_policies

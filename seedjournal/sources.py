@@ -20,7 +20,7 @@ NAMES = ("cache", "git", "github", "demo")
 
 
 def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) -> engineering.Source:
-    """The source that the choice names, else the project's; `github` is fetched first, unless `offline`.
+    """Open the source that the choice names, else the project's; `github` is fetched first, unless `offline`.
 
     A cache folder gives the project's repositories, or where the project names none, all that it holds. Of a project's
     settings it must hold all of them.
@@ -30,12 +30,13 @@ def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) 
     name, _, rest = text.partition(":")
     if name not in NAMES:
         raise j.Misuse(
-            f"unknown source {text!r}", "it is cache:PATH, git:PATH-or-URL, github or demo; a path needs one before it"
+            f"unknown source {text!r}",
+            "use cache:PATH, git:PATH-or-URL, github or demo; write one of them before a path",
         )
     if name in {"cache", "git"} and not rest:
-        raise j.Misuse(f"the source {name} needs a place", f"--source {name}:PATH")
+        raise j.Misuse(f"the source {name} needs a path", f"--source {name}:PATH")
     if name in {"github", "demo"} and rest:
-        raise j.Misuse(f"the source {name} takes no place", f"--source {name}")
+        raise j.Misuse(f"the source {name} takes no path", f"--source {name}")
     match name:
         case "cache":
             from seedjournal.simulators.engineering.cache.source import CacheSource
@@ -54,7 +55,7 @@ def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) 
 
             if choice.offline and address(rest) is not None:
                 raise j.Misuse(
-                    "--offline, and a repository that is elsewhere", "--source git:PATH reads a clone's folder"
+                    "--offline cannot read a repository at a URL", "--source git:PATH reads a clone's folder"
                 )
             repo = project.repos[0] if not named and len(project.repos) == 1 else None
             return GitSource(
@@ -78,12 +79,14 @@ def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) 
                 days=project.days,
                 as_of=choice.options.as_of or DEFAULT_AS_OF,
                 ai_rate=project.ai_base_adoption_rate,
+                highest_ai_rate=project.highest_ai_rate,
+                ai_tools=project.usage_source_rates,
             )
     return _github(project, choice, tell)
 
 
 def _github(project: engineering.Project, choice: RecordChoice, tell: Tell) -> engineering.Source:
-    """What is stored of a project's repositories, fetched before unless that is not wanted."""
+    """Open what is stored of a project's repositories; fetch it before, unless `offline`."""
     from seedjournal.simulators.engineering import github
 
     server = github_server()
@@ -117,14 +120,14 @@ def _github(project: engineering.Project, choice: RecordChoice, tell: Tell) -> e
 
 
 def github_server() -> Server:
-    """The server that the environment names."""
+    """Return the server that the environment names."""
     from seedjournal.simulators.engineering import github
 
     return github.Server.at(os.environ.get(github.VARIABLE, ""))
 
 
 def github_api(server: Server, project: engineering.Project) -> Api:
-    """The server's API with the user's tokens; raises Unavailable where there is none."""
+    """Return the server's API with the user's tokens; raise Unavailable where there is none."""
     from seedjournal.simulators.engineering import github
 
     tokens = github.find_tokens(os.environ, lambda: github.ask_gh(server.host))
@@ -138,7 +141,7 @@ def github_api(server: Server, project: engineering.Project) -> Api:
 
 
 def github_repositories(project: engineering.Project) -> list[engineering.Repository]:
-    """A project's repositories, each once; GitHub takes names that differ in case only for one."""
+    """Return a project's repositories, each once. GitHub treats names that differ only in case as one."""
     if not project.repos:
         raise j.Misuse(
             f"project {project.name!r} names no repository", "--set repos=OWNER/NAME, or repos in seedjournal.toml"
@@ -147,5 +150,5 @@ def github_repositories(project: engineering.Project) -> list[engineering.Reposi
 
 
 def day_began(day: date | None) -> datetime | None:
-    """The day's first moment, UTC."""
+    """Return the day's first moment, UTC."""
     return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)

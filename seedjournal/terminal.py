@@ -30,7 +30,7 @@ _WORTH_ANOTHER = 60.0
 
 
 def shown(text: str) -> str:
-    r"""Text as a terminal may show it: controls and marks that turn the writing round are escaped.
+    r"""Return text that a terminal may show: control characters and marks that reverse the writing are escaped.
 
     >>> shown("a\x1b[31mb")
     'a\\x1b[31mb'
@@ -41,7 +41,7 @@ def shown(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """A message's lines, each over as many as the terminal needs; no word is broken."""
+    """Return a message's lines, each over as many as the terminal needs; no word is broken."""
     width = shutil.get_terminal_size().columns
     fold = textwrap.TextWrapper(width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False).fill
     return "\n".join(map(fold, text.split("\n")))
@@ -50,7 +50,7 @@ def folded(text: str) -> str:
 def table(
     heads: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0, folds: Mapping[str, int] | None = None
 ) -> str:
-    """Columns that fit the terminal, numbers to the right.
+    """Return columns that fit the terminal, numbers to the right.
 
     Only the columns in `folds` may take several lines; it says how wide a word in them stays whole. Where the terminal
     is too narrow for all columns, each row becomes a list of its values, but for noughts.
@@ -89,25 +89,25 @@ def table(
 
 
 def _as_list(heads: Sequence[str], row: Sequence[Any], texts: Sequence[str]) -> str:
-    """A table's row as a list, behind the value of its first column."""
+    """Return a table's row as a list, behind the value of its first column."""
     named = [f"{head} {text}" for head, value, text in zip(heads, row, texts, strict=True) if value != 0]
     return f"{texts[0]}: {', '.join(named[1:] if row[0] != 0 else named)}"
 
 
 def _width() -> int:
-    """The terminal's columns; in a pipe there is no end to them."""
+    """Return the terminal's columns; a pipe has no limit."""
     return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else _WIDE
 
 
 def wrapped(text: str, indent: str = "  ") -> list[str]:
-    """A message, indented or not, over as many lines as the terminal needs; no word is broken."""
+    """Return a message, indented or not, over as many lines as the terminal needs; no word is broken."""
     return textwrap.wrap(
         text, _width(), initial_indent=indent, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
     )
 
 
 def fitted(line: str) -> list[str]:
-    """A line as it is, or where the terminal is too narrow for it over several, further indented."""
+    """Return a line as it is, or over several lines, further indented, if the terminal is too narrow for it."""
     if len(line) <= _width():
         return [line]
     indent = line[: len(line) - len(line.lstrip())]
@@ -117,12 +117,12 @@ def fitted(line: str) -> list[str]:
 
 
 def wrapped_all(texts: Iterable[str]) -> list[str]:
-    """Messages, one after the other, as `wrapped` gives them."""
+    """Return messages, one after the other, as `wrapped` gives them."""
     return [line for text in texts for line in wrapped(text)]
 
 
 def old_and_new(head: str, old: Any, new: Any) -> list[str]:
-    """One field's old and new value, from where long ones begin to differ; on two lines where one is too short."""
+    """Return one field's old and new value, long ones from where they differ; on two lines if one is too short."""
     before, now = _text(old), _text(new)
     start = 0
     if max(len(before), len(now)) > _LONGEST_VALUE:
@@ -135,7 +135,7 @@ def old_and_new(head: str, old: Any, new: Any) -> list[str]:
 
 
 def minute(instant: str) -> str:
-    """An instant as people read it in lists.
+    """Return an instant for a list, to the minute.
 
     >>> minute("2024-01-31T10:20:30Z")
     '2024-01-31 10:20'
@@ -144,7 +144,7 @@ def minute(instant: str) -> str:
 
 
 def number_of(count: int, noun: str) -> str:
-    """How many of what.
+    """Return a count with its noun.
 
     >>> number_of(1, "run"), number_of(1200, "event")
     ('1 run', '1,200 events')
@@ -153,7 +153,7 @@ def number_of(count: int, noun: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A field's value on one line, the beginning of a long one."""
+    """Return a field's value on one line, the beginning of a long one."""
     return _cut(_text(value), 0)
 
 
@@ -165,14 +165,14 @@ def _text(value: Any) -> str:
 
 
 def _cut(text: str, start: int) -> str:
-    """A piece of a text, with how many characters are left out of it."""
+    """Return a piece of a text, with how many characters are left out of it."""
     piece = text[start : start + _LONGEST_VALUE]
     behind = len(text) - start - len(piece)
     return ("…" if start else "") + piece + (f"… (+{behind:,} characters)" if behind > 0 else "")
 
 
 def duration(seconds: int) -> str:
-    """A duration as people say it.
+    """Return a duration in words.
 
     >>> duration(40), duration(400), duration(9000)
     ('40 s', '7 min', '2 h 30 min')
@@ -207,7 +207,7 @@ class Progress:
             self._bars = None
 
     def stage(self, name: str) -> Tell:
-        """A function that hears (stage, how many more, of how many, what else) of one piece of work."""
+        """Return a function that reports progress of one piece of work: stage, how many more, of how many, a note."""
         if self._quiet:
             return lambda *_: None
         return _Stages(self._live_bars() if self._live else None, name).tell
@@ -263,7 +263,7 @@ class _Stages:
             self._task = self._bars.add_task(self._title, total=total)
 
     def _say_sometimes(self, total: int | None, note: str, now: float) -> None:
-        """A line for a stage that takes its time, and a line a minute then; quick ones are not worth any."""
+        """Print a line for a stage that takes longer than a moment, and then a line a minute."""
         if now - (self._shown or self._since) > (_WORTH_ANOTHER if self._shown else _WORTH_A_LINE):
             self._shown = now
             text = f"{self._title}: {self._done:,} of {total:,} …" if total else f"{self._title} …"

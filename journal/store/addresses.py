@@ -76,7 +76,7 @@ def check_schema(schema: str) -> None:
     """Raise Misuse for a name that can be no schema of a user's: one of the server's own, or none at all."""
     if not schema or "\0" in schema or schema.startswith("pg_") or schema == "information_schema":
         raise Misuse(
-            f"{schema!r} cannot be the schema of anybody's tables",
+            f"{schema!r} cannot hold a user's tables",
             "name a schema of your own: PostgreSQL uses names that begin with pg_ itself",
         )
 

@@ -52,7 +52,7 @@ def query_rows(connection: Connection, statement: str, at_once: int) -> Iterator
 
 
 def journal_id(connection: Connection) -> str:
-    """The random id that this journal was given when it was made."""
+    """Return the random id that this journal was given when it was made."""
     names = [str(name) for name in connection.execute(select(JOURNAL.c.id)).scalars()]
     if len(names) != 1:
         raise Damaged(f"journal: {several_journals(names)}")
@@ -70,12 +70,12 @@ def several_journals(names: Sequence[str]) -> str:
 
 
 def journal_seal(name: str, created_at: str) -> bytes:
-    """SHA-256 over what a journal's own row says; its migration writes the same."""
+    """Return SHA-256 over a journal's own row; its migration writes the same."""
     return hashlib.sha256(f"seedjournal:journal:1\n{name}\n{created_at}".encode(errors="replace")).digest()
 
 
 def event_ids(connection: Connection, hashes: Collection[bytes]) -> dict[bytes, EventId]:
-    """Which of these events the journal holds, and under which ids."""
+    """Return which of these events the journal holds, and under which ids."""
     found: dict[bytes, EventId] = {}
     for batch in batched(hashes, _PROBE):
         query = select(EVENTS.c.hash, EVENTS.c.id).where(dialect_of(connection).among(EVENTS.c.hash, batch))
@@ -84,7 +84,7 @@ def event_ids(connection: Connection, hashes: Collection[bytes]) -> dict[bytes, 
 
 
 def contents(connection: Connection, ids: Sequence[EventId]) -> list[Content]:
-    """These events in this order; raises Damaged for one that is not there."""
+    """Return these events in this order; raise Damaged for one that is not there."""
     found: dict[int, Content] = {}
     for batch in batched(ids, _PROBE):
         query = select(EVENTS.c.id, EVENTS.c.hash, EVENTS.c.event).where(_among_ids(connection, batch))
@@ -94,7 +94,7 @@ def contents(connection: Connection, ids: Sequence[EventId]) -> list[Content]:
 
 
 def texts(connection: Connection, ids: Sequence[EventId]) -> list[str]:
-    """The canonical texts of these events in this order; raises Damaged for one that is not there."""
+    """Return the canonical texts of these events in this order; raise Damaged for one that is not there."""
     found: dict[int, str] = {}
     for batch in batched(ids, _PROBE):
         query = select(EVENTS.c.id, EVENTS.c.event).where(_among_ids(connection, batch))
@@ -103,7 +103,7 @@ def texts(connection: Connection, ids: Sequence[EventId]) -> list[str]:
 
 
 def _among_ids(connection: Connection, ids: Sequence[EventId]) -> ColumnElement[bool]:
-    """The condition that an event's id is one of these, or little else: what was appended together stands together."""
+    """Return a condition for events with these ids, and few others: events appended together have neighbouring ids."""
     first, last = min(ids), max(ids)
     if last - first < _DENSE * len(ids):
         return EVENTS.c.id.between(first, last)
@@ -118,7 +118,7 @@ def _in_order(found: Mapping[int, Found], ids: Sequence[EventId]) -> list[Found]
 
 
 def events_of_key(connection: Connection, kind: str, key: KeyBytes) -> list[Content]:
-    """The events of one entity, of any project and run; reads the whole table, as no index holds keys."""
+    """Return the events of one entity, of any project and run; reads the whole table, as no index holds keys."""
     tail = f',"key":{key.decode()},"kind":"{kind}","project":'
     query = select(EVENTS.c.id, EVENTS.c.hash, EVENTS.c.event).where(EVENTS.c.event.contains(tail, autoescape=True))
     return [
@@ -129,7 +129,7 @@ def events_of_key(connection: Connection, kind: str, key: KeyBytes) -> list[Cont
 
 
 def provenance(connection: Connection, event: EventId) -> str:
-    """What made the event when it was first appended."""
+    """Return what made the event when it was first appended."""
     return str(connection.execute(select(EVENTS.c.provenance).where(EVENTS.c.id == event)).scalar_one())
 
 
@@ -140,7 +140,7 @@ def last_event_id(connection: Connection) -> int:
 
 
 def known_nodes(connection: Connection, hashes: Collection[bytes]) -> set[NodeHash]:
-    """Which of these nodes the journal holds; whoever finds a node may rely on everything below it."""
+    """Return which of these nodes the journal holds. If it holds a node, it holds everything below it."""
     found: set[NodeHash] = set()
     for batch in batched(hashes, _PROBE):
         query = select(NODES.c.hash).where(dialect_of(connection).among(NODES.c.hash, batch))
@@ -164,7 +164,7 @@ def append_upper_nodes(connection: Connection, nodes: Iterable[Node], root: Root
 
 
 def node_reader(connection: Connection) -> ReadNodes:
-    """How manifests are walked in this journal; raises Damaged for a node that is not there."""
+    """Return the function that reads this journal's nodes; it raises Damaged for a node that is not there."""
 
     def read(hashes: Collection[NodeHash]) -> Mapping[NodeHash, StoredNode]:
         found: dict[NodeHash, StoredNode] = {}
@@ -183,7 +183,7 @@ def node_reader(connection: Connection) -> ReadNodes:
 
 
 def read_manifest(connection: Connection, root: bytes) -> Root:
-    """The root node of that hash; raises Damaged where there is none."""
+    """Return the root node of that hash; raise Damaged where there is none."""
     payload = connection.execute(select(NODES.c.payload).where(NODES.c.hash == root, NODES.c.level == ROOT)).scalar()
     if payload is None:
         raise Damaged(f"a run names manifest {root.hex()[:12]}, which the journal does not hold")
@@ -201,7 +201,7 @@ def _stored(level: int, payload: bytes) -> StoredNode:
 
 
 def pack_ids(ids: Iterable[int]) -> bytes:
-    """Event ids as zigzag varints of differences: about a byte an event where they were appended together.
+    """Return event ids as zigzag varints of differences: about a byte for an event appended with its neighbours.
 
     >>> unpack_ids(pack_ids([7, 8, 9, 3, 1_000_000]))
     [7, 8, 9, 3, 1000000]
@@ -220,7 +220,7 @@ def pack_ids(ids: Iterable[int]) -> bytes:
 
 
 def unpack_ids(payload: bytes) -> list[EventId]:
-    """The event ids that `pack_ids` packed; raises Damaged for bytes that it cannot have made."""
+    """Return the event ids that `pack_ids` packed; raise Damaged for other bytes."""
     ids: list[EventId] = []
     before = rest = shift = 0
     for byte in payload:
@@ -230,7 +230,7 @@ def unpack_ids(payload: bytes) -> list[EventId]:
             continue
         before += rest >> 1 if not rest & 1 else -((rest + 1) >> 1)
         if not 0 < before <= _LARGEST_ID:
-            raise Damaged(f"a leaf names event {before}, which is no event's id")
+            raise Damaged(f"a leaf names event {before}, which is not an event's id")
         ids.append(EventId(before))
         rest = shift = 0
     if shift:

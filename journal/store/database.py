@@ -1,6 +1,6 @@
 """Opening a database, and the two kinds of transaction: one that reads and one that writes.
 
-`engine.begin()` stands here alone; everything else is given a connection, and its caller owns the transaction. A
+`engine.begin()` is called only here; everything else is given a connection, and its caller owns the transaction. A
 writing transaction holds the database's write lock from its first statement, so that writers take turns and none of
 them can deadlock with another.
 """
@@ -54,7 +54,7 @@ class Database:
 
     @property
     def name(self) -> str:
-        """The database's make: `sqlite` or `postgresql`."""
+        """The backend: `sqlite` or `postgresql`."""
         return self.engine.dialect.name
 
     @property
@@ -63,7 +63,7 @@ class Database:
         return Path(self.engine.url.database or "") if self.name == "sqlite" else None
 
     def is_same(self, other: Database) -> bool:
-        """Whether both are one and the same database file or server database.
+        """Return whether both are one and the same database file or server database.
 
         Raise Unavailable for one file under two names: each would have a write-ahead log of its own.
         """
@@ -75,7 +75,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads, and sees one state of the database from its first statement to its last."""
+        """Open a transaction that only reads. It sees one state of the database throughout."""
         with self._begin(writes=False) as connection:
             yield connection
 
@@ -155,14 +155,14 @@ class Database:
                 f"{self.shown}: {reason}",
                 "check the address, that the server runs, and that this user may do this"
                 if isinstance(error, OperationalError)
-                else "the database refused; nothing of this step was kept",
+                else "the database refused; this step was undone",
             ) from error
 
 
 def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: str | None = None) -> Database:
     """Open the database at a URL of SQLAlchemy's; plain `postgresql://` and `postgres://` mean psycopg.
 
-    Nothing is made: with `create` the file may be absent, and the first who makes tables makes it. Raises Misuse for a
+    Nothing is made: with `create` the file may be absent, and the first who makes tables makes it. Raise Misuse for a
     URL that cannot be understood and Unavailable where `create` is false and there is no file.
     """
     address = parse_address(url)

@@ -43,7 +43,7 @@ _FULL = Trouble(
 )
 _LOST = Trouble(
     Unavailable,
-    "the connection was lost; nothing of this step was kept",
+    "the connection was lost; this step was undone",
     "run the command again; the server's log says why it ended the connection",
 )
 _HIDDEN_ROWS = Trouble(
@@ -54,18 +54,18 @@ _HIDDEN_ROWS = Trouble(
 )
 _TIMED_OUT = Trouble(
     Unavailable,
-    "a time-out of the server ended the command; nothing of this step was kept",
-    "raise the time-out for this user, for example: ALTER ROLE … SET statement_timeout = 0",
+    "a timeout of the server ended the command; this step was undone",
+    "raise the timeout for this user, for example: ALTER ROLE … SET statement_timeout = 0",
 )
 _OTHER_TABLES = Trouble(
     Unavailable,
     "a table is not as seedjournal made it",
-    "somebody changed it: put the table or column back, or a backup of the database",
+    "somebody changed it: put the table or column back, or restore a backup",
 )
 _SET_BACK = Trouble(
     Unavailable,
-    "what a migration would make is there already",
-    "somebody set the version table back, or put another one there: put it back as it was, or a backup",
+    "a table that a migration would create exists already",
+    "somebody set the version table back, or put another one there: put it back as it was, or restore a backup",
 )
 _ENCODING = Trouble(
     Unavailable,
@@ -74,7 +74,7 @@ _ENCODING = Trouble(
 )
 _RAISED = Trouble(
     Unavailable,
-    "a trigger or a rule refused it; nothing of this step was kept",
+    "a trigger or a rule refused it; this step was undone",
     "look at the triggers of the table that it names",
 )
 # By SQLSTATE, or by its class where every member means the same.
@@ -83,11 +83,11 @@ _TROUBLES = {
     "40P01": Trouble(
         Busy,
         "deadlock: this command and another program waited for each other, and the server ended this one; "
-        "nothing of this step was kept",
+        "this step was undone",
         "run the command again",
     ),
     "40001": Trouble(
-        Busy, "another program changed the same rows meanwhile; nothing of this step was kept", "run the command again"
+        Busy, "another program changed the same rows meanwhile; this step was undone", "run the command again"
     ),
     "57014": _TIMED_OUT,
     "25P03": _TIMED_OUT,
@@ -120,7 +120,7 @@ _TROUBLES = {
     "22021": _ENCODING,
     "22P05": _ENCODING,
     "P0001": _RAISED,
-    "XX001": Trouble(Unavailable, "the database is damaged", "put a backup back; the server's log says more"),
+    "XX001": Trouble(Unavailable, "the database is damaged", "restore a backup; the server's log says more"),
     "XX002": Trouble(Unavailable, "an index is damaged", "REINDEX it, and run `seedjournal verify`"),
 }
 _SETTINGS = {
@@ -235,7 +235,7 @@ class PostgreSQL:
                 if entries != rows:
                     yield (
                         f"the index of {one.name}.{key.name} has {entries:,} entries for {rows:,} rows; "
-                        f"REINDEX TABLE {one.name} makes it anew"
+                        f"REINDEX TABLE {one.name} builds it again"
                     )
 
     def missing_guards(self, connection: Connection, guards: Mapping[str, str]) -> dict[str, str]:

@@ -51,9 +51,9 @@ JOURNAL = History(
 
 
 def ensure(database: Database, history: History, *, create: bool) -> bool:
-    """See that the tables are there and current; whether they had to be made.
+    """See that the tables exist and are current; return whether they had to be made.
 
-    Absent tables are made if `create`, by one of several processes that start at once. Raises WrongSchema where they
+    Absent tables are made if `create`, by one of several processes that start at once. Raise WrongSchema where they
     are of another version, absent or somebody else's.
     """
     found = _found(database, history)
@@ -74,7 +74,7 @@ def ensure(database: Database, history: History, *, create: bool) -> bool:
 
 
 def is_ready(database: Database, history: History) -> bool:
-    """Whether `ensure` would find the tables (True) or make them (False); raises WrongSchema where it would refuse."""
+    """Return whether `ensure` would find the tables, not make them; raise WrongSchema if it would refuse."""
     found = _found(database, history)
     if found is not None:
         _refuse_other_version(database, history, found)
@@ -103,12 +103,12 @@ def migrate(database: Database, history: History) -> tuple[str | None, str]:
 
 
 def is_present(connection: Connection, history: History) -> bool:
-    """Whether the version table of this history is there, whatever it says."""
+    """Return whether the version table of this history exists, whatever it says."""
     return _version(connection, history) is not None
 
 
 def run_migrations(context: Any, history: History) -> None:
-    """What a history's env.py does: migrate the connection that it is given, or the one the configuration names."""
+    """Migrate the connection that is given, or the one that the configuration names. A history's env.py calls this."""
     given = context.config.attributes.get("connection")
     if given is not None:
         _configure_and_run(context, history, given)
@@ -157,7 +157,7 @@ def _refuse_other_version(database: Database, history: History, found: str) -> N
         f"the {history.name} in {database.shown} has schema {found}, which this version does not know",
         "it was made by a newer seedjournal: upgrade this one"
         if found > history.head
-        else f"no version wrote that: put a backup of {history.version_table} back",
+        else f"no version wrote that: restore a backup of {history.version_table}",
     )
 
 
@@ -178,7 +178,7 @@ def _refuse_scattered(connection: Connection, database: Database, history: Histo
         there = set(inspect(connection).get_table_names())
     if missing := [name for name in names if name not in there]:
         raise WrongSchema(
-            f"the {history.name} in {database.shown} is not whole: {', '.join(missing)} "
+            f"the {history.name} in {database.shown} is incomplete: {', '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} missing beside {history.version_table}",
             "a table was dropped, or a schema earlier in the search path has one of its name: name the schema, or put "
             "a backup back",
@@ -189,7 +189,7 @@ def _refuse_foreign(connection: Connection, database: Database, history: History
     taken = sorted(filter(inspect(connection).has_table, history.table_names))  # views as well
     if taken:
         raise WrongSchema(
-            f"{database.shown} already has {', '.join(taken)}, not made by seedjournal; nothing was touched",
+            f"{database.shown} already has {', '.join(taken)}, not made by seedjournal; nothing was written",
             "use a database of its own, or on PostgreSQL a schema of its own: --schema NAME"
             if history.name != "journal"
             else "use a database of its own for the journal",

@@ -45,19 +45,19 @@ _NOT_WRITABLE = Trouble(
 )
 _DAMAGED = Trouble(
     Unavailable,
-    "the file is damaged, or no database of SQLite's",
-    "check the address; put a backup back, or save what can be read: sqlite3 FILE .recover",
+    "the file is damaged, or not an SQLite database",
+    "check the address; restore a backup, or save what can be read: sqlite3 FILE .recover",
 )
 _OTHER_TABLES = Trouble(
     Unavailable,
     "a table is not as seedjournal made it",
-    "somebody changed it: put the table or column back, or a backup of the database",
+    "somebody changed it: put the table or column back, or restore a backup",
 )
 _TROUBLES = {
     "SQLITE_BUSY": LOCKED,
     "SQLITE_LOCKED": LOCKED,
     "SQLITE_FULL": Trouble(Unavailable, "the disk is full", "free some space, and run the command again"),
-    "SQLITE_IOERR": Trouble(Unavailable, "the disk fails", "check that the disk has space and is in order"),
+    "SQLITE_IOERR": Trouble(Unavailable, "the disk reported an error", "check that the disk has space and is in order"),
     "SQLITE_READONLY": _NOT_WRITABLE,
     "SQLITE_CANTOPEN": Trouble(
         Unavailable, "cannot be opened", "check that the file is there, and the permissions of the file and its folder"
@@ -109,7 +109,7 @@ class SQLite:
         if not is_there or (opened.log and opened.log != _identity(_log_of(opened.path))):
             raise Unavailable(
                 f"{opened.path} was deleted or replaced while this command wrote: what it wrote is not in it",
-                "see that nothing deletes or moves a database's files while they are used, put a backup back if they "
+                "see that nothing deletes or moves a database's files while they are used, restore a backup if they "
                 "were needed, and run the command again",
             )
 
@@ -189,7 +189,7 @@ class SQLite:
         return {name: of for name, (of, statement) in _guards(guards).items() if found.get(name) != statement}
 
     def guard(self, connection: Connection, guards: Mapping[str, str]) -> None:
-        """Make the triggers that are missing; an altered one is made anew."""
+        """Make the triggers that are missing; an altered one is replaced."""
         missing = self.missing_guards(connection, guards)
         for name, (_, statement) in _guards(guards).items():
             if name in missing:

@@ -34,13 +34,13 @@ def load_rooms_of(family: str) -> None:
 
 
 def exits(fine: str, different: str = "") -> str:
-    """The exit statuses, as the end of a command's help."""
+    """Return the exit statuses, as the end of a command's help."""
     meant = {
         FINE: fine,
         DIFFERENT: different,
-        WRONG_USE: "the command was used wrongly",
+        WRONG_USE: "usage error",
         NOT_DONE: "it could not be done: bad input, no database, no such file",
-        OUR_BUG: "a bug of seedjournal's",
-        INTERRUPTED: "interrupted; nothing is half done",
+        OUR_BUG: "a bug in seedjournal",
+        INTERRUPTED: "interrupted; nothing is half written",
     }
     return "\b\nExit status:\n" + "\n".join(f"  {status:<4} {text}" for status, text in meant.items() if text)

@@ -21,9 +21,7 @@ from .runs import FORMAT, Document
 @click.command(
     help="Say whether the map that the settings file names fits the target's tables: what `project` looks at first.\n\n"
     "Nothing is written, and no journal is needed: run it after every migration of the tables.",
-    epilog=exits("the map fits").replace(
-        "  2    the command was used wrongly", "  2    the map does not fit; all reasons are named"
-    ),
+    epilog=exits("the map fits").replace("  2    usage error", "  2    the map does not fit; all reasons are named"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the tables.")
 @common_options

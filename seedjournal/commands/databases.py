@@ -32,14 +32,14 @@ class Databases:
 def opened(
     address: str, databases: Databases, history: j.History, *, create: bool, schema: str | None = None
 ) -> Iterator[j.Database]:
-    """A database with the tables of one history in it; raises WrongSchema where they are absent.
+    """Open a database with the tables of one history in it; raise WrongSchema if they are absent.
 
-    With `create` absent ones are for the first who writes to make: what fails before leaves nothing behind.
+    With `create`, the first writer makes absent tables; a command that fails before leaves nothing behind.
     """
     database = j.open_database(address, create=create, wait=databases.wait, schema=schema)
     try:
         if create:
-            j.is_ready(database, history)  # what cannot be written to is told before the work
+            j.is_ready(database, history)  # a database that cannot be written to is reported before the work
         else:
             j.ensure(database, history, create=False)
         yield database
@@ -49,7 +49,7 @@ def opened(
 
 @contextmanager
 def opened_journal(databases: Databases, settings: config.Settings, *, create: bool) -> Iterator[j.Database]:
-    """The command's journal."""
+    """Open the command's journal."""
     address = config.addresses(settings, databases.journal, databases.target).journal
     with opened(address, databases, j.JOURNAL_HISTORY, create=create) as database:
         yield database
@@ -57,9 +57,9 @@ def opened_journal(databases: Databases, settings: config.Settings, *, create: b
 
 @contextmanager
 def opened_target(where: config.Addresses, databases: Databases, *, create: bool) -> Iterator[j.Database | None]:
-    """The target; None where it is a file that is not there and not to be made.
+    """Open the target; give None if it is a file that does not exist and may not be made.
 
-    Raises Misuse for a schema that does not exist, naming the nearest.
+    Raise Misuse for a schema that does not exist, naming the nearest.
     """
     schema = config.schema(config.load(), databases.schema)
     database = j.open_database(where.target, create=True, wait=databases.wait, schema=schema)

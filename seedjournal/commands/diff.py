@@ -1,4 +1,4 @@
-"""`diff`: what separates two runs."""
+"""`diff`: the differences of two runs, or of tables and a state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 
 @dataclass(slots=True)
 class Comparison:
-    """Two runs and what separates them; the changes are a stream, and the counts fill while it is read.
+    """Two runs and their differences. The changes are a stream; the counts fill while it is read.
 
     `of_states` compares what tables show after the runs, not what the runs say. `other_counts` are those of the states,
     where they are not those of the runs.
@@ -50,35 +50,32 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether both runs state the same, or lead to the same state, or the tables are as they should be."""
+        """Whether the runs, their states, or the tables and the state are equal."""
         if self.of_target:
             return not self.shown
         return self.old.state == self.new.state if self.of_states else self.old.root == self.new.root
 
     @property
     def shown(self) -> int:
-        """How many changes passed the filters, those left out included."""
+        """How many changes passed the filters, including those left out."""
         return sum(sum(counts.values()) for counts in self.kinds.values())
 
 
 @click.command(
-    help="What separates two runs, entity by entity and field by field.\n\n"
-    "Without runs: the project's last two. With one: that run and its project's newest. With --target: the "
-    "tables as they are, edits by others too, and the state that `project` would bring, of A or of the newest "
-    "run.",
+    help="List what differs between two runs, entity by entity and field by field.\n\n"
+    "Without runs: the project's last two. With one run: that run and its project's newest. With --target: the "
+    "tables as they are, and the state after run A or after the newest run. Edits by others show as differences.",
     epilog="\b\nSymbols:\n"
-    "  + kind key           only run B states the entity\n"
-    "  - kind key           only run A states it\n"
-    "  ~ kind key           both do, and differently:\n"
-    "      field: old → new\n\n"
-    + RUN
-    + exits("compared", "with --exit-code only: the difference that was asked for is not empty"),
+    "  + kind key           only run B has the entity\n"
+    "  - kind key           only run A has it\n"
+    "  ~ kind key           both have it, with different content:\n"
+    "      field: old → new\n\n" + RUN + exits("compared", "with --exit-code only: something differs"),
 )
 @click.argument("runs", metavar="[A [B]]", nargs=-1)
-@click.option("--project", "project_name", metavar="NAME", help="Whose runs, where the journal has several projects.")
+@click.option("--project", "project_name", metavar="NAME", help="Whose runs, if the journal has several projects.")
 @click.option("--stat", is_flag=True, help="Only how many entities of each kind differ.")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows, with --target.")
-@click.option("--state", is_flag=True, help="Compare the states after the runs: what tables show.")
+@click.option("--state", is_flag=True, help="Compare the states after the runs, which tables show.")
 @click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only this kind; may be repeated.")
 @click.option(
     "--change",
@@ -109,7 +106,7 @@ def diff(  # noqa: PLR0913 - its options
     limit: int | None,
     exit_code: bool,
 ) -> int:
-    """Print what separates two runs, or tables and a state."""
+    """Print the differences of two runs, or of tables and a state."""
     of_target = common.target is not None and len(runs) < _TWO  # two runs are in the journal, whatever the target
     if len(runs) > _TWO:
         raise click.UsageError("diff compares two runs")
@@ -140,7 +137,7 @@ diff.params = [
         metavar="[URL]",
         is_flag=False,
         flag_value="",
-        help="Compare the tables of the target, or of this one, with a state.",
+        help="Compare the tables of the target, or of the one at URL, with a state.",
     )
     if one.name == "target"
     else one
@@ -164,7 +161,7 @@ def compare_runs(
     limit: int | None,
     of_states: bool = False,
 ) -> Iterator[Comparison]:
-    """The difference of two runs, or of the states after them: of those named, or of the project's last two."""
+    """Compare two runs, or the states after them: those named, or the project's last two."""
     settings = config.load()
     with opened_journal(databases, settings, create=False) as database, database.read() as connection:
         known = _known(connection, kinds)
@@ -195,7 +192,7 @@ def compare_rows(
     changes: Sequence[str],
     limit: int | None,
 ) -> Iterator[Comparison]:
-    """What separates the tables as they are from the state that `project` would bring: of a run, or the newest."""
+    """Compare the tables as they are with the state after a run, or after the newest."""
     from seedjournal import projectors
 
     settings = config.load()
@@ -230,7 +227,7 @@ def _newest_run(connection: Any, project_name: str | None) -> j.Run:
     if project_name is None and len(newest) > 1:
         raise j.Misuse("the journal has several projects", f"--project NAME, of {', '.join(newest)}")
     if not newest:
-        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
+        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first one")
     name = project_name or next(iter(newest))
     if name not in newest:
         raise no_runs(connection, name)
@@ -286,18 +283,18 @@ def _two_runs(connection: Any, names: Sequence[str], project_name: str | None) -
         if len(projects) > 1:
             raise j.Misuse("the journal has several projects", f"--project NAME, of {', '.join(projects)}")
         if not projects:
-            raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
+            raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first one")
         project_name = projects[0]
     runs = j.all_runs(connection, project_name)
     if not runs:
         raise no_runs(connection, project_name)
     if len(runs) == 1:
-        raise j.Misuse(f"project {project_name!r} has one run, and nothing to compare it with", "record it again")
+        raise j.Misuse(f"project {project_name!r} has only one run: nothing to compare", "record it again")
     return runs[-2], runs[-1]
 
 
 def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
-    """What separates two runs, as a stream."""
+    """Yield the comparison as text, in pieces."""
     old, new = comparison.old, comparison.new
     if comparison.of_target:
         yield f"{shown(new.project)}: the tables as they are → the state after run {new.run}\n"
@@ -320,7 +317,7 @@ def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     if counts := comparison.other_counts:
         told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing"
         command = f"seedjournal diff --state {old.run} {new.run}"
-        text = f"the states, which tables show, differ otherwise: {told}; see `{command}`"
+        text = f"the states, which tables show, differ as well: {told}; see `{command}`"
         yield "".join(f"{line}\n" for line in wrapped(text, ""))
 
 
@@ -337,11 +334,11 @@ def _summary(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     if rows:
         yield table(("kind", "added", "removed", "changed"), rows) + "\n"
     else:
-        yield "nothing of what was asked for differs\n"
+        yield "no differences match the filters\n"
 
 
 def _json(comparison: Comparison) -> Iterator[bytes]:
-    """The document of `diff`, as a stream: its changes are never all in memory."""
+    """Yield the document of `diff` in pieces: its changes are never all in memory."""
     import orjson
 
     head = {

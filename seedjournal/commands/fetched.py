@@ -21,13 +21,13 @@ from .runs import FORMAT, Document
 
 
 @click.command(
-    help="List what was fetched from GitHub: of each repository, or of these; or delete or export it.\n\n"
-    "Fetching keeps every page that came, and record --offline records from them alone.",
-    epilog="What was fetched lies in the platform's cache folder, or where SEEDJOURNAL_CACHE says.\n\n"
+    help="List what was fetched from GitHub, of all repositories or of those named; or delete or export it.\n\n"
+    "Every page that was fetched is kept; record --offline uses only these.",
+    epilog="The pages are in the platform's cache folder, or in the folder that SEEDJOURNAL_CACHE names.\n\n"
     + exits("listed, deleted or exported"),
 )
 @click.argument("repos", metavar="[OWNER/REPO…]", nargs=-1)
-@click.option("--delete", is_flag=True, help="Remove it; the next record fetches anew.")
+@click.option("--delete", is_flag=True, help="Delete it; the next record fetches it again.")
 @click.option(
     "--export",
     metavar="FOLDER",
@@ -39,7 +39,7 @@ from .runs import FORMAT, Document
 def fetched(common: Common, *, repos: tuple[str, ...], delete: bool, export: str | None, yes: bool) -> int:
     """Print, delete or export what was fetched."""
     if delete and export:
-        raise click.UsageError("--delete and --export exclude each other")
+        raise click.UsageError("--delete and --export cannot be combined")
     if delete and not yes and not is_terminal(sys.stdin):
         raise click.UsageError("--yes is needed to delete without a terminal")
 
@@ -57,7 +57,7 @@ def fetched(common: Common, *, repos: tuple[str, ...], delete: bool, export: str
 
 
 def list_fetched(names: Sequence[str]) -> Document:
-    """What was fetched of each repository, or of these."""
+    """Return what was fetched of each repository, or of the repositories named."""
     return {"format": FORMAT, "fetched": [_described(server, path) for server, path in _found(names)]}
 
 
@@ -90,7 +90,7 @@ def export_fetched(names: Sequence[str], folder: Path) -> Document:
 
 
 def _found(names: Sequence[str]) -> list[tuple[str, Path]]:
-    """The stores of these repositories, or of all: each with its server's name."""
+    """Return the stores of these repositories, or of all, each with its server's name."""
     from seedjournal.simulators.engineering import github
 
     wanted = {engineering.repository(name).lower() for name in names}
@@ -101,7 +101,7 @@ def _found(names: Sequence[str]) -> list[tuple[str, Path]]:
 
 
 def _name(path: Path) -> str:
-    """A repository's name in lower case, as its store's place tells it."""
+    """Return a repository's name in lower case, from the path of its store."""
     return f"{path.parent.name}/{path.stem}"
 
 
@@ -138,7 +138,7 @@ def _described(server: str, path: Path) -> Document:
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    """What was fetched of repositories, and what was done with it."""
+    """Return what was fetched of repositories, and what was done with it."""
     lines = []
     for one in document.get("fetched", document.get("deleted", document.get("exported", ()))):
         did = f" → {shown(one['file'])}" if "file" in one else ""

@@ -23,7 +23,7 @@ from .runs import FORMAT, Document, no_runs, runs_of, runs_text
 
 Rows: TypeAlias = "dict[str, dict[str, projectors.KindResult]]"
 
-_WITHDRAWN = ("deleted", "retained", "foreign")
+_REMOVED = ("deleted", "retained", "foreign")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,10 @@ class ForgetChoice:
 
 
 @click.command(
-    help="Take runs out of the journal, with the events and nodes that only they need; there is no way back.\n\n"
-    "--keep-runs N leaves the newest N runs of each project, or of those named. --project alone forgets all "
-    "runs of a project, and where --target is given, its rows there too; rows that were there under ids of "
-    "their own stay. States that remain stay as they are, and verify still checks them.",
+    help="Remove runs from the journal, with the events and nodes that only they need. This cannot be undone.\n\n"
+    "--keep-runs N keeps the newest N runs of each project, or of the projects named. --project alone removes all "
+    "runs of a project; with --target also its rows there, except adopted ones. The states that remain do not "
+    "change, and verify still checks them.",
     epilog="\b\nExamples:\n"
     "  seedjournal forget --keep-runs 3 --dry-run\n"
     "  seedjournal forget --keep-runs 1 --project demo\n"
@@ -60,7 +60,7 @@ class ForgetChoice:
 @click.option("--keep-runs", "keep", metavar="N", type=Whole(0, LARGEST), help="Keep each project's newest N runs.")
 @click.option("--project", "projects", metavar="NAME", multiple=True, help="Only of this project; may be repeated.")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before.")
 @common_options
 def forget(
@@ -117,7 +117,7 @@ def forget_runs(
 
 
 def _chosen(connection: Any, target: j.Database | None, choice: ForgetChoice) -> dict[str, list[int]]:
-    """The runs to forget; raises Misuse for a project of which neither the journal nor the target knows anything."""
+    """Return the runs to forget; raise Misuse for a project that neither the journal nor the target has."""
     known = set(j.newest_of_each(connection))
     if target is not None:
         with target.read() as rows:
@@ -133,7 +133,7 @@ def _runs(connection: Any, choice: ForgetChoice) -> dict[str, list[int]]:
 
 
 def _forget(database: j.Database, target: j.Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
-    """Carry it out. Who projects into the journal's own database reads it meanwhile, and is waited for."""
+    """Carry it out. Wait for projections into the journal's own database, which read it."""
     rows: Rows = {}
     if target is not None and not database.is_same(target):
         with projectors.both(database, target) as (source, connection):
@@ -168,17 +168,17 @@ def _remove(source: Any, target: Any, choice: ForgetChoice) -> Rows:
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    """What `forget` took away."""
+    """Return what `forget` removed."""
     runs: dict[str, list[int]] = {}
     for one in document["runs"]:
         runs.setdefault(one["project"], []).append(one["run"])
     lines = [f"{shown(project)}: {runs_text(numbers)}" for project, numbers in runs.items()]
     for project, kinds in document["rows"].items():
-        rows = [[kind, *(one[name] for name in _WITHDRAWN)] for kind, one in kinds.items()]
-        sums = [sum(row[place] for row in rows) for place in range(1, len(_WITHDRAWN) + 1)]
+        rows = [[kind, *(one[name] for name in _REMOVED)] for kind, one in kinds.items()]
+        sums = [sum(row[place] for row in rows) for place in range(1, len(_REMOVED) + 1)]
         lines.append(f"{shown(project)}: {number_of(sums[0], 'row')} of {shown(document['target'])}")
         if any(sums):
-            lines.append(table(("rows of", *_WITHDRAWN), [row for row in rows if any(row[1:])], indent=2))
+            lines.append(table(("rows of", *_REMOVED), [row for row in rows if any(row[1:])], indent=2))
     if not document["runs"] and not document["rows"]:
         return "nothing to forget: no project has more runs\n"
     told = "would be forgotten (dry run: nothing was done)" if document["dry_run"] else "forgotten"
@@ -191,9 +191,9 @@ def _text(document: Mapping[str, Any]) -> str:
 
 
 @click.command(
-    help="Delete the rows that seedjournal made for a project from the target; the journal keeps its runs.\n\n"
-    "Rows that were there under ids of their own stay, and so does every row that another row refers to.",
-    epilog=exits("the rows are gone, but for those that other rows refer to"),
+    help="Delete the rows that seedjournal made for a project from the target. The journal keeps its runs.\n\n"
+    "Adopted rows stay, and so does every row that another row refers to.",
+    epilog=exits("the rows are deleted, except those that other rows refer to"),
 )
 @click.argument("project", metavar="PROJECT")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
@@ -242,17 +242,17 @@ def remove_rows(databases: Databases, project: str, ask: Callable[[int, str], No
             "target": target.shown,
             "project": project,
             "dry_run": dry_run,
-            "kinds": {kind: {name: getattr(one, name) for name in _WITHDRAWN} for kind, one in rows[project].items()},
+            "kinds": {kind: {name: getattr(one, name) for name in _REMOVED} for kind, one in rows[project].items()},
             "seconds": round(time.monotonic() - started, 3),
         }
 
 
 def _unseeded_text(document: Mapping[str, Any]) -> str:
-    """What `unseed` took away."""
+    """Return what `unseed` deleted."""
     rows = [[kind, *one.values()] for kind, one in document["kinds"].items() if any(one.values())]
     deleted = number_of(sum(one["deleted"] for one in document["kinds"].values()), "row")
     told = "would be deleted (dry run: nothing was done)" if document["dry_run"] else "deleted"
     lines = [f"{shown(document['project'])}: {deleted} of {shown(document['target'])} {told}"]
     if rows:
-        lines.append(table(("rows of", *_WITHDRAWN), rows, indent=2))
+        lines.append(table(("rows of", *_REMOVED), rows, indent=2))
     return "\n".join([*lines, f"{document['seconds']:.1f} s"]) + "\n"

@@ -17,7 +17,7 @@ from ..registry import REGISTRY
 from ..terminal import SHORT, minute, number_of, shown, table, value_text, wrapped
 from . import FINE, exits
 from .databases import Databases, opened_journal
-from .domains import key_text, known_kinds
+from .domains import key_text, known_kinds, vocabulary
 from .options import LARGEST, RUN, Common, Whole, common_options
 from .runs import FORMAT, Document, gap_text, lacking, no_runs, run_document, runs_of, runs_text, window_of, window_text
 
@@ -28,7 +28,7 @@ _LONGEST_NAME = 12  # of who recorded, before it folds
 
 
 @click.command(
-    help="List the journal's runs, oldest first: what each states, and how it differs from its project's run before.",
+    help="List the journal's runs, oldest first, with counts and changes since the project's previous run.",
     epilog=exits("listed"),
 )
 @click.option("--project", "project_name", metavar="NAME", help="Only this project's runs.")
@@ -41,7 +41,7 @@ def log(common: Common, *, project_name: str | None, newest: int | None) -> int:
 
 
 def list_runs(databases: Databases, project_name: str | None, newest: int | None = None) -> Document:
-    """The journal's runs, or the newest of them, oldest first; and what was forgotten of them."""
+    """Return the journal's runs, or the newest of them, oldest first; and what was forgotten of them."""
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
         runs = j.all_runs(connection, project_name)
         gone = [one for one in j.forgotten_runs(connection).values() if project_name in {None, one.project}]
@@ -67,7 +67,7 @@ def _forgotten(runs: Iterable[j.Forgotten]) -> Iterable[Document]:
 
 
 def _log_text(document: Mapping[str, Any]) -> str:
-    """The runs, one a line."""
+    """Return the runs, one a line."""
     if not document["runs"]:
         return "no runs\n" + _forgettings(document)
     rows = [
@@ -90,7 +90,7 @@ def _log_text(document: Mapping[str, Any]) -> str:
 
 
 def _forgettings(document: Mapping[str, Any]) -> str:
-    """What is not there any more, and who saw to that."""
+    """Return which runs were forgotten, when and by whom."""
     lines = [
         f"forgotten {minute(one['forgotten_at'])} by {shown(one['forgotten_by'])}: {runs_of(one['runs'])}"
         for one in document["forgotten"]
@@ -99,37 +99,41 @@ def _forgettings(document: Mapping[str, Any]) -> str:
 
 
 @click.command(
-    help="Show a run with its inputs and counts; or one entity: its contents over the runs, and what made each.",
+    help="Show a run with its inputs and counts; or one entity: its content over the runs, and what made it.",
     epilog="\b\nExamples:\n"
     "  seedjournal show 3\n"
     "  seedjournal show demo@latest\n"
     "  seedjournal show team_member demo NAME\n"
     "  seedjournal show pull_request demo OWNER/REPO 17\n\n"
-    "A kind's KEY is what diff prints behind the kind.\n\n" + RUN + exits("shown"),
+    "KEY is what diff prints after the kind.\n\n" + RUN + exits("shown"),
 )
 @click.argument("what", metavar="RUN | KIND KEY…", nargs=-1, required=True)
 @common_options
 def show(common: Common, *, what: tuple[str, ...]) -> int:
     """Print a run or an entity."""
-    with opened_journal(common.databases(), config.load(), create=False) as database, database.read() as connection:
-        known = known_kinds(connection)
-        _refuse_near_misses(connection, known, what)
+    known, projects = _known(common.databases())
+    _refuse_near_misses(known, projects, what)
     if names_run(known, what):
         common.give(describe_run(common.databases(), what[0]), _run_text)
     else:
-        common.give(describe_entity(common.databases(), what[0], what[1:]), _entity_text)
+        common.give(describe_entity(common.databases(), known, what[0], what[1:]), _entity_text)
     return FINE
 
 
-def _refuse_near_misses(connection: Any, kinds: Mapping[str, j.Kind], what: Sequence[str]) -> None:
+def _known(databases: Databases) -> tuple[Mapping[str, j.Kind], list[str]]:
+    """Return the kinds and projects that the journal knows; where none can be read, the chosen domain's kinds."""
+    try:
+        with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
+            return known_kinds(connection), list(j.newest_of_each(connection))
+    except j.SeedJournalError:  # which is told when the journal is needed
+        return vocabulary(config.load()).by_name, []
+
+
+def _refuse_near_misses(kinds: Mapping[str, j.Kind], projects: Sequence[str], what: Sequence[str]) -> None:
     """Raise Misuse with the right words for `latest` without a project, and for a kind's plural or misspelt name."""
     name, *rest = what
-    if name == "latest" and not rest:
-        projects = list(j.newest_of_each(connection))
-        if projects:
-            raise j.Misuse(
-                "no run is named 'latest'", f"did you mean {' or '.join(f'{one}@latest' for one in projects)}?"
-            )
+    if name == "latest" and not rest and projects:
+        raise j.Misuse("no run is named 'latest'", f"did you mean {' or '.join(f'{one}@latest' for one in projects)}?")
     if rest and name not in kinds:
         singular = [f"{name[:-3]}y"] if name.endswith("ies") else [name.removesuffix("s")]
         near = [one for one in singular if one in kinds] or difflib.get_close_matches(name, kinds, n=1)
@@ -138,12 +142,12 @@ def _refuse_near_misses(connection: Any, kinds: Mapping[str, j.Kind], what: Sequ
 
 
 def names_run(kinds: Mapping[str, j.Kind], what: Sequence[str]) -> bool:
-    """Whether `show` is asked for a run: for anything but a kind and its key."""
+    """Return whether `show` is asked for a run: for anything but a kind and its key."""
     return len(what) == 1 and what[0] not in kinds
 
 
 def describe_run(databases: Databases, name: str) -> Document:
-    """One run with its inputs and provenance."""
+    """Return one run with its inputs and provenance."""
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
         run = j.find_run(connection, name)
         previous = j.before(connection, run)
@@ -162,7 +166,7 @@ def describe_run(databases: Databases, name: str) -> Document:
 
 
 def _run_text(document: Mapping[str, Any]) -> str:
-    """One run with its inputs."""
+    """Return one run with its inputs."""
     lines = [
         f"run {document['run']} of {shown(document['project'])}",
         f"  sealed {document['sealed_at']} by {shown(document['recorded_by'])}",
@@ -185,7 +189,7 @@ def _run_text(document: Mapping[str, Any]) -> str:
 
 
 def _complete(completeness: Mapping[str, Any]) -> list[str]:
-    """How much of each repository was there, connection by connection."""
+    """Return how much of each repository was there, connection by connection."""
     lines = ["  completeness"] if completeness else []
     for repo, one in completeness.items():
         pulls = one["pull_requests"]
@@ -206,16 +210,18 @@ def _flat(value: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, Any]]
             yield f"{head}{name}", item
 
 
-def describe_entity(databases: Databases, kind_name: str, parts: Sequence[str]) -> Document:
-    """One entity: its content over the runs, and what made each content."""
+def describe_entity(
+    databases: Databases, kinds: Mapping[str, j.Kind], kind_name: str, parts: Sequence[str]
+) -> Document:
+    """Return one entity: its content over the runs, and what made each content."""
+    known = j.Vocabulary(tuple(kinds.values()))
+    kind = known[kind_name]
+    key = _key(known, kind, parts)
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
-        known = j.Vocabulary(tuple(known_kinds(connection).values()))
-        kind = known[kind_name]
-        key = _key(known, kind, parts)
         stated = j.history(connection, kind_name, j.canonical_key(key))
         if not stated:
             raise j.Misuse(
-                f"no run states a {kind_name} {' '.join(parts)}",
+                f"no run has a {kind_name} {' '.join(parts)}",
                 f"a {kind_name}'s key is {', '.join(kind.key)}{_example(connection, kind)}",
             )
         return {
@@ -251,7 +257,7 @@ def _example(connection: Any, kind: j.Kind) -> str:
 
 
 def _incomplete(key: Mapping[str, Any], runs: Sequence[j.Run]) -> list[Document]:
-    """What the newest run that states a pull request was not given of it."""
+    """Return what the newest run of a pull request lacks of it."""
     fetched = runs[-1].inputs.get("completeness", {}).get(key["github_repo"], {}) if runs else {}
     return [gap for gap in fetched.get("incomplete", ()) if gap["pull_request"] == key["number"]]
 
@@ -278,12 +284,17 @@ def _places(kind: j.Kind) -> str:
     return " ".join(name.upper() for name in kind.key)
 
 
+def _shown_after(runs: Sequence[int]) -> str:
+    """Return after which runs tables show a content."""
+    return f"in the state after {runs_text(runs)}" if runs else "never written to tables (policy: once)"
+
+
 def _entity_text(document: Mapping[str, Any]) -> str:
-    """One entity's contents over the runs."""
+    """Return one entity's contents over the runs."""
     key = " ".join(shown(str(part)) for part in document["key"].values())
     lines = [f"{document['kind']} {key}"]
     for one in document["contents"]:
-        lines.append(f"  stated by {runs_text(one['runs'])}; stands after {runs_text(one['in_state_of'])}")
+        lines.append(f"  in {runs_text(one['runs'])}; {_shown_after(one['in_state_of'])}")
         lines.append(f"  made by {one['provenance']}, seed {one['seed']}; event {one['hash'][:SHORT]}")
         lines += [f"    {name}: {value_text(value)}" for name, value in one["data"].items()]
     lines += [f"  not complete: {gap_text(one)}" for one in document["incomplete"]]
@@ -291,7 +302,7 @@ def _entity_text(document: Mapping[str, Any]) -> str:
 
 
 @click.command(
-    help="List the built-in projects, with the rates of AI adoption and of survey answers; --json says all of it.",
+    help="List the built-in projects with their rates of AI adoption and survey answers; --json prints every setting.",
     epilog=exits("listed"),
 )
 @common_options
@@ -302,12 +313,12 @@ def registry(common: Common) -> int:
 
 
 def list_registry() -> Document:
-    """The built-in projects."""
+    """Return the built-in projects."""
     return {"format": FORMAT, "projects": [{"name": name, **given} for name, given in REGISTRY.items()]}
 
 
 def _registry_text(document: Mapping[str, Any]) -> str:
-    """The built-in projects, one a line."""
+    """Return the built-in projects, one a line."""
     rows = [
         [
             one["name"],

@@ -19,9 +19,9 @@ from .runs import FORMAT, Document
 
 
 @click.command(
-    help="Create or upgrade the journal's tables, and the notes that seedjournal keeps in the target.\n\n"
-    "New databases need no migrate: the first record makes the journal, the first project the notes and the "
-    "tables. With --tables, who projects needs no right to create any.",
+    help="Create or upgrade the journal's tables, and the tables of seedjournal's own in the target.\n\n"
+    "New databases need no migrate: the first record makes the journal, the first project makes the tables in "
+    "the target. With --tables, the role that projects needs no right to create any.",
     epilog=exits("the tables are those of this version"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to; made if absent.")
@@ -76,7 +76,7 @@ def _make_schema(database: j.Database, schema: str) -> bool:
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    """What `migrate` did."""
+    """Return what `migrate` did."""
     lines = []
     for one in document["migrated"]:
         did = "is current" if one["from"] == one["to"] else f"upgraded from {one['from']}" if one["from"] else "made"

@@ -37,7 +37,7 @@ class Day(click.ParamType):  # type: ignore[type-arg]
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """The date that the text says."""
+        """Return the date that the text says."""
         if isinstance(value, date):
             return value
         try:
@@ -73,7 +73,7 @@ class Whole(click.ParamType):  # type: ignore[type-arg]
         self._range = click.IntRange(lowest, highest)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number that the text says."""
+        """Return the number that the text says."""
         if isinstance(value, str):
             try:
                 int(value)
@@ -94,7 +94,7 @@ class Common:
     debug: bool
 
     def databases(self, schema: str | None = None) -> Databases:
-        """The databases to work on."""
+        """Return the databases to work on."""
         return Databases(journal=self.journal, target=self.target, wait=self.wait, schema=schema)
 
     def give(self, document: Any, render: Callable[[Any], str]) -> None:

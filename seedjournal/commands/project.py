@@ -24,34 +24,35 @@ from .runs import FORMAT, Document, no_runs, weeks_text, window_of, window_text
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _FOUND = {
     "restored": "that somebody had deleted were restored",
-    "differing": "differ from the state and were left so (`seedjournal project --repair` restores them)",
-    "extra": "more than the state has, which seedjournal does not know; they were left",
+    "differing": "differ from the state and were not changed (`seedjournal project --repair` restores them)",
+    "extra": "more than the state has, which seedjournal does not know; they were not changed",
 }
 _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 
 
 @click.command(
-    help="Bring tables to the state of each project's newest run, or of a run.\n\n"
-    "Only what differs is written. Rows that are unchanged are counted, and restored where some are missing. "
-    "Rows that were there under ids of their own are honoured. Rows whose entity has left the state are deleted if "
-    "they are computed or of an exact fact kind, and if nobody edited them and nothing refers to them; others stay, "
-    "counted stale, until --prune. Everything happens in one transaction a project.",
+    help="Bring tables to the state after each project's newest run, or after one run.\n\n"
+    "Writes only what differs. Restores rows of its own that somebody deleted. Adopts rows that others had created "
+    "for the same entities.\n\n"
+    "Deletes rows whose entity has left the state, if its kind is computed or has the policy exact, nobody edited "
+    "the row, and no row refers to it. Other such rows are stale: they stay until --prune. Each project is one "
+    "transaction.",
     epilog="\b\nWhat is counted, for each kind:\n"
     "  inserted   rows added\n"
     "  updated    rows brought to the state's content\n"
     "  unchanged  rows that were as they should be\n"
-    "  kept       entities whose first content stands against the run (once)\n"
-    "  deleted    stale rows that were taken away\n"
+    "  kept       entities whose first content is kept against the run (once)\n"
+    "  deleted    stale rows that were deleted\n"
     "  stale      rows of ours whose entity has left the state\n"
     "  retained   stale rows that another row still refers to\n"
-    "  foreign    rows that were there under ids of their own\n\n"
+    "  foreign    adopted rows: others had created them, under other ids\n\n"
     + RUN
-    + exits("the tables are as they should be", "with --check only: rows differ from the state"),
+    + exits("the tables are equal to the state", "with --check only: rows differ from the state"),
 )
 @click.option("--project", "projects", metavar="NAME", multiple=True, help="Only this project; may be repeated.")
 @click.option("--run", metavar="RUN", help="The state after this run, of its project only. [default: the newest]")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option(
     "--prune/--no-prune",
     default=None,
@@ -59,9 +60,11 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
     "[default: those of computed kinds and of exact fact kinds that nobody edited]",
 )
 @click.option("--check", is_flag=True, help="Compare all rows, and say how many differ; exit with 1 if any do.")
-@click.option("--repair", is_flag=True, help="Restore edited and deleted rows and tables, and prune nothing.")
+@click.option("--repair", is_flag=True, help="Restore edited and deleted rows and tables; delete nothing.")
 @click.option("--rebuild", is_flag=True, help="Repair and prune.")
-@click.option("--take-over", is_flag=True, help="Also where another journal, or a copy of this one, filled the target.")
+@click.option(
+    "--take-over", is_flag=True, help="Continue even if another journal, or a copy of this one, filled the target."
+)
 @click.option(
     "--today",
     metavar="[DATE]",
@@ -277,7 +280,7 @@ def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> 
         return [found]
     newest = j.newest_of_each(connection)
     if not newest:
-        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first")
+        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first one")
     for name in names:
         if name not in newest:
             raise no_runs(connection, name)
@@ -287,7 +290,7 @@ def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> 
 
 
 def _projected_text(document: Mapping[str, Any]) -> str:
-    """What `project` did, project by project."""
+    """Return what `project` did, project by project, as text."""
     lines = [line for name, one in document["projects"].items() for line in _projected_one(name, one, document)]
     return "\n".join([*lines, f"{document['seconds']:.1f} s"]) + "\n"
 

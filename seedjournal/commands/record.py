@@ -52,33 +52,34 @@ class Outcome:
 
 
 @click.command(
-    help="Record projects: each distinct event once, and one run that names them.\n\n"
-    "Says what the run adds to the journal, what it changes against the project's previous run, and which "
-    "inputs differ from it. The same inputs give the same root, on any machine and either database.",
+    help="Record projects: store each new event once, and one run that names all of its events.\n\n"
+    "Prints what the run adds to the journal, what changes against the project's previous run, and which inputs "
+    "differ from it. The same inputs give the same root, on any machine and in both databases.",
     epilog="\b\nSources:\n"
     "  demo              an invented project; needs no network\n"
     "  cache:PATH        a file OWNER/REPO.json or .json.gz, or a folder of them\n"
     "  git:PATH-or-URL   a git repository; a URL is cloned first\n"
     "  github            GitHub's API; needs a token, see docs/github.md\n\n"
-    "\b\nPolicies, for each kind:\n"
-    "  once     the first content stands, and what is gone stays\n"
-    "  upsert   the newest content stands, and what is gone stays\n"
-    "  exact    the newest content stands, and what is gone goes\n\n"
-    "With several projects, one's failure stops no other; the exit status is then the highest of theirs.\n\n"
+    "\b\nUpdate policies, for each kind of fact:\n"
+    "  once     keep the first content; keep what a later run no longer has\n"
+    "  upsert   take the newest content; keep what a later run no longer has\n"
+    "  exact    take the newest content; drop what a later run no longer has\n\n"
+    "By default GitHub data is written once and not updated; simulated data follows the latest run.\n\n"
+    "If one of several projects fails, the others are recorded; the exit status is then the highest one.\n\n"
     + exits("recorded"),
 )
 @click.option("--project", "projects", metavar="NAME", multiple=True, help="The project to record; may be repeated.")
-@click.option("--all", "every", is_flag=True, help="Every project of seedjournal.toml, else of the registry.")
+@click.option("--all", "every", is_flag=True, help="Every project in seedjournal.toml, else in the registry.")
 @click.option("--source", metavar="SOURCE", help="Where facts come from. [default: the project's setting, else github]")
-@click.option("--new", is_flag=True, help="The name is new: neither registry, settings nor journal knows it.")
+@click.option("--new", is_flag=True, help="Create a project under a new name.")
 @click.option(
     "--seed",
     metavar="N",
     type=Whole(-LARGEST, LARGEST),
     default=lambda: engineering.DEFAULT_SEED,
-    help="What every draw depends on. [default: 42]",
+    help="Random seed. [default: 42]",
 )
-@click.option("--as-of", metavar="DATE", type=DAY, help="The simulators' today. [default: of the newest activity]")
+@click.option("--as-of", metavar="DATE", type=DAY, help="Date to treat as today. [default: the newest activity's day]")
 @click.option("--since", metavar="DATE", type=DAY, help="Only pull requests created on this day (UTC) or later.")
 @click.option("--until", metavar="DATE", type=DAY, help="Only pull requests created before this day (UTC).")
 @click.option(
@@ -93,25 +94,25 @@ class Outcome:
     "policies",
     metavar="KIND=POLICY",
     multiple=True,
-    help="Which content of a kind, or of a group (github, all), stands: once, upsert or exact; may be repeated.",
+    help="Update policy of a kind, or of a group (github, all): once, upsert or exact; may be repeated.",
 )
 @click.option(
-    "--fresh", is_flag=True, help="Make every kind `exact` for this run: the state becomes what the run states."
+    "--fresh", is_flag=True, help="Use the policy exact for every kind of this run: tables will show this run alone."
 )
 @click.option(
     "--profile", metavar="NAME", help="Use the settings and facts of [profiles.NAME]; for a domain of your own."
 )
-@click.option("--no-reuse", is_flag=True, help="Simulate even where all inputs are those of an earlier run.")
-@click.option("--skip-invalid", is_flag=True, help="Leave out entries that cannot be right, and list them.")
-@click.option("--strict", is_flag=True, help="Refuse a source with impossible times; else they become null.")
+@click.option("--no-reuse", is_flag=True, help="Simulate even if all inputs are those of the previous run.")
+@click.option("--skip-invalid", is_flag=True, help="Leave out invalid entries, and list them.")
+@click.option("--strict", is_flag=True, help="Refuse a source with impossible times; otherwise they become null.")
 @click.option(
     "--accept-upgrade",
     is_flag=True,
-    help="Record what other versions of tools make otherwise of an input that was recorded before.",
+    help="Record even though a newer Python, Faker or seedjournal produces different data.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before a recording that removes more than half of a project.")
-@click.option("--offline", is_flag=True, help="Ask no server: record what was fetched before.")
-@click.option("--estimate", is_flag=True, help="Say what fetching from GitHub would take, and record nothing.")
+@click.option("--offline", is_flag=True, help="Do not use the network: record what was fetched before.")
+@click.option("--estimate", is_flag=True, help="Print what fetching from GitHub would take, and record nothing.")
 @click.argument("names", nargs=-1, metavar="")
 @common_options
 def record(  # noqa: PLR0913 - its options
@@ -135,7 +136,7 @@ def record(  # noqa: PLR0913 - its options
     """Record the chosen projects, and print what was recorded."""
     if names:
         meant = " ".join(f"--project {name}" for name in names)
-        raise j.Misuse(f"record takes options alone, not {names[0]!r}", f"did you mean `seedjournal record {meant}`?")
+        raise j.Misuse(f"record takes only options, not {names[0]!r}", f"did you mean `seedjournal record {meant}`?")
     settings = config.load()
     domain = own_domain(settings)
     if domain is not None:
@@ -318,9 +319,9 @@ def _is_missing(name: str, choice: RecordChoice) -> bool:
 
 
 def _chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[str]:
-    """The names of the projects to work on, each once; raises Misuse where none is chosen."""
+    """Return the names of the projects to work on, each once; raise Misuse where none is chosen."""
     if choice.every and choice.projects:
-        raise j.Misuse("--all and --project exclude each other", "use one of them")
+        raise j.Misuse("--all and --project cannot be combined", "use one of them")
     if choice.every:
         return list(settings.projects or REGISTRY)
     if not choice.projects:
@@ -331,7 +332,7 @@ def _chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[st
 
 
 def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
-    """What fetching the chosen projects would take; nothing is fetched, and no journal made."""
+    """Return what fetching the chosen projects would take; nothing is fetched, and no journal made."""
     from seedjournal.simulators.engineering import github
 
     settings = config.load()
@@ -374,7 +375,7 @@ def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
 
 
 def _recorded(document: Mapping[str, Any]) -> str:
-    """What `record` did, project by project."""
+    """Return what `record` did, project by project."""
     text = "".join(_recorded_one(run) for run in document["runs"])
     for failed in document.get("errors", ()):
         text += f"{shown(failed['project'])}: not recorded\n"
@@ -393,7 +394,7 @@ def _recorded_one(run: Mapping[str, Any]) -> str:
     if run["window"]:
         lines += wrapped(window_text(run["window"]))
     for name, one in run["inputs_changed"].items():
-        if name.startswith("completeness."):  # what is not complete is told below
+        if name.startswith("completeness."):  # what is incomplete is reported below
             continue
         if name.startswith("policies.") and "fresh" in run["inputs_changed"]:  # which made them exact for one run
             continue
@@ -428,7 +429,7 @@ def _repositories(run: Mapping[str, Any]) -> list[str]:
 
 
 def _names(names: Sequence[str]) -> str:
-    """Names in one line; of many the first."""
+    """Return names on one line; if there are many, the first of them."""
     more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(map(shown, names[:_MOST_NAMES])) + more
 
@@ -448,12 +449,12 @@ def _held_back(run: Mapping[str, Any]) -> list[str]:
         lines += wrapped(f"the policy `once` held back changes of {', '.join(what)}; to take them, add {way_out}")
     if gone and not run["window"]:
         what = [f"{count:,} {kind}" for kind, count in gone.items()]
-        lines += wrapped(f"the policies keep in the state what is removed: {', '.join(what)}; --fresh takes it out")
+        lines += wrapped(f"the policies keep what this run removed: {', '.join(what)}; --fresh takes it out")
     return lines
 
 
 def _estimated(document: Mapping[str, Any]) -> str:
-    """What fetching would take, a line a repository."""
+    """Return what fetching would take, a line a repository."""
     heads = ("project", "repository", "PRs", "stored", "requests", "points", "of", "about")
     rows = [
         [

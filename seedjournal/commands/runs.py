@@ -44,7 +44,7 @@ def run_result(sealed: j.Sealed, kinds: Sequence[str], started: float) -> Docume
 
 
 def run_document(run: j.Run) -> Document:
-    """A run as `log` lists it."""
+    """Return a run as `log` lists it."""
     return {
         "run": run.run,
         "project": run.project,
@@ -59,7 +59,7 @@ def run_document(run: j.Run) -> Document:
 
 
 def window_of(run: j.Run) -> Document | None:
-    """The window that a run was recorded with; nothing outside of it was read."""
+    """Return the window that a run was recorded with; nothing outside it was read."""
     if not run.inputs["window"]:
         return None
     return {
@@ -70,22 +70,22 @@ def window_of(run: j.Run) -> Document | None:
 
 
 def no_runs(connection: Any, name: str) -> j.Misuse:
-    """The refusal of a project that has no run, naming those that have."""
+    """Return the error for a project that has no run; it names those that have."""
     projects = ", ".join(j.newest_of_each(connection))
     return j.Misuse(
         f"project {name!r} has no run in this journal",
-        f"the journal has runs of {projects}" if projects else "`seedjournal record` makes the first",
+        f"the journal has runs of {projects}" if projects else "`seedjournal record` makes the first one",
     )
 
 
 def window_text(window: Mapping[str, Any]) -> str:
-    """A window in one line."""
+    """Return a window in one line."""
     parts = [f"{name.replace('_', ' ')} {value}" for name, value in window.items() if value is not None]
-    return f"window: {', '.join(parts)}; nothing outside of it was read"
+    return f"window: {', '.join(parts)}; nothing outside it was read"
 
 
 def runs_of(runs: Mapping[str, Sequence[int]]) -> str:
-    """Runs by project, in one line: `runs 1, 2 of demo and run 3 of libuv`."""
+    """Return runs by project, in one line: `runs 1, 2 of demo and run 3 of libuv`."""
     return " and ".join(f"{runs_text(numbers)} of {shown(project)}" for project, numbers in runs.items())
 
 
@@ -103,16 +103,16 @@ def runs_text(numbers: Sequence[int]) -> str:
 
 
 def lacking(completeness: Mapping[str, Any]) -> list[str]:
-    """What is not complete, a line each; nothing where all is."""
+    """Return a line for each thing that is incomplete; none if all is complete."""
     lines: list[str] = []
     for repo, one in completeness.items():
         pulls = one["pull_requests"]
         if one["renamed_to"]:
-            lines += wrapped(f"{shown(repo)} is {shown(one['renamed_to'])} on GitHub now; its name here stays")
+            lines += wrapped(f"{shown(repo)} is {shown(one['renamed_to'])} on GitHub now; it keeps its name here")
         if pulls["counted"] is not None and pulls["stored"] != pulls["counted"]:
             more = pulls["stored"] > pulls["counted"]
-            why = "the others were deleted there, and are kept"
-            why = why if more else "the others did not come: record again to ask for them"
+            why = "the others were deleted there, and are kept here"
+            why = why if more else "the rest could not be fetched: record again to ask for them"
             lines += wrapped(
                 f"{shown(repo)}: {pulls['stored']:,} pull requests, GitHub counts {pulls['counted']:,}; {why}"
             )
@@ -149,13 +149,13 @@ def _left_out(repo: str, one: Mapping[str, Any]) -> list[str]:
     what = number_of(one["left_out_count"], "pull request")
     are, them = ("is", "it") if one["left_out_count"] == 1 else ("are", "them")
     return wrapped(
-        f"failed: {what} of {shown(repo)} did not come whole and {are} left out: {', '.join(named)}{more}; "
+        f"failed: {what} of {shown(repo)} are incomplete and {are} left out: {', '.join(named)}{more}; "
         f"record again to ask for {them}"
     )
 
 
 def gap_text(gap: Mapping[str, Any]) -> str:
-    """What is missing of a pull request."""
+    """Return what is missing of a pull request."""
     of = "an unknown number" if gap["total"] is None else f"{gap['total']:,}"
     return f"{gap['connection']} {gap['state']}, {gap['got']:,} of {of}"
 

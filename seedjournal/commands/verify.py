@@ -1,4 +1,4 @@
-"""`verify`: whether everything is as it should be."""
+"""`verify`: whether everything is right."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _OF_EACH = 20  # findings of each kind that are printed unless told otherwise
 
 # What helps against each kind of finding, in the order in which to try it.
 REMEDIES = {
-    "damaged journal": "put a backup of the journal back; or record into a new journal, and `seedjournal project "
+    "damaged journal": "restore a backup of the journal; or record into a new journal, and `seedjournal project "
     "--take-over` with it",
-    "damaged storage": "REINDEX mends an index; where that does not help, put a backup back",
-    "missing guard": "`seedjournal migrate` puts guards back",
+    "damaged storage": "REINDEX repairs an index; if that does not help, restore a backup",
+    "missing guard": "`seedjournal migrate` restores guards",
     "wrong position": "`seedjournal project --take-over` brings the rows to this journal's newest state",
     "changed table": "`seedjournal project --repair` makes a missing table again; give a changed column the name and "
     "type that it had",
@@ -37,14 +37,14 @@ REMEDIES = {
     "different row": "`seedjournal project --repair` restores edited rows",
     "row too many": "`seedjournal project --repair` notes these rows as stale, `seedjournal project --prune` then "
     "deletes those that nothing refers to",
-    "wrong note": "`seedjournal project --repair` writes the notes anew",
+    "wrong note": "`seedjournal project --repair` writes the notes again",
 }
 
 
 @click.command(
-    help="Check every hash, manifest and state of the journal, and the target's rows against the state they show.\n\n"
-    "Rows that are missing or different are findings; foreign and stale rows are listed. Nothing is changed.",
-    epilog=exits("everything is as it should be", "something is not; each finding says where and what"),
+    help="Check every hash, manifest and state of the journal, and the target's rows against their state.\n\n"
+    "Missing and different rows are findings; adopted and stale rows are listed. Changes nothing.",
+    epilog=exits("everything is right", "something is wrong; each finding says where and what"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
 @click.option(
@@ -131,7 +131,7 @@ def _kinds(connection: Any) -> Mapping[str, j.Kind]:
 
 
 def _finding(one: j.Finding, known: Mapping[str, j.Kind]) -> Document:
-    """A finding; where it is about an entity, with its kind and key, in the order in which `show` takes it."""
+    """Return a finding; where it is about an entity, with its kind and key, in the order in which `show` takes it."""
     import orjson
 
     entity = None
@@ -143,7 +143,7 @@ def _finding(one: j.Finding, known: Mapping[str, j.Kind]) -> Document:
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    """What `verify` found."""
+    """Return what `verify` found."""
     lines = [line for one in document["findings"] for line in wrapped(_found_text(one), "")]
     if document["left_out"]:
         lines += wrapped(f"… {number_of(document['left_out'], 'more finding')} left out; --limit N shows more", "")
@@ -167,7 +167,7 @@ def _text(document: Mapping[str, Any]) -> str:
 
 
 def _found_text(one: Mapping[str, Any]) -> str:
-    """A finding in one line; an entity is named as `show` takes it."""
+    """Return a finding in one line; an entity is named as `show` takes it."""
     entity = one["entity"]
     what = f"{entity['kind']} {key_text({}, entity['kind'], entity['key'])}" if entity else shown(one["what"])
     return f"{shown(one['where'])}: {what}: {shown(one['problem'])}"

@@ -1,66 +1,126 @@
-"""Simulated daily use of AI assistants by active members.
+"""Simulated daily use of AI assistants, as much as somebody codes.
 
-A day's content depends on the member and the day alone, and whether a member counts as active on it on the `days_back`
-days up to and with that day: moving `as_of` adds and drops days at the ends and changes no other day.
+A day's content depends on the member, the day and the tool alone. Whether there is such a day depends on what the
+member did in its week, and one more commit only adds days: so a larger source moves no day, and moving `as_of` adds and
+drops days at the ends.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date
 
 from seedjournal.journal import Event
 
 from ..draws import Draws
+from .assistants import Assistants, Trait, monday_of
 from .facts import ratio
 from .project import Project
+from .schedules import schedule
+from .shapes import blend
+from .working import is_working_day, working_day
 
-VERSION = 1
+VERSION = 2
 DRAWN = ("kept", "factor", "acceptance")
-HABIT_DRAWN = ("adopts", "source", "hours", "shown", "acceptance")
+HABIT_DRAWN = ("shown", "acceptance")
 
-_SATURDAY = 5
+_WORKING_DAYS, _WEEK = 5, 7
+_BESIDE = 0.8  # of a week's rate goes to the days on which nothing is seen of the work
 _FACTORS = (0.7, 1.3)
 _WOBBLE = (0.9, 1.1)
+_LONGEST = 24.0
+
+Shown = Mapping[int, AbstractSet[str | None]]
 
 
-def usage(
-    project: Project, member: str, active: Collection[int], as_of: date, habits: Draws, draws: Draws
-) -> Iterator[Event]:
-    """A member's days up to and with `as_of`; `active` holds the ordinals of the days with any activity."""
-    habit = habits.of(project.name, member)
-    if not active or not habit.chance("adopts", project.ai_base_adoption_rate):
-        return
-    source = habit.choose("source", tuple(project.usage_source_rates.items()))
-    base_hours = habit.between("hours", project.lowest_usage_hours, project.highest_usage_hours)
-    base_shown = habit.between("shown", project.lowest_suggestions, project.highest_suggestions)
-    base_acceptance = habit.between("acceptance", project.lowest_acceptance, project.highest_acceptance)
-    days = sorted(active)
-    last = as_of.toordinal()
-    for ordinal in range(max(1, last - project.days_back + 1), last + 1):
-        day = date.fromordinal(ordinal)
-        if day.weekday() >= _SATURDAY or not _is_active(days, ordinal, project.days_back):
-            continue
-        draw = draws.of(project.name, member, day.isoformat())
-        if not draw.chance("kept", project.usage_day_rate):
-            continue
+class Usage:
+    """The daily use in a project up to and with `as_of`."""
+
+    def __init__(self, project: Project, seed: int, as_of: date, assistants: Assistants) -> None:
+        self._project = project
+        self._assistants = assistants
+        self._days = Draws(seed, "ai_usage", VERSION, DRAWN)
+        self._habits = Draws(seed, "ai_habit", VERSION, HABIT_DRAWN)
+        self._rate = schedule(project.usage_day_rate, as_of)
+        self._hours = (project.lowest_usage_hours, project.highest_usage_hours)
+        self._acceptance = [schedule(one, as_of) for one in (project.lowest_acceptance, project.highest_acceptance)]
+        self._last = as_of.toordinal()
+        self._first = max(1, self._last - project.days_back + 1)
+
+    def of(self, member: str, coding: AbstractSet[int], shown: Shown, tried: AbstractSet[int]) -> Iterator[Event]:
+        """Yield a member's days.
+
+        `coding` has the ordinals of the days with a commit or an opening. `shown` has days on which facts show an
+        assistant, and which ones, None for one without daily usage of its own: these make their week a user's week.
+        `tried` are days on which an assistant helped that nothing shows.
+        """
+        weeks: dict[int, set[int]] = {}
+        for day in coding:
+            monday = monday_of(day)
+            if self._first - _WEEK < monday <= self._last:
+                weeks.setdefault(monday, set()).add(day)
+        told = self._told(member, shown, tried)
+        seen: dict[int, set[str]] = {}
+        for day, tools in self._told(member, shown, frozenset()).items():
+            seen.setdefault(monday_of(day), set()).update(tools)
+        begun = min(coding, default=0)
+        for monday in sorted(weeks):
+            trait = self._assistants.of(member, monday)
+            usual = {trait.tool} if trait else seen.get(monday, set())
+            for day in range(max(monday, self._first), min(monday + _WORKING_DAYS - 1, self._last) + 1):
+                tools = set(told.get(day, ())) if self._rate.at(day) else set()
+                if usual and day >= begun and self._is_used(member, day, weeks[monday]):
+                    tools |= usual
+                for tool in sorted(tools):
+                    its = self._assistants.shown(member, day, tool)
+                    if its is not None:
+                        yield from self._day(member, day, its)
+
+    def _told(self, member: str, shown: Shown, tried: AbstractSet[int]) -> dict[int, set[str]]:
+        """Return the tools that must have been used, by the working day that is nearest to where they show."""
+        found: dict[int, set[str]] = {}
+        for day in shown.keys() | tried:
+            if self._first - _WEEK < day <= self._last + _WEEK:
+                tools = set(shown.get(day, ()))
+                own = self._assistants.shown(member, day) if None in tools or day in tried else None
+                named = {tool for tool in tools if tool} | ({own.tool} if own else set())
+                found.setdefault(working_day(date.fromordinal(day)).toordinal(), set()).update(named)
+        return found
+
+    def _is_used(self, member: str, day: int, coding: AbstractSet[int]) -> bool:
+        """Return whether a user uses an assistant on a day of a week with these days of coding."""
+        if not is_working_day(date.fromordinal(day)):
+            return False
+        rate = self._rate.at(day)
+        if day not in coding:
+            rate *= _BESIDE * min(1.0, len(coding) / _WORKING_DAYS)
+        return self._days.of(self._project.name, member, day).chance("kept", rate)
+
+    def _day(self, member: str, day: int, trait: Trait) -> Iterator[Event]:
+        """Yield what was used on a day: nothing where it comes to no time, or to no suggestion."""
+        project = self._project
+        habit = self._habits.of(project.name, member)
+        draw = self._days.of(project.name, member, day)
         factor = draw.between("factor", *_FACTORS)
-        shown = int(base_shown * factor)
-        accepted = min(shown, int(shown * base_acceptance * draw.between("acceptance", *_WOBBLE)))
+        low, high = self._hours
+        hours = f"{min((low + (high - low) * trait.intensity) * factor, _LONGEST):.2f}"
+        least, most = project.lowest_suggestions, project.highest_suggestions
+        shown = int((least + (most - least) * blend(trait.intensity, habit.unit("shown"), 0.5)) * factor)
+        if not shown or not float(hours):
+            return
+        lowest, highest = (one.at(day) for one in self._acceptance)
+        acceptance = habit.between("acceptance", lowest, max(lowest, highest))
+        accepted = min(shown, int(shown * acceptance * draw.between("acceptance", *_WOBBLE)))
+        key = {"team": project.name, "login": member, "date": date.fromordinal(day).isoformat(), "source": trait.tool}
         yield Event(
             project=project.name,
             kind="ai_usage_daily",
-            key={"team": project.name, "login": member, "date": day.isoformat(), "source": source},
+            key=key,
             data={
-                "active_hours": f"{min(base_hours * factor, 24.0):.2f}",
+                "active_hours": hours,
                 "suggestions_shown": shown,
                 "suggestions_accepted": accepted,
-                "acceptance_rate": ratio(100 * accepted, shown or 1),
+                "acceptance_rate": ratio(100 * accepted, shown),
             },
         )
-
-
-def _is_active(days: list[int], day: int, window: int) -> bool:
-    place = bisect_right(days, day)
-    return place > 0 and days[place - 1] > day - window

@@ -23,7 +23,7 @@ Thing = TypeVar("Thing", bound=Hashable)
 
 _PLACE_IN_KEYS = 100_000
 _NAMED = 3  # accounts that a sentence names
-_UNKNOWN = datetime.min.replace(tzinfo=UTC)  # the time of an activity of which nothing tells when it was
+UNKNOWN = datetime.min.replace(tzinfo=UTC)  # the time of an activity of which nothing tells when it was
 
 
 @dataclass(slots=True)
@@ -35,9 +35,11 @@ class Member:
     name: tuple[datetime, str] | None = None
     id: tuple[datetime, int] | None = None
     merged: int = 0
+    latest: datetime = UNKNOWN
 
     def see(self, person: Person, moment: datetime) -> None:
         """Take what one activity tells; ties go by code point."""
+        self.latest = max(self.latest, moment)
         if person.login and (self.login is None or (moment, person.login) > self.login):
             self.login = (moment, person.login)
         if person.name and person.name.strip() and (self.name is None or (moment, person.name) > self.name):
@@ -55,6 +57,7 @@ class Member:
             name=max(filter(None, (self.name, other.name)), default=None),
             id=max(filter(None, (self.id, other.id)), default=None),
             merged=self.merged + other.merged,
+            latest=max(self.latest, other.latest),
         )
 
 
@@ -184,7 +187,7 @@ class Census:
         """Take a commit outside of pull requests."""
         sha = bytes.fromhex(loose.commit.sha)
         self._loose_commits[sha] = min(loose.repo, self._loose_commits.get(sha, loose.repo))
-        self.see(loose.commit.author, loose.commit.committed_at or _UNKNOWN)
+        self.see(loose.commit.author, loose.commit.committed_at or UNKNOWN)
 
     def see(self, person: Person | None, moment: datetime) -> None:
         """Take what an activity tells of a person, and when it was."""

@@ -23,10 +23,12 @@ from .kinds import ENGINEERING
 
 Rate = Annotated[float, Meta(ge=0, le=1)]
 Weights = dict[str, Rate]
-Hours = Annotated[float, Meta(gt=0, le=24)]
+Hours = Annotated[float, Meta(ge=0, le=24)]
 Whole = Annotated[int, Meta(ge=0, le=1_000_000)]
 JiraKey = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,19}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+
+USAGE_SOURCES = ("copilot", "cursor")  # the assistants of which daily usage is simulated
 
 _WEIGHTS_TOLERANCE = 1e-9
 
@@ -102,11 +104,11 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 _TYPES = get_type_hints(Project, include_extras=True)
 SETTINGS = tuple(sorted(name for name in Project.__struct_fields__ if name != "name"))
 
-_CHOICES = {
+_CHOICES: dict[str, set[str]] = {
     "issue_type_rates": {"Story", "Task", "Bug", "Improvement"},
     "priority_rates": {"Medium", "High", "Low", "Critical"},
     "quality_rates": {"1", "2", "3"},
-    "usage_source_rates": {"copilot", "cursor"},
+    "usage_source_rates": set(USAGE_SOURCES),
 }
 _RANGES = (
     ("lowest_guess_rate", "highest_guess_rate"),

@@ -13,7 +13,7 @@ from seedjournal.progress import Tell
 
 from ..draws import Draws
 from . import pull_requests as github
-from .census import Census
+from .census import UNKNOWN, Census
 from .facts import Facts
 from .following import VERSIONS, Following, Made
 
@@ -44,7 +44,7 @@ def simulate(
     def advance() -> None:
         tell("reading", 1, census.pull_requests)
 
-    spool.add((encode(event), provenance[name]) for event, name in _stated(facts, census, seed, advance))
+    spool.add((encode(event), provenance[name]) for event, name in _stated(facts, census, seed, as_of, advance))
     following = Following(census.project)
     try:
         for entry in (merged or spool.entries)():
@@ -57,8 +57,11 @@ def simulate(
     return day
 
 
-def _stated(facts: Facts, census: Census, seed: int, advance: Callable[[], None]) -> Iterator[Made]:
-    """Yield every fact's event with the name of what made it; call `advance` after each pull request."""
+def _stated(facts: Facts, census: Census, seed: int, as_of: date | None, advance: Callable[[], None]) -> Iterator[Made]:
+    """Yield every fact's event with the name of what made it; call `advance` after each pull request.
+
+    Who is active is seen on `as_of`, or on the newest day of these facts.
+    """
     for pr in facts.pull_requests():
         yield github.pull_request(pr, census), "github"
         for event in github.parts(pr, census):
@@ -69,5 +72,6 @@ def _stated(facts: Facts, census: Census, seed: int, advance: Callable[[], None]
             yield github.loose_commit(census, loose), "github"
     accounts = Draws(seed, "github", github.VERSION, github.DRAWN)
     yield github.team(census.project), "github"
+    day = as_of or max((member.latest for member in census.members.values()), default=UNKNOWN).date()
     for key in sorted(census.members):
-        yield github.member(census, key, accounts), "github"
+        yield github.member(census, key, accounts, day), "github"

@@ -17,7 +17,7 @@ from seedjournal.journal import Event
 from .facts import ratio
 from .project import Project
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(slots=True)

@@ -144,7 +144,7 @@ def test_a_dropped_table_is_made_again_with_its_rows(database: Database, way: st
         with closing(sqlite3.connect(database.engine.url.database or "")) as connection:  # keeps no foreign keys
             connection.execute("DROP TABLE pull_requests")
     assert [one.where for one in findings(database)] == ["pull_requests"]
-    with pytest.raises(WrongSchema, match="lacks pull_requests; nothing was touched"):
+    with pytest.raises(WrongSchema, match="lacks pull_requests; nothing was written"):
         show(database, run)
     if way == "repair":
         assert show(database, run, repair=True).kinds["pull_request"].inserted == 3

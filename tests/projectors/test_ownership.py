@@ -41,7 +41,7 @@ def test_tables_of_a_stranger_beside_the_notes_are_refused_untouched(database: D
     for damage in ("DROP TABLE weekly_metrics", "ALTER TABLE pr_files DROP COLUMN status"):
         execute(database, damage)
         before = dump(database)
-        with pytest.raises(WrongSchema, match="nothing was touched"):
+        with pytest.raises(WrongSchema, match="nothing was written"):
             show(database, run)
         assert dump(database) == before
     with database.write("target") as connection:

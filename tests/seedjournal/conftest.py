@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +16,35 @@ import pytest
 
 from tests.seedjournal.commands import Done, call
 
+ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 _RENEWS = bool(os.environ.get("RENEW_GOLDEN"))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel; built without isolation where the build backend is installed."""
+    folder = tmp_path_factory.mktemp("wheel")
+    alone = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    subprocess.run([*pip, *alone, "--wheel-dir", str(folder), str(ROOT)], check=True, capture_output=True, text=True)
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment in which the wheel is installed: nothing in it leads to the checkout."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, symlinks=True)
+    inside = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
+    (inside / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(inside)
+    program = folder / "bin" / "seedjournal"
+    program.write_text(f"#!{folder}/bin/python\nfrom seedjournal.__main__ import main\n\nmain()\n", encoding="utf-8")
+    program.chmod(0o755)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -139,7 +139,7 @@ def test_a_run_that_is_not_there(at: str, run: Run) -> None:
     )
     assert "has no run in this journal" in run("project", "--project", "other", status=2).err
     assert "has no run in this journal" in run("log", "--project", "other", status=2).err
-    assert "no run states a team nobody" in run("show", "team", "nobody", status=2).err
+    assert "no run has a team nobody" in run("show", "team", "nobody", status=2).err
     assert "is a number" in run("show", "pull_request", "demo", "demo/demo", "first", status=2).err
 
 
@@ -184,7 +184,7 @@ def test_an_interruption_is_130_and_one_line(at: str, run: Run, monkeypatch: pyt
         raise KeyboardInterrupt
 
     monkeypatch.setattr("seedjournal.commands.looking.list_runs", stop)
-    assert run("log", status=130).err == "error: interrupted; nothing is half done\n"
+    assert run("log", status=130).err == "error: interrupted; nothing is half written\n"
     assert run("log", "--json", status=130).error["kind"] == "interrupted"
 
 

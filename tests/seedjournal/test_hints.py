@@ -68,10 +68,10 @@ ELSEWHERE = {
     "leave out --offline: fetching goes on where it stopped": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
     "leave out --offline to fetch the rest, or record with --since {}": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
     "--skip-invalid leaves such pull requests out and lists them": "seedjournal/test_github_commands.py: test_a_pull_request_that_cannot_be_right_is_named_and_can_be_skipped",
-    "SEEDJOURNAL_CACHE names another folder; `seedjournal fetched --delete OWNER/REPO` starts anew": "seedjournal/test_github_commands.py: test_a_damaged_store_is_named_and_can_be_deleted",
+    "SEEDJOURNAL_CACHE names another folder; `seedjournal fetched --delete OWNER/REPO` starts again": "seedjournal/test_github_commands.py: test_a_damaged_store_is_named_and_can_be_deleted",
     "`seedjournal fetched --delete {}` forgets the other one": "simulators/github/test_fetch.py: test_another_repository_under_the_same_name_is_refused",
     "is this an old GitHub Enterprise Server? --source git: reads a clone instead": "simulators/github/test_three_sources.py: ",
-    "--accept-upgrade records them; `seedjournal show {}` tells the versions that change nothing": "simulators/test_upgrade.py: test_what_a_changed_generator_would_change_is_told_and_nothing_recorded",
+    "add --accept-upgrade to accept the changes, or install the versions that `seedjournal show {}` lists": "simulators/test_upgrade.py: test_what_a_changed_generator_would_change_is_told_and_nothing_recorded",
     "close a connection, raise the limit (max_connections, or the role's or database's), or give a longer --wait": "journal/test_trouble.py: test_all_connections_in_use_are_waited_for",
     "connect as the user that ran `seedjournal migrate`, or made the journal": "journal/test_trouble.py: test_a_reader_without_rights_is_told_so",
     "REINDEX it, and run `seedjournal verify`": "journal/test_guards.py: ",
@@ -84,17 +84,17 @@ ELSEWHERE = {
     "{}. docs/data.md lists the fields; --strict refuses such a source": "simulators/test_times.py: test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted",
     "correct the source, or record without --strict: then they become null": "simulators/test_times.py: test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted",
     "check that the source is complete (the right folder, branch, token); --yes records it as it is": "seedjournal/test_story.py: test_a_recording_that_removes_most_is_asked_for",
-    "the policies keep in the state what is removed: {}; --fresh takes it out": "seedjournal/test_story.py: test_record_says_what_the_policy_held_back_and_what_it_says_helps",
+    "the policies keep what this run removed: {}; --fresh takes it out": "seedjournal/test_story.py: test_record_says_what_the_policy_held_back_and_what_it_says_helps",
     "--policy {}=upsert": "seedjournal/test_story.py: test_record_says_what_the_policy_held_back_and_what_it_says_helps",
     "`--policy {}=upsert` when recording takes the new content": "seedjournal/test_story.py: test_what_once_keeps_is_said_and_policy_takes_it",
-    "put a backup of the journal back; or record into a new journal, and `seedjournal project --take-over` with it": "seedjournal/test_verify_command.py: test_the_remedy_of_a_damaged_journal_helps",
-    "`seedjournal migrate` puts guards back": "seedjournal/test_verify_command.py: test_the_remedy_of_a_missing_guard_helps",
+    "restore a backup of the journal; or record into a new journal, and `seedjournal project --take-over` with it": "seedjournal/test_verify_command.py: test_the_remedy_of_a_damaged_journal_helps",
+    "`seedjournal migrate` restores guards": "seedjournal/test_verify_command.py: test_the_remedy_of_a_missing_guard_helps",
     "`seedjournal project --take-over` brings the rows to this journal's newest state": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` makes a missing table again; give a changed column the name and type that it had": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` restores missing rows": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` restores edited rows": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` notes these rows as stale, `seedjournal project --prune` then deletes those that nothing refers to": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
-    "`seedjournal project --repair` writes the notes anew": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
+    "`seedjournal project --repair` writes the notes again": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "… {} left out; --limit N shows more": "seedjournal/test_verify_command.py: test_thousands_of_findings_are_few_lines_and_all_are_counted",
 }  # fmt: skip
 
@@ -160,7 +160,7 @@ def several_projects(w: World) -> None:
     w.run("project", "--run", "1", "--project", "demo")
 
 
-@gives("`seedjournal record` makes the first", "`seedjournal record` makes one; or name it: --journal URL")
+@gives("`seedjournal record` makes the first one", "`seedjournal record` makes one; or name it: --journal URL")
 def no_runs(w: World) -> None:
     place = ("--journal", "sqlite:///new.db")
     w("log", *place, status=3)
@@ -206,7 +206,7 @@ def no_today(w: World) -> None:
 
 
 @gives(
-    "--delete and --export exclude each other",
+    "--delete and --export cannot be combined",
     "--yes is needed to delete without a terminal",
     "`seedjournal fetched` lists what was",
     "seedjournal fetched --delete OWNER/REPO",
@@ -269,7 +269,7 @@ def near_misses(w: World) -> None:
 
 
 @gives(
-    "differ from the state and were left so (`seedjournal project --repair` restores them)",
+    "differ from the state and were not changed (`seedjournal project --repair` restores them)",
     "{} counted; contents are compared by `verify` or `project --check`",
 )
 def edited(w: World) -> None:

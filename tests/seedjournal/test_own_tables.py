@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
+from seedjournal.journal import JOURNAL_HISTORY, ensure, open_database
 from tests.analytics.running import make_tables, running
 from tests.conftest import Urls
-from tests.seedjournal.commands import SMALL, Done, asked
+from tests.projectors.invented import member, note, team
+from tests.seedjournal.commands import SMALL, Done, asked, execute
 
 Run = Callable[..., Done]
 
@@ -53,3 +56,119 @@ def test_twice_writes_once(run: Run, target: str) -> None:
     assert all(one["inserted"] == one["updated"] == one["deleted"] == 0 for one in second.values())
     assert versions(target) == before
     assert run("verify").out.startswith("ok")
+
+
+def test_the_application_reads_saves_and_adds_rows_in_between(run: Run, target: str) -> None:
+    run("record", "--project", "demo", "--new", *SMALL, "--set", "prs=40")
+    run("project")
+    with running(target) as models:
+        added = models.PullRequest.objects.create(
+            team=models.Team.objects.get(), github_pr_id=1, github_repo="mine/mine"
+        )
+        assert added.id == 1  # derived ids leave the sequence alone
+        saved = models.PullRequest.objects.exclude(id=1).order_by("id").first()
+        assert saved.ai_signals == {}
+        assert saved.author is None or saved.author.team == saved.team
+        saved.llm_summary = {"summary": "of the application's own"}
+        saved.save()
+    assert {
+        one["inserted"] + one["updated"] for one in run("project", "--json").json["projects"]["demo"]["kinds"].values()
+    } == {0}
+    run("record", "--project", "demo", *SMALL, "--set", "prs=30", "--fresh")
+    done = run("project", "--yes", "--json").json["projects"]["demo"]["kinds"]
+    assert sum(one["inserted"] + one["updated"] + one["deleted"] for one in done.values())
+    with running(target) as models:
+        assert models.PullRequest.objects.filter(id=1).exists()
+        assert models.PullRequest.objects.get(id=saved.id).llm_summary == saved.llm_summary
+        again = models.Team.objects.get()
+        assert again.updated_at >= again.created_at
+    assert run("verify", "--json").json["findings"] == []
+
+
+def test_two_logins_with_one_github_id(run: Run, target: str, tmp_path: Path) -> None:
+    """Real members changed their logins: the application lets one of them have the id."""
+    journal = open_database("sqlite:///seedjournal.db", create=True)
+    ensure(journal, JOURNAL_HISTORY, create=True)
+    members = [member("first", github_id=5), member("second", github_id=5), member("third", github_id=6)]
+    note(journal, [team(), *members])
+    run("project")
+    ids = "SELECT email, github_id FROM metrics_teammember ORDER BY email"
+    shown = [("first@example.com", "5"), ("second@example.com", ""), ("third@example.com", "6")]
+    assert asked(target, ids) == shown
+    assert run("verify", "--json").json["findings"] == []
+    note(journal, [team(), *members[1:]], fresh=True)
+    run("project", "--yes")
+    assert asked(target, ids) == [("second@example.com", "5"), ("third@example.com", "6")]
+    note(journal, [team(), *members], fresh=True)
+    run("project", "--yes")
+    assert asked(target, ids) == shown
+    without = (tmp_path / "map.py").read_text().replace(', unique_in=["team_id"], loser=""', "")
+    (tmp_path / "other.py").write_text(without)
+    (tmp_path / "seedjournal.toml").write_text('tables = "other:target"')
+    note(journal, [team(), *members, member("fourth", github_id=6)], fresh=True)
+    told = run("project", status=2).err
+    assert 'team_member {"login":"fourth","team":"terns"} has the value of team_member {"login":"third",' in told
+    assert "unique_team_github_id" in told
+    journal.engine.dispose()
+
+
+def test_rows_of_others_are_asked_about(run: Run, target: str) -> None:
+    run("record", "--project", "demo", "--new", *SMALL)
+    with running(target) as models:
+        models.Team.objects.create(name="Ours", slug="ours")
+    name = make_url(target).database
+    refused = run("project", status=2)
+    assert f"database '{name}' has tables with rows that seedjournal did not make (teams_team 1 row)" in refused.err
+    assert f"--confirm {name}" in refused.err
+    run("project", "--confirm", "other", status=2)
+    assert asked(target, "SELECT count(*) FROM metrics_teammember") == [(0,)]
+    run("project", "--confirm", name)
+    run("project")
+    assert run("unseed", "demo", "--yes").out.startswith("demo: ")
+    assert asked(target, "SELECT slug FROM teams_team") == [("ours",)]
+    assert asked(target, "SELECT count(*) FROM metrics_pullrequest") == [(0,)]
+
+
+def test_check_names_what_a_migration_changed(run: Run, target: str) -> None:
+    assert "the map fits 12 tables" in run("check").out
+    for statement in (
+        "ALTER TABLE metrics_pullrequest RENAME title TO headline",
+        "ALTER TABLE metrics_pullrequest ADD reviewed_by text NOT NULL",
+        "ALTER TABLE metrics_prfile DROP file_category",
+        "ALTER TABLE metrics_commit ALTER additions TYPE text",
+        "DROP TABLE metrics_weeklymetrics",
+    ):
+        execute(target, statement)
+    told = run("check", status=2).err
+    for one in (
+        "pull_request.title has no column in metrics_pullrequest",
+        "metrics_pullrequest.headline (text) is NOT NULL without a default, and nobody fills it",
+        "metrics_pullrequest.reviewed_by (text) is NOT NULL without a default, and nobody fills it",
+        "pr_file.file_category has no column in metrics_prfile",
+        'metrics_commit.additions is text, and commit.additions is integer; write "additions": sql("cast(:additions as text)")',
+        "weekly_metrics: there is no table metrics_weeklymetrics",
+    ):
+        assert one in told, told
+    run("record", "--project", "demo", "--new", *SMALL)
+    assert run("project", status=2).err == told
+    assert asked(target, "SELECT count(*) FROM teams_team") == [(0,)]
+
+
+def test_a_value_that_does_not_fit_names_entity_and_column(run: Run, target: str) -> None:
+    execute(target, "ALTER TABLE metrics_pullrequest ALTER title TYPE varchar(5)")
+    run("record", "--project", "demo", "--new", *SMALL)
+    told = run("project", status=2).err
+    assert "metrics_pullrequest.title takes 5 characters, and not" in told
+    assert 'pull_request {"github_repo":' in told
+
+
+def test_a_deferred_reference_that_breaks_is_told_before_the_commit(run: Run, target: str) -> None:
+    execute(
+        target,
+        "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ begin delete from teams_team; return null; end $$",
+    )
+    execute(target, "CREATE TRIGGER loses AFTER INSERT ON metrics_weeklymetrics EXECUTE FUNCTION lose()")
+    run("record", "--project", "demo", "--new", *SMALL)
+    told = run("project", status=3).err
+    assert "teams_team" in told
+    assert asked(target, "SELECT count(*) FROM metrics_pullrequest") == [(0,)]

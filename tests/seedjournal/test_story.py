@@ -211,7 +211,7 @@ def test_several_projects_are_told_apart(at: str, run: Run) -> None:
     document = run("project", "--json").json
     assert set(document["projects"]) == {"demo", "other"}
     assert "several projects" in run("diff", status=2).err
-    assert "has one run" in run("diff", "--project", "demo", status=2).err
+    assert "has only one run" in run("diff", "--project", "demo", status=2).err
     run(*DEMO, "--set", "prs=21")
     assert run("diff", "--project", "demo", "--json").json["project"] == "demo"
     assert "--project out" in run("diff", "3", "--project", "other", status=2).err
@@ -230,7 +230,7 @@ def test_record_says_what_the_policy_held_back_and_what_it_says_helps(at: str, r
     assert options
     assert run(*FORTY, "--set", "team_name=Others", *options, "--json").first["counts"]["kept"] == 0
     said = " ".join(run(*TWENTY).out.split())
-    assert "keep in the state what is removed" in said
+    assert "the policies keep what this run removed" in said
     done = run(*TWENTY, "--fresh", "--json").first
     assert done["root"] == done["state"]
 

@@ -181,3 +181,8 @@ def test_somebody_elses_row_in_the_way_is_told_and_nothing_moves(run: Run, at: s
 @pytest.mark.parametrize("wrong", ["tomorrow", "2025-13-01"])
 def test_a_wrong_date_is_refused(wrong: str, run: Run, at: str) -> None:
     assert "is not a date" in run("project", "--today", wrong, status=2).err
+
+
+def test_a_date_long_ago_is_refused(run: Run, at: str) -> None:
+    run(*RECORD)
+    assert "--today 1969-12-31 is before 1970" in run("project", "--today", "1969-12-31", status=2).err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -14,22 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.seedjournal.commands import DEMO
+from tests.seedjournal.conftest import ROOT
 
 pytestmark = pytest.mark.xdist_group("wheel")  # it is built once
 
-ROOT = Path(__file__).parents[2]
 BROKEN = "raise ImportError('a module of the user, which nobody asked for')\n"
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel; built without isolation where the build backend is installed."""
-    folder = tmp_path_factory.mktemp("wheel")
-    alone = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--disable-pip-version-check"]
-    subprocess.run([*pip, *alone, "--wheel-dir", str(folder), str(ROOT)], check=True, capture_output=True, text=True)
-    (file,) = folder.glob("*.whl")
-    return file
 
 
 @pytest.fixture(scope="module")

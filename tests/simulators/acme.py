@@ -133,13 +133,14 @@ def made_of(
 def shown(pr: PullRequest, **settings: Any) -> Shown:
     """A pull request as computed kinds see it."""
     counted = census(pr, **settings)
-    reviewers = [key_of(one.reviewer) for one in pr.reviews if one.state != "pending"]
+    author = key_of(pr.author)
+    reviewers = [key for one in pr.reviews if one.state != "pending" and (key := key_of(one.reviewer)) != author]
     return Shown(
         pr.repo,
         pr.number,
         pull_request_event(pr, counted).data,
         tuple(sorted({key for key in reviewers if key is not None})),
-        bool(reviewers),
+        len(reviewers),
         sum(is_code(file_category(one.filename)) for one in pr.files),
     )
 

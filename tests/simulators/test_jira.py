@@ -10,7 +10,7 @@ import pytest
 
 from seedjournal.journal import Database
 from seedjournal.simulators.engineering.facts import PullRequest
-from seedjournal.simulators.engineering.jira import issue_type, points, sprint, status
+from seedjournal.simulators.engineering.jira import issue_id, issue_type, points, sprint, status, summary
 from seedjournal.simulators.engineering.recording import RecordOptions, record
 from tests.simulators.acme import (
     SHOP,
@@ -36,8 +36,19 @@ from tests.simulators.acme import (
 )
 def test_points_by_lines(lines: int, value: int) -> None:
     assert points(lines) == value
-    data = only(events_of(Facts(pull_request(additions=lines // 2, deletions=lines - lines // 2))), "jira_issue").data
-    assert data["story_points"] == f"{value}.0"
+
+
+def test_points_follow_lines_reviews_and_time_with_some_noise() -> None:
+    def mean(**fields: Any) -> float:
+        facts = Facts(*(pull_request(number, additions=100, **fields) for number in range(1, 400)))
+        found = [float(str(event.data["story_points"])) for event in of_kind(events_of(facts), "jira_issue")]
+        return sum(found) / len(found)
+
+    few = mean(merged_at=at(1))
+    assert 2 <= few < 2.1
+    rounds = tuple(review(who("bo"), at(place), "commented") for place in range(6))
+    assert few + 0.1 < mean(merged_at=at(1), reviews=rounds) < 3
+    assert few + 0.05 < mean(merged_at=at(30)) < 3
 
 
 @pytest.mark.parametrize(
@@ -53,9 +64,29 @@ def test_points_by_lines(lines: int, value: int) -> None:
     ],
 )
 def test_sprints(day: date, number: int) -> None:
-    assert sprint(day, 14) == (number, f"Sprint {number}")
-    made = datetime.combine(day, at().timetz())
-    assert only(events_of(Facts(pull_request(created_at=made))), "jira_issue").data["sprint_id"] == number
+    assert sprint(day, 14) == number
+
+
+def sprints(*facts: PullRequest, as_of: date | None = None, **settings: Any) -> list[Any]:
+    events = of_kind(events_of(Facts(*facts), acme(**settings), as_of=as_of), "jira_issue")
+    assert all(event.data["sprint_name"] == f"Sprint {event.data['sprint_id']}" for event in events)
+    return [event.data["sprint_id"] for event in sorted(events, key=lambda event: str(event.key["jira_key"]))]
+
+
+def test_sprints_count_from_the_projects_first_and_issues_move_on_until_they_are_done() -> None:
+    years_ago = at(-3000)
+    facts = (
+        pull_request(1, created_at=years_ago, merged_at=years_ago + timedelta(days=1)),
+        pull_request(2, created_at=years_ago, merged_at=years_ago + timedelta(days=15)),
+        pull_request(3, created_at=years_ago, state="closed", closed_at=years_ago + timedelta(days=29)),
+        pull_request(4, created_at=years_ago),
+    )
+    days = (2, 16, 30, 100)
+    assert sprints(*facts, as_of=(years_ago + timedelta(days=99)).date()) == [
+        sprint((years_ago + timedelta(days=day - 1)).date(), 14) - sprint(years_ago.date(), 14) + 1 for day in days
+    ]
+    assert sprints(*facts, as_of=years_ago.date())[3] == 1
+    assert sprints(*facts[3:], as_of=(years_ago + timedelta(days=700)).date(), sprint_days=7)[0] in {101, 100}
 
 
 @pytest.mark.parametrize(
@@ -72,13 +103,26 @@ def test_sprints(day: date, number: int) -> None:
         ("refactor!: scale", (), "Improvement"),
         ("Sell", ("enhancement",), "Improvement"),
         ("chore: sell", (), "Task"),
+        ("docs: a feature", (), "Task"),
+        ("Bump apples from 1 to 2", (), "Task"),
+        ("test(shop): sell", (), "Task"),
+        ("Test apples", (), "Task"),
         ("Sell", ("task",), "Task"),
         ("Sell apples", (), None),
         ("Prefix the debugger's featherweight", ("multitasking",), None),
     ],
 )
 def test_types_that_are_told(title: str, labels: tuple[str, ...], name: str | None) -> None:
-    assert issue_type(title, labels) == name
+    assert issue_type(title, labels, {"Bug", "Story", "Task", "Improvement"}) == name
+
+
+def test_a_type_without_a_rate_does_not_occur() -> None:
+    assert issue_type("feat: fix prices", (), {"Story", "Task"}) == "Story"
+    titles = ("fix: scale", "feat: sell", "chore: sell", "Sell")
+    facts = Facts(*(pull_request(number, title=title) for number, title in enumerate(titles, 1)))
+    for name in ("Bug", "Story", "Task", "Improvement"):
+        events = of_kind(events_of(facts, acme(issue_type_rates={name: 1.0})), "jira_issue")
+        assert {event.data["issue_type"] for event in events} == {name}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +136,9 @@ def test_types_that_are_told(title: str, labels: tuple[str, ...], name: str | No
         (pull_request(is_draft=True, reviews=(review(who("bo")),)), "In Progress"),
         (pull_request(reviews=(review(who("bo")),)), "In Review"),
         (pull_request(reviews=(review(who("bo"), None, "pending"),)), "To Do"),
+        (pull_request(reviews=(review(who("Ada")),)), "To Do"),
+        (pull_request(commits_count=1), "In Progress"),
+        (pull_request(commits_count=1, reviews=(review(who("bo")),)), "In Review"),
     ],
 )
 def test_status(pr: PullRequest, name: str) -> None:
@@ -142,20 +189,47 @@ def test_one_key_is_one_issue_made_by_the_earliest() -> None:
     assert set(keys(*facts).values()) == {"ABC-1", "ACME-4"}
 
 
-def test_an_issue_is_written_before_its_pull_request_and_ends_with_it() -> None:
+def test_an_issue_is_written_at_work_before_its_pull_request_and_ends_with_it() -> None:
     facts = Facts(*(pull_request(number, merged_at=at(1), closed_at=at(1)) for number in range(1, 200)))
     for event in of_kind(events_of(facts), "jira_issue"):
         created = datetime.fromisoformat(str(event.data["issue_created_at"]))
-        assert timedelta(hours=1) <= at() - created <= timedelta(hours=72)
+        assert timedelta(hours=1) <= at() - created <= timedelta(days=7)
+        assert created.hour >= 6
         assert event.data["resolved_at"] == "2024-03-05T09:00:00Z"
         assert float(str(event.data["cycle_time_hours"])) == pytest.approx(
             (at(1) - created).total_seconds() / 3600, abs=0.0051
         )
 
 
+def test_ids_follow_from_keys_have_five_to_nine_digits_and_are_unique() -> None:
+    keys = [f"{head}-{number}" for head in ("ACME", "ACME2", "OPS", "ABC") for number in (*range(2000), 300_007)]
+    keys += ["ACME-01", "OPS-01", "ACME-999999999", "OPS-999999999"]
+    ids = [issue_id(key, "ACME") for key in keys]
+    assert len(set(ids)) == len(ids)
+    assert all(5 <= len(one) <= 9 for one in ids)
+    assert [issue_id(f"ACME-{number}", "ACME") for number in (1, 2, 100_001)] == ["10001", "10002", "110001"]
+
+
+@pytest.mark.parametrize(
+    ("title", "told"),
+    [
+        ("feat(shop)!: sell pears", "Sell pears"),
+        ("ABC-12: sell pears (#7)", "Sell pears"),
+        ("[ABC-12] Sell pears", "Sell pears"),
+        ("Sell pears [ABC-12]", "Sell pears"),
+        ("fix: ", "Fix: "),
+        ("ABC-12", "ABC-12"),
+        ("", ""),
+        ("note: sell", "Sell"),
+    ],
+)
+def test_a_summary_is_a_title_for_people(title: str, told: str) -> None:
+    assert summary(title) == told
+
+
 def test_open_issues_are_not_resolved() -> None:
     data = only(events_of(Facts(pull_request(title="é" * 300))), "jira_issue").data
-    assert (data["resolved_at"], data["cycle_time_hours"], data["summary"]) == (None, None, "é" * 200)
+    assert (data["resolved_at"], data["cycle_time_hours"], data["summary"]) == (None, None, "É" + "é" * 199)
 
 
 def test_drawn_types_and_priorities_have_their_weights() -> None:
@@ -174,7 +248,7 @@ def test_drawn_types_and_priorities_have_their_weights() -> None:
 def test_rates_are_settings() -> None:
     project = acme(issue_type_rates={"Bug": 1.0}, priority_rates={"Low": 1.0}, sprint_days=7)
     data = only(events_of(Facts(pull_request(created_at=at(-56))), project), "jira_issue").data
-    assert (data["issue_type"], data["priority"], data["sprint_id"]) == ("Bug", "Low", 2)
+    assert (data["issue_type"], data["priority"], data["sprint_id"]) == ("Bug", "Low", 1)
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -22,10 +22,12 @@ from seedjournal.simulators.engineering.facts import PullRequest, Skipped, Sourc
 from seedjournal.simulators.engineering.kinds import ENGINEERING
 from seedjournal.simulators.engineering.project import Project, make_project
 from seedjournal.simulators.engineering.recording import Recorded, RecordOptions, _inputs, record
+from seedjournal.simulators.engineering.simulate import GENERATORS
 from tests.simulators.acme import Facts, acme, at, commit, events_of, pull_request, story, who
 
 Order = tuple[Project, Source, RecordOptions]
 
+TOTAL = len(events_of(story(), seed=42))  # events of the story
 TABLES = ("journal_events", "journal_nodes", "journal_runs")
 
 
@@ -44,8 +46,8 @@ def total(recorded: Recorded) -> int:
 
 def test_a_second_record_appends_nothing(database: Database) -> None:
     first = record(database, *order())
-    assert (first.sealed.appended, first.sealed.reused, first.sealed.previous) == (37, False, None)
-    assert total(first) == 37
+    assert (first.sealed.appended, first.sealed.reused, first.sealed.previous) == (TOTAL, False, None)
+    assert total(first) == TOTAL
     before = rows(database)
     for reuse in (True, False):
         again = record(database, *order(reuse=reuse))
@@ -53,7 +55,7 @@ def test_a_second_record_appends_nothing(database: Database) -> None:
         assert (again.sealed.run.root, again.sealed.run.state) == (first.sealed.run.root, first.sealed.run.state)
         assert again.sealed.run.fingerprint == first.sealed.run.fingerprint
         assert {**again.sealed.run.inputs, "state": None} == first.sealed.run.inputs
-        assert again.sealed.run.totals["unchanged"] == 37
+        assert again.sealed.run.totals["unchanged"] == TOTAL
     assert rows(database) == before | {"journal_runs": 3}
 
 
@@ -106,7 +108,7 @@ def test_the_run_says_what_it_was_made_from(database: Database) -> None:
     assert run.inputs["repositories"] == ["acme/Site", "acme/shop", "acme/tools"]
     assert run.inputs["policies"]["commit"] == "upsert"
     assert run.inputs["settings"]["days_back"] == 180
-    assert run.inputs["generators"] == {"github": 1, "jira": 1, "survey": 1, "ai_usage": 1, "weekly": 1}
+    assert run.inputs["generators"] == GENERATORS
 
 
 OTHERS: dict[str, dict[str, Any]] = {
@@ -208,7 +210,7 @@ def test_a_window_records_what_a_source_of_its_part_gives(database: Database) ->
     loose = list(story().loose_commits())
     part = record(database, *order(since=date(2024, 3, 12)))
     left = record(database, *order(Facts(*pull_requests, loose=loose, repositories=story().repositories)))
-    assert 0 < total(part) < 37
+    assert 0 < total(part) < TOTAL
     assert (part.sealed.run.root, left.sealed.appended) == (left.sealed.run.root, 0)
 
 
@@ -216,7 +218,7 @@ def test_a_window_takes_nothing_away(database: Database) -> None:
     whole = record(database, *order())
     policies = dict.fromkeys(ENGINEERING.fact_kinds, Policy.ONCE)
     part = record(database, *order(since=date(2024, 3, 12), policies=policies))
-    assert part.sealed.run.totals["removed"] == 37 - total(part) > 0
+    assert part.sealed.run.totals["removed"] == TOTAL - total(part) > 0
     assert part.sealed.run.state == whole.sealed.run.state
 
 
@@ -279,7 +281,7 @@ def test_progress_is_told(database: Database) -> None:
     record(database, *order(), lambda *told: heard.append(told))
     assert [stage for stage, _, _ in heard][:2] == ["comparing inputs", "reading"]
     assert sum(count for stage, count, _ in heard if stage == "simulating") == 3
-    assert sum(count for stage, count, _ in heard if stage == "appending") == 37
+    assert sum(count for stage, count, _ in heard if stage == "appending") == TOTAL
 
 
 def test_events_say_who_made_them(database: Database) -> None:
@@ -290,7 +292,7 @@ def test_events_say_who_made_them(database: Database) -> None:
         assert newest(connection, "acme") == run
         assert set(read_manifest(connection, run.root).kinds) == {event.kind for event in events_of(story())}
         told = {row[0] for row in connection.execute(text("SELECT DISTINCT provenance FROM journal_events"))}
-    assert told == {f"{name}/1 scales/3.1" for name in ("github", "jira", "survey", "ai_usage", "weekly")}
+    assert told == {f"{name}/{version} scales/3.1" for name, version in GENERATORS.items()}
 
 
 def test_one_pull_request_twice_is_refused(database: Database) -> None:

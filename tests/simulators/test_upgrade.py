@@ -22,8 +22,8 @@ Change = Callable[[pytest.MonkeyPatch], None]
 
 def other_jira(patch: pytest.MonkeyPatch) -> None:
     """A generator that was changed, and its version raised."""
-    patch.setattr("seedjournal.simulators.engineering.jira.VERSION", 2)
-    patch.setitem(GENERATORS, "jira", 2)
+    patch.setattr("seedjournal.simulators.engineering.jira.VERSION", 99)
+    patch.setitem(GENERATORS, "jira", 99)
 
 
 def other_python(patch: pytest.MonkeyPatch) -> None:
@@ -53,9 +53,11 @@ def test_what_a_changed_generator_would_change_is_told_and_nothing_recorded(
     for more in ({}, {"reuse": False}, {"fresh": True}, {"policies": {"commit": Policy.UPSERT}}):
         with pytest.raises(ChangedByUpgrade) as told:
             record(database, *order(**more))
-        assert (told.value.tools, told.value.events) == (("the jira generator 1 → 2",), {"jira_issue": 3})
+        assert (told.value.tools, told.value.events) == (("the jira generator 2 → 99",), {"jira_issue": 3})
         assert rows(database) == before
-    message = "the jira generator 1 → 2 would change 3 events of project 'acme', whose input is that of run 1 "
+    message = (
+        "the jira generator 2 → 99 would change 3 events of project 'acme', although the input is the same as in run 1 "
+    )
     assert told.value.message == f"{message}(jira_issue 3); nothing was recorded"
     assert "--accept-upgrade" in told.value.hint
 
@@ -79,7 +81,7 @@ def test_going_back_to_older_tools_is_told_as_well(database: Database, monkeypat
     with monkeypatch.context() as patch:
         other_jira(patch)
         record(database, *order(accept_upgrade=True))
-    with pytest.raises(ChangedByUpgrade, match="the jira generator 2 → 1"):
+    with pytest.raises(ChangedByUpgrade, match="the jira generator 99 → 2"):
         record(database, *order())
 
 
@@ -143,7 +145,7 @@ def test_with_equal_versions_nothing_is_compared(database: Database, monkeypatch
 def test_added_and_removed_events_count_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     record(database, *order())
     other_python(monkeypatch)
-    monkeypatch.setattr("seedjournal.simulators.engineering.following.surveys.survey", lambda *_: iter(()))
+    monkeypatch.setattr("seedjournal.simulators.engineering.surveys.Surveys.of", lambda *_: iter(()))
     with pytest.raises(ChangedByUpgrade) as told:
         record(database, *order())
     assert told.value.events["pr_survey"] == 1

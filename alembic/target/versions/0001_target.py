@@ -30,9 +30,19 @@ def upgrade() -> None:
         sa.Column("why", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "key", name="pk_seedjournal_rows"),
     )
+    op.create_table(
+        "seedjournal_ledger",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "key", name="pk_seedjournal_ledger"),
+    )
 
 
 def downgrade() -> None:
     """Drop the notes."""
+    op.drop_table("seedjournal_ledger")
     op.drop_table("seedjournal_rows")
     op.drop_table("seedjournal_positions")

@@ -14,11 +14,11 @@ from itertools import accumulate
 from ...draws import Draw, Draws
 from ...faking import Texts
 from .. import facts
+from ..assistants import Assistants
 from ..facts import Repository
-from . import words
 
 # Raised by whatever changes a fact of the demo.
-VERSION = 2
+VERSION = 3
 
 # GitHub counts accounts in the hundreds of millions: an invented id beyond 2^42 is nobody's. A member's place, below
 # 2^17, fills its low bits: no two members share one.
@@ -28,11 +28,13 @@ _DRAWN_BITS = 24
 
 _NOT_LETTERS = re.compile(r"[^a-z]+")
 _TRIES = 5
-_FIELDS = ("id", "zone", "hours", "coming", "at", "style", "helped", "tool", "login", "prefix", "signs")
+_FIELDS = ("id", "zone", "hours", "coming", "at", "style", "claude", "tool", "login", "prefix", "signs")
 # Hours from UTC, summer time left out, and how many people live there.
 _ZONES = ((1, 0.38), (2, 0.16), (0, 0.10), (-5, 0.17), (-8, 0.08), (5, 0.07), (8, 0.04))
 _STAYS, _COMES = 0.65, 0.85
 _LONGEST_LOGIN = 39
+_EAGERNESS, _EVEN = 8, 32  # degrees of reluctance, and how many of the busiest members they are spread over
+_CLAUDE = 0.4  # of those who use an assistant show Claude
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class Setting:
     members: int
     days: int
     as_of: date
-    ai_rate: float
+    assistants: Assistants
 
     def draws(self, name: str, fields: tuple[str, ...]) -> Draws:
         """The draws of one sort of thing in this project."""
@@ -56,7 +58,7 @@ class Setting:
 class Person:
     """A member: `zone` in hours from UTC; in the project from share `comes` to share `goes` of the window.
 
-    `tool` is the assistant that the person uses, and `signs` the share of the person's work that shows it.
+    In a week in which the person uses an assistant, the share `signs` of the work shows it, or Claude instead.
     """
 
     place: int
@@ -65,8 +67,13 @@ class Person:
     comes: float
     goes: float
     is_conventional: bool
-    tool: tuple[str, str, date] | None
+    shows_claude: bool
     signs: float
+
+    @property
+    def login(self) -> str:
+        """The login, which is the member's key."""
+        return self.fact.login or ""
 
     @property
     def first_name(self) -> str:
@@ -80,15 +87,16 @@ class People:
     Those who were asked for are kept, and all before them: their names are taken.
     """
 
-    __slots__ = ("_draws", "_logins", "_names", "_people", "_rate", "_shares", "_texts")
+    __slots__ = ("_assistants", "_draws", "_logins", "_names", "_people", "_shares", "_shift", "_texts")
 
     def __init__(self, setting: Setting) -> None:
         self._texts = Texts(setting.seed, f"demo/{setting.project}", VERSION)
         self._draws = setting.draws("member", _FIELDS)
-        self._rate = setting.ai_rate
         self._people: list[Person] = []
         self._names: set[str] = set()
         self._logins: set[str] = set()
+        self._assistants = setting.assistants
+        self._shift = setting.draws("members", ("shift",)).of().integer("shift", 0, _EAGERNESS - 1)
         # The busiest do most by far.
         self._shares = [*accumulate(1 / (place + 1.5) for place in range(setting.members))]
 
@@ -131,8 +139,8 @@ class People:
             comes=0.0 if stays or coming >= _COMES else at,
             goes=1.0 if stays or coming < _COMES else at,
             is_conventional=draw.chance("style", 0.6),
-            tool=draw.choose("tool", words.AI_TOOLS) if draw.chance("helped", self._rate * 1.4) else None,
-            signs=min(1.0, self._rate * draw.between("signs", 1, 2) + max(0.0, self._rate * 2 - 1)),
+            shows_claude=draw.chance("claude", _CLAUDE),
+            signs=draw.between("signs", 0.6, 1.0),
         )
 
     def _named(self, place: int, draw: Draw) -> tuple[str, str]:
@@ -145,8 +153,19 @@ class People:
             login = forms[draw.integer("login", 0, len(forms) - 1)]
             if login in self._logins:
                 login = forms[1]
-            if name not in self._names and login not in self._logins and len(login) <= _LONGEST_LOGIN:
+            is_free = name not in self._names and login not in self._logins and len(login) <= _LONGEST_LOGIN
+            if is_free and self._is_wanted(place, login):
                 self._names.add(name)
                 self._logins.add(login)
                 break
         return name, login
+
+    def _is_wanted(self, place: int, login: str) -> bool:
+        """Return whether somebody of that name takes to assistants as early as this place asks for.
+
+        So the share of the work that assistants help with is close to the rate, however few do most of it.
+        """
+        if place > _EVEN:
+            return True
+        turned = int(f"{place % _EAGERNESS:03b}"[::-1], 2)  # eager and reluctant by turns
+        return int(self._assistants.reluctance(login) * _EAGERNESS) == (turned + self._shift) % _EAGERNESS

@@ -11,37 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from msgspec.structs import replace as changed
 
 from ...draws import Draw
+from ..assistants import PUBLIC_SINCE, Assistants
 from ..facts import ChangedFile, Commit, LooseCommit, PullRequest, Repository, Review
+from ..shapes import HOURS, LINES, REVIEWS, Quantiles, blend, quantile
 from . import words
 from .cast import People, Person, Setting
 from .parts import Frame, Parts, Topic, instant, sha
 from .timing import HOUR, MINUTE, Shuffle, Timing, at_work, day_of, next_work
 
-# Shares and values; between two of them, values rise evenly.
-_Quantiles = tuple[tuple[float, ...], tuple[float, ...]]
-_LINES: _Quantiles = (
-    (0, 0.05, 0.10, 0.25, 0.40, 0.50, 0.60, 0.75, 0.85, 0.90, 0.95, 0.98, 0.99, 0.997, 1),
-    (1, 2, 3, 10, 25, 45, 80, 215, 430, 690, 1400, 3600, 6500, 14000, 40000),
-)
-_FILES: _Quantiles = (
+_FILES: Quantiles = (
     (0, 0.38, 0.50, 0.60, 0.75, 0.85, 0.90, 0.95, 0.98, 0.99, 0.997, 1),
     (1, 1.99, 2.8, 3.9, 6.4, 10, 14, 25, 52, 85, 160, 380),
 )
-_COMMITS: _Quantiles = (
+_COMMITS: Quantiles = (
     (0, 0.48, 0.62, 0.75, 0.85, 0.90, 0.95, 0.98, 0.99, 0.997, 1),
     (1, 1.99, 2.9, 4, 5.5, 7.5, 11, 19, 28, 45, 80),
 )
-_HOURS: _Quantiles = (
-    (0, 0.05, 0.12, 0.20, 0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.90, 0.95, 0.98, 1),
-    (0.04, 0.12, 0.4, 1.1, 3, 9, 22, 50, 115, 270, 760, 1600, 3200, 9000),
-)
-_DELETED: _Quantiles = ((0, 0.07, 0.22, 0.45, 0.70, 0.88, 0.98, 1), (0, 0, 0.10, 0.31, 0.5, 0.68, 0.95, 1))
-_REVIEWS: _Quantiles = ((0, 0.16, 0.55, 0.78, 0.90, 0.96, 0.99, 1), (0, 0.99, 1.99, 2.99, 3.99, 5, 7, 11))
+_DELETED: Quantiles = ((0, 0.07, 0.22, 0.45, 0.70, 0.88, 0.98, 1), (0, 0, 0.10, 0.31, 0.5, 0.68, 0.95, 1))
 
 # How closely one draw follows another: half is a rank correlation of about .7.
 _FILES_BY_LINES, _COMMITS_BY_LINES, _HOURS_BY_COMMITS, _REVIEWS_BY_LINES = 0.47, 0.36, 0.36, 0.36
@@ -51,12 +42,11 @@ _STAYS_OPEN = 0.25  # of what would end after the window
 _REVERTS = 0.09  # of every second pull request, where the one before it was merged in time
 _SEEN_TO = 0.4  # of what is opened during an incident
 _LOOSE = 0.05
-_TRIED = 0.1
 _MOST_FILES_OF_HOTFIX = 4
 
 _PULL_FIELDS = (
     "second", "lines", "files", "commits", "hours", "reviews", "deleted", "ending",
-    "purpose", "tailed", "capital", "tool", "told", "denied", "draft", "lead",
+    "purpose", "tailed", "capital", "shows", "told", "denied", "draft", "lead",
     "early", "repository", "revert", "hotfix", "labelled", "label", "area label", "milestone",
     "assigned", "linked", "link", "body", "bot", "minutes", "morning", "stays open",
     "rest", "reviewed", "loose", "tried",
@@ -92,6 +82,7 @@ class Invention:
 
     def __init__(self, setting: Setting) -> None:
         self.people = People(setting)
+        self._assistants = setting.assistants
         self._repositories = setting.repositories
         self._pulls = setting.draws("pull_request", _PULL_FIELDS)
         self._authors = setting.draws("author", _AUTHOR_FIELDS)
@@ -121,12 +112,12 @@ class Invention:
         text = topic.text if conventional or course.is_hotfix else topic.text[0].upper() + topic.text[1:]
         prefix = topic.purpose.name
         title = f"{prefix}({topic.area}): {text}" if conventional or course.is_hotfix else text
-        files = 1 + int(_quantile(_FILES, _blend(course.lines, draw.unit("files"), _FILES_BY_LINES)) - 1)
-        lines = int(_quantile(_LINES, course.lines))
-        tool = _assistant(course)
+        files = 1 + int(quantile(_FILES, blend(course.lines, draw.unit("files"), _FILES_BY_LINES)) - 1)
+        lines = int(quantile(LINES, course.lines))
+        tool = _assistant(course, self._assistants)
         frame = self._frame(index, course, f"{prefix}/{topic.slug}", tool[0] if tool else None, lines, files)
         files_changed = self._parts.files(frame)
-        commits = int(_quantile(_COMMITS, _blend(course.lines, draw.unit("commits"), _COMMITS_BY_LINES)))
+        commits = int(quantile(_COMMITS, blend(course.lines, draw.unit("commits"), _COMMITS_BY_LINES)))
         return self._whole(
             course, frame, title, files_changed, 1 if course.is_hotfix else commits, tool[1] if tool else None
         )
@@ -141,8 +132,8 @@ class Invention:
         moment = self._timing.moment(share)
         purpose = words.CHORE
         text = self._topic(purpose, index, tailed=draw.chance("tailed", 0.3)).text
-        lines = int(_quantile(_LINES, draw.unit("additions") * 0.8))
-        deletions = int(lines * _quantile(_DELETED, draw.unit("deletions")))
+        lines = int(quantile(LINES, draw.unit("additions") * 0.8))
+        deletions = int(lines * quantile(_DELETED, draw.unit("deletions")))
         return LooseCommit(
             repo=self._repository(pull),
             commit=Commit(
@@ -173,8 +164,8 @@ class Invention:
             # The smaller third, the middle and the larger third have their own purposes.
             purpose = draw.choose("purpose", words.BY_SIZE[int(lines * 3)])
             topic = self._topic(purpose, index, tailed=draw.chance("tailed", 0.5))
-            slow = _blend(_blend(lines, draw.unit("commits"), _COMMITS_BY_LINES), draw.unit("hours"), _HOURS_BY_COMMITS)
-            ends = created + int(_quantile(_HOURS, slow) * HOUR)
+            slow = blend(blend(lines, draw.unit("commits"), _COMMITS_BY_LINES), draw.unit("hours"), _HOURS_BY_COMMITS)
+            ends = created + int(quantile(HOURS, slow) * HOUR)
             if ends - created > HOUR:
                 ends = next_work(author, ends, draw.unit("morning"))
         last, rest = self._timing.last, self._timing.last - created
@@ -238,7 +229,7 @@ class Invention:
             is_merged=course.state == "merged",
             trailer=trailer,
             lines=lines,
-            deleted=_quantile(_DELETED, course.draw.unit("deleted")),
+            deleted=quantile(_DELETED, course.draw.unit("deleted")),
             files=min(files, _MOST_FILES_OF_HOTFIX) if course.is_hotfix else files,
         )
 
@@ -255,7 +246,7 @@ class Invention:
         is_draft = state != "merged" and draw.chance("draft", 0.25)
         reviews: tuple[Review, ...] = ()
         if not is_draft and not (course.is_hotfix and draw.chance("reviewed", 0.4)):
-            wanted = int(_quantile(_REVIEWS, _blend(course.lines, draw.unit("reviews"), _REVIEWS_BY_LINES)))
+            wanted = int(quantile(REVIEWS, blend(course.lines, draw.unit("reviews"), _REVIEWS_BY_LINES)))
             reviews = self._parts.reviews(frame, min(wanted, 1) if course.is_hotfix else wanted, files)
         commits = self._parts.commits(frame, count, files, reviews, lead=draw.unit("lead"), early=draw.unit("early"))
         if draw.chance("bot", 0.25 if self.people.size > 1 else 0.7):
@@ -343,36 +334,16 @@ class Invention:
         return "\n\n".join(parts)
 
 
-def _assistant(course: _Course) -> tuple[str, str, date] | None:
-    """Return the tool that helped and shows: mostly the author's own, now and then one that is tried."""
-    tool, signs = course.author.tool, course.author.signs
-    unit = course.draw.unit("tool")
-    if tool is None or unit >= signs:
+def _assistant(course: _Course, assistants: Assistants) -> tuple[str, str] | None:
+    """Return how the tool that helped shows, in a trailer and in words; None where nothing shows."""
+    day = day_of(course.created)
+    trait = assistants.of(course.author.login, day.toordinal())
+    # Where everybody uses one, everything shows it.
+    share = course.author.signs + (1 - course.author.signs) * _squared(assistants.rate_at(day.toordinal()))
+    if trait is None or not course.draw.chance("shows", share):
         return None
-    if unit < signs * _TRIED:
-        tool = course.draw.choose("tried", words.AI_TOOLS)
-    return tool if day_of(course.created) >= tool[2] else None
-
-
-def _quantile(table: _Quantiles, unit: float) -> float:
-    """Return the value below which that share of all values lies."""
-    shares, values = table
-    place = 1
-    while shares[place] < unit:
-        place += 1
-    low = shares[place - 1]
-    return values[place - 1] + (values[place] - values[place - 1]) * (unit - low) / (shares[place] - low)
-
-
-def _blend(one: float, other: float, weight: float) -> float:
-    """Return a number in [0, 1), as evenly spread as the two are, that rises with both; `weight` is the first's."""
-    low, high = min(weight, 1 - weight), max(weight, 1 - weight)
-    both = weight * one + (1 - weight) * other
-    if both < low:
-        return both * both / (2 * low * high)
-    if both < high:
-        return (both - low / 2) / high
-    return 1 - (1 - both) * (1 - both) / (2 * low * high)
+    is_claude = course.author.shows_claude and day >= PUBLIC_SINCE["claude"]
+    return words.AI_TOOLS["claude" if is_claude else trait.tool]
 
 
 def _squared(unit: float) -> float:

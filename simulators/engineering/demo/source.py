@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
+from typing import Any
 
 from seedjournal.journal import BadInput
 
 from ...faking import faker_version
+from ..assistants import Assistants, assistants
 from ..facts import LooseCommit, PullRequest, Repository, Skipped, repository
+from ..schedules import schedule, weighting
 from .cast import VERSION, Setting
 from .invention import Invention
 
@@ -37,8 +40,9 @@ class DemoSource:
     """A source of invented facts.
 
     `prs` pull requests lie in the `days` days up to and with `as_of`, and nothing lies outside of these. `ai_rate` says
-    how much assistants are used: 0 is never, 1 is by everybody. Without `repos` there is one repository, named after
-    the project. Raises BadInput for a setting out of its bounds.
+    how much assistants are used: 0 is never, 1 is by everybody. `highest_ai_rate` 0 is never as well, and `ai_tools`
+    has the tools' weights. Without `repos` there is one repository, named after the project. Raises BadInput for a
+    setting out of its bounds.
     """
 
     project: str
@@ -48,7 +52,9 @@ class DemoSource:
     prs: int = 200
     days: int = 180
     as_of: date = DEFAULT_AS_OF
-    ai_rate: float = 0.35
+    ai_rate: float | Mapping[str, float] = 0.35
+    highest_ai_rate: float | Mapping[str, float] = 0.85
+    ai_tools: Mapping[str, Any] = field(default_factory=lambda: {"copilot": 0.7, "cursor": 0.3})
 
     def __post_init__(self) -> None:
         """Refuse what cannot be invented, before anything is read."""
@@ -62,7 +68,8 @@ class DemoSource:
             )
         if not self.project.isprintable():
             raise BadInput(f"demo: {self.project!r} is no project's name", "a name is printable text")
-        if not 0 <= self.ai_rate <= 1:
+        rates = schedule(self.ai_rate, self.as_of).values
+        if not all(0 <= rate <= 1 for rate in rates):
             raise BadInput(f"demo: ai_rate = {self.ai_rate} is out of bounds", "ai_rate may be 0 to 1")
         _ = self.repositories
 
@@ -93,7 +100,8 @@ class DemoSource:
         The names and not a sample of them: whatever another version of Faker writes differently, it is another digest.
         """
         settings = [VERSION, self.project, self.seed, self.repositories, self.members, self.prs, self.days]
-        digest = sha256(json.dumps([*settings, self.as_of.toordinal(), self.ai_rate]).encode())
+        rates = repr((self._assistants.rate, weighting(self.ai_tools, self.as_of)))
+        digest = sha256(json.dumps([*settings, self.as_of.toordinal(), rates]).encode())
         for place in range(1, self.members + 1):
             digest.update(f"{self._invention.people.member(place).fact.name}\n".encode())
         return digest.hexdigest()
@@ -111,6 +119,17 @@ class DemoSource:
         return range(1, self.prs + 1)
 
     @cached_property
+    def _assistants(self) -> Assistants:
+        return assistants(
+            self.project,
+            self.seed,
+            self.as_of,
+            rate=self.ai_rate,
+            highest=self.highest_ai_rate,
+            tools=self.ai_tools,
+        )
+
+    @cached_property
     def _invention(self) -> Invention:
         return Invention(
             Setting(
@@ -120,7 +139,7 @@ class DemoSource:
                 members=self.members,
                 days=self.days,
                 as_of=self.as_of,
-                ai_rate=self.ai_rate,
+                assistants=self._assistants,
             )
         )
 

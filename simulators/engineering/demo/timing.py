@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from itertools import accumulate
 
+from ..working import HOLIDAYS
 from . import words
 from .cast import Person, Setting
 
@@ -24,7 +25,6 @@ _SATURDAY = 5
 _HOURS = (2, 2, 2, 2, 3, 5, 9, 16, 24, 26, 25, 21, 21, 26, 27, 26, 22, 16, 12, 10, 9, 7, 5, 3)
 _WEEKDAYS = (92, 104, 106, 102, 84, 11, 11)
 _HOLIDAY = 12
-_HOLIDAYS = frozenset({(1, 1), (5, 1), (7, 4), (12, 24), (12, 25), (12, 26), (12, 31)})
 _QUIET = frozenset({(1, 2), (1, 3), (12, 22), (12, 23), (12, 27), (12, 28), (12, 29), (12, 30)})
 _HALF = 50
 
@@ -48,21 +48,23 @@ class Incident:
 class Shuffle:
     """An order of the numbers below a power of two, drawn by a key: each has one place, whatever else is asked for."""
 
-    __slots__ = ("_bits", "_keys", "_mask")
+    __slots__ = ("_bits", "_keys", "_mask", "_start")
 
     def __init__(self, size: int, key: int) -> None:
         self._bits = size.bit_length() - 1
         self._mask = size - 1
         keys = [(key * (2 * turn + 1) * 0x9E3779B97F4A7C15 >> 11) for turn in range(3)]
         self._keys = tuple(((one | 1) & self._mask, (one >> 24) & self._mask) for one in keys)
+        self._start = 0
+        self._start = self.place(0)
 
     def place(self, number: int) -> int:
-        """Return the place of a number."""
+        """Return the place of a number; that of 0 is 0."""
         mask, half = self._mask, self._bits // 2 or 1
         for factor, shift in self._keys:
             number = number * factor + shift & mask
             number ^= number >> half
-        return number
+        return number - self._start & mask
 
 
 class Timing:
@@ -162,7 +164,7 @@ def day_of(moment: int) -> date:
 def _day_weight(day: int) -> int:
     it = date.fromordinal(max(1, (EPOCH_DAY + day) % date.max.toordinal()))  # any, beyond the years that have dates
     weight = _WEEKDAYS[it.weekday()]
-    if (it.month, it.day) in _HOLIDAYS or _near_easter(it):
+    if (it.month, it.day) in HOLIDAYS or _near_easter(it):
         return min(weight, _HOLIDAY)
     return weight * _HALF // 100 if (it.month, it.day) in _QUIET else weight
 

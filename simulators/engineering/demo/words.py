@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from math import gcd
 from types import MappingProxyType
@@ -377,11 +376,12 @@ BOT_REMARKS = (
 CHECKS = ("lint", "unit tests", "build", "end-to-end tests")
 SKIPPED = frozenset({"unit tests", "end-to-end tests"})  # by a pull request of docs alone
 
-# The tools that help: trailer, how a body tells of it, and the day since when anybody can have it. Addresses are the
-# tools' own.
-AI_TOOLS = (
-    (("Co-Authored-By: Claude <noreply@anthropic.com>", "Written with the help of Claude.", date(2025, 2, 24)), 0.40),
-    (("Co-authored-by: Copilot <copilot@github.com>", "Written with the help of Copilot.", date(2022, 6, 21)), 0.35),
-    (("Co-authored-by: Cursor <cursoragent@cursor.com>", "Written with the help of Cursor.", date(2023, 3, 14)), 0.25),
+# The tools that help: trailer, and how a body tells of it. Addresses are the tools' own.
+AI_TOOLS = MappingProxyType(
+    {
+        "claude": ("Co-Authored-By: Claude <noreply@anthropic.com>", "Written with the help of Claude."),
+        "copilot": ("Co-authored-by: Copilot <copilot@github.com>", "Written with the help of Copilot."),
+        "cursor": ("Co-authored-by: Cursor <cursoragent@cursor.com>", "Written with the help of Cursor."),
+    }
 )
 NO_AI = "No AI tool was used: nothing here was written with Copilot."

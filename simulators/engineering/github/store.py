@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS accounts (  -- every login of every account, and when
     PRIMARY KEY (id, login)
 ) WITHOUT ROWID;
 """
-_HINT = "SEEDJOURNAL_CACHE names another folder; `seedjournal fetched --delete OWNER/REPO` starts anew"
+_HINT = "SEEDJOURNAL_CACHE names another folder; `seedjournal fetched --delete OWNER/REPO` starts again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,223 @@
+"""Ids in tables of others: given by the database, told by keys, of parents; circles, parts, references to several kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from seedjournal import field, generic, initial, lookup, ref
+from seedjournal.journal import (
+    JOURNAL_HISTORY,
+    Database,
+    Event,
+    Field,
+    Json,
+    Kind,
+    Misuse,
+    Policy,
+    Reference,
+    Type,
+    Vocabulary,
+    ensure,
+    open_database,
+)
+from seedjournal.projectors import Tables, check_fit
+from tests.conftest import MAKES, Urls
+from tests.projectors.test_mapped import changed, do, faults, note, show
+
+PROJECT = "work"
+TASK = Kind(
+    name="task",
+    key=("number",),
+    fields=(Field(name="number", type=Type.INTEGER), Field(name="title")),
+    references=(Reference(name="owner", to="person", shared={}, nullable=True),),
+    policy=Policy.EXACT,
+)
+PERSON = Kind(
+    name="person",
+    key=("login",),
+    fields=(Field(name="login"),),
+    references=(Reference(name="works_on", to="task", shared={}, nullable=True),),
+    policy=Policy.EXACT,
+)
+PROFILE = Kind(
+    name="profile",
+    key=("login",),
+    fields=(Field(name="words"),),
+    references=(Reference(name="person", to="person", shared={"login": "login"}),),
+    policy=Policy.EXACT,
+)
+TAG = Kind(name="tag", key=("name",), fields=(Field(name="name"), Field(name="colour")), policy=Policy.EXACT)
+TAGGED = Kind(
+    name="tagged",
+    key=("number", "name"),
+    fields=(),
+    references=(
+        Reference(name="task", to="task", shared={"number": "number"}),
+        Reference(name="tag", to="tag", shared={"name": "name"}),
+    ),
+    policy=Policy.EXACT,
+)
+REMARK = Kind(
+    name="remark",
+    key=("id",),
+    fields=(Field(name="id", type=Type.INTEGER),),
+    references=(Reference(name="target", to="task", also=("person",), shared={}, nullable=True),),
+    policy=Policy.EXACT,
+)
+TASK_SUM = Kind(
+    name="task_sum",
+    key=("number",),
+    part_of="task",
+    fields=(Field(name="remarks", type=Type.INTEGER, default=0),),
+    references=(Reference(name="task", to="task", shared={"number": "number"}),),
+    policy=Policy.EXACT,
+)
+WORK = Vocabulary((TASK, TASK_SUM, PERSON, PROFILE, TAG, TAGGED, REMARK))
+
+SQL = """
+CREATE TABLE content_types (id INTEGER PRIMARY KEY, model TEXT NOT NULL);
+INSERT INTO content_types VALUES (11, 'task'), (12, 'person');
+CREATE TABLE tasks (id {always}, number INTEGER NOT NULL UNIQUE, title TEXT NOT NULL, owner_id INTEGER,
+    remarks INTEGER NOT NULL);
+CREATE TABLE people (id {serial}, login TEXT NOT NULL UNIQUE, works_on_id INTEGER REFERENCES tasks);
+CREATE TABLE profiles (person_id INTEGER PRIMARY KEY REFERENCES people, words TEXT NOT NULL);
+CREATE TABLE tags (name TEXT PRIMARY KEY, colour TEXT NOT NULL);
+CREATE TABLE task_tags (task_id INTEGER NOT NULL REFERENCES tasks, tag TEXT NOT NULL REFERENCES tags,
+    PRIMARY KEY (task_id, tag));
+CREATE TABLE remarks (id INTEGER PRIMARY KEY, content_type_id INTEGER REFERENCES content_types, object_id TEXT)
+"""
+IDS = {
+    "sqlite": {"always": "INTEGER PRIMARY KEY AUTOINCREMENT", "serial": "INTEGER PRIMARY KEY"},
+    "postgresql": {"always": "INT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "serial": "SERIAL PRIMARY KEY"},
+}
+
+
+def work(**more: Any) -> Tables:
+    tables = Tables(WORK)
+    tables.table("task", "tasks", ids="database")
+    tables.table("person", "people", ids="database")
+    tables.table("profile", "profiles")
+    tables.table("tag", "tags")
+    tables.table("tagged", "task_tags", columns={"tag": ref("tag")})
+    kinds = {kind: lookup("content_types", model=kind) for kind in ("task", "person")}
+    tables.table("remark", "remarks", columns={"target": generic("content_type_id", "object_id", **kinds)}, **more)
+    return tables
+
+
+def made(kind: str, key: dict[str, str | int], **data: Json) -> Event:
+    return Event(project=PROJECT, kind=kind, key=key, data=data)
+
+
+def all_of_it() -> list[Event]:
+    return [
+        made("task", {"number": 1}, title="one", owner="ann"),
+        made("task", {"number": 2}, title="two", owner=None),
+        made("task_sum", {"number": 2}, remarks=5),
+        made("person", {"login": "ann"}, works_on=2),
+        made("person", {"login": "bob"}, works_on=None),
+        made("profile", {"login": "bob"}, words="hello"),
+        made("tag", {"name": "red"}, colour="ff0000"),
+        made("tagged", {"number": 1, "name": "red"}),
+        made("tagged", {"number": 2, "name": "red"}),
+        made("remark", {"id": 1}, target={"kind": "person", "key": {"login": "ann"}}),
+        made("remark", {"id": 2}, target={"kind": "task", "key": {"number": 2}}),
+        made("remark", {"id": 3}, target=None),
+    ]
+
+
+@pytest.fixture(params=MAKES)
+def database(request: pytest.FixtureRequest, make_url: Urls) -> Iterable[Database]:
+    database = open_database(make_url(request.param), create=True)
+    ensure(database, JOURNAL_HISTORY, create=True)
+    do(database, SQL.format(**IDS[request.param]))
+    yield database
+    database.engine.dispose()
+
+
+def record(database: Database, facts: Iterable[Event]) -> Any:
+    return note(database, facts, slug=PROJECT, domain=WORK)
+
+
+TASKS = "SELECT t.number, p.login, t.remarks FROM tasks t LEFT JOIN people p ON p.id = t.owner_id ORDER BY 1"
+PEOPLE = "SELECT p.login, t.number FROM people p LEFT JOIN tasks t ON t.id = p.works_on_id ORDER BY 1"
+
+
+def test_every_scheme_of_ids(database: Database) -> None:
+    do(database, "INSERT INTO tasks (number, title, remarks) VALUES (99, 'mine', 0)")
+    run = record(database, all_of_it())
+    assert changed(show(database, run, work()))[0] == 11
+    assert do(database, TASKS) == [(1, "ann", 0), (2, None, 5), (99, None, 0)]
+    assert do(database, "SELECT id FROM tasks ORDER BY id") == [(1,), (2,), (3,)]
+    assert do(database, PEOPLE) == [("ann", 2), ("bob", None)]
+    assert do(database, "SELECT login, words FROM profiles JOIN people ON id = person_id") == [("bob", "hello")]
+    assert do(database, "SELECT count(*), min(tag) FROM task_tags JOIN tasks ON id = task_id") == [(2, "red")]
+    targets = (
+        "SELECT r.id, model, p.login, t.number FROM remarks r LEFT JOIN content_types c ON c.id = content_type_id "
+        "LEFT JOIN people p ON model = 'person' AND cast(p.id AS varchar(9)) = object_id "
+        "LEFT JOIN tasks t ON model = 'task' AND cast(t.id AS varchar(9)) = object_id ORDER BY 1"
+    )
+    assert do(database, targets) == [(1, "person", "ann", None), (2, "task", None, 2), (3, None, None, None)]
+    assert changed(show(database, run, work())) == (0, 0, 0)
+    assert faults(database, work()) == []
+    do(database, "INSERT INTO tasks (number, title, remarks) VALUES (98, 'mine', 0)")
+    assert do(database, "SELECT id FROM tasks WHERE number = 98") == [(4,)]
+
+
+def test_what_leaves_takes_its_part_and_children_along(database: Database) -> None:
+    show(database, record(database, all_of_it()), work())
+    fewer = [
+        one for one in all_of_it() if one.key.get("number") != 2 and one.key.get("id") != 2 and one.kind != "person"
+    ]
+    fewer = [one for one in fewer if one.kind not in {"profile", "remark"}] + [
+        made("task", {"number": 3}, title="three", owner=None)
+    ]
+    fewer = [
+        made("task", {"number": 1}, title="one", owner=None) if one.key == {"number": 1} and one.kind == "task" else one
+        for one in fewer
+    ]
+    show(database, record(database, fewer), work())
+    assert do(database, TASKS) == [(1, None, 0), (3, None, 0)]
+    assert do(database, "SELECT count(*) FROM people") == do(database, "SELECT count(*) FROM remarks") == [(0,)]
+    assert faults(database, work()) == []
+    show(database, record(database, all_of_it()), work())
+    assert do(database, TASKS) == [(1, "ann", 0), (2, None, 5)]
+    assert do(database, PEOPLE) == [("ann", 2), ("bob", None)]
+    without_part = [one for one in all_of_it() if one.kind != "task_sum"]
+    show(database, record(database, without_part), work())
+    assert do(database, TASKS) == [(1, "ann", 0), (2, None, 0)]
+    assert faults(database, work()) == []
+
+
+def test_a_circle_that_nothing_can_break_is_refused(database: Database) -> None:
+    tables = work()
+    if database.name == "postgresql":
+        do(database, "ALTER TABLE tasks ALTER owner_id SET NOT NULL")
+    else:
+        do(database, "ALTER TABLE tasks DROP COLUMN owner_id")
+        do(database, "ALTER TABLE tasks ADD COLUMN owner_id INTEGER NOT NULL DEFAULT 0")
+    with pytest.raises(Misuse, match=r"tasks\.owner_id is NOT NULL"):
+        check_fit(database, tables)
+
+
+def test_a_reference_to_several_kinds_needs_two_columns(database: Database) -> None:
+    tables = Tables(WORK)
+    tables.leave_out("task task_sum person profile tag tagged")
+    tables.table("remark", "remarks")
+    with pytest.raises(Misuse, match=r"remark\.target refers to several kinds; name its columns"):
+        check_fit(database, tables)
+
+
+def test_a_text_id_without_a_value_is_refused(database: Database) -> None:
+    tables = Tables(WORK)
+    tables.leave_out("task task_sum person profile tagged remark")
+    tables.table("tag", "tags", columns={"name": initial("x"), "colour": field("colour")}, leave_out="name")
+    check_fit(database, tables)
+    do(database, "CREATE TABLE coded (code TEXT PRIMARY KEY, colour TEXT)")
+    tables = Tables(WORK)
+    tables.leave_out("task task_sum person profile tagged remark")
+    tables.table("tag", "coded", leave_out="name")
+    with pytest.raises(Misuse, match=r"its id code is (TEXT|text), for which no id can be made"):
+        check_fit(database, tables)

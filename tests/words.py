@@ -1,0 +1,89 @@
+"""Finds words that we gave up, in the documentation and in what the program prints: `python -m tests.words`.
+
+`make check` runs it. The glossary (docs/glossary.md) has the word to use instead.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("journal", "projectors", "simulators", "seedjournal")
+
+# What we gave up, and what to write instead.
+STRUCK = {
+    r"noughts?": "zero",
+    r"for ever": "forever, or: always",
+    r"anew": "again, or: from the start",
+    r"lest": "so that … not",
+    r"reckon\w*": "expect, or: compute",
+    r"as it stands": "as it is",
+    r"wrong use|used wrongly": "usage error",
+    r"makes? of databases?|either make|both makes": "database",
+    r"mend(?:s|ed|ing)?": "fix",
+    r"crews?": "workers",
+    r"leftovers?": "unseen rows",
+    r"withdraw\w*": "remove",
+    r"honou?red": "adopted",
+    r"stands? after": "is in the state after",
+    r"stood|standing": "was, previous, carried over",
+    r"manieth": "n-th",
+    r"who (?:reads|writes|appends|projects|records|asks|looks)": "readers, writers, …",
+    r"is told|are told|was told": "is reported, or: prints",
+    r"told of": "reported",
+}
+_STRUCK = re.compile("|".join(rf"(?P<w{n}>\b(?:{one})\b)" for n, one in enumerate(STRUCK)), re.IGNORECASE)
+
+# Where a word may stay, and why.
+ALLOWED: dict[str, str] = {
+    "docs/glossary.md": "it lists the words that we gave up",
+    "simulators/engineering/demo/words.py": "titles that people in the invented project write",
+}
+
+
+def texts() -> Iterator[tuple[str, int, str]]:
+    """Yield each text that a reader sees, with its file and line."""
+    for file in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            yield str(file.relative_to(ROOT)), number, line
+    for room in ROOMS:
+        for file in sorted((ROOT / room).rglob("*.py")):
+            if room == "seedjournal" and file.relative_to(ROOT).parts[1] in ROOMS:
+                continue  # a link to another room
+            for number, text in _printed(ast.parse(file.read_text(encoding="utf-8"))):
+                yield str(file.relative_to(ROOT)), number, text
+
+
+def _printed(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield a module's texts of more than one word; its docstrings are for those who read the code."""
+    inside = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in inside:
+            text = node.value
+            if isinstance(text, str) and " " in text:
+                yield node.lineno, text
+
+
+def main() -> int:
+    """Print each word that should not be there; the exit status says whether there are any."""
+    found = 0
+    for file, line, text in texts():
+        if file in ALLOWED:
+            continue
+        for match in _STRUCK.finditer(text):
+            found += 1
+            instead = STRUCK[list(STRUCK)[int((match.lastgroup or "w0")[1:])]]
+            print(f"{file}:{line}: {match[0]!r}: write {instead}")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
