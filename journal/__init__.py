@@ -29,6 +29,7 @@ from .event import (
     decode,
     encode,
     hash_event,
+    plain_encoder,
 )
 from .fold import Policy, resolve
 from .forget import Forgettable, forget, measure, runs_before_newest
@@ -158,6 +159,7 @@ __all__ = [
     "newest_of_each",
     "numbered",
     "open_database",
+    "plain_encoder",
     "provenance",
     "query_rows",
     "read_manifest",

@@ -9,7 +9,7 @@ so golden tests pin them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, NewType, TypeAlias
@@ -26,6 +26,8 @@ Scalar: TypeAlias = str | int | float | bool | None
 Json: TypeAlias = Scalar | list["Json"] | dict[str, "Json"]
 Key: TypeAlias = Mapping[str, str | int]
 Data: TypeAlias = Mapping[str, Json]
+
+PlainEncoder: TypeAlias = Callable[[dict[str, "str | int"], dict[str, Json]], "Canonical"]
 
 EVENT_TAG = b"seedjournal:event:1\n"
 LARGEST_INTEGER = 2**53 - 1
@@ -99,6 +101,27 @@ def encode(event: Event) -> Canonical:
         _refuse(data, "data")
         _refuse(key, "key")
     return Canonical(kind, key_bytes, hash_event(text), text)
+
+
+def plain_encoder(project: str, kind: str, key: Collection[str], data: Collection[str]) -> PlainEncoder:
+    """Return a function from a kind's keys and data to canonical events, for content that is known to be plain.
+
+    Names come in their order as text, and values are texts, integers within bounds, booleans and null.
+    """
+    tail = _tail(kind, project, tuple(key), tuple(data))
+    dumps, sha256 = orjson.dumps, hashlib.sha256
+
+    def encode_plain(key: dict[str, str | int], data: dict[str, Json]) -> Canonical:
+        try:
+            key_bytes = KeyBytes(dumps(key))
+            text = b'{"data":%b,"key":%b%b' % (dumps(data), key_bytes, tail)
+        except orjson.JSONEncodeError:
+            return encode(Event(project=project, kind=kind, key=key, data=data))
+        if _MAYBE_NUL in text:
+            return encode(Event(project=project, kind=kind, key=key, data=data))
+        return Canonical(kind, key_bytes, EventHash(sha256(EVENT_TAG + text).digest()), text)
+
+    return encode_plain
 
 
 def decode(text: bytes | str) -> Event:
