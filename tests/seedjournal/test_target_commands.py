@@ -77,11 +77,11 @@ def test_states_and_runs_are_compared(at: str, run: Run) -> None:
     for options in (TWENTY, TWENTY, FORTY, TWENTY):
         run(*options)
     plain = run("diff", "3", "4", "--stat").out
-    assert "differ otherwise" in plain
+    assert "differ as well" in plain
     assert "seedjournal diff --state 3 4" in plain
     document = run("diff", "--state", "3", "4", "--json").json
     assert all(change["kind"] != "pull_request" for change in document["changes"])
-    assert "differ otherwise" not in run("diff", "1", "2", "--stat").out
+    assert "differ as well" not in run("diff", "1", "2", "--stat").out
     assert at
 
 
