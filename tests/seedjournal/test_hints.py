@@ -60,6 +60,12 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
+    "if this is the right database: --confirm {}": "seedjournal/test_own_tables.py: test_rows_of_others_are_asked_about",
+    "correct the map, then `seedjournal check` says whether it fits": "seedjournal/test_own_tables.py: test_check_names_what_a_migration_changed",
+    "check the address: --target URL": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
+    "leave --tables out": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
+    "leave --today out, or say --today off": "seedjournal/test_own_tables.py: test_an_id_that_holds_a_date_does_not_move",
+    "record that entity too, or make the reference null; if its row was deleted, --repair puts it back": "projectors/test_parts.py: test_a_reference_that_leads_nowhere_is_refused_by_name",
     "`seedjournal record` fetches": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
     "{}: {} of {} of {}; `seedjournal show RUN` names them; {}": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
     "set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: --source git:https://{}/{}.git": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
