@@ -408,7 +408,7 @@ def foreign_tables(w: World) -> None:
 @gives("--policy {}=exact")
 def policies(w: World) -> None:
     command = (*AGAIN, "--policy", "all=upsert", "--policy", "pull_request=exact")
-    (more,) = re.findall(r"add ((?:--policy \w+=exact ?)+)", " ".join(w(*command, status=2).split()))
+    (more,) = re.findall(r"Add ((?:--policy \w+=exact ?)+)", " ".join(w(*command, status=2).split()))
     w.run(*command, *more.split())
 
 
