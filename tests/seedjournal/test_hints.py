@@ -60,6 +60,9 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
+    "alter the table by hand so that it fits; or `seedjournal unseed` its projects, drop the tables and project again; or project into another database": "domains/test_changed_kinds.py: test_what_cannot_follow_is_said_with_the_way_out",
+    "put the table seedjournal_ledger back from a backup; or `seedjournal project --take-over` adopts rows under keys of ours, which are then never deleted, and inserts the others": "projectors/test_mapped.py: test_lost_notes_are_not_guessed",
+    "record the project again (`seedjournal record --project {}`), or use the declaration that it was recorded with": "domains/test_changed_kinds.py: test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_named",
     "if this is the right database: --confirm {}": "seedjournal/test_own_tables.py: test_rows_of_others_are_asked_about",
     "correct the map, then `seedjournal check` says whether it fits": "seedjournal/test_own_tables.py: test_check_names_what_a_migration_changed",
     "check the address: --target URL": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
@@ -427,7 +430,7 @@ def forgotten(w: World) -> None:
 
 @gives(
     "give the column the name and type that it had, or use a database of its own, or on PostgreSQL a schema of its own: "
-    "--schema NAME",
+    "--schema NAME; the columns of new fields are added by `seedjournal project`",
     "`seedjournal project --repair` makes them again, with their rows; `seedjournal migrate --tables` makes them empty",
     "the table is not there; `seedjournal project --repair` makes it again",
 )
