@@ -411,7 +411,7 @@ def foreign_tables(w: World) -> None:
 @gives("--policy {}=exact")
 def policies(w: World) -> None:
     command = (*AGAIN, "--policy", "all=upsert", "--policy", "pull_request=exact")
-    (more,) = re.findall(r"[Aa]dd ((?:--policy \w+=exact ?)+)", " ".join(w(*command, status=2).split()))
+    (more,) = re.findall(r"Add ((?:--policy \w+=exact ?)+)", " ".join(w(*command, status=2).split()))
     w.run(*command, *more.split())
 
 
