@@ -25,7 +25,19 @@ SCHEMA_VARIABLE = "SEEDJOURNAL_SCHEMA"
 
 FILLED: dict[str, str] = {}  # what a settings file's addresses took from the environment: no error shows it
 
-_TOP = ("domain", "journal", "policy", "profiles", "projects", "prune", "schema", "tables", "target", "today")
+_TOP = (
+    "domain",
+    "journal",
+    "policy",
+    "profiles",
+    "projects",
+    "prune",
+    "scenarios",
+    "schema",
+    "tables",
+    "target",
+    "today",
+)
 _RESERVED = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=-]")  # what ends a part of an address, and so must be written as %XX
 _USER_AND_PASSWORD = re.compile(r"[\w+]+://([^:/?@]*(?::[^/?@]*)?)@")
 _FOR_DATABASES = ("SEEDJOURNAL_", "PG", "DATABASE")
@@ -46,6 +58,7 @@ class Settings:
     projects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     policy: Mapping[str, Any] = field(default_factory=dict)
+    scenarios: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +133,7 @@ def load(path: Path = FILE) -> Settings:
             )
     if not isinstance(content.get("prune", True), bool):
         raise j.BadInput(f"{path}: prune must be true or false", "for example prune = false")
-    for name in ("projects", "profiles"):
+    for name in ("projects", "profiles", "scenarios"):
         tables = content.get(name, {})
         if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
             raise j.BadInput(
@@ -128,11 +141,10 @@ def load(path: Path = FILE) -> Settings:
             )
     domain = content.get("domain")
     projects = content.get("projects", {})
-    if projects and domain in {None, "engineering"}:  # a user's own domain checks its settings itself
-        from seedjournal.simulators.engineering.project import SETTINGS
-
-        for name, settings in projects.items():
-            _check_names(path, f"projects.{name}.", settings, SETTINGS)
+    scenarios = content.get("scenarios", {})
+    if domain in {None, "engineering"}:  # a user's own domain checks its settings itself
+        for group, named in (("projects", projects), ("scenarios", scenarios)):
+            _check_settings(path, group, named)
     policy = content.get("policy", {})
     if not isinstance(policy, dict):
         raise j.BadInput(f"{path}: policy is not a table", 'write [policy] above lines such as github = "upsert"')
@@ -151,6 +163,7 @@ def load(path: Path = FILE) -> Settings:
         projects=projects,
         policy=policy,
         profiles=content.get("profiles", {}),
+        scenarios=scenarios,
     )
 
 
@@ -165,6 +178,15 @@ def _today(path: Path, given: Any) -> date | Literal["off"] | None:
     if type(given) is date:
         return given
     raise j.BadInput(f"{path}: today is {given!r}", 'Write today = "now", or a date such as today = 2026-01-05.')
+
+
+def _check_settings(path: Path, group: str, named: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise Misuse for a table with a setting that no project has."""
+    if named:
+        from seedjournal.simulators.engineering.project import SETTINGS
+
+        for name, settings in named.items():
+            _check_names(path, f"{group}.{name}.", settings, SETTINGS)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -265,6 +287,21 @@ def project_settings(settings: Settings, name: str) -> dict[str, Any]:
         own = resolve_policies(given.get("policy", {}), f"{FILE}: projects.{name}.policy.")
         given["policy"] = {**settings.policy, **own}
     return given
+
+
+def scenario_settings(settings: Settings, name: str | None) -> Mapping[str, Any]:
+    """Return the settings of a scenario, the file's before a built-in one; raise Misuse where there is none."""
+    if name is None:
+        return {}
+    from seedjournal.simulators.engineering.project import SCENARIOS
+
+    known = {**SCENARIOS, **settings.scenarios}
+    if name not in known:
+        raise j.Misuse(
+            f"There is no scenario {name!r}.",
+            f"The scenarios are {', '.join(sorted(known))}; [scenarios.NAME] in {FILE} adds one.",
+        )
+    return known[name]
 
 
 def _check_names(path: Path, head: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:

@@ -68,7 +68,7 @@ def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) 
                 tell=tell,
             )
         case "demo":
-            from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF, DemoSource
+            from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF, RATES, DemoSource
 
             return DemoSource(
                 project=project.name,
@@ -81,6 +81,7 @@ def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) 
                 ai_rate=project.ai_base_adoption_rate,
                 highest_ai_rate=project.highest_ai_rate,
                 ai_tools=project.usage_source_rates,
+                rates={name: getattr(project, name) for name in RATES},
             )
     return _github(project, choice, tell)
 

@@ -96,6 +96,11 @@ class Outcome:
     help="Any project setting, such as survey_response_rate=0.5; may be repeated.",
 )
 @click.option(
+    "--scenario",
+    metavar="NAME",
+    help="A named set of settings that change over time: steady, assistant-rollout, crunch, growth, or your own.",
+)
+@click.option(
     "--policy",
     "policies",
     metavar="KIND=POLICY",
@@ -148,7 +153,7 @@ def record(  # noqa: PLR0913 - its options
     domain = own_domain(replace(settings, domain=domain_name) if domain_name else settings)
     if domain is not None:
         builtin = {"source": source, "offline": offline, "estimate": estimate, "strict": strict} | {
-            name: options[name] for name in ("since", "until", "skip_invalid")
+            name: options[name] for name in ("since", "until", "skip_invalid", "scenario")
         }
         _refuse_options_of_sources(domain.name, builtin)
         from seedjournal.simulators.domain_recording import DomainOptions
@@ -252,7 +257,7 @@ def record_projects(
     with opened_journal(databases, settings, create=True) as database:
         for name in names:
             try:
-                project = _make_project(settings, name, sets)
+                project = _make_project(settings, name, choice.options.scenario, sets)
                 runs.append(_record_one(database, project, choice, tell(name), ask))
             except Exception as error:
                 if len(names) == 1:
@@ -280,9 +285,15 @@ def refuse_unknown(databases: Databases, settings: config.Settings, names: Seque
             raise config.unknown_project(settings, name, recorded)
 
 
-def _make_project(settings: config.Settings, name: str, sets: Mapping[str, Any]) -> engineering.Project:
-    """Return the project with the settings of --set over its own; what is wrong with these alone is wrong usage."""
-    given, origin = config.project_settings(settings, name), f"project {name}"
+def _make_project(
+    settings: config.Settings, name: str, scenario: str | None, sets: Mapping[str, Any]
+) -> engineering.Project:
+    """Return the project with the settings of --set over a scenario's, and these over its own.
+
+    What is wrong with those of --set alone is wrong usage.
+    """
+    given = {**config.project_settings(settings, name), **config.scenario_settings(settings, scenario)}
+    origin = f"project {name}"
     try:
         return engineering.make_project(name, {**given, **sets}, origin)
     except j.BadInput as error:
@@ -352,7 +363,7 @@ def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
     found: list[Document] = []
     server = github_server()
     for name in names:
-        project = _make_project(settings, name, sets)
+        project = _make_project(settings, name, choice.options.scenario, sets)
         source = choice.source or project.source or "github"
         if source != "github":
             raise j.Misuse(f"project {name!r}: --estimate is for the source github", "other sources need no budget")

@@ -4,6 +4,7 @@ from ..recording import DEFAULT_SEED, RemovesMost
 from .facts import Repository, Skipped, Source, repository
 from .project import (
     POLICY_GROUPS,
+    SCENARIOS,
     SETTINGS,
     Project,
     make_project,
@@ -16,6 +17,7 @@ from .recording import Recorded, RecordOptions, record
 __all__ = [
     "DEFAULT_SEED",
     "POLICY_GROUPS",
+    "SCENARIOS",
     "SETTINGS",
     "Project",
     "RecordOptions",

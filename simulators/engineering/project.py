@@ -11,6 +11,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
@@ -20,9 +21,12 @@ from seedjournal.journal import BadInput, Misuse, Policy
 
 from .facts import Repository, repository
 from .kinds import ENGINEERING
+from .schedules import day_of, is_scheduled
 
-Rate = Annotated[float, Meta(ge=0, le=1)]
-Weights = dict[str, Rate]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Rate = Share | dict[str, Share]  # for every day, or by days: see schedules
+Factor = Annotated[float, Meta(ge=0.01, le=100)] | dict[str, Annotated[float, Meta(ge=0.01, le=100)]]
+Weights = dict[str, Share | dict[str, Share]]
 Hours = Annotated[float, Meta(ge=0, le=24)]
 Whole = Annotated[int, Meta(ge=0, le=1_000_000)]
 JiraKey = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,19}\Z")]
@@ -92,6 +96,15 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     members: Annotated[int, Meta(ge=1, le=100_000)] = 12
     prs: Annotated[int, Meta(ge=0, le=10_000_000)] = 200
     days: Annotated[int, Meta(ge=1, le=3650)] = 180
+    size_factor: Factor = 1.0
+    cycle_time_factor: Factor = 1.0
+    failing_check_rate: Rate = 0.035
+    incident_rate: Rate = 0.6
+    hotfix_rate: Rate = 0.4
+    weekend_rate: Rate = 0.11
+    concentration: Rate = 0.0
+    joining_rate: Share = 0.20
+    leaving_rate: Share = 0.15
 
     def recorded(self) -> dict[str, Any]:
         """The settings as a run records them: JSON without floats, and without where and how far a source is read."""
@@ -110,12 +123,38 @@ _CHOICES: dict[str, set[str]] = {
     "quality_rates": {"1", "2", "3"},
     "usage_source_rates": set(USAGE_SOURCES),
 }
+_ANY_DAY = date(2024, 1, 1)
 _RANGES = (
     ("lowest_guess_rate", "highest_guess_rate"),
     ("lowest_usage_hours", "highest_usage_hours"),
     ("lowest_suggestions", "highest_suggestions"),
     ("lowest_acceptance", "highest_acceptance"),
 )
+
+
+_USUAL, _POOR = {"1": 0.15, "2": 0.35, "3": 0.50}, {"1": 0.40, "2": 0.40, "3": 0.20}
+
+# Settings by the names of scenarios; their days count back from the run's date.
+SCENARIOS: Mapping[str, Mapping[str, Any]] = {
+    "steady": {},
+    "assistant-rollout": {
+        "ai_base_adoption_rate": {"-180": 0.10, "0": 0.60},
+        "cycle_time_factor": {"-180": 1.0, "0": 0.75},
+        "quality_rates": {"-120": _USUAL, "-110": _POOR, "-95": _POOR, "-60": _USUAL},
+    },
+    "crunch": {
+        "size_factor": {"-50": 1.0, "-40": 2.0, "-15": 2.0, "-12": 1.0},
+        "weekend_rate": {"-50": 0.11, "-40": 0.60, "-15": 0.60, "-12": 0.11},
+        "failing_check_rate": {"-50": 0.035, "-40": 0.10, "-15": 0.10, "-12": 0.035},
+        "incident_rate": {"-16": 0.6, "-13": 1.0},
+        "hotfix_rate": {"-16": 0.4, "-13": 1.0},
+    },
+    "growth": {
+        "joining_rate": 0.50,
+        "leaving_rate": 0.10,
+        "concentration": {"-180": 0.0, "0": 0.70},
+    },
+}
 
 
 def make_project(name: str, settings: Mapping[str, Any], origin: str = "the settings") -> Project:
@@ -139,12 +178,7 @@ def make_project(name: str, settings: Mapping[str, Any], origin: str = "the sett
         if setting in values:  # draws go through choices in one order, however the settings were written
             values[setting] = dict(sorted(values[setting].items()))
     project = msgspec.convert(values, Project)
-    for repo in project.repos:
-        repository(repo)
-    _check_weights(project, origin)
-    for low, high in _RANGES:
-        if getattr(project, low) > getattr(project, high):
-            raise BadInput(f"{origin}: {low} is above {high}", f"lower {low} or raise {high}")
+    _check(project, origin)
     return project
 
 
@@ -242,13 +276,55 @@ def _convert(setting: str, value: Any, origin: str) -> None:
         ) from None
 
 
+def _check(project: Project, origin: str) -> None:
+    """Raise BadInput for settings that do not go together."""
+    for repo in project.repos:
+        repository(repo)
+    _check_days(project, origin)
+    _check_weights(project, origin)
+    if project.joining_rate + project.leaving_rate > 1:
+        raise BadInput(f"{origin}: joining_rate and leaving_rate are more than everybody", "make them sum to 1 at most")
+    for low, high in _RANGES:
+        if _values(getattr(project, low))[-1] > _values(getattr(project, high))[0]:
+            raise BadInput(f"{origin}: {low} is above {high}", f"lower {low} or raise {high}")
+
+
+def _check_days(project: Project, origin: str) -> None:
+    """Raise BadInput for a schedule that has no days, or one that is none."""
+    for setting in SETTINGS:
+        value = getattr(project, setting)
+        if setting in _CHOICES and not is_scheduled(value):
+            continue
+        for day in value if isinstance(value, dict) and setting != "policy" else ():
+            try:
+                day_of(day, _ANY_DAY)
+            except ValueError:
+                raise BadInput(
+                    f"{origin}: {setting}: {day!r} is no day",
+                    "a schedule's days are dates, 2026-01-31, or count back from the run's date: -30, 0",
+                ) from None
+        if value == {} and setting != "policy":
+            raise BadInput(f"{origin}: {setting} has no day", "give a number, or a table of days and numbers")
+
+
 def _check_weights(project: Project, origin: str) -> None:
     for setting, choices in _CHOICES.items():
-        weights: Weights = getattr(project, setting)
-        if unknown := sorted(weights.keys() - choices):
-            raise BadInput(f"{origin}: {setting} knows no {unknown[0]!r}", f"it knows {', '.join(sorted(choices))}")
-        if abs(sum(weights.values()) - 1) > _WEIGHTS_TOLERANCE:
-            raise BadInput(f"{origin}: {setting} sums to {sum(weights.values()):g}", "make the rates sum to 1")
+        value: Weights = getattr(project, setting)
+        for weights in value.values() if is_scheduled(value) else (value,):
+            if not isinstance(weights, dict) or any(isinstance(one, dict) for one in weights.values()):
+                raise BadInput(
+                    f"{origin}: {setting} has weights for some days only", "give weights for each of its days"
+                )
+            if unknown := sorted(weights.keys() - choices):
+                raise BadInput(f"{origin}: {setting} knows no {unknown[0]!r}", f"it knows {', '.join(sorted(choices))}")
+            whole = sum(weight for weight in weights.values() if not isinstance(weight, dict))
+            if abs(whole - 1) > _WEIGHTS_TOLERANCE:
+                raise BadInput(f"{origin}: {setting} sums to {whole:g}", "make the rates sum to 1")
+
+
+def _values(setting: Any) -> list[float]:
+    """Return a setting's values, the least first."""
+    return sorted(setting.values()) if isinstance(setting, dict) else [setting]
 
 
 def _without_floats(value: Any) -> Any:

@@ -34,7 +34,8 @@ class RecordOptions:
 
     `as_of` None means the day of the newest activity in the source. `since` and `until` filter the source: pull
     requests created in [since, until). `policies` are those chosen over the kinds' own and the project's.
-    `accept_upgrade` lets other versions of tools make other events of an input that was recorded before.
+    `accept_upgrade` lets other versions of tools make other events of an input that was recorded before. `scenario` is
+    the name under which some of the settings were chosen.
     """
 
     seed: int = DEFAULT_SEED
@@ -46,6 +47,7 @@ class RecordOptions:
     reuse: bool = True
     skip_invalid: bool = False
     accept_upgrade: bool = False
+    scenario: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,8 @@ def _inputs(project: Project, source: Source, options: RecordOptions, policies: 
         "generators": GENERATORS,
         "versions": {**source.versions, **tool_versions()},
     }
+    if options.scenario is not None:
+        values["scenario"] = options.scenario
     if isinstance(source, Fetched):
         values["completeness"] = source.completeness()
     window = not (options.since is None and options.until is None and project.max_prs is None)

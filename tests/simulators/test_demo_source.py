@@ -23,10 +23,11 @@ from seedjournal.simulators.engineering.assistants import assistants
 from seedjournal.simulators.engineering.categories import file_category
 from seedjournal.simulators.engineering.demo import words as demo_words
 from seedjournal.simulators.engineering.demo.cast import People, Setting
-from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF, DemoSource
+from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF, RATES, DemoSource
 from seedjournal.simulators.engineering.demo.timing import Shuffle, Timing
 from seedjournal.simulators.engineering.facts import PullRequest, Source
 from seedjournal.simulators.engineering.people import is_bot
+from seedjournal.simulators.engineering.schedules import schedule
 from seedjournal.simulators.engineering.signs import ai_co_authors, ai_tools, is_hotfix, is_revert, jira_key
 
 _PRINT_DIGESTS = """
@@ -59,6 +60,7 @@ def pulls(source: DemoSource) -> list[PullRequest]:
     return list(source.pull_requests())
 
 
+USUAL = {name: schedule(rate, DEFAULT_AS_OF) for name, rate in RATES.items()}
 NOBODYS = assistants("demo", 1, DEFAULT_AS_OF, rate=0, highest=0, tools={})
 
 
@@ -72,7 +74,14 @@ def _instants(pull: PullRequest) -> Iterator[datetime]:
 
 def _setting(members: int) -> Setting:
     return Setting(
-        project="demo", seed=1, repositories=(), members=members, days=180, as_of=DEFAULT_AS_OF, assistants=NOBODYS
+        project="demo",
+        seed=1,
+        repositories=(),
+        members=members,
+        days=180,
+        as_of=DEFAULT_AS_OF,
+        assistants=NOBODYS,
+        rates=USUAL,
     )
 
 
@@ -273,7 +282,14 @@ def test_a_shuffle_gives_every_place_once(bits: int, key: int) -> None:
 def test_every_place_of_the_window_is_taken_once(members: int, days: int) -> None:
     timing = Timing(
         Setting(
-            project="d", seed=1, repositories=(), members=members, days=days, as_of=DEFAULT_AS_OF, assistants=NOBODYS
+            project="d",
+            seed=1,
+            repositories=(),
+            members=members,
+            days=days,
+            as_of=DEFAULT_AS_OF,
+            assistants=NOBODYS,
+            rates=USUAL,
         )
     )
     numbers = [timing.number(*timing.place(index)) for index in range(5_000)]
@@ -363,8 +379,7 @@ def test_a_hotfix_is_fast_and_follows_an_incident(source: DemoSource, pulls: lis
     hotfixes = [pull for pull in pulls if is_hotfix(pull.title, pull.head_ref) and not is_revert(pull.title)]
     assert 0.002 < len(hotfixes) / len(pulls) < 0.05
     for pull in hotfixes:
-        incident = timing.incident(int(pull.created_at.timestamp()))
-        assert incident is not None
+        incident = next(filter(None, (timing.incident(timing.share(pull.number - 1, at)) for at in (0, 0.5, 0.999))))
         assert pull.title.startswith(f"hotfix({incident.area}): ")
         assert pull.merged_at is None or pull.merged_at - pull.created_at < timedelta(hours=4)
 
@@ -500,6 +515,23 @@ def test_an_empty_demo_is_a_demo() -> None:
     source = DemoSource(project="demo", seed=1, prs=0)
     assert list(source.pull_requests()) == []
     assert list(source.loose_commits()) == []
+
+
+@pytest.mark.parametrize("later", [1, 2, 7, 30])
+def test_the_next_days_demo_has_the_same_parts_a_day_later(later: int) -> None:
+    def parts(as_of: date) -> dict[int, tuple[Any, ...]]:
+        return {
+            pull.number: (
+                pull.state,
+                pull.is_draft,
+                [file.filename for file in pull.files],
+                sorted(commit.sha for commit in pull.commits),
+                sorted((review.id, review.state) for review in pull.reviews),
+            )
+            for pull in DemoSource(project="demo", seed=1, as_of=as_of, prs=600).pull_requests()
+        }
+
+    assert parts(DEFAULT_AS_OF + timedelta(days=later)) == parts(DEFAULT_AS_OF)
 
 
 def test_the_golden_pull_request() -> None:
@@ -650,5 +682,5 @@ def test_the_golden_facts() -> None:
     facts = [list(source.pull_requests()), list(source.loose_commits())]
     assert (
         hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
-        == "165a078b81923d2b686879519030b351dd42cd94c01461b439dccab48c68c4a6"
+        == "98c37b659464802cbb87d3ab1898bdab1545dbb296c28c0a956255298684d32b"
     )

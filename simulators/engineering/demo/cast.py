@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
@@ -16,6 +17,7 @@ from ...faking import Texts
 from .. import facts
 from ..assistants import Assistants
 from ..facts import Repository
+from ..schedules import Schedule
 
 # Raised by whatever changes a fact of the demo.
 VERSION = 3
@@ -31,7 +33,6 @@ _TRIES = 5
 _FIELDS = ("id", "zone", "hours", "coming", "at", "style", "claude", "tool", "login", "prefix", "signs")
 # Hours from UTC, summer time left out, and how many people live there.
 _ZONES = ((1, 0.38), (2, 0.16), (0, 0.10), (-5, 0.17), (-8, 0.08), (5, 0.07), (8, 0.04))
-_STAYS, _COMES = 0.65, 0.85
 _LONGEST_LOGIN = 39
 _EAGERNESS, _EVEN = 8, 32  # degrees of reluctance, and how many of the busiest members they are spread over
 _CLAUDE = 0.4  # of those who use an assistant show Claude
@@ -48,6 +49,7 @@ class Setting:
     days: int
     as_of: date
     assistants: Assistants
+    rates: Mapping[str, Schedule]
 
     def draws(self, name: str, fields: tuple[str, ...]) -> Draws:
         """The draws of one sort of thing in this project."""
@@ -87,7 +89,20 @@ class People:
     Those who were asked for are kept, and all before them: their names are taken.
     """
 
-    __slots__ = ("_assistants", "_draws", "_logins", "_names", "_people", "_shares", "_shift", "_texts")
+    __slots__ = (
+        "_assistants",
+        "_comes",
+        "_concentration",
+        "_draws",
+        "_leaves",
+        "_logins",
+        "_names",
+        "_people",
+        "_shares",
+        "_shift",
+        "_texts",
+        "_uneven",
+    )
 
     def __init__(self, setting: Setting) -> None:
         self._texts = Texts(setting.seed, f"demo/{setting.project}", VERSION)
@@ -98,7 +113,12 @@ class People:
         self._assistants = setting.assistants
         self._shift = setting.draws("members", ("shift",)).of().integer("shift", 0, _EAGERNESS - 1)
         # The busiest do most by far.
-        self._shares = [*accumulate(1 / (place + 1.5) for place in range(setting.members))]
+        shares = [1 / (place + 1.5) for place in range(setting.members)]
+        self._shares = [*accumulate(shares)]
+        self._uneven = [*accumulate(share * share * share for share in shares)]
+        self._concentration = setting.rates["concentration"]
+        self._leaves = 1 - setting.rates["leaving_rate"].at(0)
+        self._comes = self._leaves - setting.rates["joining_rate"].at(0)
 
     @property
     def size(self) -> int:
@@ -111,12 +131,17 @@ class People:
             self._people.append(self._next(len(self._people) + 1))
         return self._people[place - 1]
 
-    def working(self, draw: Draw, field: str, share: float, without: tuple[int, ...] = ()) -> Person | None:
+    def working(
+        self, draw: Draw, field: str, share: float, without: tuple[int, ...] = (), day: int | None = None
+    ) -> Person | None:
         """Return a member who is there at that share of the window, the busiest most often; None for nobody else."""
         person = None
+        uneven = 0.0 if day is None else self._concentration.at(day)
         for attempt in range(_TRIES):
             unit = draw.unit(f"{field}{attempt}")
-            place = 1 + min(bisect_right(self._shares, unit * self._shares[-1]), len(self._shares) - 1)
+            shares = self._uneven if unit < uneven else self._shares
+            unit = unit / uneven if unit < uneven else (unit - uneven) / (1 - uneven)
+            place = 1 + min(bisect_right(shares, unit * shares[-1]), len(shares) - 1)
             if place in without:
                 continue
             person = self.member(place)
@@ -131,13 +156,13 @@ class People:
         name, login = self._named(place, draw)
         number = _INVENTED | draw.integer("id", 0, 2**_DRAWN_BITS - 1) << _PLACE_BITS | place
         coming, at = draw.unit("coming"), 0.1 + 0.75 * draw.unit("at")
-        stays = place == 1 or coming < _STAYS
+        stays = place == 1 or coming < self._comes
         return Person(
             place=place,
             fact=facts.Person(login=login, name=name, id=number),
             zone=draw.choose("zone", _ZONES),
-            comes=0.0 if stays or coming >= _COMES else at,
-            goes=1.0 if stays or coming < _COMES else at,
+            comes=0.0 if stays or coming >= self._leaves else at,
+            goes=1.0 if stays or coming < self._leaves else at,
             is_conventional=draw.chance("style", 0.6),
             shows_claude=draw.chance("claude", _CLAUDE),
             signs=draw.between("signs", 0.6, 1.0),

@@ -22,7 +22,7 @@ from ..shapes import HOURS, LINES, REVIEWS, Quantiles, blend, quantile
 from . import words
 from .cast import People, Person, Setting
 from .parts import Frame, Parts, Topic, instant, sha
-from .timing import HOUR, MINUTE, Shuffle, Timing, at_work, day_of, next_work
+from .timing import DAY, HOUR, MINUTE, Shuffle, Timing, at_work, day_of, next_work
 
 _FILES: Quantiles = (
     (0, 0.38, 0.50, 0.60, 0.75, 0.85, 0.90, 0.95, 0.98, 0.99, 0.997, 1),
@@ -40,7 +40,6 @@ _FILES_BY_LINES, _COMMITS_BY_LINES, _HOURS_BY_COMMITS, _REVIEWS_BY_LINES = 0.47,
 _MERGED, _CLOSED = 0.80, 0.93  # of what ends in time; the rest stays open
 _STAYS_OPEN = 0.25  # of what would end after the window
 _REVERTS = 0.09  # of every second pull request, where the one before it was merged in time
-_SEEN_TO = 0.4  # of what is opened during an incident
 _LOOSE = 0.05
 _MOST_FILES_OF_HOTFIX = 4
 
@@ -83,6 +82,7 @@ class Invention:
     def __init__(self, setting: Setting) -> None:
         self.people = People(setting)
         self._assistants = setting.assistants
+        self._rates = setting.rates
         self._repositories = setting.repositories
         self._pulls = setting.draws("pull_request", _PULL_FIELDS)
         self._authors = setting.draws("author", _AUTHOR_FIELDS)
@@ -102,18 +102,16 @@ class Invention:
     def pull_request(self, index: int) -> PullRequest:
         """The pull request with that index, from 1."""
         course = self._course(index)
-        if index % 2 == 0 and course.draw.chance("revert", _REVERTS):
-            before = self._course(index - 1)
-            is_early = before.state == "merged" and before.until + 10 * MINUTE < course.created
-            if is_early and before.number < course.number:
-                return self._revert(index, course, before.topic, self.pull_request(index - 1))
+        if index % 2 == 0 and self._takes_back(index):
+            return self._revert(index, course, self._course(index - 1).topic, self.pull_request(index - 1))
         draw, topic = course.draw, course.topic
         conventional = course.author.is_conventional
         text = topic.text if conventional or course.is_hotfix else topic.text[0].upper() + topic.text[1:]
         prefix = topic.purpose.name
         title = f"{prefix}({topic.area}): {text}" if conventional or course.is_hotfix else text
         files = 1 + int(quantile(_FILES, blend(course.lines, draw.unit("files"), _FILES_BY_LINES)) - 1)
-        lines = int(quantile(LINES, course.lines))
+        factor = self._rates["size_factor"].at(day_of(course.created).toordinal())
+        lines = max(1, int(quantile(LINES, course.lines) * factor))
         tool = _assistant(course, self._assistants)
         frame = self._frame(index, course, f"{prefix}/{topic.slug}", tool[0] if tool else None, lines, files)
         files_changed = self._parts.files(frame)
@@ -147,56 +145,74 @@ class Invention:
         )
 
     def _course(self, index: int) -> _Course:
-        """What would end after the window mostly ends sooner; the rest is open at its end."""
+        """Return what becomes of a pull request.
+
+        Where it stands in the window decides that, and not on which weekday the window ends: the demo of the next day
+        has the same pull requests, a day later. What would end after the window mostly ends sooner; the rest is open
+        at its end. What is taken back is merged before that.
+        """
         draw = self._pulls.of(index)
-        turn, place = self._timing.place(index - 1)
-        created = self._timing.opened(place, draw.unit("second"))
-        share = (created - self._timing.first) / (self._timing.last - self._timing.first + 1)
+        timing = self._timing
+        turn, place = timing.place(index - 1)
+        share = timing.share(place, draw.unit("second"))
+        created = timing.moment(share)
+        day = day_of(created).toordinal()
         author = self._author(index, "pull", created, share)
         lines = draw.unit("lines")
-        incident = self._timing.incident(created)
-        is_hotfix = incident is not None and draw.chance("hotfix", _SEEN_TO)
+        incident = timing.incident(share)
+        is_hotfix = incident is not None and draw.chance("hotfix", self._rates["hotfix_rate"].at(day))
         if incident is not None and is_hotfix:
             lines *= 0.55
             topic = self._topic(words.HOTFIX, index, tailed=draw.chance("tailed", 0.5), area=incident.area)
-            ends = created + int((15 + 160 * _squared(draw.unit("hours"))) * MINUTE)
+            lasts = int((15 + 160 * _squared(draw.unit("hours"))) * MINUTE)
+            ends = created + lasts
         else:
             # The smaller third, the middle and the larger third have their own purposes.
             purpose = draw.choose("purpose", words.BY_SIZE[int(lines * 3)])
             topic = self._topic(purpose, index, tailed=draw.chance("tailed", 0.5))
             slow = blend(blend(lines, draw.unit("commits"), _COMMITS_BY_LINES), draw.unit("hours"), _HOURS_BY_COMMITS)
-            ends = created + int(quantile(HOURS, slow) * HOUR)
-            if ends - created > HOUR:
+            lasts = int(quantile(HOURS, slow) * HOUR * self._rates["cycle_time_factor"].at(day))
+            ends = created + lasts
+            if lasts > HOUR:
                 ends = next_work(author, ends, draw.unit("morning"))
-        last, rest = self._timing.last, self._timing.last - created
-        state = "open"
+        last, left = timing.last, (1 - share) * timing.days * DAY
+        is_taken_back = index % 2 == 1 and self._takes_back(index + 1)
+        is_in_time = is_taken_back or lasts <= left
+        if not is_in_time and left > HOUR and not draw.chance("stays open", _STAYS_OPEN):
+            is_in_time = True
+            rest = max(0, last - created - 10 * MINUTE)
+            ends = next_work(author, created + 10 * MINUTE + int(draw.unit("rest") * rest), draw.unit("morning"))
         ending = draw.unit("ending")
-        if ends > last and rest > HOUR and not draw.chance("stays open", _STAYS_OPEN):
-            ends = min(
-                last,
-                next_work(
-                    author, created + 10 * MINUTE + int(draw.unit("rest") * (rest - 10 * MINUTE)), draw.unit("morning")
-                ),
-            )
-        if ends <= last:
+        state = "open"
+        if is_in_time:
             state = "merged" if ending < _MERGED or is_hotfix else "closed" if ending < _CLOSED else "open"
-        return _Course(
-            draw,
-            self._timing.number(turn, place),
-            share,
-            author,
-            topic,
-            state,
-            created,
-            min(ends, last),
-            lines,
-            is_hotfix,
+        if is_taken_back:
+            ends = min(ends, self._opened(index + 1) - 10 * MINUTE)
+        until = max(created + 1, min(ends, last)) if created < last else last
+        return _Course(draw, timing.number(turn, place), share, author, topic, state, created, until, lines, is_hotfix)
+
+    def _opened(self, index: int) -> int:
+        """Return when a pull request is opened."""
+        _, place = self._timing.place(index - 1)
+        return self._timing.moment(self._timing.share(place, self._pulls.of(index).unit("second")))
+
+    def _takes_back(self, index: int) -> bool:
+        """Return whether a pull request with an even index takes back the one before: where that can be merged."""
+        draw, before = self._pulls.of(index), self._pulls.of(index - 1)
+        if not draw.chance("revert", _REVERTS) or before.unit("ending") >= _MERGED:
+            return False
+        places = [self._timing.place(one - 1)[1] for one in (index - 1, index)]
+        there, here = (
+            self._timing.share(place, one.unit("second")) for place, one in zip(places, (before, draw), strict=True)
         )
+        # A day at least, so that the nights and the weekends between do not matter.
+        return (here - there) * self._timing.days >= 1 and here < 1 - 1 / self._timing.days
 
     def _author(self, index: int, what: str, moment: int, share: float) -> Person:
         """Return who is there and rather at work than not; of a few draws, the first who is."""
         for attempt in range(_ATTEMPTS):
-            person = self.people.working(self._authors.of(what, index, attempt), "who", share)
+            draw = self._authors.of(what, index, attempt)
+            person = self.people.working(draw, "who", share, day=day_of(moment).toordinal())
             if person is not None and at_work(person, moment):
                 return person
         return person or self.people.member(1)

@@ -13,14 +13,14 @@ from .. import facts
 from ..facts import ChangedFile, CheckRun, Commit, Review
 from . import words
 from .cast import People, Person, Setting
-from .timing import DAY, MINUTE, next_work
+from .timing import DAY, MINUTE, day_of, next_work
 
 _ROOT, _ELSEWHERE = 0.05, 0.20  # of the files lie in no area, or in another one
 _HELPED = 0.06  # of the later commits are another member's than the pull request's author's
 _OF_ITS_OBJECT = 0.6  # of the texts are about what the pull request is about
 _LONGEST_LEAD = 3 * DAY
 _LONGEST_CHECK = 18 * MINUTE
-_FAILS, _STAYS_FAILED = (0.035, 0.012), 0.08  # at the first and the last push; seldom to the end
+_FAILS_LATER, _STAYS_FAILED = 0.35, 0.08  # of the first push's rate at the last one; seldom to the end
 _SHORT_APPROVALS = 0.75
 _NAMED = 12  # a text names one of the first files
 
@@ -80,6 +80,7 @@ class Parts:
     def __init__(self, setting: Setting, people: People, first: int, last: int) -> None:
         self._people = people
         self._first, self._last = first, last
+        self._fails = setting.rates["failing_check_rate"]
         self._files = setting.draws("file", _SLOTS)
         self._commits = setting.draws("commit", _COMMIT_FIELDS)
         self._reviews = setting.draws("review", _REVIEW_FIELDS)
@@ -237,6 +238,7 @@ class Parts:
         """Return the checks of each push; most of what fails is run again, and none ends after the end."""
         runs = []
         until = frame.until
+        fails = self._fails.at(day_of(frame.created).toordinal())
         only_docs = frame.topic.purpose.files == "docs"
         for push, at in enumerate(pushes):
             superseded = pushes[push + 1] if push + 1 < len(pushes) else until
@@ -253,7 +255,7 @@ class Parts:
                 elif completed > superseded:
                     completed = max(started, superseded)
                     conclusion = "cancelled" if superseded < until else "success"
-                elif (bits >> 18 & 0xFFF) / 0x1000 < _FAILS[push]:
+                elif (bits >> 18 & 0xFFF) / 0x1000 < fails * (_FAILS_LATER if push else 1):
                     conclusion = "failure"
                 runs.append(_check(_packed(bits, frame.index, number), name, conclusion, started, completed))
                 again = completed + 2 * MINUTE + (again_bits & 0xFFF)

@@ -24,11 +24,24 @@ from seedjournal.journal import BadInput
 from ...faking import faker_version
 from ..assistants import Assistants, assistants
 from ..facts import LooseCommit, PullRequest, Repository, Skipped, repository
-from ..schedules import schedule, weighting
+from ..schedules import Schedule, schedule, weighting
 from .cast import VERSION, Setting
 from .invention import Invention
 
 DEFAULT_AS_OF = date(2025, 6, 30)
+
+# Settings of the demo that may change over time, but for who joins and leaves, with their defaults.
+RATES = {
+    "size_factor": 1.0,
+    "cycle_time_factor": 1.0,
+    "failing_check_rate": 0.035,
+    "incident_rate": 0.6,
+    "hotfix_rate": 0.4,
+    "weekend_rate": 0.11,
+    "concentration": 0.0,
+    "joining_rate": 0.20,
+    "leaving_rate": 0.15,
+}
 
 _BOUNDS = {"members": (1, 100_000), "prs": (0, 10_000_000), "days": (1, 3650)}
 _LONGEST_NAME = 100
@@ -41,8 +54,8 @@ class DemoSource:
 
     `prs` pull requests lie in the `days` days up to and with `as_of`, and nothing lies outside of these. `ai_rate` says
     how much assistants are used: 0 is never, 1 is by everybody. `highest_ai_rate` 0 is never as well, and `ai_tools`
-    has the tools' weights. Without `repos` there is one repository, named after the project. Raises BadInput for a
-    setting out of its bounds.
+    has the tools' weights; `rates` are other settings of the demo, over their defaults. Without `repos` there is one
+    repository, named after the project. Raises BadInput for a setting out of its bounds.
     """
 
     project: str
@@ -55,6 +68,8 @@ class DemoSource:
     ai_rate: float | Mapping[str, float] = 0.35
     highest_ai_rate: float | Mapping[str, float] = 0.85
     ai_tools: Mapping[str, Any] = field(default_factory=lambda: {"copilot": 0.7, "cursor": 0.3})
+
+    rates: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be invented, before anything is read."""
@@ -100,7 +115,7 @@ class DemoSource:
         The names and not a sample of them: whatever another version of Faker writes differently, it is another digest.
         """
         settings = [VERSION, self.project, self.seed, self.repositories, self.members, self.prs, self.days]
-        rates = repr((self._assistants.rate, weighting(self.ai_tools, self.as_of)))
+        rates = repr((self._assistants.rate, weighting(self.ai_tools, self.as_of), self._rates))
         digest = sha256(json.dumps([*settings, self.as_of.toordinal(), rates]).encode())
         for place in range(1, self.members + 1):
             digest.update(f"{self._invention.people.member(place).fact.name}\n".encode())
@@ -117,6 +132,10 @@ class DemoSource:
     @property
     def _indexes(self) -> range:
         return range(1, self.prs + 1)
+
+    @cached_property
+    def _rates(self) -> dict[str, Schedule]:
+        return {name: schedule(self.rates.get(name, rate), self.as_of) for name, rate in RATES.items()}
 
     @cached_property
     def _assistants(self) -> Assistants:
@@ -140,6 +159,7 @@ class DemoSource:
                 days=self.days,
                 as_of=self.as_of,
                 assistants=self._assistants,
+                rates=self._rates,
             )
         )
 

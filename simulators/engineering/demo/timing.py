@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from itertools import accumulate
 
+from ..schedules import Schedule
 from ..working import HOLIDAYS
 from . import words
 from .cast import Person, Setting
@@ -24,6 +25,7 @@ _SATURDAY = 5
 # How much is begun in each hour of a weekday (UTC), where most people live in Europe and some in America and Asia.
 _HOURS = (2, 2, 2, 2, 3, 5, 9, 16, 24, 26, 25, 21, 21, 26, 27, 26, 22, 16, 12, 10, 9, 7, 5, 3)
 _WEEKDAYS = (92, 104, 106, 102, 84, 11, 11)
+_WEEKEND_OF = 10_000  # a weekday's weight
 _HOLIDAY = 12
 _QUIET = frozenset({(1, 2), (1, 3), (12, 22), (12, 23), (12, 27), (12, 28), (12, 29), (12, 30)})
 _HALF = 50
@@ -33,8 +35,7 @@ _A_DAY = 4  # pull requests of a member, at most, while numbers follow time
 _BETWEEN = 1.5  # days, about, from a pull request to one that takes it back
 _MOST_STRETCHES = 512
 
-_INCIDENTS = 0.6  # a week
-_INCIDENT_LASTS = 5 * HOUR
+_INCIDENT_LASTS = 0.07  # of what is begun in a week: half a working day, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,12 @@ class Timing:
 
     def __init__(self, setting: Setting) -> None:
         last_day = setting.as_of.toordinal() - EPOCH_DAY
+        self.days = setting.days
         self.first = (last_day - setting.days + 1) * DAY
         self.last = (last_day + 1) * DAY - 1
-        weights = [hour * _day_weight(self.first // DAY + day) for day in range(setting.days) for hour in _HOURS]
+        weekends = setting.rates["weekend_rate"]
+        days = [_begun_on(self.first // DAY + day, weekends) for day in range(setting.days)]
+        weights = [hour * day for day in days for hour in _HOURS]
         self._until = [*accumulate(weights)]
         wanted = min(max(_FEWEST_NUMBERS, _A_DAY * setting.members * setting.days), _MOST_NUMBERS)
         self._numbers = 1 << (wanted - 1).bit_length()
@@ -89,6 +93,7 @@ class Timing:
         draw = setting.draws("order", ("pairs", "seconds")).of()
         self._pairs = Shuffle(self._numbers // 2, draw.bits("pairs"))
         self._seconds = Shuffle(self._a_stretch, draw.bits("seconds"))
+        self._incident_rate = setting.rates["incident_rate"]
         self._incidents = setting.draws("incident", ("happens", "at", "area"))
 
     def place(self, index: int) -> tuple[int, int]:
@@ -108,9 +113,9 @@ class Timing:
         """Return the number that a pull request at that place has."""
         return turn * self._numbers + place + 1
 
-    def opened(self, place: int, unit: float) -> int:
-        """Return when the pull request at that place is opened; the draw tells the moment within its place."""
-        return self.moment((place + unit) / self._numbers)
+    def share(self, place: int, unit: float) -> float:
+        """Return how much has begun when the pull request at that place is opened; the draw tells where within it."""
+        return (place + unit) / self._numbers
 
     def moment(self, share: float) -> int:
         """Return the moment by which that share of everything has begun."""
@@ -121,16 +126,20 @@ class Timing:
         rest = (begun - before) / (until[hour] - before)
         return min(self.last, self.first + hour * HOUR + int(rest * HOUR))
 
-    def incident(self, moment: int) -> Incident | None:
-        """Return the incident that people see to at that moment."""
-        week = moment // (7 * DAY)
-        draw = self._incidents.of(week)
-        if not draw.chance("happens", _INCIDENTS):
+    def incident(self, share: float) -> Incident | None:
+        """Return the incident that people see to when that share of everything has begun.
+
+        It is the same on whatever day the window ends.
+        """
+        week, rest = divmod(share * self.days / 7, 1)
+        draw = self._incidents.of(int(week))
+        at = draw.unit("at") * (1 - _INCIDENT_LASTS)
+        if not at <= rest < at + _INCIDENT_LASTS:
             return None
-        at = max(self.first, week * 7 * DAY + int(draw.unit("at") * (7 * DAY - _INCIDENT_LASTS)))
-        if not at <= moment < at + _INCIDENT_LASTS:
+        since = self.moment(min(1.0, (int(week) + at) * 7 / self.days))
+        if not draw.chance("happens", self._incident_rate.at(day_of(since).toordinal())):
             return None
-        return Incident(words.NAMES[draw.integer("area", 0, len(words.NAMES) - 1)], at)
+        return Incident(words.NAMES[draw.integer("area", 0, len(words.NAMES) - 1)], since)
 
 
 def at_work(person: Person, moment: int) -> bool:
@@ -158,6 +167,13 @@ def next_work(person: Person, moment: int, unit: float) -> int:
 def day_of(moment: int) -> date:
     """Return the day of a moment, UTC."""
     return date.fromordinal(EPOCH_DAY + moment // DAY)
+
+
+def _begun_on(day: int, weekends: Schedule) -> int:
+    """Return how much is begun on a day; at weekends it is a share of a weekday's."""
+    if date.fromordinal(max(1, EPOCH_DAY + day)).weekday() < _SATURDAY:
+        return 100 * _day_weight(day)
+    return max(1, int(_WEEKEND_OF * weekends.at(EPOCH_DAY + day)))
 
 
 @lru_cache(maxsize=8192)
