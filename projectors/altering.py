@@ -39,7 +39,7 @@ def follow_kinds(source: Connection, target: Connection, layout: Layout, run: Ru
     if problems:
         raise WrongSchema(
             f"{address}: the kinds of run {run.run} differ from those that the tables were made for: "
-            f"{'; '.join(problems)}; nothing was touched",
+            f"{'; '.join(problems)}; nothing was written",
             "alter the table by hand so that it fits; or `seedjournal unseed` its projects, drop the tables and "
             "project again; or project into another database",
         )

@@ -167,7 +167,7 @@ def test_what_cannot_follow_is_said_with_the_way_out(
         return
     error = run("project", "--json", status=3).error
     assert told in error["message"]
-    assert "nothing was touched" in error["message"]
+    assert "nothing was written" in error["message"]
     assert run("verify", "--json").json["ok"]
 
 
