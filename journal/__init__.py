@@ -29,6 +29,7 @@ from .event import (
     decode,
     encode,
     hash_event,
+    plain_encoder,
 )
 from .fold import Policy, resolve
 from .forget import Forgettable, forget, measure, runs_before_newest
@@ -44,6 +45,8 @@ from .runs import (
     changed_inputs,
     find_run,
     forgotten_runs,
+    kinds_of,
+    known_kinds,
     newest,
     newest_of_each,
     numbered,
@@ -63,6 +66,7 @@ from .vocabulary import (
     Reference,
     Type,
     Vocabulary,
+    differing_kinds,
     key_fields,
     referred_key,
 )
@@ -129,6 +133,7 @@ __all__ = [
     "count_events",
     "decode",
     "dialect_of",
+    "differing_kinds",
     "encode",
     "ensure",
     "event_texts",
@@ -143,6 +148,8 @@ __all__ = [
     "journal_id",
     "key_fields",
     "key_of",
+    "kinds_of",
+    "known_kinds",
     "last_different",
     "last_run",
     "measure",
@@ -152,6 +159,7 @@ __all__ = [
     "newest_of_each",
     "numbered",
     "open_database",
+    "plain_encoder",
     "provenance",
     "query_rows",
     "read_manifest",

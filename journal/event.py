@@ -1,6 +1,7 @@
 """An event, its canonical bytes and its hash: the identity everything else rests on.
 
-Canonical bytes are JSON with sorted ASCII keys, UTF-8, no whitespace and no floats, which in this domain is RFC 8785.
+Canonical bytes are JSON with sorted ASCII keys, UTF-8 and no whitespace, as RFC 8785 has it. Only JSON values of a
+user's hold numbers with fractions: all else that has any is text.
 The hash is SHA-256 over a format tag and those bytes. Both are a format: what is written today must always be readable,
 so golden tests pin them.
 """
@@ -8,7 +9,8 @@ so golden tests pin them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, NewType, TypeAlias
 
@@ -20,10 +22,12 @@ from .errors import NotCanonical
 EventHash = NewType("EventHash", bytes)
 KeyBytes = NewType("KeyBytes", bytes)
 
-Scalar: TypeAlias = str | int | bool | None
+Scalar: TypeAlias = str | int | float | bool | None
 Json: TypeAlias = Scalar | list["Json"] | dict[str, "Json"]
 Key: TypeAlias = Mapping[str, str | int]
 Data: TypeAlias = Mapping[str, Json]
+
+PlainEncoder: TypeAlias = Callable[[dict[str, "str | int"], dict[str, Json]], "Canonical"]
 
 EVENT_TAG = b"seedjournal:event:1\n"
 LARGEST_INTEGER = 2**53 - 1
@@ -57,12 +61,12 @@ class Canonical(NamedTuple):
 
 
 def canonical_bytes(value: Any, path: str = "value") -> bytes:
-    """Return the one byte string for `value`: RFC 8785, without floats.
+    """Return the one byte string for `value`: RFC 8785.
 
     Raise NotCanonical with the path of the offending field.
     """
     _refuse(value, path)
-    return _dump(value, path)
+    return _dump(_written(value), path)
 
 
 def canonical_key(key: Key) -> KeyBytes:
@@ -81,6 +85,7 @@ def encode(event: Event) -> Canonical:
         for name, value in data.items():
             if value.__class__ not in _SCALARS:
                 _refuse(value, f"data.{name}")
+        data = _written(data)
     if not _KEY_PARTS.issuperset(map(type, key.values())):
         for name, part in key.items():
             if part.__class__ not in _KEY_PARTS:
@@ -96,6 +101,27 @@ def encode(event: Event) -> Canonical:
         _refuse(data, "data")
         _refuse(key, "key")
     return Canonical(kind, key_bytes, hash_event(text), text)
+
+
+def plain_encoder(project: str, kind: str, key: Collection[str], data: Collection[str]) -> PlainEncoder:
+    """Return a function from a kind's keys and data to canonical events, for content that is known to be plain.
+
+    Names come in their order as text, and values are texts, integers within bounds, booleans and null.
+    """
+    tail = _tail(kind, project, tuple(key), tuple(data))
+    dumps, sha256 = orjson.dumps, hashlib.sha256
+
+    def encode_plain(key: dict[str, str | int], data: dict[str, Json]) -> Canonical:
+        try:
+            key_bytes = KeyBytes(dumps(key))
+            text = b'{"data":%b,"key":%b%b' % (dumps(data), key_bytes, tail)
+        except orjson.JSONEncodeError:
+            return encode(Event(project=project, kind=kind, key=key, data=data))
+        if _MAYBE_NUL in text:
+            return encode(Event(project=project, kind=kind, key=key, data=data))
+        return Canonical(kind, key_bytes, EventHash(sha256(EVENT_TAG + text).digest()), text)
+
+    return encode_plain
 
 
 def decode(text: bytes | str) -> Event:
@@ -155,9 +181,9 @@ def _refuse(value: Any, path: str, depth: int = 0) -> None:
     kind = value.__class__
     if depth > DEEPEST:
         raise NotCanonical(path, f"it is nested more than {DEEPEST} deep")
-    if kind is int:
+    if kind is int or kind is float:
         if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
-            raise NotCanonical(path, f"the integer {value} is beyond ±(2^53 - 1)")
+            raise NotCanonical(path, f"the {'integer' if kind is int else 'number'} {value} is beyond ±(2^53 - 1)")
     elif kind is str:
         _refuse_text(value, path)
     elif kind is list:
@@ -169,6 +195,42 @@ def _refuse(value: Any, path: str, depth: int = 0) -> None:
             _refuse(item, f"{path}.{name}", depth + 1)
     else:
         raise NotCanonical(path, f"{value!r} is a {kind.__name__}")
+
+
+def _written(value: Any) -> Any:
+    """Return a value in which numbers with fractions are as RFC 8785 writes them, which is as JavaScript does."""
+    if value.__class__ is float:
+        return orjson.Fragment(number_text(value))
+    if value.__class__ is list:
+        return [_written(one) for one in value]
+    if value.__class__ is dict:
+        return {name: _written(one) for name, one in value.items()}
+    return value
+
+
+_MOST_ZEROS = 5  # between the point and the first digit
+
+
+def number_text(value: float) -> str:
+    """Return a number's shortest text, as JavaScript has it.
+
+    >>> [number_text(one) for one in (1.5, -0.0, 100.0, -1.25e-6, 1.25e-7)]
+    ['1.5', '0', '100', '-0.00000125', '1.25e-7']
+    """
+    sign, parts, exponent = Decimal(repr(value)).as_tuple()
+    digits = "".join(map(str, parts)).rstrip("0")
+    point = len(parts) + int(exponent)  # so many digits stand before it
+    if not digits:
+        return "0"
+    if len(digits) <= point:
+        text = digits.ljust(point, "0")
+    elif point > 0:
+        text = f"{digits[:point]}.{digits[point:]}"
+    elif -point <= _MOST_ZEROS:
+        text = f"0.{'0' * -point}{digits}"
+    else:
+        text = f"{digits[0]}{'.' if len(digits) > 1 else ''}{digits[1:]}e{point - 1}"
+    return f"-{text}" if sign else text
 
 
 def _refuse_name(name: Any, path: str) -> None:

@@ -24,10 +24,10 @@ from sqlalchemy import (
 
 from .errors import Damaged, Misuse
 from .manifest import LEAF, ROOT, read_root
-from .runs import Forgotten, RunNumber, add_forgotten, user_at_host
+from .runs import Forgotten, RunNumber, add_forgotten, all_runs, user_at_host
 from .store.contents import HASH_SIZE, last_event_id, unpack_ids
 from .store.dialects import dialect_of
-from .tables import EVENTS, NODES, RUNS
+from .tables import EVENTS, KINDS, NODES, RUNS
 
 _NODES_AT_ONCE = 1_000
 
@@ -100,8 +100,10 @@ def forget(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable
         for project, of_project in runs.items()
         for number in of_project
     ]
-    with dialect_of(connection).changeable(connection, [RUNS, NODES, EVENTS]):
+    with dialect_of(connection).changeable(connection, [RUNS, KINDS, NODES, EVENTS]):
         connection.execute(delete(RUNS).where(dialect_of(connection).among(RUNS.c.run, numbers)))
+        named = {bytes.fromhex(one.inputs["kinds"]) for one in all_runs(connection) if "kinds" in one.inputs}
+        connection.execute(delete(KINDS).where(KINDS.c.hash.not_in(sorted(named))))
         connection.execute(delete(NODES).where(_unmarked_node()))
         connection.execute(delete(EVENTS).where(_unmarked_event()))
     add_forgotten(connection, gone_for_good)

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Row, Table, func, insert, select
 from .errors import Damaged, Misuse
 from .fold import Policy
 from .manifest import NodeHash
-from .tables import FORGOTTEN, RUNS
+from .tables import FORGOTTEN, KINDS, RUNS
+from .vocabulary import Kind, Vocabulary, read_vocabulary
 
 RunNumber = NewType("RunNumber", int)
 Progress = Callable[[str, int, int | None], None]  # hears (stage, how many more, of how many)
@@ -33,6 +34,7 @@ class Inputs:
 
     `values` is shown to people and compared between runs: source, seed, as-of, window, settings, versions. `window`
     says that the run has only a part of its source. `fingerprint` digests all of it and the source's content.
+    `kinds` are recorded with the run, so that the journal explains itself.
     """
 
     project: str
@@ -40,6 +42,7 @@ class Inputs:
     window: bool
     values: Mapping[str, Any]
     fingerprint: bytes
+    kinds: Vocabulary | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +196,37 @@ def next_number(connection: Connection) -> RunNumber:
     """Return the number for the run about to be sealed, never one that a forgotten run had; needs the write lock."""
     given = (func.coalesce(func.max(table.c.run), 0) for table in (RUNS, FORGOTTEN))
     return RunNumber(max(int(connection.execute(select(last)).scalar_one()) for last in given) + 1)
+
+
+def add_kinds(connection: Connection, kinds: Vocabulary) -> str:
+    """Store kinds, unless they are stored already; return the hash, as runs name it."""
+    hashed = kinds.hash
+    if connection.execute(select(KINDS.c.hash).where(KINDS.c.hash == hashed)).first() is None:
+        connection.execute(insert(KINDS).values(hash=hashed, kinds=kinds.text))
+    return hashed.hex()
+
+
+def kinds_of(connection: Connection, run: Run) -> Vocabulary | None:
+    """Return the kinds that a run was recorded with; None where it was recorded without.
+
+    Raises Damaged where the journal does not hold them.
+    """
+    named = run.inputs.get("kinds")
+    if named is None:
+        return None
+    text = connection.execute(select(KINDS.c.kinds).where(KINDS.c.hash == bytes.fromhex(named))).scalar()
+    if text is None:
+        raise Damaged(f"run {run.run} names kinds {named[:12]}, which the journal does not hold")
+    return read_vocabulary(text)
+
+
+def known_kinds(connection: Connection) -> dict[str, Kind]:
+    """Return the kinds of every project's newest run, by name; those of the newest run of all go before."""
+    known: dict[str, Kind] = {}
+    for run in sorted(newest_of_each(connection).values(), key=lambda run: -run.run):
+        if recorded := kinds_of(connection, run):
+            known = {**recorded.by_name, **known}
+    return known
 
 
 def add(connection: Connection, run: Run) -> None:

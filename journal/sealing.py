@@ -27,6 +27,7 @@ from .runs import (
     Progress,
     Run,
     add,
+    add_kinds,
     newest,
     next_number,
     numbered,
@@ -169,6 +170,7 @@ def _seal(
         fingerprint=inputs.fingerprint,
         inputs={
             **inputs.values,
+            **({"kinds": add_kinds(connection, inputs.kinds)} if inputs.kinds else {}),
             "policies": {kind: str(policy) for kind, policy in inputs.policies.items()},
             "window": inputs.window,
         },

@@ -55,6 +55,14 @@ NODES = Table(
     Column("payload", LargeBinary, nullable=False),
 )
 
+# The kinds that runs were recorded with, as text, by the text's hash: a run's inputs name it.
+KINDS = Table(
+    "journal_kinds",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("kinds", Text, nullable=False),
+)
+
 RUNS = Table(
     "journal_runs",
     METADATA,
@@ -90,6 +98,7 @@ GUARDS = {
     "journal": "id",
     "journal_events": "id",
     "journal_nodes": "hash",
+    "journal_kinds": "hash",
     "journal_runs": "run",
     "journal_forgotten": "run",
 }

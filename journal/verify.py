@@ -26,7 +26,7 @@ from .manifest import (
     make_root,
     read_root,
 )
-from .runs import Progress, Run, RunNumber, forgotten_runs, numbered, seal_of, stored_seals
+from .runs import Progress, Run, RunNumber, forgotten_runs, kinds_of, numbered, seal_of, stored_seals
 from .store.contents import (
     HASH_SIZE,
     contents,
@@ -37,7 +37,8 @@ from .store.contents import (
     unpack_ids,
 )
 from .store.dialects import dialect_of
-from .tables import EVENTS, FORGOTTEN, GUARDS, JOURNAL, METADATA, NODES
+from .tables import EVENTS, FORGOTTEN, GUARDS, JOURNAL, KINDS, METADATA, NODES
+from .vocabulary import hash_kinds
 
 _PIECE = 10_000
 
@@ -79,6 +80,7 @@ def verify(connection: Connection, progress: Progress = lambda *_: None) -> Iter
         yield from _forgotten(connection)
         yield from _events(connection, progress)
         yield from _nodes(connection, progress)
+        yield from _kinds(connection)
         yield from _runs(connection, progress)
 
 
@@ -166,6 +168,14 @@ def _node_problem(connection: Connection, hashed: bytes, level: int, payload: by
     return None if actual == hashed else "its payload does not have its hash"
 
 
+def _kinds(connection: Connection) -> Iterator[Finding]:
+    """Each vocabulary's hash."""
+    for hashed, text in connection.execute(select(KINDS.c.hash, KINDS.c.kinds).order_by(KINDS.c.hash)):
+        if hash_kinds(text) != bytes(hashed):
+            problem = "their text does not have their hash"
+            yield Finding(where="journal_kinds", what=f"kinds {bytes(hashed).hex()[:12]}", problem=problem)
+
+
 def _runs(connection: Connection, progress: Progress) -> Iterator[Finding]:
     """Check each run's number, seal, manifest and state."""
     seals = stored_seals(connection)
@@ -210,6 +220,10 @@ class _RunChain:
             self.break_chain()
             yield Finding(where="journal_runs", what=what, problem=wrong)
             return
+        try:
+            kinds_of(self._connection, run)
+        except Damaged as error:
+            yield Finding(where="journal_runs", what=what, problem=error.message)
         for name, root in (("manifest", run.root), ("state", run.state)):
             if root not in self._sound:
                 problem = _manifest_problem(self._connection, run.project, root)

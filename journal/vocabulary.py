@@ -11,11 +11,14 @@ null.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
-from .errors import Misuse
+import orjson
+
+from .errors import Damaged, Misuse
 from .event import Event, Json
 from .fold import Policy
 
@@ -102,10 +105,11 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A domain's kinds, parents before children."""
+    """A domain's kinds, parents before children. `common` is the name of the project that holds the shared kinds."""
 
     kinds: tuple[Kind, ...]
-    by_name: Mapping[str, Kind] = field(init=False)
+    common: str | None = None
+    by_name: Mapping[str, Kind] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Index the kinds."""
@@ -117,6 +121,72 @@ class Vocabulary:
             return self.by_name[name]
         except KeyError:
             raise Misuse(f"unknown kind {name!r}", f"the kinds are {', '.join(self.by_name)}") from None
+
+    @property
+    def text(self) -> str:
+        """All of it as one canonical text, from which `read_vocabulary` makes it again; what is usual is left out."""
+        content = {"common": self.common, "kinds": [_told(kind) for kind in self.kinds]}
+        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 over the text."""
+        return hash_kinds(self.text)
+
+
+def hash_kinds(text: str) -> bytes:
+    """SHA-256 over a vocabulary's text."""
+    return sha256(b"seedjournal:kinds:1\n" + text.encode()).digest()
+
+
+def read_vocabulary(text: str) -> Vocabulary:
+    """Return the vocabulary of a text; raise Damaged for one that is none."""
+    try:
+        content = orjson.loads(text)
+        return Vocabulary(tuple(_kind(one) for one in content["kinds"]), content["common"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Damaged(f"recorded kinds cannot be read: {error!r}") from None
+
+
+def _told(one: Kind | Field | Reference) -> dict[str, Any]:
+    """Return what is said of a kind, field or reference beyond the usual."""
+    told: dict[str, Any] = {}
+    for about in fields(one):
+        value = getattr(one, about.name)
+        if value != about.default or about.name == "policy":
+            told[about.name] = (
+                [_told(each) for each in value]
+                if about.name in {"fields", "references"}
+                else dict(value)
+                if isinstance(value, Mapping)
+                else value
+            )
+    return told
+
+
+def _kind(told: dict[str, Any]) -> Kind:
+    given = {**told, "key": tuple(told["key"]), "policy": Policy(told["policy"])}
+    given["fields"] = tuple(
+        Field(**{**one, "type": Type(one.get("type", Type.TEXT)), "choices": tuple(one.get("choices", ()))})
+        for one in told["fields"]
+    )
+    references = told.get("references", ())
+    given["references"] = tuple(Reference(**{**one, "also": tuple(one.get("also", ()))}) for one in references)
+    given["unique"] = tuple(map(tuple, told.get("unique", ())))
+    return Kind(**given)
+
+
+def differing_kinds(recorded: Vocabulary, declared: Vocabulary) -> list[str]:
+    """Name the kinds of a recorded vocabulary that a declared one lacks or declares with another key or content."""
+
+    def content(kind: Kind) -> Kind:
+        return replace(kind, policy=Policy.EXACT, table=None, unique=())
+
+    return [
+        one.name
+        for one in recorded.kinds
+        if one.name not in declared.by_name or content(declared.by_name[one.name]) != content(one)
+    ]
 
 
 def key_fields(vocabulary: Vocabulary, kind: Kind) -> dict[str, Field]:

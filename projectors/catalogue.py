@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 _INTEGERS = {"int2", "int4", "int8", "rowid", "integer"}
+_BITS = {"int2": 16, "int4": 32, "int8": 64}
 ALWAYS, BY_DEFAULT = "ALWAYS", "BY DEFAULT"
 
 
@@ -42,6 +44,15 @@ class Column:
     def is_integer(self) -> bool:
         """Whether it holds whole numbers, as ids are."""
         return self.base in _INTEGERS
+
+    @property
+    def largest(self) -> Decimal | None:
+        """The largest number that fits, if there is one."""
+        if self.base in _BITS:
+            return Decimal(2 ** (_BITS[self.base] - 1) - 1)
+        if self.precision is None or self.scale is None:
+            return None
+        return (Decimal(10) ** self.precision - 1).scaleb(-self.scale)
 
     @property
     def fills_itself(self) -> bool:

@@ -36,7 +36,7 @@ from seedjournal.journal import (
 from . import notes
 from .dialects import dialect_of
 from .fitting import fit
-from .layout import Layout, TableMap, key_from_row, table_problems
+from .layout import Layout, TableMap, key_from_row, layout_of, table_problems
 from .mapping import Tables
 from .notes import ADOPTED, ROWS, STALE, Position
 from .parts import key_of_whole, unseen_parts
@@ -63,18 +63,31 @@ def check(
     if isinstance(layout, Tables):
         yield from _check_mapped(source, target, layout, tell)
         return
-    problems = table_problems(target, layout) if has_positions(target) else {}
+    this_journal = _journal_of(source)
+    shown = list(_positions(target)) if this_journal else []
+    mine = {project: _layout_at(source, project, one, layout) for project, one in shown if one.journal == this_journal}
+    problems: dict[str, str] = {}
+    for one in (list(mine.values()) or [layout]) if has_positions(target) else []:
+        problems |= table_problems(target, one)
     for table, problem in problems.items():
         yield Finding(where=table, what="the table", problem=problem, fault=Fault.TABLE)
-    readable = {one.name for one in layout.tables} - problems.keys()
-    yield from _stray_notes(target, layout)
-    this_journal = _journal_of(source)
-    for project, position in _positions(target) if this_journal else ():
-        if position.journal == this_journal:
-            yield from _check_project(source, target, layout, project, position, readable, tell)
+    yield from _stray_notes(target, {kind for one in [layout, *mine.values()] for kind in one.maps})
+    for project, position in shown:
+        if project in mine:
+            readable = {one.name for one in mine[project].tables} - problems.keys()
+            yield from _check_project(source, target, mine[project], project, position, readable, tell)
         elif project in newest_of_each(source):
             problem = f"its rows are those of another journal, {position.journal}, and this one has it too"
             yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.POSITION)
+
+
+def _layout_at(source: Connection, project: str, position: Position, otherwise: Layout) -> Layout:
+    """Return the layout of the kinds that a project's rows were made from, as far as the journal tells."""
+    run = _run_of(source, project, position)
+    try:
+        return layout_of(source, run, otherwise) if run else otherwise
+    except Damaged:  # which the journal's own verification tells
+        return otherwise
 
 
 def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: Tell) -> Iterator[Finding]:
@@ -213,7 +226,7 @@ def listed(target: Connection, layout: Layout | Tables) -> dict[str, dict[str, d
     return found
 
 
-def _stray_notes(target: Connection, layout: Layout) -> Iterator[Finding]:
+def _stray_notes(target: Connection, kinds: Collection[str]) -> Iterator[Finding]:
     """Find notes that no projection can have left: of an unknown kind or reason, or adopted for a project not shown.
 
     Stale rows that somebody refers to remain noted when their project is removed.
@@ -224,7 +237,7 @@ def _stray_notes(target: Connection, layout: Layout) -> Iterator[Finding]:
             f"{count:,} rows are noted as adopted, but the project has no position"
             if project not in shown and why == ADOPTED
             else f"{count:,} rows are noted of a kind that no table holds"
-            if kind not in layout.maps
+            if kind not in kinds
             else f"{count:,} rows are noted as {why!r}"
             if why not in {ADOPTED, STALE}
             else ""

@@ -35,6 +35,7 @@ from .layout import (
     key_from_row,
     kind_column,
     kinds_led_to,
+    layout_of,
     moved,
     pointer_columns,
 )
@@ -60,6 +61,7 @@ def compare_target(
         yield from compare_mapped(source, target, fit(target, layout, "the target"), run, kinds)
         return
     dialect_of(target).see_all_rows()
+    layout = layout_of(source, run, layout)
     state, ids = read_manifest(source, run.state), Ids(notes.adopted(target, run.project))
     position = notes.position(target, run.project)
     layout = layout.moved(position.days if position else 0)

@@ -9,9 +9,11 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Date,
+    ForeignKeyConstraint,
     FromClause,
     Integer,
     Table,
@@ -120,6 +122,10 @@ class Dialect:
     def add_missing_references(self, tables: Sequence[Table]) -> None:
         """Add the foreign keys of ours that were lost with the tables that they refer to, where the rows allow it."""
 
+    def add_reference(self, to: Table, column: Column[Any], key: ForeignKeyConstraint) -> None:
+        """Give a table that has rows a foreign key of one column; where it cannot have one alone, with the column."""
+        raise NotImplementedError
+
     def pointers_to(self, rows: Table) -> list[Pointer]:
         """Find every foreign key that refers to the table, anybody's, in any schema."""
         name = ".".join(self.quoted(one) for one in (rows.schema, rows.name) if one)
@@ -225,6 +231,10 @@ class PostgreSQL(Dialect):
                     with suppress(IntegrityError), self.connection.begin_nested():
                         self._add(one, key)
 
+    def add_reference(self, to: Table, column: Column[Any], key: ForeignKeyConstraint) -> None:  # noqa: ARG002
+        """Add the key alone."""
+        self._add(to, key)
+
     def _add(self, to: Table, key: Constraint) -> None:
         # Not by AddConstraint, which would leave the key out of every later CREATE TABLE in this process.
         self._execute(f"ALTER TABLE {self._name(to)} ADD {self._compiler(to).process(key)}")
@@ -300,6 +310,16 @@ class SQLite(Dialect):
         """Create tables without indexes."""
         for one in tables:
             self.connection.execute(CreateTable(one))
+
+    def add_reference(self, to: Table, column: Column[Any], key: ForeignKeyConstraint) -> None:
+        """Add the column with its key."""
+        prepare = self.connection.dialect.identifier_preparer
+        referred = key.elements[0].column
+        waits = " DEFERRABLE INITIALLY DEFERRED" if key.deferrable else ""
+        self.connection.exec_driver_sql(
+            f"ALTER TABLE {prepare.format_table(to)} ADD COLUMN {prepare.format_column(column)} INTEGER "
+            f"REFERENCES {prepare.format_table(referred.table)} ({prepare.format_column(referred)}){waits}"
+        )
 
     def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:  # noqa: ARG002 - both are text
         """Move the day that a text begins with, and leave a text that begins with none."""

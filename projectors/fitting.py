@@ -145,6 +145,11 @@ class MappedKind:
         """The columns of the primary key."""
         return self.info.primary_key
 
+    @cached_property
+    def has_whole_numbers(self) -> bool:
+        """Whether ids are whole numbers."""
+        return self.info.columns[self.identity[0]].is_integer
+
     @property
     def gives_ids(self) -> bool:
         """Whether a row's id is no value of its own: derived, or given by the database."""

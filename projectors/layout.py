@@ -56,6 +56,7 @@ from seedjournal.journal import (
     Kind,
     Misuse,
     Reference,
+    Run,
     Type,
     Vocabulary,
     WrongSchema,
@@ -63,6 +64,7 @@ from seedjournal.journal import (
     ensure,
     is_present,
     key_fields,
+    kinds_of,
 )
 from seedjournal.journal import is_ready as is_history_ready
 
@@ -191,14 +193,12 @@ class TableMap:
 class Layout:
     """A domain's kinds and tables; `maps` has parents before children, and wholes before their parts.
 
-    `common` is the name of the project that holds the shared kinds. Without a root all kinds are shared. The dates of
-    rows are `days` later than those of events.
+    The dates of rows are `days` later than those of events.
     """
 
     vocabulary: Vocabulary
     maps: dict[str, TableMap]
     metadata: MetaData
-    common: str | None = None
     days: int = 0
 
     def __getitem__(self, kind: str) -> TableMap:
@@ -230,7 +230,7 @@ class Layout:
 
     def maps_of(self, project: str) -> dict[str, TableMap]:
         """Return the maps of the kinds that a project holds: those of a root entity, or those that all share."""
-        is_common = self.common == project
+        is_common = self.vocabulary.common == project
         return {kind: one for kind, one in self.maps.items() if one.kind.is_shared == is_common}
 
     def parts_of(self, mapped: TableMap) -> list[TableMap]:
@@ -345,10 +345,10 @@ def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:
             return str(value)
 
 
-def build_layout(vocabulary: Vocabulary, *, common: str | None = None) -> Layout:
+def build_layout(vocabulary: Vocabulary) -> Layout:
     """Lay out a domain: one table a kind, parents before children; a part is more columns of its whole's table.
 
-    `common` names the project of the shared kinds. Raises Misuse for kinds that seedjournal cannot lay out.
+    Raises Misuse for kinds that seedjournal cannot lay out.
     """
     _refuse_what_has_no_table(vocabulary)
     metadata = MetaData(naming_convention=NAMES)
@@ -359,7 +359,13 @@ def build_layout(vocabulary: Vocabulary, *, common: str | None = None) -> Layout
         maps[kind.name] = TableMap(kind, table, vocabulary, maps[kind.part_of] if kind.part_of else None)
     for one in maps.values():
         _add_keys(one, tables)
-    return Layout(vocabulary, maps, metadata, common)
+    return Layout(vocabulary, maps, metadata)
+
+
+def layout_of(connection: Connection, run: Run, otherwise: Layout) -> Layout:
+    """Return the layout of the kinds that a run was recorded with; another one where the journal does not tell."""
+    recorded = kinds_of(connection, run)
+    return otherwise if recorded is None or recorded == otherwise.vocabulary else build_layout(recorded)
 
 
 def _refuse_what_has_no_table(vocabulary: Vocabulary) -> None:
@@ -518,7 +524,7 @@ def missing_tables(connection: Connection, layout: Layout, address: str) -> list
     raise WrongSchema(
         f"{address}: column {'; column '.join(told)}; nothing was written",
         "give the column the name and type that it had, or use a database of its own, or on PostgreSQL a schema of its "
-        "own: --schema NAME",
+        "own: --schema NAME; the columns of new fields are added by `seedjournal project`",
     )
 
 
@@ -602,7 +608,7 @@ def create_tables(connection: Connection, tables: Sequence[Table]) -> None:
 
 def ensure_target(database: Database, layout: Layout | Tables) -> None:
     """See that the notes are there, and make them; raises WrongSchema where the layout's tables cannot be ours."""
-    if not database.is_absent and isinstance(layout, Layout):
+    if not database.is_absent and isinstance(layout, Layout) and not is_history_ready(database, TARGET_HISTORY):
         with database.read() as connection:
             missing_tables(connection, layout, database.shown)
     ensure(database, TARGET_HISTORY, create=True)
@@ -613,6 +619,6 @@ def is_ready(database: Database, layout: Layout | Tables) -> bool:
     has_notes = is_history_ready(database, TARGET_HISTORY)
     if database.is_absent or isinstance(layout, Tables):
         return has_notes and not database.is_absent
-    with database.read() as connection:
-        missing = missing_tables(connection, layout, database.shown)
+    with database.read() as connection:  # with notes, the kinds may have changed since: a projection looks at columns
+        missing = _looked_at(connection, layout)[0] if has_notes else missing_tables(connection, layout, database.shown)
         return len(missing) < len(layout.tables) and has_notes

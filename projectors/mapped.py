@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     MetaData,
+    Numeric,
     Select,
     Table,
     Text,
@@ -37,6 +39,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.exc import DataError, IntegrityError
@@ -52,6 +55,7 @@ from .notes import ADOPTED, LEDGER, MADE, STALE
 from .rows import ID_TAG, derived_id
 
 _BATCH = 5_000
+_REMEMBERED = 1 << 15  # ids of other entities
 _NAMED = 5  # so many entities are named in an error
 _COUNTED = {"preserve_rowcount": True}
 _KEY = "seedjournal_key"
@@ -89,6 +93,8 @@ class MappedIds:
         if self.known and (given := self.known.get((kind, key))) is not None:
             return given
         mapped = self.fitted.maps[kind]
+        if mapped.scheme == DERIVED and mapped.has_whole_numbers:
+            return derived_id(kind, key)
         if mapped.is_part:
             return self.of(mapped.kind.part_of or "", self._key_of_owner(mapped, key))
         if mapped.scheme == DERIVED:
@@ -99,8 +105,6 @@ class MappedIds:
 
     def _derived(self, mapped: MappedKind, key: KeyBytes) -> Any:
         info = mapped.info.columns[mapped.identity[0]]
-        if info.is_integer:
-            return derived_id(mapped.kind.name, key)
         made = derived_uuid(mapped.kind.name, key)
         return made.replace("-", "") if "32" in info.type else made
 
@@ -123,47 +127,65 @@ class MappedIds:
 
 
 def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[str], tuple[Any, ...]]:
-    """Return a function from an event's text to its raw row: key, id, fields, ids of other entities."""
-    kind = mapped.kind.name
-    lists = {one.name for one in mapped.kind.fields if one.type is Type.JSON}
-    paths = [mapped.paths[name] for name in mapped.refs]
-    rests = {one.name: [part for part in ids.fitted.vocabulary[one.to].key if part not in one.shared] for one in paths}
-    generics = mapped.generics
+    """Return a function from an event's text to its raw row: key, id, fields, ids of other entities, their kinds."""
+    kind, inputs, generics = mapped.kind.name, mapped.inputs, mapped.generics
+    fields = {one.name: one for one in mapped.kind.fields}
+    lists = [place for place, name in enumerate(inputs) if fields[name].type is Type.JSON]
+    dates = [place for place, name in enumerate(inputs) if days and fields[name].moves]
+    pointers = [_pointer(mapped.paths[name], ids) for name in mapped.refs]
     has_id = mapped.gives_ids or mapped.is_part
-
-    def pointed(path: Path, key: dict[str, Any], data: dict[str, Any]) -> Any:
-        parts = {theirs: key[ours] for theirs, ours in path.shared.items()}
-        if path.reference is not None:
-            value = data[path.reference.name]
-            if value is None:
-                return None
-            if path.reference.also:
-                return ids.of(value["kind"], canonical_key(value["key"])) if value["kind"] in ids.fitted.maps else None
-            for part in rests[path.name]:
-                parts[part] = value[part] if isinstance(value, dict) else value
-        return ids.of(path.to, canonical_key(parts))
-
-    moving = {one.name for one in mapped.kind.fields if one.moves} if days else set()
-
-    def taken(name: str, key: dict[str, Any], data: dict[str, Any]) -> Any:
-        value = key[name] if name in key else data[name]
-        if name in moving and value is not None:
-            return moved(value, days)
-        return orjson.dumps(value).decode() if name in lists and value is not None else value
 
     def make(text: str) -> tuple[Any, ...]:
         event = orjson.loads(text)
         key, data = event["key"], event["data"]
         bytes_ = KeyBytes(orjson.dumps(key))
-        return (
-            bytes_.decode(),
-            ids.of(kind, bytes_) if has_id else None,
-            *(taken(name, key, data) for name in mapped.inputs),
-            *(pointed(path, key, data) for path in paths),
-            *((data[name] or {}).get("kind") for name in generics),
-        )
+        held = [pointer(key, data) for pointer in pointers]
+        kinds = [(data[name] or {}).get("kind") for name in generics]
+        data.update(key)
+        values = [data[name] for name in inputs]
+        for place in lists:
+            if values[place] is not None:
+                values[place] = orjson.dumps(values[place]).decode()
+        for place in dates:
+            if values[place] is not None:
+                values[place] = moved(values[place], days)
+        return (bytes_.decode(), ids.of(kind, bytes_) if has_id else None, *values, *held, *kinds)
 
     return make
+
+
+def _pointer(path: Path, ids: MappedIds) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+    """Return a function from an event's key and data to another entity's id."""
+    to, reference, ours = path.to, path.reference, tuple(path.shared.values())
+    if reference is not None and reference.also:
+        name = reference.name
+
+        def of_any(_: dict[str, Any], data: dict[str, Any]) -> Any:
+            value = data[name]
+            if value is None or value["kind"] not in ids.fitted.maps:
+                return None
+            return ids.of(value["kind"], canonical_key(value["key"]))
+
+        return of_any
+    rest = tuple(part for part in ids.fitted.vocabulary[to].key if part not in path.shared)
+    names = (*path.shared, *rest)
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def of(parts: tuple[str | int, ...]) -> Any:
+        return ids.of(to, canonical_key(dict(zip(names, parts, strict=True))))
+
+    if reference is None:
+        return lambda key, _: of(tuple([key[part] for part in ours]))
+    told_by = reference.name
+
+    def told(key: dict[str, Any], data: dict[str, Any]) -> Any:
+        value = data[told_by]
+        if value is None:
+            return None
+        others = [value[part] for part in rest] if isinstance(value, dict) else [value]
+        return of((*[key[part] for part in ours], *others))
+
+    return told
 
 
 class Written(NamedTuple):
@@ -261,24 +283,39 @@ class MappedWriter:
         for one in self.mapped.columns:
             if problem := self._too_much(one, expressions[one.name]):
                 condition, limit = problem
-                query = select(self.raw.c.key, cast(expressions[one.name], Text)).where(condition)
+                plain = self._plain(one)
+                told = cast(expressions[one.name] if plain is None else plain, Text)
+                query = select(self.raw.c.key, told).where(condition)
                 for key, value in self.connection.execute(query.order_by(self.raw.c.key).limit(_NAMED)):
                     found.append(
                         f"{self.kind} {key}: {self.mapped.shown}.{one.name} takes {limit}, and not {str(value)[:60]!r}"
                     )
-        told = "; ".join(found) or f"table {self.mapped.shown}: {reason}"
+        words = "; ".join(found) or f"table {self.mapped.shown}: {reason}"
         return Misuse(
-            f"{told}; nothing was written",
+            f"{words}; nothing was written",
             'shorten the value in the map, such as sql("left(:name, 50)"), or change the column',
         )
 
     def _too_much(self, one: Filled, value: ColumnElement[Any]) -> tuple[ColumnElement[bool], str] | None:
+        """Say in SQL that a value does not fit its column, and what does."""
         info = one.info
         if not self.mapped.is_on_postgresql:
             return None
         if info.length is not None:
             return func.char_length(cast(value, Text)) > info.length, f"{info.length} characters"
-        return None
+        plain = self._plain(one)
+        if plain is None:
+            return None
+        if info.labels:
+            return cast(plain, Text).not_in(info.labels), " or ".join(info.labels)
+        most = info.largest
+        if most is None:
+            return None
+        return func.abs(func.round(cast(plain, Numeric), info.scale or 0)) > most, f"numbers up to {most:,}"
+
+    def _plain(self, one: Filled) -> ColumnElement[Any] | None:
+        """Return the field that a column takes as it is."""
+        return self.raw.c[f"f_{one.value.name}"] if isinstance(one.value, FieldValue) else None
 
     # -- finding rows ------------------------------------------------------------------------------------------------
 
@@ -354,8 +391,11 @@ class MappedWriter:
             return self._write_part(texts, tell, only_missing=only_missing)
         if not is_first:
             self._release_lost()
+        is_empty = is_first and not self.connection.execute(select(exists().select_from(self.rows))).scalar()
         with self.staged(texts, tell):
             self._find_ids()
+            if is_empty and not self.mapped.losers and (loaded := self._load()) is not None:
+                return Written(loaded)
             self._refuse_strangers()
             if self.leaves_adopted:
                 adopted = select(LEDGER.c.key).where(LEDGER.c.kind == self.kind, LEDGER.c.why == ADOPTED)
@@ -367,15 +407,27 @@ class MappedWriter:
             differing = updated = 0
             if only_missing:
                 differing = self._count_differing()
-            elif not is_first or aside:
-                updated = self._update(aside)
             else:
-                updated = self._update([])
+                updated = self._update(aside)
             inserted = self._insert()
             self._note()
             if not only_missing:
                 self._refuse_rewritten()
             return Written(inserted, updated, differing)
+
+    def _load(self) -> int | None:
+        """Add all staged rows to an empty table; None where a constraint refuses some, which comparing then names."""
+        names = list(self.mapped.written)
+        order = [self.stage.c[name] for name in self.mapped.identity]
+        staged = select(*(self.stage.c[name] for name in names)).order_by(*order)
+        try:
+            with self.connection.begin_nested():
+                stored = self._do_with_given_ids(insert(self.rows).from_select(names, staged))
+        except IntegrityError:
+            return None
+        self._note(is_new=self.mapped.scheme != DATABASE)
+        self._refuse_rewritten()
+        return stored
 
     def write_absent(self, texts: Texts) -> int:
         """Give rows the defaults of a part that left the state, if the rows themselves did not; return how many."""
@@ -612,15 +664,15 @@ class MappedWriter:
         spelled = str(compiled).replace(") SELECT", ") OVERRIDING SYSTEM VALUE SELECT", 1)
         return self.connection.exec_driver_sql(spelled, compiled.params).rowcount
 
-    def _note(self) -> None:
-        """Note the staged rows that the ledger does not have."""
+    def _note(self, *, is_new: bool = False) -> None:
+        """Note the staged rows that the ledger does not have; `is_new` says that it has none of them."""
         stage = self.stage
-        is_new = ~self.in_ledger(stage.c[_KEY])
-        if not self._count(select(func.count()).select_from(stage).where(is_new)):
+        unknown = true() if is_new else ~self.in_ledger(stage.c[_KEY])
+        if not is_new and not self._count(select(func.count()).select_from(stage).where(unknown)):
             return
         made = select(literal(self.kind), stage.c[_KEY], literal(self.project), self.id_text(stage), literal(MADE))
         names = ["kind", "key", "project", "id", "why"]
-        self.connection.execute(insert(LEDGER).from_select(names, made.where(is_new)))
+        self.connection.execute(insert(LEDGER).from_select(names, made.where(unknown)))
 
     def _swallowed(self, sent: int, stored: int) -> Unavailable:
         return Unavailable(

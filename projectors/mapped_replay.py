@@ -54,6 +54,7 @@ from .replay import (
     of_another,
     policy_of,
     position_problem,
+    refuse_other_kinds,
     refuse_unknown_kinds,
     shown_at,
     top_of,
@@ -108,6 +109,7 @@ class MappedReplay:
         """Carry it out."""
         this_journal, project = journal_id(self.source), self.run.project
         state = read_manifest(self.source, self.run.state)
+        refuse_other_kinds(self.source, self.run, self.fitted.tables.vocabulary)
         refuse_unknown_kinds({*self.fitted.maps, *self.fitted.tables.left_out}, self.run, state)
         dialect_of(self.target).see_all_rows()
         position = notes.position(self.target, project)
@@ -115,12 +117,16 @@ class MappedReplay:
         if problem and not self.choice.take_over:
             raise of_another(project, problem)
         shown_run, shown = (None, None) if problem else shown_at(self.source, position)
-        if self.days and (refused := [kind for kind, one in self.kinds.items() if one.moves_id]):
-            raise Misuse(
-                f"dates cannot move: they are in the primary key of {', '.join(refused)}; nothing was written",
-                "leave --today out, or say --today off",
-            )
-        is_whole = self.choice.writes_all or shown is None or shown_run is None or self.days != self.days_shown
+        self._refuse_dates_in_ids()
+        if not self.choice.take_over:
+            self._refuse_lost_notes(shown)
+        is_whole = (
+            self.choice.take_over
+            or self.choice.writes_all
+            or shown is None
+            or shown_run is None
+            or self.days != self.days_shown
+        )
         for kind in self.kinds:
             self._leave(kind, shown, state, is_whole=is_whole)
         deleted = self._prune()
@@ -156,6 +162,29 @@ class MappedReplay:
             days=self.days,
             moved=sum(one.updated for one in written.values()) if self.days != self.days_shown else 0,
         )
+
+    def _refuse_dates_in_ids(self) -> None:
+        """Raise Misuse where dates are to move that are ids."""
+        if self.days and (refused := [kind for kind, one in self.kinds.items() if one.moves_id]):
+            raise Misuse(
+                f"dates cannot move: they are in the primary key of {', '.join(refused)}; nothing was written",
+                "leave --today out, or say --today off",
+            )
+
+    def _refuse_lost_notes(self, shown: Root | None) -> None:
+        """Raise Unavailable where the ledger has nothing of rows that the target shows."""
+        lost = [
+            kind
+            for kind, one in self.kinds.items()
+            if count_of(shown, kind) and not one.is_part and not self._writer(kind).has_notes()
+        ]
+        if lost:
+            raise Unavailable(
+                f"the notes of {', '.join(lost)} are lost, so rows of ours cannot be told from others; nothing was "
+                "written",
+                "put the table seedjournal_ledger back from a backup; or `seedjournal project --take-over` adopts rows "
+                "under keys of ours, which are then never deleted, and inserts the others",
+            )
 
     def _leave(self, kind: str, shown: Root | None, state: Root, *, is_whole: bool) -> None:
         """Note what left the state, before anything is written that may take its place."""
@@ -289,9 +318,9 @@ class MappedReplay:
         return lambda count: tell(kind, count, count_of(state, kind))
 
 
-def count_of(root: Root, kind: str) -> int:
+def count_of(root: Root | None, kind: str) -> int:
     """Count the entities of a kind."""
-    return root.kinds[kind].count if kind in root.kinds else 0
+    return root.kinds[kind].count if root and kind in root.kinds else 0
 
 
 def _ids(target: Connection, fitted: Mapped) -> MappedIds:

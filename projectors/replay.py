@@ -29,19 +29,32 @@ from seedjournal.journal import (
     Run,
     RunNumber,
     Unavailable,
+    Vocabulary,
     WrongSchema,
     changes,
+    differing_kinds,
     forgotten_runs,
     journal_id,
+    kinds_of,
     newest,
     numbered,
     read_manifest,
 )
 
 from . import notes
+from .altering import follow_kinds
 from .dialects import dialect_of
 from .fitting import fit
-from .layout import Layout, TableMap, create_tables, has_tables, key_from_row, kinds_led_to, missing_tables
+from .layout import (
+    Layout,
+    TableMap,
+    create_tables,
+    has_tables,
+    key_from_row,
+    kinds_led_to,
+    layout_of,
+    missing_tables,
+)
 from .mapping import Tables
 from .moving import WEEK, days_until, move_rows
 from .notes import STALE, Position
@@ -152,6 +165,7 @@ def project(
 ) -> Projected:
     """Bring the target's rows of the run's project to the state after that run.
 
+    The tables are those of the kinds that the run was recorded with; `layout` serves where the journal does not tell.
     `tell` hears (kind, how many rows more, of how many). Raises Misuse where ids of two keys collide or rows of parents
     are gone, Unavailable where the target shows the project of another journal.
     """
@@ -166,7 +180,8 @@ def project(
             fitted = fit(connection, layout, target.shown)
             done = MappedReplay(source, connection, fitted, run, choice, days, shown).run_with(tell)
         else:
-            done = _Replay(source, connection, layout.moved(days), run, choice, shown).run_with(target.shown, tell)
+            own = layout_of(source, run, layout).moved(days)
+            done = _Replay(source, connection, own, run, choice, shown).run_with(target.shown, tell)
         if savepoint:
             savepoint.rollback()
     return done
@@ -187,6 +202,7 @@ def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
     """Say what a projection into a target that has no tables yet would do."""
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
+        layout = layout if isinstance(layout, Tables) else layout_of(connection, run, layout)
     kinds = layout.with_table(run.project) if isinstance(layout, Tables) else list(layout.maps_of(run.project))
     refuse_unknown_kinds([*kinds, *(layout.left_out if isinstance(layout, Tables) else ())], run, state)
     results = {kind: KindResult(inserted=_count(state, kind), kept=kept_of(run, kind)) for kind in kinds}
@@ -253,6 +269,7 @@ class _Replay:
         refuse_unknown_kinds(self.layout.maps, self.run, state)
         dialect_of(self.target).see_all_rows()
         position = notes.position(self.target, project)
+        follow_kinds(self.source, self.target, self.layout, self.run, address)
         missing = missing_tables(self.target, self.layout, address)
         forgotten = taken_over = compared = False
         moved = 0
@@ -569,7 +586,8 @@ def remove_project(
         return {}
     if problem := position_problem(source, project, position):
         raise of_another(project, problem)
-    layout = layout.moved(position.days)
+    run = numbered(source, RunNumber(position.run)) or newest(source, project)
+    layout = (layout_of(source, run, layout) if run else layout).moved(position.days)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
     maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}
@@ -643,6 +661,18 @@ def of_another(project: str, problem: str) -> Unavailable:
         f"use a target of its own, or remove the rows with the other journal (`seedjournal unseed {project}`), or "
         "`seedjournal project --take-over` brings them to this journal's state",
     )
+
+
+def refuse_other_kinds(source: Connection, run: Run, declared: Vocabulary) -> None:
+    """Raise WrongSchema for a run whose kinds a declaration lacks, or declares otherwise than they were recorded."""
+    recorded = kinds_of(source, run)
+    if recorded and (differing := differing_kinds(recorded, declared)):
+        raise WrongSchema(
+            f"run {run.run} of project {run.project!r} was recorded with kinds that are now declared otherwise, or not "
+            f"at all: {', '.join(differing)}; nothing was written",
+            f"record the project again (`seedjournal record --project {run.project}`), or use the declaration that it "
+            "was recorded with",
+        )
 
 
 def refuse_unknown_kinds(known: Collection[str], run: Run, state: Root) -> None:

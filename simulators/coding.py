@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from operator import itemgetter
 from typing import (
     Any,
 )
@@ -121,10 +122,10 @@ def _wrong_key(declared: Declared, name: str) -> Callable[[Any], None]:
 
 
 def _encoder(declared: Declared) -> Callable[[Any], tuple[dict[str, Any], dict[str, Any]]]:
-    """Return a function from an entity to an event's key and data."""
+    """Return a function from an entity to an event's key and data, each with its names in their order as text."""
     names = declared.key_names
     plain: list[tuple[str, Callable[[Any], Any]]] = []
-    for name in declared.fields:
+    for name in sorted(declared.fields):
         column = declared.columns[name]
         if name in declared.key:
             continue
@@ -142,7 +143,7 @@ def _encoder(declared: Declared) -> Callable[[Any], tuple[dict[str, Any], dict[s
         "    key = _key_of(entity)",
         "    values = entity.__dict__",
         "    return {"
-        + ", ".join(f"{name!r}: key[{place}]" for place, name in enumerate(names))
+        + ", ".join(f"{name!r}: key[{place}]" for place, name in sorted(enumerate(names), key=itemgetter(1)))
         + "}, {"
         + ", ".join(items)
         + "}",
@@ -164,7 +165,11 @@ def _reference_writer(declared: Declared, column: Column) -> Callable[..., Any]:
     same = tuple(
         (place, mine[reference.shared[name]]) for place, name in enumerate(target.key_names) if name in reference.shared
     )
-    rest = tuple((place, name) for place, name in enumerate(target.key_names) if name not in reference.shared)
+    rest = tuple(
+        (place, name)
+        for place, name in sorted(enumerate(target.key_names), key=itemgetter(1))
+        if name not in reference.shared
+    )
     cls, where = column.to[0], f"{declared.name}.{column.name}"
 
     def write(value: Any, key: Key) -> Any:

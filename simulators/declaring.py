@@ -26,10 +26,10 @@ from .coding import make_ready, writer_of
 from .kinds import Column, DeclarationError, Declared, Fixed, JsonValue, KeyAs, Kind, Part, Places, Size, nearest
 
 
-def resolve(kinds: Sequence[type[Kind]], root: type[Kind] | None, where: str) -> Vocabulary:
-    """Return the definitions of a domain's kinds, parents before children, and make its classes ready for use.
+def resolve(kinds: Sequence[type[Kind]], root: type[Kind] | None, where: str, common: str) -> Vocabulary:
+    """Return the definitions of a domain's recorded kinds, parents before children, and make its classes ready for use.
 
-    Raises DeclarationError with everything that is wrong.
+    `common` is the name of the project that holds shared kinds. Raises DeclarationError with everything that is wrong.
     """
     declared = [one.__declared__ for one in kinds]
     problems = list(_wrong_names(kinds, root))
@@ -46,7 +46,8 @@ def resolve(kinds: Sequence[type[Kind]], root: type[Kind] | None, where: str) ->
         one.definition = _definition(one, root)
     for one in ordered:
         make_ready(one)
-    return Vocabulary(tuple(one.definition for one in _parents_first(declared) if one.definition))
+    recorded = tuple(one.definition for one in _parents_first(declared) if one.definition and one.recorded)
+    return Vocabulary(recorded, common if any(one.is_shared for one in recorded) else None)
 
 
 def _wrong_names(kinds: Sequence[type[Kind]], root: type[Kind] | None) -> Iterator[str]:
@@ -289,18 +290,26 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
         for name in names
         if name not in declared.columns
     ]
+    problems += _wrong_references(declared)
     problems += _wrong_parts(declared)
     if root is not None and declared.cls is root and len(declared.key) != 1:
         problems.append(f"the root {cls} must have one field as its key")
 
 
-def _wrong_parts(declared: Declared) -> Iterator[str]:
-    """Yield what is wrong with a part, and with references to parts."""
-    cls, part_of = declared.cls.__name__, declared.part_of
+def _wrong_references(declared: Declared) -> Iterator[str]:
+    """Yield which references lead to what has no row of its own."""
+    cls = declared.cls.__name__
     for name in declared.fields:
         for one in declared.columns[name].to:
             if whole := one.__declared__.part_of:
                 yield f"{cls}.{name} refers to {one.__name__}, which is a part; refer to {whole.__name__}"
+            if declared.recorded and not one.__declared__.recorded:
+                yield f"{cls}.{name} refers to {one.__name__}, which is not recorded"
+
+
+def _wrong_parts(declared: Declared) -> Iterator[str]:
+    """Yield what is wrong with a part."""
+    cls, part_of = declared.cls.__name__, declared.part_of
     if part_of is None:
         return
     whole_name = part_of.__name__

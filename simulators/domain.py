@@ -140,7 +140,7 @@ class Domain:
         self.kinds = tuple(kinds)
         self.today = today
         self.settings = settings if settings is not None else {}
-        self.vocabulary: Vocabulary = resolve(self.kinds, root, f"domain {name!r}")
+        self.vocabulary: Vocabulary = resolve(self.kinds, root, f"domain {name!r}", name)
         self.by_name: dict[str, Declared] = {one.__declared__.name: one.__declared__ for one in self.kinds}
         self.stated: list[Stated] = []
         self.simulators: list[Simulator] = []
@@ -263,7 +263,7 @@ class Domain:
     @property
     def common(self) -> str | None:
         """The name of the project that holds the shared kinds, if any; without a root all kinds are shared."""
-        return self.name if any(one.is_shared for one in self.vocabulary.kinds) else None
+        return self.vocabulary.common
 
     def is_shared(self, kind: type[Kind]) -> bool:
         """Return whether a kind's entities belong to no root entity."""

@@ -152,7 +152,7 @@ class _DomainRecipe:
             "code": domain.code_digest(),
             "versions": {**tool_versions(), "faker": faker_version()},
         }
-        return make_inputs(self.project, values, self._policies, window=False)
+        return make_inputs(self.project, values, self._policies, domain.vocabulary, window=False)
 
     @contextmanager
     def make(self, previous: journal.Run | None, tell: Tell) -> Iterator[Simulation]:

@@ -32,6 +32,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _MOST_NAMES = 10_000  # that are remembered: a name may hold a number
 _DIGEST = "·digest"  # under which an entity remembers its digest; no field can have this name
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ0123456789"  # Crockford's alphabet has 32 letters, none of them alike
+_PAIRS = [one + other for other in _LETTERS for one in _LETTERS]  # by ten bits, of which the lower five come first
 _POINTS = 1 << 17  # on the ring of a `pick`, at most
 _MOST_POINTS = 1 << 10  # of one entity of average weight
 _FEW = 64  # entities among which a pick compares all
@@ -123,15 +124,13 @@ class Draw:
         self, name: str, choices: Mapping[Choice, float] | Sequence[tuple[Choice, float]] | Sequence[Choice]
     ) -> Choice:
         """Return one of the choices, by their weights, or each equally often where they have none."""
-        weighted = _weighted(choices)
-        left = self.unit(name) * sum(weight for _, weight in weighted)
-        chosen: Choice = next((choice for choice, weight in reversed(weighted) if weight > 0), weighted[-1][0])
+        weighted: Sequence[tuple[Choice, float]] = _weighted(choices)
+        left = self.unit(name) * sum([weight for _, weight in weighted])
         for choice, weight in weighted:
             left -= weight
             if left < 0:
-                chosen = choice
-                break
-        return chosen
+                return choice
+        return next((choice for choice, weight in reversed(weighted) if weight > 0), weighted[-1][0])
 
     def pick(self, name: str, entities: Sequence[Choice], weight: Callable[[Choice], float] | None = None) -> Choice:
         """Return one of many entities, by weight; one entity more changes only the few picks that it takes."""
@@ -164,8 +163,8 @@ class Draw:
 
     def day(self, name: str, first: date, last: date) -> date:
         """Return a day from `first` to `last`, both included; `first` where `last` is before it."""
-        first, last = _day(first), _day(last)
-        return first + timedelta(days=self.integer(name, 0, max(0, (last - first).days)))
+        begin, end = _day(first).toordinal(), _day(last).toordinal()
+        return date.fromordinal(begin + (self.bits(name) * (max(0, end - begin) + 1) >> 64))
 
     def instant(self, name: str, start: date, end: date, *, working_hours: bool = False) -> datetime:
         """Return an instant in [start, end), UTC, in whole seconds; `working_hours`: 9 to 18 o'clock, Monday to Friday.
@@ -173,11 +172,12 @@ class Draw:
         A day means its beginning, as an end too. Where `end` is not after `start`, the result is `start`.
         """
         begin, finish = _moment(start), _moment(end)
-        seconds = int((finish - begin).total_seconds())
+        between = finish - begin
+        seconds = between.days * 86_400 + between.seconds
         if seconds <= 0:
             return begin
         if not working_hours:
-            return begin + timedelta(seconds=self.integer(name, 0, seconds - 1))
+            return begin + timedelta(0, self.bits(name) * seconds >> 64)
         return self._in_working_hours(name, begin, finish)
 
     def _in_working_hours(self, name: str, begin: datetime, finish: datetime) -> datetime:
@@ -193,11 +193,13 @@ class Draw:
 
     def code(self, name: str, length: int = 8) -> str:
         """Return a text of letters and digits that are not easily confused, 5 random bits each."""
-        text, bits = "", self.bits(name)
-        while len(text) < length:
-            text += "".join(_LETTERS[bits >> (5 * place) & 31] for place in range(12))
+        text, bits, pairs = "", self.bits(name), _PAIRS
+        while True:
+            text += pairs[bits & 1023] + pairs[bits >> 10 & 1023] + pairs[bits >> 20 & 1023]
+            text += pairs[bits >> 30 & 1023] + pairs[bits >> 40 & 1023] + pairs[bits >> 50 & 1023]
+            if len(text) >= length:
+                return text[:length]
             bits = _mixed(bits ^ len(text) * _GOLDEN & _MASK)
-        return text[:length]
 
     def uuid(self, name: str) -> UUID:
         """Return a UUID of version 8."""
@@ -332,8 +334,11 @@ def _day(moment: date) -> date:
 
 
 def _moment(day: date) -> datetime:
-    if isinstance(day, datetime):
-        return day
+    return day if isinstance(day, datetime) else _midnight(day)
+
+
+@lru_cache(maxsize=4096)
+def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 

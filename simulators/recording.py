@@ -25,6 +25,7 @@ from seedjournal.journal import (
     Policy,
     Run,
     Sealed,
+    Vocabulary,
     canonical_bytes,
 )
 from seedjournal.progress import Tell
@@ -99,11 +100,16 @@ class RemovesMost(Misuse):
         )
 
 
-def make_inputs(project: str, values: dict[str, Any], policies: Mapping[str, Policy], *, window: bool) -> Inputs:
+def make_inputs(
+    project: str, values: dict[str, Any], policies: Mapping[str, Policy], kinds: Vocabulary, *, window: bool
+) -> Inputs:
     """Return a run's inputs with their fingerprint: the same inputs make the same events."""
     named = {kind: str(policy) for kind, policy in policies.items()}
-    fingerprint = hashlib.sha256(canonical_bytes({**values, "policies": named})).digest()
-    return Inputs(project=project, policies=policies, window=window, values=values, fingerprint=fingerprint)
+    made_from = {**values, "policies": named, "kinds": kinds.hash.hex()}
+    fingerprint = hashlib.sha256(canonical_bytes(made_from)).digest()
+    return Inputs(
+        project=project, policies=policies, window=window, values=values, fingerprint=fingerprint, kinds=kinds
+    )
 
 
 def tool_versions() -> dict[str, str]:

@@ -31,6 +31,7 @@ from seedjournal.journal import (
     Type,
     encode,
     hash_event,
+    plain_encoder,
     resolve,
 )
 from seedjournal.progress import Tell
@@ -64,6 +65,17 @@ class Call:
     made: tuple[bytes, ...]
 
 
+def encoder_of(declared: Declared, project: str) -> Callable[[Any, Any], Canonical] | None:
+    """Return the function that makes a kind's keys and data into events; JSON values are looked at first."""
+    columns = declared.columns
+    if not declared.parts:
+        return None
+    if any(column.holds is Type.JSON or len(column.to) > 1 for column in columns.values()):
+        return lambda key, data: encode(Event(project=project, kind=declared.name, key=key, data=data))
+    data = sorted(name for name in columns if name not in declared.key)
+    return plain_encoder(project, declared.name, sorted(declared.key_names), data)
+
+
 class Collection:
     """The entities of one kind in a run: those that it states, and those that the tables will show."""
 
@@ -71,6 +83,8 @@ class Collection:
         self.declared = declared
         self.is_complete = False
         self._project = project
+        self._write = declared.encode
+        self._encode = encoder_of(declared, project)
         self._stated = Sorter()
         self._ordered: Sorter | None = None
         self._index: dict[Key, bytes] | None = None
@@ -85,13 +99,11 @@ class Collection:
 
     def add(self, entity: Kind, rank: int, provenance: str) -> bytes:
         """Take an entity; return its event's canonical text."""
-        write = self.declared.encode
-        if write is None:
+        if self._encode is None or self._write is None:
             raise TypeError
-        key, data = write(entity)
-        made = encode(Event(project=self._project, kind=self.declared.name, key=key, data=data))
-        self.take(made, rank, provenance)
-        return made.event
+        _, key, hashed, event = self._encode(*self._write(entity))
+        self._stated.add((key, rank, hashed, event, provenance), len(event) + len(key))
+        return event
 
     def take(self, made: Canonical, rank: int, provenance: str) -> None:
         """Take an event."""
@@ -237,6 +249,7 @@ class Simulation:
         self._alls: dict[type[Kind], All[Any]] = {}
         self._done: set[str] = set()
         self._calls: dict[str, list[Call]] = {}
+        self._takers: dict[tuple[str, type[Any]], tuple[Collection, bool]] = {}
         self._loaders: dict[type[Kind], Callable[[Key], Any]] = {}
         self._own = set(domain.project_kinds(shared=is_shared or domain.root is None))
         if domain.root is None:
@@ -363,9 +376,17 @@ class Simulation:
         given: Mapping[str, Any],
         provenance: str,
     ) -> tuple[bytes, ...]:
-        return tuple(self._taken_in(simulator, one, provenance) for one in made_by(simulator, draws, entity, given))
+        made: list[bytes] = []
+        for one in made_by(simulator, draws, entity, given):
+            known = self._takers.get((simulator.name, type(one)))
+            collection, is_of_root = known or self._taker(simulator, one)
+            if is_of_root and key_of(one)[0] != self._asked.run.project:
+                self._refuse_other_root(simulator, one)
+            made.append(collection.add(one, _SIMULATED, provenance))
+        return tuple(made)
 
-    def _taken_in(self, simulator: Simulator, one: Any, provenance: str) -> bytes:
+    def _taker(self, simulator: Simulator, one: Any) -> tuple[Collection, bool]:
+        """Return what takes the entities of a simulator and a kind, and whether they must be of the project's root."""
         collection = self._collections.get(type(one))
         if collection is None or type(one) not in simulator.yields:
             names = ", ".join(kind.__name__ for kind in simulator.yields)
@@ -373,28 +394,24 @@ class Simulation:
                 f"The simulator {simulator.name} yields {one!r}, and its annotation says {names}.",
                 "Correct the annotation or the function.",
             )
+        is_of_root = self._domain.root is not None and not self._domain.is_shared(type(one))
         if type(one) not in self._own:
             raise SimulatorFailed(
                 f"The simulator {simulator.name} yields {one!r}, which belongs to "
-                + (
-                    "one root entity."
-                    if self._domain.root and not self._domain.is_shared(type(one))
-                    else "all projects."
-                ),
+                + ("one root entity." if is_of_root else "all projects."),
                 "A simulator of shared kinds takes and yields shared kinds only, and one of a root's yields its own.",
             )
-        root = self._domain.root
-        if (
-            root is not None
-            and not self._domain.is_shared(type(one))
-            and str(key_of(one)[0]) != self._asked.run.project
-        ):
+        taker = self._takers[simulator.name, type(one)] = collection, is_of_root
+        return taker
+
+    def _refuse_other_root(self, simulator: Simulator, one: Any) -> None:
+        root, project = self._domain.root, self._asked.run.project
+        if root is not None and str(key_of(one)[0]) != project:
             raise SimulatorFailed(
                 f"The simulator {simulator.name} yields {one!r}, which belongs to another {root.__name__} than "
-                f"{self._asked.run.project}.",
+                f"{project}.",
                 "A project holds the entities of one root.",
             )
-        return collection.add(one, _SIMULATED, provenance)
 
     # -- what simulators take ------------------------------------------------------------------------------------------
 

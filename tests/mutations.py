@@ -307,7 +307,7 @@ PLANTED = (
         "seedjournal/cli.py",
         "    load_rooms_later()\n",
         "",
-        "seedjournal/test_process.py::test_help_loads_nothing_heavy",
+        "seedjournal/test_process.py::test_neither_help_nor_what_is_mistyped_loads_anything_heavy",
     ),
     Mistake(
         "`--quiet` prints nothing but errors",

@@ -13,6 +13,8 @@ from seedjournal import journal as j
 from .. import settings as config
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from seedjournal.projectors import Layout, Tables
 
 
@@ -89,17 +91,30 @@ def refuse_system_schema(schema: str) -> None:
         raise j.Misuse(f"schema {schema!r} is PostgreSQL's own", "choose another name")
 
 
-def layout() -> Layout | Tables:
-    """Return the tables that every command means: those that the domain's kinds get, or others' that a map names."""
+def layout(journal: Connection | None = None) -> Layout | Tables:
+    """Return the tables that every command means: others' that a map names, or those of the kinds of the journal.
+
+    Kinds of the journal's newest run need no Python of the user's; where it tells none, they are the domain's. Each run
+    is projected, and each project's rows are checked, by the kinds that they were recorded with.
+    """
     from seedjournal.projectors import build_layout
 
-    from .domains import chosen_domain, own_tables
+    from .domains import own_tables, vocabulary
 
     settings = config.load()
     if settings.tables is not None:
         return own_tables(settings.tables)
-    domain = chosen_domain(settings)
-    return build_layout(domain.vocabulary, common=domain.common)
+    recorded = None
+    if journal is not None:
+        newest = max(j.newest_of_each(journal).values(), key=lambda run: run.run, default=None)
+        recorded = j.kinds_of(journal, newest) if newest else None
+    return build_layout(recorded or vocabulary(settings))
+
+
+def layout_in(journal: j.Database) -> Layout | Tables:
+    """Return the tables that a command on this journal means."""
+    with journal.read() as connection:
+        return layout(connection)
 
 
 def is_made(database: j.Database) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,8 +17,8 @@ from seedjournal import journal as j
 from .. import settings as config
 from ..terminal import SHORT, number_of, old_and_new, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
-from .databases import Databases, layout, opened, opened_journal, opened_target
-from .domains import key_text, vocabulary
+from .databases import Databases, layout, layout_in, opened, opened_journal, opened_target
+from .domains import key_text, known_kinds
 from .options import LARGEST, RUN, Common, Whole, common_options, is_terminal, print_text, print_whole
 from .runs import FORMAT, no_runs, weeks_text, window_of
 
@@ -45,6 +45,7 @@ class Comparison:
     other_counts: dict[str, int] | None = None
     kinds: dict[str, dict[str, int]] = field(default_factory=dict)
     left_out: int = 0
+    known: Mapping[str, j.Kind] = field(default_factory=dict)
     last_different: tuple[j.Run, j.Run] | None = None
 
     @property
@@ -162,16 +163,14 @@ def compare_runs(
 ) -> Iterator[Comparison]:
     """Compare two runs, or the states after them: those named, or the project's last two."""
     settings = config.load()
-    known = vocabulary(settings)
-    for kind in kinds:
-        known[kind]
     with opened_journal(databases, settings, create=False) as database, database.read() as connection:
+        known = _known(connection, kinds)
         old, new = _two_runs(connection, names, project_name)
         if project_name not in {None, new.project}:
             raise j.Misuse(
                 f"run {new.run} is one of project {new.project!r}, not {project_name!r}", "leave --project out"
             )
-        comparison = Comparison(old, new, iter(()), of_states=of_states)
+        comparison = Comparison(old, new, iter(()), of_states=of_states, known=known)
         if comparison.equal and not names and not of_states:
             comparison.last_different = j.last_different(connection, new.project)
         if not of_states:
@@ -198,21 +197,29 @@ def compare_rows(
 
     settings = config.load()
     where = config.addresses(settings, databases.journal, databases.target)
-    for kind in kinds:
-        vocabulary(settings)[kind]
     with (
         opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as database,
         opened_target(where, databases, create=False) as target,
     ):
-        if target is None or not projectors.is_ready(target, layout()):
+        if target is None or not projectors.is_ready(target, layout_in(database)):
             raise j.Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
         with projectors.both(database, target, writes=False) as (source, connection):
             run = j.find_run(source, names[0]) if names else _newest_run(source, project_name)
             days = projectors.days_moved(connection).get(run.project, 0)
-            comparison = Comparison(run, run, iter(()), of_target=True, days_moved=days)
-            found = projectors.compare_target(source, connection, layout(), run, set(kinds) or None)
+            known = _known(source, kinds)
+            comparison = Comparison(run, run, iter(()), of_target=True, known=known, days_moved=days)
+            found = projectors.compare_target(source, connection, layout(source), run, set(kinds) or None)
             comparison.changes = _filtered(found, comparison, set(changes) or set(j.CHANGES), limit)
             yield comparison
+
+
+def _known(connection: Any, asked: Sequence[str]) -> Mapping[str, j.Kind]:
+    """Return the kinds that the journal knows; raise Misuse where one that was asked for is not among them."""
+    known = known_kinds(connection)
+    for kind in asked:
+        if kind not in known:
+            raise j.Misuse(f"unknown kind {kind!r}", f"the kinds are {', '.join(known)}")
+    return known
 
 
 def _newest_run(connection: Any, project_name: str | None) -> j.Run:
@@ -301,7 +308,7 @@ def _text(comparison: Comparison, *, stat: bool) -> Iterator[str]:
     if comparison.of_states:
         yield "  the states after these runs\n"
     for change in comparison.changes:
-        key = key_text(change.kind, change.key)
+        key = key_text(comparison.known, change.kind, change.key)
         yield f"{_SIGNS[change.change]} {change.kind} {key}\n"
         if change.change == "changed":
             for name, (before, now) in change.fields.items():

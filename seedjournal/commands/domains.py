@@ -59,11 +59,15 @@ def vocabulary(settings: config.Settings) -> j.Vocabulary:
     return chosen_domain(settings).vocabulary
 
 
-def key_text(kind: str, key: Mapping[str, Any]) -> str:
+def key_text(known: Mapping[str, j.Kind], kind: str, key: Mapping[str, Any]) -> str:
     """Return a key's parts as `show` takes them from a shell."""
-    known = vocabulary(config.load()).by_name
     names = known[kind].key if kind in known else tuple(key)
     return " ".join(shlex.quote(shown(str(key.get(name)))) for name in names)
+
+
+def known_kinds(connection: Any) -> Mapping[str, j.Kind]:
+    """Return the kinds that the journal's newest runs were recorded with; the chosen domain's where they tell none."""
+    return j.known_kinds(connection) or vocabulary(config.load()).by_name
 
 
 def record_own(

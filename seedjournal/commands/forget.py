@@ -17,7 +17,7 @@ from seedjournal import projectors
 from .. import settings as config
 from ..terminal import number_of, shown, table, wrapped
 from . import FINE, exits
-from .databases import Databases, layout, opened, opened_target
+from .databases import Databases, layout, layout_in, opened, opened_target
 from .options import LARGEST, Common, Whole, common_options, is_terminal
 from .runs import FORMAT, Document, no_runs, runs_of, runs_text
 
@@ -96,7 +96,7 @@ def forget_runs(
         target = None
         if choice.keep is None and databases.target is not None:
             target = stack.enter_context(opened_target(where, databases, create=False))
-            if target is None or not projectors.is_ready(target, layout()):
+            if target is None or not projectors.is_ready(target, layout_in(database)):
                 raise j.Misuse(f"nothing was projected into {where.target}", "leave --target out, or check the address")
         with database.read() as connection:
             runs = _chosen(connection, target, choice)
@@ -164,7 +164,7 @@ def _rows_to_remove(database: j.Database, target: j.Database, choice: ForgetChoi
 
 
 def _remove(source: Any, target: Any, choice: ForgetChoice) -> Rows:
-    return {project: projectors.remove_project(source, target, layout(), project) for project in choice.projects}
+    return {project: projectors.remove_project(source, target, layout(source), project) for project in choice.projects}
 
 
 def _text(document: Mapping[str, Any]) -> str:
@@ -224,7 +224,7 @@ def remove_rows(databases: Databases, project: str, ask: Callable[[int, str], No
         opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as database,
         opened_target(where, databases, create=False) as target,
     ):
-        if target is None or not projectors.is_ready(target, layout()):
+        if target is None or not projectors.is_ready(target, layout_in(database)):
             raise j.Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
         with target.read() as connection:
             known = projectors.shown_projects(connection)

@@ -17,7 +17,7 @@ from ..registry import REGISTRY
 from ..terminal import SHORT, minute, number_of, shown, table, value_text, wrapped
 from . import FINE, exits
 from .databases import Databases, opened_journal
-from .domains import key_text, vocabulary
+from .domains import key_text, known_kinds, vocabulary
 from .options import LARGEST, RUN, Common, Whole, common_options
 from .runs import FORMAT, Document, gap_text, lacking, no_runs, run_document, runs_of, runs_text, window_of, window_text
 
@@ -111,25 +111,29 @@ def _forgettings(document: Mapping[str, Any]) -> str:
 @common_options
 def show(common: Common, *, what: tuple[str, ...]) -> int:
     """Print a run or an entity."""
-    _refuse_near_misses(common.databases(), what)
-    if names_run(what):
+    known, projects = _known(common.databases())
+    _refuse_near_misses(known, projects, what)
+    if names_run(known, what):
         common.give(describe_run(common.databases(), what[0]), _run_text)
     else:
-        common.give(describe_entity(common.databases(), what[0], what[1:]), _entity_text)
+        common.give(describe_entity(common.databases(), known, what[0], what[1:]), _entity_text)
     return FINE
 
 
-def _refuse_near_misses(databases: Databases, what: Sequence[str]) -> None:
+def _known(databases: Databases) -> tuple[Mapping[str, j.Kind], list[str]]:
+    """Return the kinds and projects that the journal knows; where none can be read, the chosen domain's kinds."""
+    try:
+        with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
+            return known_kinds(connection), list(j.newest_of_each(connection))
+    except j.SeedJournalError:  # which is told when the journal is needed
+        return vocabulary(config.load()).by_name, []
+
+
+def _refuse_near_misses(kinds: Mapping[str, j.Kind], projects: Sequence[str], what: Sequence[str]) -> None:
     """Raise Misuse with the right words for `latest` without a project, and for a kind's plural or misspelt name."""
     name, *rest = what
-    if name == "latest" and not rest:
-        with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
-            projects = list(j.newest_of_each(connection))
-        if projects:
-            raise j.Misuse(
-                "no run is named 'latest'", f"did you mean {' or '.join(f'{one}@latest' for one in projects)}?"
-            )
-    kinds = vocabulary(config.load()).by_name
+    if name == "latest" and not rest and projects:
+        raise j.Misuse("no run is named 'latest'", f"did you mean {' or '.join(f'{one}@latest' for one in projects)}?")
     if rest and name not in kinds:
         singular = [f"{name[:-3]}y"] if name.endswith("ies") else [name.removesuffix("s")]
         near = [one for one in singular if one in kinds] or difflib.get_close_matches(name, kinds, n=1)
@@ -137,9 +141,9 @@ def _refuse_near_misses(databases: Databases, what: Sequence[str]) -> None:
             raise j.Misuse(f"unknown kind {name!r}", f"did you mean `seedjournal show {near[0]} {' '.join(rest)}`?")
 
 
-def names_run(what: Sequence[str]) -> bool:
+def names_run(kinds: Mapping[str, j.Kind], what: Sequence[str]) -> bool:
     """Return whether `show` is asked for a run: for anything but a kind and its key."""
-    return len(what) == 1 and what[0] not in vocabulary(config.load()).by_name
+    return len(what) == 1 and what[0] not in kinds
 
 
 def describe_run(databases: Databases, name: str) -> Document:
@@ -206,10 +210,13 @@ def _flat(value: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, Any]]
             yield f"{head}{name}", item
 
 
-def describe_entity(databases: Databases, kind_name: str, parts: Sequence[str]) -> Document:
+def describe_entity(
+    databases: Databases, kinds: Mapping[str, j.Kind], kind_name: str, parts: Sequence[str]
+) -> Document:
     """Return one entity: its content over the runs, and what made each content."""
-    kind = vocabulary(config.load())[kind_name]
-    key = _key(kind, parts)
+    known = j.Vocabulary(tuple(kinds.values()))
+    kind = known[kind_name]
+    key = _key(known, kind, parts)
     with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
         stated = j.history(connection, kind_name, j.canonical_key(key))
         if not stated:
@@ -244,7 +251,8 @@ def _example(connection: Any, kind: j.Kind) -> str:
 
     for run in j.newest_of_each(connection).values():
         for key, _ in j.state_of_kind(connection, run.state, kind.name):
-            return f"; for example `seedjournal show {kind.name} {key_text(kind.name, orjson.loads(key))}`"
+            first = key_text({kind.name: kind}, kind.name, orjson.loads(key))
+            return f"; for example `seedjournal show {kind.name} {first}`"
     return ""
 
 
@@ -254,13 +262,13 @@ def _incomplete(key: Mapping[str, Any], runs: Sequence[j.Run]) -> list[Document]
     return [gap for gap in fetched.get("incomplete", ()) if gap["pull_request"] == key["number"]]
 
 
-def _key(kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
+def _key(known: j.Vocabulary, kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
     if len(parts) != len(kind.key):
         raise j.Misuse(
             f"a {kind.name}'s key is {', '.join(kind.key)}; {len(parts)} given",
             f"seedjournal show {kind.name} {_places(kind)}",
         )
-    fields = j.key_fields(vocabulary(config.load()), kind)
+    fields = j.key_fields(known, kind)
     key: dict[str, str | int] = {}
     for name, part in zip(kind.key, parts, strict=True):
         if fields[name].type is j.Type.INTEGER:

@@ -17,7 +17,7 @@ from seedjournal.progress import Tell
 from .. import settings as config
 from ..terminal import SHORT, Progress, number_of, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
-from .databases import Databases, layout, opened, opened_target
+from .databases import Databases, layout_in, opened, opened_target
 from .options import RUN, TODAY, Common, common_options, echo_if_read, is_terminal
 from .runs import FORMAT, Document, no_runs, weeks_text, window_of, window_text
 
@@ -177,13 +177,13 @@ def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
     """
     started = time.monotonic()
     settings = config.load()
-    tables = layout()
     where = config.addresses(settings, databases.journal, databases.target)
     if run is not None and len(names) > 1:
         raise j.Misuse("--run names a run of one project", "give one --project, or none")
     with opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as source:
         with source.read() as connection:
-            runs = _runs_to_project(connection, names, run, tables.common)
+            runs = _runs_to_project(connection, names, run)
+        tables = layout_in(source)
         with opened_target(where, databases, create=not choice.dry_run) as target:
             shown = target.shown if target else where.target  # a file's address has no password
             schema = config.schema(settings, databases.schema)
@@ -269,7 +269,7 @@ def _projected(done: projectors.Projected) -> Document:
     }
 
 
-def _runs_to_project(connection: Any, names: Sequence[str], run: str | None, common: str | None) -> list[j.Run]:
+def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> list[j.Run]:
     """Return the runs to project; what all projects share comes first, since rows of the others point to it."""
     if run is not None:
         found = j.find_run(connection, run)
@@ -284,9 +284,9 @@ def _runs_to_project(connection: Any, names: Sequence[str], run: str | None, com
     for name in names:
         if name not in newest:
             raise no_runs(connection, name)
-    wanted = dict.fromkeys(names) or newest
-    first = [common] if common in newest and common is not None else []
-    return [newest[name] for name in dict.fromkeys([*first, *wanted])]
+    wanted = [newest[name] for name in dict.fromkeys(names) or newest]
+    shared = {kinds.common for one in wanted if (kinds := j.kinds_of(connection, one))} & newest.keys()
+    return [newest[name] for name in dict.fromkeys([*sorted(filter(None, shared)), *(one.project for one in wanted)])]
 
 
 def _projected_text(document: Mapping[str, Any]) -> str:

@@ -70,6 +70,12 @@ class Outcome:
 )
 @click.option("--project", "projects", metavar="NAME", multiple=True, help="The project to record; may be repeated.")
 @click.option("--all", "every", is_flag=True, help="Every project in seedjournal.toml, else in the registry.")
+@click.option(
+    "--domain",
+    "domain_name",
+    metavar="MODULE:NAME",
+    help="A domain of your own, such as seeds:library. [default: the setting `domain`]",
+)
 @click.option("--source", metavar="SOURCE", help="Where facts come from. [default: the project's setting, else github]")
 @click.option("--new", is_flag=True, help="Create a project under a new name.")
 @click.option(
@@ -126,6 +132,7 @@ def record(  # noqa: PLR0913 - its options
     names: tuple[str, ...],
     projects: tuple[str, ...],
     every: bool,
+    domain_name: str | None,
     source: str | None,
     new: bool,
     sets: tuple[str, ...],
@@ -143,7 +150,7 @@ def record(  # noqa: PLR0913 - its options
         meant = " ".join(f"--project {name}" for name in names)
         raise j.Misuse(f"record takes only options, not {names[0]!r}", f"did you mean `seedjournal record {meant}`?")
     settings = config.load()
-    domain = own_domain(settings)
+    domain = own_domain(replace(settings, domain=domain_name) if domain_name else settings)
     if domain is not None:
         builtin = {"source": source, "offline": offline, "estimate": estimate, "strict": strict} | {
             name: options[name] for name in ("since", "until", "skip_invalid", "scenario")

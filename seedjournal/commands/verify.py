@@ -17,7 +17,7 @@ from .. import settings as config
 from ..terminal import Progress, number_of, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
 from .databases import Databases, is_made, layout, opened, opened_target
-from .domains import key_text
+from .domains import key_text, known_kinds
 from .options import LARGEST, Common, Whole, common_options
 from .runs import FORMAT, Document, weeks_text
 
@@ -95,13 +95,14 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
         with database.read() as connection:
             found.add(j.verify(connection, tell))
             events, runs = j.count_events(connection), len(j.stored_seals(connection))
+            known = _kinds(connection)
         with opened_target(where, databases, create=False) as target:
             if target and is_made(target):
                 j.ensure(target, projectors.TARGET_HISTORY, create=False)
                 with projectors.both(database, target, writes=False) as (source, rows):
-                    found.add(projectors.check(source, rows, layout(), tell))
+                    found.add(projectors.check(source, rows, layout(source), tell))
                     unchecked = list(projectors.unchecked(source, rows))
-                    listed = projectors.listed(rows, layout())
+                    listed = projectors.listed(rows, layout(source))
                     moved = projectors.days_moved(rows)
                     checked = target.shown if projectors.has_positions(rows) else None
     return {
@@ -110,7 +111,7 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
         "events": events,
         "runs": runs,
         "target": checked,
-        "findings": [_finding(one) for one in found.kept],
+        "findings": [_finding(one, known) for one in found.kept],
         "left_out": found.counts.total() - len(found.kept),
         "summary": [
             {"fault": fault, "where": place, "findings": count, "remedy": REMEDIES[fault]}
@@ -122,12 +123,23 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
     }
 
 
-def _finding(one: j.Finding) -> Document:
-    """Return a finding; where it is about an entity, with its kind and key."""
+def _kinds(connection: Any) -> Mapping[str, j.Kind]:
+    try:
+        return known_kinds(connection)
+    except j.Damaged:  # which is a finding
+        return {}
+
+
+def _finding(one: j.Finding, known: Mapping[str, j.Kind]) -> Document:
+    """Return a finding; where it is about an entity, with its kind and key, in the order in which `show` takes it."""
     import orjson
 
-    kind, key = one.entity or (None, None)
-    return {**asdict(one), "entity": {"kind": kind, "key": orjson.loads(key)} if key else None}
+    entity = None
+    if one.entity:
+        kind, key = one.entity[0], orjson.loads(one.entity[1])
+        names = known[kind].key if kind in known and set(known[kind].key) == set(key) else tuple(key)
+        entity = {"kind": kind, "key": {name: key[name] for name in names}}
+    return {**asdict(one), "entity": entity}
 
 
 def _text(document: Mapping[str, Any]) -> str:
@@ -157,5 +169,5 @@ def _text(document: Mapping[str, Any]) -> str:
 def _found_text(one: Mapping[str, Any]) -> str:
     """Return a finding in one line; an entity is named as `show` takes it."""
     entity = one["entity"]
-    what = f"{entity['kind']} {key_text(entity['kind'], entity['key'])}" if entity else shown(one["what"])
+    what = f"{entity['kind']} {key_text({}, entity['kind'], entity['key'])}" if entity else shown(one["what"])
     return f"{shown(one['where'])}: {what}: {shown(one['problem'])}"

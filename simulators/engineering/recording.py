@@ -218,4 +218,4 @@ def _inputs(project: Project, source: Source, options: RecordOptions, policies: 
     if isinstance(source, Fetched):
         values["completeness"] = source.completeness()
     window = not (options.since is None and options.until is None and project.max_prs is None)
-    return make_inputs(project.name, values, policies, window=window)
+    return make_inputs(project.name, values, policies, ENGINEERING.vocabulary, window=window)

@@ -222,3 +222,43 @@ def test_every_type_comes_back_as_it_went_in(declare: Callable[..., Path], run: 
     assert run("verify", "--json").json["ok"]
     assert run("project", "--json").json["projects"]["one"]["kinds"]["sample"]["unchanged"] == 5
     assert "2026-01-05" in run("log", "--json").out
+
+
+def test_a_domain_may_be_named_on_the_command_line(example: Callable[[str], Path], run: Run, at: str) -> None:
+    (example("library") / "seedjournal.toml").unlink()
+    assert run("record", "--domain", "seeds:library", "--project", "library", "--json").first["counts"]["total"] > 3
+    assert run("project", "--json").json["projects"]["library"]["kinds"]["book"]["inserted"] == 3
+    assert run("verify", "--json").json["ok"]
+    wrong = run("record", "--domain", "seeds:libary", "--project", "library", "--json", status=2).error
+    assert "library" in wrong["message"]
+
+
+JSON_VALUES = """
+    from seedjournal import Json
+
+    class Sample(Kind, key="name"):
+        name: str
+        note: Json
+
+    one = Domain("one", kinds=(Sample,), today=date(2026, 1, 5))
+    one.facts(Sample, [
+        Sample(name="a", note={"share": 0.25, "tiny": 1.5e-9, "list": [1, 2.5, None], "whole": 3.0}),
+        Sample(name="b", note=0.1),
+    ])
+"""
+
+
+def test_json_values_may_hold_fractions(declare: Callable[..., Path], run: Run, at: str) -> None:
+    declare(JSON_VALUES)
+    first = run("record", "--project", "one", "--json").first
+    run("project")
+    assert run("verify", "--json").json["ok"]
+    assert run("diff", "--target", "--json").json["equal"]
+    again = run("record", "--project", "one", "--no-reuse", "--json").first
+    assert (again["root"], again["appended"]) == (first["root"], 0)
+    assert run("show", "sample", "a", "--json").json["contents"][0]["data"]["note"] == {
+        "share": 0.25,
+        "tiny": 1.5e-9,
+        "list": [1, 2.5, None],
+        "whole": 3,
+    }

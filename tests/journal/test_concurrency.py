@@ -113,8 +113,8 @@ def test_who_waited_sees_what_was_written_meanwhile(
         row = {"id": 1, "hash": event.hash, "event": event.event.decode(), "provenance": "test/1"}
         connection.execute(insert(EVENTS).values(row))
     waiting.join()
-    counts = {"journal": 1, "journal_events": 4, "journal_nodes": 2, "journal_runs": 1, "journal_forgotten": 0}
-    assert row_counts(asking) == counts
+    counts = row_counts(asking)
+    assert (counts["journal_events"], counts["journal_nodes"], counts["journal_runs"]) == (4, 2, 1)
     for database in (first, second):
         database.engine.dispose()
 

@@ -221,7 +221,7 @@ def test_tables_of_two_schemas_are_no_journal(make_url: Urls, open_url: Callable
         connection.execute(text("CREATE TABLE theirs.journal_events (note text)"))
         connection.execute(text(f"ALTER DATABASE {database.engine.url.database} SET search_path = theirs, public"))
     database.engine.dispose()
-    with pytest.raises(WrongSchema, match="not whole: journal_events is missing"):
+    with pytest.raises(WrongSchema, match="is incomplete: journal_events is missing"):
         ensure(database, JOURNAL_HISTORY, create=False)
 
 

@@ -13,13 +13,17 @@ from seedjournal.journal import (
     Data,
     Database,
     Event,
+    Field,
     Finding,
     Forgettable,
     Inputs,
+    Kind,
     Policy,
     Run,
     Sealed,
     Spool,
+    Type,
+    Vocabulary,
     contents,
     decode,
     dialect_of,
@@ -35,6 +39,13 @@ from seedjournal.journal.store.contents import node_reader
 from seedjournal.journal.tables import EVENTS, METADATA
 
 POLICIES = {"fixed": Policy.ONCE, "mirror": Policy.EXACT, "thing": Policy.UPSERT}
+
+KINDS = Vocabulary(
+    tuple(
+        Kind(name=name, key=("number",), fields=(Field(name="number", type=Type.INTEGER), Field(name="content")))
+        for name in POLICIES
+    )
+)
 
 Content = dict[tuple[str, int], Data]
 
@@ -56,6 +67,7 @@ def make_inputs(project: str = "p", *, fresh: bool = False, **others: Any) -> In
         "policies": dict.fromkeys(POLICIES, Policy.EXACT) if fresh else POLICIES,
         "window": False,
         "values": {"source": "test"},
+        "kinds": KINDS,
         "fingerprint": hashlib.sha256(repr(sorted(others.items(), key=str)).encode()).digest(),
     }
     return Inputs(**{**given, **others})

@@ -43,6 +43,7 @@ from seedjournal.projectors import (
     check,
     check_fit,
     compare_target,
+    fit,
     project,
     remove_project,
     strangers,
@@ -508,3 +509,102 @@ def test_dates_move_with_today(database: Database) -> None:
     show(database, later, today="off")
     assert do(database, dues) == [("2024-03-04",)]
     assert faults(database) == []
+
+
+def test_lost_notes_are_not_guessed(database: Database) -> None:
+    run = note(database, some())
+    show(database, run)
+    do(database, "DELETE FROM seedjournal_ledger")
+    with pytest.raises(Unavailable, match="the notes of list, item, remark are lost"):
+        show(database, run)
+    show(database, run, take_over=True)
+    assert do(database, 'SELECT count(*) FROM "order"') == [(3,)]
+    assert faults(database) == []
+
+
+def test_rows_of_parents_that_are_gone_are_named(database: Database) -> None:
+    show(database, note(database, some()))
+    do(database, "DELETE FROM remarks")
+    do(database, 'UPDATE "order" SET parent = NULL')
+    do(database, "DELETE FROM \"order\" WHERE code = 'a'")
+    more = note(database, [*some(), a_remark("a", 3)])
+    done = show(database, more)
+    assert done.kinds["item"].restored == 1
+    assert faults(database) == ['item {"code":"b","list":"home"}: its row differs in parent']
+
+
+@pytest.fixture
+def postgres(make_url: Urls) -> Iterable[Database]:
+    """A PostgreSQL database with a table of many types."""
+    database = open_database(make_url("postgresql"), create=True)
+    ensure(database, JOURNAL_HISTORY, create=True)
+    do(database, "CREATE TYPE mood AS ENUM ('open', 'done')")
+    do(database, "CREATE DOMAIN whole AS integer CHECK (value >= 0)")
+    do(
+        database,
+        """CREATE TABLE odd (id UUID PRIMARY KEY, code CHAR(8) NOT NULL, place whole NOT NULL, state mood NOT NULL,
+        due TIMESTAMP(0), price NUMERIC(4, 1) NOT NULL, tags TEXT[] NOT NULL, words TEXT,
+        search TSVECTOR NOT NULL, twice INT GENERATED ALWAYS AS (place * 2) STORED)""",
+    )
+    do(
+        database,
+        """CREATE TRIGGER searches BEFORE INSERT OR UPDATE ON odd FOR EACH ROW EXECUTE FUNCTION
+        tsvector_update_trigger(search, 'pg_catalog.english', words)""",
+    )
+    yield database
+    database.engine.dispose()
+
+
+def odd(**more: Any) -> Tables:
+    tables = Tables(DOMAIN)
+    tables.leave_out("list remark")
+    columns = {"words": sql("'Code ' || :code"), **more}
+    tables.table("item", "odd", columns=columns, leave_out="above", filled_by_trigger="search", key=["code"])
+    return tables
+
+
+def test_types_that_round_pad_and_fold(postgres: Database) -> None:
+    facts = [
+        an_item("a", 1, due="2024-03-04T09:30:00.700000Z", price="2.54"),
+        an_item("b", 2, tags=["x", "y"], due=None),
+    ]
+    run = note(postgres, facts)
+    assert changed(show(postgres, run, odd())) == (2, 0, 0)
+    found = do(postgres, "SELECT code, price::text, due::text, tags, twice FROM odd ORDER BY code")
+    assert found == [("a       ", "2.5", "2024-03-04 09:30:01", ["a"], 2), ("b       ", "2.5", None, ["x", "y"], 4)]
+    assert changed(show(postgres, run, odd(), repair=True)) == (0, 0, 0)
+    assert faults(postgres, odd()) == []
+    do(postgres, "UPDATE odd SET words = upper(words) WHERE code = 'a'")
+    assert faults(postgres, odd()) == ['item {"code":"a","list":"home"}: its row differs in words']
+    assert changed(show(postgres, run, odd(), repair=True)) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        (an_item("a", 2**33), "odd.place takes"),
+        (an_item("a", 1, price="1000.00"), "odd.price takes numbers up to 999.9, and not '1000.00'"),
+        (an_item("a", 1, state="lost"), "odd.state takes open or done, and not 'lost'"),
+        (an_item("a" * 9, 1), "odd.code takes 8 characters, and not 'aaaaaaaaa'"),
+    ],
+)
+def test_values_that_do_not_fit_name_entity_column_and_limit(postgres: Database, item: Event, told: str) -> None:
+    run = note(postgres, [item])
+    with pytest.raises(Misuse) as refused:
+        show(postgres, run, odd())
+    assert told in refused.value.message, refused.value.message
+
+
+def test_row_level_security_that_hides_rows_is_refused(postgres: Database) -> None:
+    do(postgres, "ALTER TABLE odd ENABLE ROW LEVEL SECURITY")
+    do(postgres, "ALTER TABLE odd FORCE ROW LEVEL SECURITY")
+    do(postgres, "CREATE ROLE clerk NOLOGIN")
+    try:
+        do(postgres, "GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk")
+        with postgres.read() as connection:
+            connection.execute(text("SET LOCAL ROLE clerk"))
+            with pytest.raises(Misuse, match="odd has row-level security that is active"):
+                fit(connection, odd(), "here")
+    finally:
+        do(postgres, "DROP OWNED BY clerk")
+        do(postgres, "DROP ROLE clerk")

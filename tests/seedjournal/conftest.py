@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MAKES, Urls
 from tests.seedjournal.commands import Done, call
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,25 @@ def at(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A new database, on either make, that is every command's journal and target."""
     monkeypatch.setenv("SEEDJOURNAL_JOURNAL", url)
     return url
+
+
+@pytest.fixture(params=MAKES)
+def filled(
+    request: pytest.FixtureRequest, make_url: Urls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """A function that makes a database in which these commands were run once, every command's journal and target."""
+
+    def fill(*commands: tuple[str, ...]) -> str:
+        def run_all(address: str) -> None:
+            for command in commands:
+                done = call(capsys, (*command, "--journal", address))
+                assert done.status == 0, done.out + done.err
+
+        url = make_url.filled(request.param, repr(commands), run_all)
+        monkeypatch.setenv("SEEDJOURNAL_JOURNAL", url)
+        return url
+
+    return fill
 
 
 @pytest.fixture

@@ -201,7 +201,9 @@ class Reader:
         self.folder = Path(into.read_text(encoding="utf-8").strip())
         output = done.stdout.replace(str(self.home), "/home/you")
         for printed, real in self.addresses.items():
-            output = output.replace(real, printed)
+            name = re.search(r"/(t_\w+)", real)
+            there = rf"postgresql\+psycopg://[^\s/]*/{name[1]}[^\s;]*" if name else re.escape(real)
+            output = re.sub(there, printed.replace("postgresql:", "postgresql+psycopg:"), output)
         return done.returncode, output
 
     def _is_right(self, printed: str, output: str) -> bool:

@@ -15,9 +15,8 @@ CACHE = ("record", "--project", "rocket", "--new", "--source", "cache:.seeding_c
 
 
 @pytest.fixture
-def _three_runs(at: str, run: Run) -> None:
-    for prs in (TWENTY, FORTY, FORTY):
-        run(*prs)
+def _three_runs(filled: Callable[..., str]) -> None:
+    filled(TWENTY, FORTY, FORTY)
 
 
 @pytest.mark.usefixtures("_three_runs")

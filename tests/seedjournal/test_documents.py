@@ -52,7 +52,8 @@ def test_record(at: str, run: Run) -> None:
     assert len(without) == 12
 
 
-def test_project(at: str, run: Run) -> None:
+def test_project(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY)
     recorded = run(*TWENTY, "--json").first
     document = run("project", "--json").json
     has(document, format=int, target=str, projects=dict, seconds=(int, float))
@@ -64,9 +65,8 @@ def test_project(at: str, run: Run) -> None:
         whole_numbers(kind, EIGHT)
 
 
-def test_diff(at: str, run: Run) -> None:
-    run(*TWENTY)
-    run(*FORTY)
+def test_diff(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY, FORTY)
     document = run("diff", "--json").json
     has(document, format=int, project=str, equal=bool, kinds=dict, changes=list, truncated=bool)
     assert (document["from"], document["to"], document["equal"], document["truncated"]) == (1, 2, False, False)
@@ -85,9 +85,8 @@ def test_diff(at: str, run: Run) -> None:
     assert counted == {kind: sum(counts.values()) for kind, counts in document["kinds"].items()}
 
 
-def test_log_and_verify_and_show(at: str, run: Run) -> None:
-    run(*TWENTY)
-    run("project")
+def test_log_and_verify_and_show(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY, ("project",))
     document = run("log", "--json").json
     assert document["format"] == 1
     (one,) = document["runs"]

@@ -60,6 +60,15 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
+    "alter the table by hand so that it fits; or `seedjournal unseed` its projects, drop the tables and project again; or project into another database": "domains/test_changed_kinds.py: test_what_cannot_follow_is_said_with_the_way_out",
+    "put the table seedjournal_ledger back from a backup; or `seedjournal project --take-over` adopts rows under keys of ours, which are then never deleted, and inserts the others": "projectors/test_mapped.py: test_lost_notes_are_not_guessed",
+    "record the project again (`seedjournal record --project {}`), or use the declaration that it was recorded with": "domains/test_changed_kinds.py: test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_named",
+    "if this is the right database: --confirm {}": "seedjournal/test_own_tables.py: test_rows_of_others_are_asked_about",
+    "correct the map, then `seedjournal check` says whether it fits": "seedjournal/test_own_tables.py: test_check_names_what_a_migration_changed",
+    "check the address: --target URL": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
+    "leave --tables out": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
+    "leave --today out, or say --today off": "seedjournal/test_own_tables.py: test_an_id_that_holds_a_date_does_not_move",
+    "record that entity too, or make the reference null; if its row was deleted, --repair puts it back": "projectors/test_parts.py: test_a_reference_that_leads_nowhere_is_refused_by_name",
     "`seedjournal record` fetches": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
     "{}: {} of {} of {}; `seedjournal show RUN` names them; {}": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
     "set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: --source git:https://{}/{}.git": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
@@ -402,7 +411,7 @@ def foreign_tables(w: World) -> None:
 @gives("--policy {}=exact")
 def policies(w: World) -> None:
     command = (*AGAIN, "--policy", "all=upsert", "--policy", "pull_request=exact")
-    (more,) = re.findall(r"add ((?:--policy \w+=exact ?)+)", " ".join(w(*command, status=2).split()))
+    (more,) = re.findall(r"Add ((?:--policy \w+=exact ?)+)", " ".join(w(*command, status=2).split()))
     w.run(*command, *more.split())
 
 
@@ -421,7 +430,7 @@ def forgotten(w: World) -> None:
 
 @gives(
     "give the column the name and type that it had, or use a database of its own, or on PostgreSQL a schema of its own: "
-    "--schema NAME",
+    "--schema NAME; the columns of new fields are added by `seedjournal project`",
     "`seedjournal project --repair` makes them again, with their rows; `seedjournal migrate --tables` makes them empty",
     "the table is not there; `seedjournal project --repair` makes it again",
 )

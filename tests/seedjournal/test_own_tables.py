@@ -66,7 +66,7 @@ def test_the_application_reads_saves_and_adds_rows_in_between(run: Run, target: 
             team=models.Team.objects.get(), github_pr_id=1, github_repo="mine/mine"
         )
         assert added.id == 1  # derived ids leave the sequence alone
-        saved = models.PullRequest.objects.exclude(id=1).order_by("id").first()
+        saved = models.PullRequest.objects.exclude(id=1).order_by("github_pr_id").first()
         assert saved.ai_signals == {}
         assert saved.author is None or saved.author.team == saved.team
         saved.llm_summary = {"summary": "of the application's own"}
@@ -172,3 +172,29 @@ def test_a_deferred_reference_that_breaks_is_told_before_the_commit(run: Run, ta
     told = run("project", status=3).err
     assert "teams_team" in told
     assert asked(target, "SELECT count(*) FROM metrics_pullrequest") == [(0,)]
+
+
+def test_where_nothing_can_be_checked(run: Run, target: str, tmp_path: Path) -> None:
+    absent = f"sqlite:///{tmp_path}/absent.db"
+    assert "there is no database" in run("check", "--target", absent, status=2).err
+    assert not (tmp_path / "absent.db").exists()
+    assert run("check").out
+    assert "tables that others own" in run("migrate", "--tables", status=2).err
+    run("migrate")
+
+
+def test_an_id_that_holds_a_date_does_not_move(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "seeds.py").write_text(
+        "from datetime import date\n"
+        "from seedjournal import Domain, Kind, Tables\n"
+        'class Day(Kind, key="day"):\n    day: date\n    note: str\n'
+        'days = Domain("days", kinds=(Day,), today=date(2026, 1, 5))\n'
+        'days.facts(Day, [Day(day=date(2026, 1, 1), note="first")])\n'
+        'target = Tables(days)\ntarget.table("day", "calendar", ids="key")\n'
+    )
+    (tmp_path / "seedjournal.toml").write_text('domain = "seeds:days"\ntables = "seeds:target"\n')
+    execute("sqlite:///seedjournal.db", "CREATE TABLE calendar (day DATE PRIMARY KEY NOT NULL, note TEXT NOT NULL)")
+    run("record", "--project", "days")
+    assert "--today" in run("project", "--today", status=2).err
+    run("project", "--today", "off")
+    assert asked("sqlite:///seedjournal.db", "SELECT day, note FROM calendar") == [("2026-01-01", "first")]

@@ -252,7 +252,7 @@ def test_every_wrong_policy_is_told_at_once(at: str, run: Run) -> None:
     done = run(*DEMO, "--policy", "pull_request=exact", status=2)
     for kind in ("pr_review", "commit", "pr_file", "pr_check_run"):
         assert f"--policy {kind}=exact" in done.err
-    chosen = done.err.partition("add ")[2].partition(",")[0].split()
+    chosen = done.err.partition("Add ")[2].partition(",")[0].split()
     run(*DEMO, "--policy", "pull_request=exact", *chosen)
 
 

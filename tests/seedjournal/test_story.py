@@ -61,9 +61,8 @@ def test_the_second_run_is_boring(at: str, run: Run) -> None:
     assert run("verify", "--json").json["ok"] is True
 
 
-def test_twenty_more_pull_requests_move_nothing_old(at: str, run: Run) -> None:
-    run(*TWENTY)
-    run("project")
+def test_twenty_more_pull_requests_move_nothing_old(filled: Callable[..., str], run: Run) -> None:
+    at = filled(TWENTY, ("project",))
     more = run(*FORTY, "--json").first
     assert more["kinds"]["pull_request"]["added"] == 20
     simulated = {"jira_issue", "pr_survey", "pr_survey_review", "ai_usage_daily"}
@@ -81,8 +80,8 @@ def test_twenty_more_pull_requests_move_nothing_old(at: str, run: Run) -> None:
     run("verify")
 
 
-def test_run_back_and_forth_gives_equal_rows(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_run_back_and_forth_gives_equal_rows(filled: Callable[..., str], run: Run) -> None:
+    at = filled(TWENTY)
     run(*DEMO, "--set", "prs=120")
     run("project", "--run", "1")
     one = rows_of(at, *TABLES)
@@ -140,8 +139,8 @@ def test_both_makes_hold_the_same(make_url: Callable[[str], str], run: Run) -> N
     assert found[0] == found[1]
 
 
-def test_what_once_keeps_is_said_and_policy_takes_it(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_what_once_keeps_is_said_and_policy_takes_it(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY)
     other = (*TWENTY, "--set", "team_name=Others")
     assert run(*other, "--json").first["kinds"]["team"]["kept"] == 1
     said = " ".join(run("project").out.split())
@@ -177,8 +176,8 @@ def test_a_dry_run_does_nothing(at: str, run: Run) -> None:
     assert rows_of(at, *TABLES) == {name: before[name] for name in TABLES}
 
 
-def test_prune_and_rebuild_need_yes_where_nobody_can_be_asked(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_prune_and_rebuild_need_yes_where_nobody_can_be_asked(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY)
     for option, deed in (("--prune", "prune stale rows"), ("--rebuild", "rebuild rows and prune")):
         done = run("project", option, "--json", status=2)
         assert done.error["message"] == f"--yes is needed to {deed} without a terminal"
@@ -199,9 +198,8 @@ def test_a_schema_holds_the_rows(make_url: Callable[[str], str], run: Run) -> No
     assert "has no schema 'nowhere'" in done.err
 
 
-def test_every_kind_has_rows(at: str, run: Run) -> None:
-    run(*TWENTY)
-    run("project")
+def test_every_kind_has_rows(filled: Callable[..., str], run: Run) -> None:
+    at = filled(TWENTY, ("project",))
     assert {name for name, rows in rows_of(at, *TABLES).items() if not rows} == set()
     assert len(TABLES) == len(ENGINEERING.kinds)
 
@@ -221,8 +219,8 @@ def test_several_projects_are_told_apart(at: str, run: Run) -> None:
     assert set(only["projects"]) == {"other"}
 
 
-def test_record_says_what_the_policy_held_back_and_what_it_says_helps(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_record_says_what_the_policy_held_back_and_what_it_says_helps(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY)
     said = " ".join(run(*FORTY, "--set", "team_name=Others").out.split())
     assert "the policy `once` held back changes of" in said
     way_out = said.partition("to take them, add ")[2].split(" root ")[0].split()

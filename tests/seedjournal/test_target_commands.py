@@ -16,9 +16,8 @@ Run = Callable[..., Done]
 AGAIN = ("record", "--project", "demo", *SMALL)
 
 
-def test_rows_that_are_gone_are_restored_and_edits_are_found(at: str, run: Run) -> None:
-    run(*TWENTY)
-    run("project")
+def test_rows_that_are_gone_are_restored_and_edits_are_found(filled: Callable[..., str], run: Run) -> None:
+    at = filled(TWENTY, ("project",))
     before = rows_of(at, "pull_requests", "ai_usage_daily")
     assert "rows counted; contents are compared by `verify`" in run("project").out
     execute(at, "DELETE FROM ai_usage_daily")
@@ -53,8 +52,8 @@ def test_a_copied_journal_is_refused_until_it_is_told_to_take_over(run: Run) -> 
     assert len(rows_of("sqlite:///t.db", "pull_requests")["pull_requests"]) == 3
 
 
-def test_unseed_counts_asks_and_takes_rows_out(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_unseed_counts_asks_and_takes_rows_out(filled: Callable[..., str], run: Run) -> None:
+    at = filled(TWENTY)
     assert "nothing was projected" in run("unseed", "demo", "--yes", status=2).err
     run("project")
     assert "it shows demo" in run("unseed", "demos", "--yes", status=2).err
@@ -77,16 +76,16 @@ def test_states_and_runs_are_compared(at: str, run: Run) -> None:
     for options in (TWENTY, TWENTY, FORTY, TWENTY):
         run(*options)
     plain = run("diff", "3", "4", "--stat").out
-    assert "differ otherwise" in plain
+    assert "differ as well" in plain
     assert "seedjournal diff --state 3 4" in plain
     document = run("diff", "--state", "3", "4", "--json").json
     assert all(change["kind"] != "pull_request" for change in document["changes"])
-    assert "differ otherwise" not in run("diff", "1", "2", "--stat").out
+    assert "differ as well" not in run("diff", "1", "2", "--stat").out
     assert at
 
 
-def test_tables_are_compared_with_the_state_that_project_would_bring(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_tables_are_compared_with_the_state_that_project_would_bring(filled: Callable[..., str], run: Run) -> None:
+    at = filled(TWENTY)
     assert "nothing was projected" in run("diff", "--target", status=2).err
     run("project")
     assert "equal" in run("diff", "--target").out
@@ -149,9 +148,8 @@ def test_migrate_makes_a_schema_and_a_setting_names_it(server: str, run: Run, mo
     assert "rows in" in run("verify").out
 
 
-def test_a_dropped_table_comes_back(at: str, run: Run) -> None:
-    run(*DEMO)
-    run("project")
+def test_a_dropped_table_comes_back(filled: Callable[..., str], run: Run) -> None:
+    at = filled(DEMO, ("project",))
     before = rows_of(at, "pr_survey_reviews")
     execute(at, "DROP TABLE pr_survey_reviews")
     assert "the table is not there" in run("verify", status=1).out

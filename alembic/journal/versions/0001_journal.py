@@ -19,6 +19,7 @@ _KEYS = {
     "journal": "id",
     "journal_events": "id",
     "journal_nodes": "hash",
+    "journal_kinds": "hash",
     "journal_runs": "run",
     "journal_forgotten": "run",
 }
@@ -48,6 +49,12 @@ def upgrade() -> None:
         sa.Column("level", sa.SmallInteger(), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("hash", name="pk_journal_nodes"),
+    )
+    op.create_table(
+        "journal_kinds",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("kinds", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name="pk_journal_kinds"),
     )
     op.create_table(
         "journal_runs",

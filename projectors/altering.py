@@ -1,0 +1,139 @@
+"""Altering: tables of our own follow when a domain's kinds change, as far as that loses nothing.
+
+A new kind gets its table and a new field its column, which may be null where rows are that say nothing. What a kind no
+longer has stays where it is. What cannot be altered safely is said, with the way out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import Column, Connection, Index, Numeric, String, Table, inspect
+from sqlalchemy.engine.reflection import ObjectKind
+
+from seedjournal.journal import Damaged, Run, RunNumber, WrongSchema, kinds_of, numbered
+
+from . import notes
+from .dialects import dialect_of
+from .layout import Layout, build_layout, create_tables
+
+Columns = dict[str, dict[str, Any]]
+
+
+def follow_kinds(source: Connection, target: Connection, layout: Layout, run: Run, address: str) -> None:
+    """Bring tables that earlier runs of this journal filled to the kinds of a run that were declared otherwise.
+
+    Raises WrongSchema, with every reason, where that is not safe.
+    """
+    shown = _layouts_shown(source, target, run)
+    if not shown:
+        return
+    found = inspect(target).get_multi_columns(filter_names=[one.name for one in layout.tables], kind=ObjectKind.TABLE)
+    columns: dict[str, Columns] = {name: {one["name"]: dict(one) for one in of} for (_, name), of in found.items()}
+    known: dict[str, set[str]] = {}
+    for one in (table for shown_layout in shown for table in shown_layout.tables):
+        known.setdefault(one.name, set()).update(one.columns.keys())
+    problems = [problem for one in layout.tables if one.name in columns for problem in _problems(target, one, columns)]
+    if problems:
+        raise WrongSchema(
+            f"{address}: the kinds of run {run.run} differ from those that the tables were made for: "
+            f"{'; '.join(problems)}; nothing was written",
+            "alter the table by hand so that it fits; or `seedjournal unseed` its projects, drop the tables and "
+            "project again; or project into another database",
+        )
+    create_tables(target, [one for one in layout.tables if one.name not in columns and one.name not in known])
+    operations = Operations(MigrationContext.configure(target))
+    for table in layout.tables:
+        if table.name in columns:
+            _alter(target, operations, table, columns[table.name], known.get(table.name, set()))
+
+
+def _layouts_shown(source: Connection, target: Connection, run: Run) -> list[Layout]:
+    """Return the layouts of the runs that the target shows; none where all have this run's kinds, or one is unknown."""
+    recorded = {}
+    for project in notes.shown_projects(target):
+        position = notes.position(target, project)
+        shown = numbered(source, RunNumber(position.run)) if position else None
+        if shown is None or shown.project != project:
+            continue
+        try:
+            if kinds := kinds_of(source, shown):
+                recorded[kinds.hash.hex()] = kinds
+        except Damaged:
+            return []
+    if recorded.keys() <= {run.inputs.get("kinds")}:
+        return []
+    return [build_layout(kinds) for kinds in recorded.values()]
+
+
+def _problems(target: Connection, table: Table, columns: dict[str, Columns]) -> list[str]:
+    """Say what of a table cannot follow."""
+    problems: list[str] = []
+    found = columns[table.name]
+    is_postgresql = target.dialect.name == "postgresql"
+    for name, column in found.items():
+        ours = table.columns.get(name)
+        needs_value = not column["nullable"] and column["default"] is None and name != "id"
+        if is_postgresql or not needs_value:
+            continue
+        if ours is None:
+            problems.append(f"{table.name}.{name} needs a value, and no field gives one any more")
+        elif ours.nullable:
+            problems.append(f"{table.name}.{name} may not be null, and the field may be now")
+    key = next(index for index in table.indexes if index.unique)
+    had = next((one for one in inspect(target).get_indexes(table.name) if one["name"] == key.name), None)
+    if had is not None and list(had["column_names"]) != list(key.columns.keys()):
+        problems.append(f"the key of {table.name} is another")
+    return problems
+
+
+def _alter(target: Connection, operations: Operations, table: Table, found: Columns, known: set[str]) -> None:
+    """Add columns for new fields, and let go of bounds that no longer hold."""
+    for column in table.columns:
+        if column.name not in found:
+            if column.name not in known:
+                _add(target, operations, table, column)
+        elif target.dialect.name == "postgresql":
+            _widen(operations, table, column, found[column.name])
+    for name, one in found.items() if target.dialect.name == "postgresql" else ():
+        is_asked = name in table.columns and not table.columns[name].nullable
+        if not (one["nullable"] or one["default"] is not None or name == "id" or is_asked):
+            operations.alter_column(table.name, name, nullable=True)
+
+
+def _add(target: Connection, operations: Operations, table: Table, column: Column[Any]) -> None:
+    """Add a column; without a default it may be null in the rows that are there."""
+    default = column.server_default.arg if column.server_default is not None else None  # type: ignore[attr-defined]
+    is_nullable = bool(column.nullable) or default is None
+    key = next((one for one in table.foreign_key_constraints if column.name in one.column_keys), None)
+    if key is not None and target.dialect.name == "sqlite":
+        dialect_of(target).add_reference(table, column, key)
+    else:
+        added: Column[Any] = Column(column.name, column.type, nullable=is_nullable, server_default=default)
+        operations.add_column(table.name, added)
+        if key is not None:
+            dialect_of(target).add_reference(table, column, key)
+    for index in table.indexes:
+        if column.name in index.columns and not index.unique:
+            _add_index(operations, table, index)
+
+
+def _add_index(operations: Operations, table: Table, index: Index) -> None:
+    operations.create_index(str(index.name), table.name, list(index.columns.keys()), if_not_exists=True)
+
+
+def _widen(operations: Operations, table: Table, column: Column[Any], found: dict[str, Any]) -> None:
+    """Let a text be longer, and a decimal have more digits before and behind the point."""
+    ours, theirs = column.type, found["type"]
+    if isinstance(ours, String) and isinstance(theirs, String):
+        is_wider = theirs.length is not None and (ours.length is None or ours.length > theirs.length)
+    elif isinstance(ours, Numeric) and isinstance(theirs, Numeric):
+        before, behind = (theirs.precision or 0) - (theirs.scale or 0), theirs.scale or 0
+        is_wider = (ours.precision or 0) - (ours.scale or 0) >= before and (ours.scale or 0) >= behind
+        is_wider = is_wider and (ours.precision, ours.scale) != (theirs.precision, theirs.scale)
+    else:
+        is_wider = False
+    if is_wider:
+        operations.alter_column(table.name, column.name, type_=ours)
