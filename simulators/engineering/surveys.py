@@ -33,8 +33,8 @@ _BURDENS = ((1, 0.20), (2, 0.27), (3, 0.28), (4, 0.17), (5, 0.08))
 _CLARITIES = ((1, 0.05), (2, 0.13), (3, 0.27), (4, 0.33), (5, 0.22))
 _END = datetime.max.replace(tzinfo=UTC)
 
-_TRIES = 0.03  # of the usual rate: who uses no assistant tries one now and then
-_SURE = 0.95  # nobody is assisted more often than that
+_OFTEN = 0.75  # of a user's small pull requests, where few people use assistants
+_TRIES = 0.03  # of that: who uses no assistant tries one now and then
 _SPREAD = 0.6  # how far somebody's own rate of answering lies from the setting, at most
 _QUALITY_BY_STRAIN, _BURDEN_BY_STRAIN, _CLARITY_BY_STRAIN = 0.35, 0.5, 0.35
 
@@ -109,22 +109,20 @@ class Surveys:
                 yield from self._answer(pr, key, reviewer, merged_at, assisted, says=says)
 
     def ai_rate(self, pr: Shown, day: int) -> float:
-        """Return how probable it is that AI helped: more for more lines and more files of code."""
-        rate = self._assistants.rate_at(day)
-        if not rate:
-            return 0.0
+        """Return how probable it is that AI helped who uses it: more for more lines and more files of code.
+
+        The more people use it, the more of their work it helps with.
+        """
+        usual = self._assistants.rate_at(day)
+        rate = _OFTEN + (1 - _OFTEN) * usual * usual
         if pr.lines > _MEDIUM:
             rate += (self._large if pr.lines > _LARGE else self._medium).at(day)
         if pr.code_files > _SOME:
             rate += (self._many if pr.code_files > _MANY else self._some).at(day)
-        return min(rate, self._highest.at(day))
+        return min(rate, self._highest.at(day)) if usual else 0.0
 
     def assisted(self, pr: Shown) -> Assisted:
-        """Settle whether AI helped: a sign does; else what its author is like in the week of the opening.
-
-        Whoever uses an assistant is assisted so much more often, and whoever does not so much less, that together it
-        is the rate for a pull request of this size.
-        """
+        """Settle whether AI helped: a sign does; else what its author is like in the week of the opening."""
         day = pr.opened.toordinal()
         usual = self._assistants.rate_at(day)
         if pr.data["is_ai_assisted"]:
@@ -137,8 +135,6 @@ class Surveys:
         rate = self.ai_rate(pr, day)
         if self._assistants.of(author, day) is None:
             rate *= _TRIES
-        elif usual < 1:
-            rate = min(_SURE, rate * (1 - _TRIES * (1 - usual)) / usual)
         draw = self._surveys.of(self._project.name, pr.repo, pr.number)
         return Assisted(draw.chance("ai_assisted", rate), is_possible=True, can_be_told=True)
 

@@ -571,7 +571,7 @@ def test_the_golden_pull_request() -> None:
             {
                 "sha": "58500e47059322d45176b75858d08b2e37490f6f",
                 "message": "Split upload.ts as suggested\n\nCo-authored-by: Cursor <cursoragent@cursor.com>",
-                "author": {"login": "rickeyp", "name": "Rickey Proctor", "id": 5991897759745},
+                "author": {"login": "vickieg", "name": "Vickie Gates", "id": 5991897759745},
                 "committed_at": "2025-01-19T04:42:52Z",
                 "additions": 3,
                 "deletions": 0,
@@ -580,14 +580,14 @@ def test_the_golden_pull_request() -> None:
         "reviews": (
             {
                 "id": 4078770990351744,
-                "reviewer": {"login": "leonh", "name": "Leon Hawkins", "id": 4916356710409},
+                "reviewer": {"login": "ruthb", "name": "Ruth Bass", "id": 4916356710409},
                 "state": "changes_requested",
                 "submitted_at": "2025-01-17T14:02:46Z",
                 "body": "`web/src/reports/upload.ts`: Should this be 30 rather than a magic number?",
             },
             {
                 "id": 5656679161005441,
-                "reviewer": {"login": "leonh", "name": "Leon Hawkins", "id": 4916356710409},
+                "reviewer": {"login": "ruthb", "name": "Ruth Bass", "id": 4916356710409},
                 "state": "approved",
                 "submitted_at": "2025-01-19T04:42:53Z",
                 "body": "Looks good to me.",
@@ -682,5 +682,5 @@ def test_the_golden_facts() -> None:
     facts = [list(source.pull_requests()), list(source.loose_commits())]
     assert (
         hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
-        == "98c37b659464802cbb87d3ab1898bdab1545dbb296c28c0a956255298684d32b"
+        == "240be6ef56b72b0f8ce59fe084f67d698a3655b3a076f417eeb43eda29a20684"
     )

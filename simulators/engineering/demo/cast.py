@@ -34,7 +34,10 @@ _FIELDS = ("id", "zone", "hours", "coming", "at", "style", "claude", "tool", "lo
 # Hours from UTC, summer time left out, and how many people live there.
 _ZONES = ((1, 0.38), (2, 0.16), (0, 0.10), (-5, 0.17), (-8, 0.08), (5, 0.07), (8, 0.04))
 _LONGEST_LOGIN = 39
-_EAGERNESS, _EVEN = 8, 32  # degrees of reluctance, and how many of the busiest members they are spread over
+# Of every eight members, by how busy they are, who takes to assistants first and who last: so those who use one do
+# about as large a share of the work as they are of the people. The first members are chosen so.
+_EAGER = (2, 8, 5, 3, 6, 1, 7, 4)
+_CHOSEN = 32
 _CLAUDE = 0.4  # of those who use an assistant show Claude
 
 
@@ -99,7 +102,6 @@ class People:
         "_names",
         "_people",
         "_shares",
-        "_shift",
         "_texts",
         "_uneven",
     )
@@ -111,7 +113,6 @@ class People:
         self._names: set[str] = set()
         self._logins: set[str] = set()
         self._assistants = setting.assistants
-        self._shift = setting.draws("members", ("shift",)).of().integer("shift", 0, _EAGERNESS - 1)
         # The busiest do most by far.
         shares = [1 / (place + 1.5) for place in range(setting.members)]
         self._shares = [*accumulate(shares)]
@@ -186,11 +187,7 @@ class People:
         return name, login
 
     def _is_wanted(self, place: int, login: str) -> bool:
-        """Return whether somebody of that name takes to assistants as early as this place asks for.
-
-        So the share of the work that assistants help with is close to the rate, however few do most of it.
-        """
-        if place > _EVEN:
-            return True
-        turned = int(f"{place % _EAGERNESS:03b}"[::-1], 2)  # eager and reluctant by turns
-        return int(self._assistants.reluctance(login) * _EAGERNESS) == (turned + self._shift) % _EAGERNESS
+        """Return whether somebody of that name takes to assistants as early as this place asks for."""
+        degrees = len(_EAGER)
+        wanted = _EAGER.index((place - 1) % degrees + 1)
+        return place > _CHOSEN or int(self._assistants.reluctance(login) * degrees) == wanted
