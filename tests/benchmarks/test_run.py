@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks.datasets import pull_requests_for
@@ -21,7 +22,7 @@ def test_a_tiny_run_fills_the_chosen_rows_and_keeps_its_samples(tmp_path: Path) 
         "BENCH_REPEATS": "1",
         "BENCH_CACHE": "",
         "BENCH_ONLY": "demo,sqlite,100 changes,events stored,nodes stored",
-        "BENCH_RESULTS": str(tmp_path / "results"),
+        "BENCH_RESULTS": str(folder / "results"),
         "TMPDIR": str(tmp_path),
     }
     done = subprocess.run(
@@ -41,10 +42,11 @@ def test_a_tiny_run_fills_the_chosen_rows_and_keeps_its_samples(tmp_path: Path) 
     assert not [left for left in tmp_path.iterdir() if left.name != "results"]
 
 
-def test_nothing_is_left_of_a_run_that_is_stopped(tmp_path: Path) -> None:
+def test_nothing_is_left_of_a_run_that_is_stopped() -> None:
     """Started with a server of its own, as people do."""
+    folder = Path(tempfile.mkdtemp())  # the path of a server's socket must be short
     environment = {name: value for name, value in os.environ.items() if name != "SEEDJOURNAL_TEST_POSTGRES"}
-    environment |= {"BENCH_ONLY": "postgresql,demo,cold", "BENCH_CACHE": "", "TMPDIR": str(tmp_path)}
+    environment |= {"BENCH_ONLY": "postgresql,demo,cold", "BENCH_CACHE": "", "TMPDIR": str(folder)}
     environment |= {"BENCH_EVENTS": "100000", "BENCH_RESULTS": str(tmp_path / "results")}
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks"],
@@ -59,4 +61,4 @@ def test_nothing_is_left_of_a_run_that_is_stopped(tmp_path: Path) -> None:
     process.terminate()
     process.stderr.close()
     assert process.wait(timeout=60) == 128 + signal.SIGTERM
-    assert not [left for left in tmp_path.iterdir() if left.name.startswith("seedjournal-bench-")]
+    assert not [left for left in folder.iterdir() if left.name.startswith("seedjournal-bench-")]
