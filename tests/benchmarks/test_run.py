@@ -22,7 +22,7 @@ def test_a_tiny_run_fills_the_chosen_rows_and_keeps_its_samples(tmp_path: Path) 
         "BENCH_REPEATS": "1",
         "BENCH_CACHE": "",
         "BENCH_ONLY": "demo,sqlite,100 changes,events stored,nodes stored",
-        "BENCH_RESULTS": str(folder / "results"),
+        "BENCH_RESULTS": str(tmp_path / "results"),
         "TMPDIR": str(tmp_path),
     }
     done = subprocess.run(
@@ -47,7 +47,7 @@ def test_nothing_is_left_of_a_run_that_is_stopped() -> None:
     folder = Path(tempfile.mkdtemp())  # the path of a server's socket must be short
     environment = {name: value for name, value in os.environ.items() if name != "SEEDJOURNAL_TEST_POSTGRES"}
     environment |= {"BENCH_ONLY": "postgresql,demo,cold", "BENCH_CACHE": "", "TMPDIR": str(folder)}
-    environment |= {"BENCH_EVENTS": "100000", "BENCH_RESULTS": str(tmp_path / "results")}
+    environment |= {"BENCH_EVENTS": "100000", "BENCH_RESULTS": str(folder / "results")}
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks"],
         cwd=ROOT,
