@@ -30,7 +30,9 @@ _TYPES = (
     ("Bug", re.compile(r"\b(?:bugs?|bugfix|fix|fixes|fixed|fixing|fixups?|hotfix)\b", re.IGNORECASE)),
     (
         "Task",
-        re.compile(r"^\W*(?:docs?|documentation|tests?|ci|build|deps|typos?)\b|\bbump\b", re.IGNORECASE | re.MULTILINE),
+        re.compile(
+            r"^[^\w\n]*(?:docs?|documentation|tests?|ci|build|deps|typos?)\b|\bbump\b", re.IGNORECASE | re.MULTILINE
+        ),
     ),
     ("Story", re.compile(r"\b(?:features?|feat)\b", re.IGNORECASE)),
     (

@@ -108,5 +108,5 @@ def test_a_schema_is_called_as_it_is_written(name: str, make_url: Urls) -> None:
 
 @pytest.mark.parametrize("name", ["pg_temp", "pg_catalog", "pg_toast", "information_schema", ""])
 def test_a_schema_of_the_servers_own_is_refused(name: str) -> None:
-    with pytest.raises(Misuse, match="cannot be the schema"):
+    with pytest.raises(Misuse, match="cannot hold a user's tables"):
         open_database("postgresql://host/name", create=True, schema=name)
