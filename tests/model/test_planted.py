@@ -138,7 +138,7 @@ def ignore_what_is_kept(patch: pytest.MonkeyPatch) -> None:
 
 
 def do_not_count_what_is_kept(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_replay, "_kept", lambda run, kind: 0)
+    patch.setattr(_replay, "kept_of", lambda run, kind: 0)
 
 
 def break_ties_by_insertion_order(patch: pytest.MonkeyPatch) -> None:
@@ -175,7 +175,7 @@ def advance_the_position_early(patch: pytest.MonkeyPatch) -> None:
             with journal.read() as source:
                 name = _replay.journal_id(source)
             with target.write("target") as connection:
-                _notes.move(connection, run, name)
+                _notes.move(connection, run, name, 0)
         return whole(journal, target, layout, run, choice)
 
     whole = _sides.project
