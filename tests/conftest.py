@@ -44,6 +44,7 @@ settings.register_profile(
 settings.register_profile("soak", settings.get_profile("seedjournal"), max_examples=300, print_blob=True)
 settings.load_profile("soak" if scale.is_soak() else "seedjournal")
 
+collect_ignore = ["analytics"]  # a Django application, which no doctest can import by itself
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30  # bytes: several times what a test run holds at once
 _STARTED: list[Any] = []
