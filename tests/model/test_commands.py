@@ -24,6 +24,7 @@ from seedjournal.commands.verify import check_all
 from seedjournal.journal import Database, Entry, KeyBytes, Misuse, encode
 from seedjournal.journal.event import EventHash
 from seedjournal.projectors import Choice
+from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF
 from seedjournal.simulators.engineering.following import Following
 from seedjournal.simulators.engineering.kinds import ENGINEERING
 from seedjournal.simulators.engineering.project import make_project, parse_policies
@@ -125,8 +126,7 @@ def followed(step: Step, merged: Mapping[Place, Data]) -> dict[Place, Data]:
     for place, data in merged.items():
         text = json.dumps({"key": key_at(place), "data": data}).encode()
         following.see(Entry(place[0], KeyBytes(b""), EventHash(b""), text))
-    assert following.newest_day
-    made = following.events(42, following.newest_day)
+    made = following.events(42, DEFAULT_AS_OF)
     found = {place_of(event.kind, event.key): json.loads(encode(event).event)["data"] for event, _ in made}
     following.close()
     return found
