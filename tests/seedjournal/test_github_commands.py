@@ -172,7 +172,7 @@ def test_what_was_fetched_is_listed_exported_and_deleted(hub: Hub, run: Run, tmp
 def test_fetched_names_what_it_does_not_know(hub: Hub, run: Run) -> None:
     assert "nothing was fetched of example/other" in run("fetched", "example/other", status=3).err
     assert "--delete needs to know" in run("fetched", "--delete", "--yes", status=2).err
-    assert "exclude each other" in run("fetched", "a/b", "--delete", "--export", "x", status=2).err
+    assert "cannot be combined" in run("fetched", "a/b", "--delete", "--export", "x", status=2).err
 
 
 def test_an_unfinished_fetch_is_not_exported(hub: Hub, run: Run) -> None:

@@ -185,7 +185,9 @@ SITUATIONS = {
     ),
     "additions": Situation(spoiling("commits.0.commit.additions"), ASKS_AGAIN, (COMMITTER_OF_4,)),
     "nullpr": Situation(spoiling("changedFiles"), ASKS_AGAIN, (AUTHOR_OF_4,)),
-    "omit": Situation(leaving_out, "44 pull requests, GitHub counts 45; the others did not come: record again"),
+    "omit": Situation(
+        leaving_out, "44 pull requests, GitHub counts 45; the rest could not be fetched: record again to ask for them"
+    ),
     "rights-later": Situation(forbidding_checks, r"failed: check_runs of 45 .* lacks a right \(FORBIDDEN\)"),
     "bad502pr": Situation(never_serving, ASKS_AGAIN, (AUTHOR_OF_4,)),
     "label": Situation(spoiling("labels.0.name"), ASKS_AGAIN),
