@@ -21,10 +21,10 @@ $(READY): pyproject.toml
 demo: $(READY)   ## the main job on an invented project, told step by step
 	@$(BIN)/python -m seedjournal.demo
 
-test: $(READY)   ## every test, on SQLite and on a PostgreSQL that is started for it
+test: $(READY)   ## the tests, on SQLite and on a PostgreSQL that is started for them
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-more: $(READY) ## the tests that need more, as far as it can be installed: scikit-learn, npm, Debian's pgbouncer
+test-more: $(READY) ## the tests that take longer, or need more, as far as it can be installed: scikit-learn, npm, Debian's pgbouncer
 	@left=""; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group realism \
 		|| left="$$left --ignore=tests/benchmarks/test_realism.py"; \

@@ -17,7 +17,7 @@ from benchmarks.databases import Make, PostgreSQL, SQLite, sqlite_file
 from benchmarks.processes import own, seedjournal
 from benchmarks.ready import read_events, write_events
 
-pytestmark = pytest.mark.xdist_group("benchmarks")  # its journals are made once
+pytestmark = [pytest.mark.more, pytest.mark.xdist_group("benchmarks")]  # its journals are made once
 
 RECORD = ("record", "--project", "bench", "--new", "--source", "demo", "--set", "prs=10", "--set", "days=10")
 

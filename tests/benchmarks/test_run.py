@@ -10,9 +10,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from benchmarks.datasets import pull_requests_for
 
 ROOT = Path(__file__).parents[2]
+
+
+pytestmark = pytest.mark.more
 
 
 def test_a_tiny_run_fills_the_chosen_rows_and_keeps_its_samples(tmp_path: Path) -> None:

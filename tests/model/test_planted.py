@@ -272,6 +272,7 @@ def hunt(histories: type[Histories], run: settings) -> None:
     run_state_machine_as_test(histories, settings=run)
 
 
+@pytest.mark.more  # tests of the tests
 @pytest.mark.parametrize("name", PLANTED)
 def test_every_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a disagreement, or a refusal that the history did not ask for; in a few short stories, or a search."""

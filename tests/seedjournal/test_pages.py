@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ PAGES = sorted(
     for file in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     if "adr" not in file.parts and file.name != "CHANGELOG.md"
 )
+FIRST = {"README.md", "tutorial.md", "own-tables.md"}
 RENEWS = bool(os.environ.get("RENEW_GOLDEN"))
 
 
@@ -33,7 +35,15 @@ def name_of(file: Path) -> str:
     return str(file.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("file", [file for file in PAGES if pages.read_page(file).is_to_run], ids=name_of)
+def pages_to_run() -> list[Any]:
+    """The pages with something to run; all but those that newcomers begin with take more time than `make test` has."""
+    chosen = [file for file in PAGES if pages.read_page(file).is_to_run]
+    return [
+        pytest.param(file, id=name_of(file), marks=() if file.name in FIRST else pytest.mark.more) for file in chosen
+    ]
+
+
+@pytest.mark.parametrize("file", pages_to_run())
 def test_what_a_page_prints_happens(
     file: Path, installed: Path, tmp_path: Path, request: pytest.FixtureRequest, make_url: Callable[[str], str]
 ) -> None:
