@@ -296,7 +296,7 @@ def test_events_say_who_made_them(database: Database) -> None:
 
 
 def test_one_pull_request_twice_is_refused(database: Database) -> None:
-    with pytest.raises(BadInput, match="stated twice"):
+    with pytest.raises(BadInput, match="occurs twice in one run"):
         record(database, *order(Facts(pull_request(1), pull_request(1, title="Sell pears"))))
     assert rows(database)["journal_runs"] == 0
 
