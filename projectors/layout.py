@@ -310,7 +310,7 @@ def key_from_row(mapped: TableMap, parts: KeyParts, values: Sequence[object]) ->
     return canonical_key(plain)
 
 
-NEVER = "9999-12-31"  # stands for no date at all, and does not move
+NEVER = "9999-12-31"  # means no date at all, and does not move
 _LENGTH = len(NEVER)
 
 

@@ -180,8 +180,8 @@ class MappedReplay:
         ]
         if lost:
             raise Unavailable(
-                f"the notes of {', '.join(lost)} are lost, so rows of ours cannot be told from others; nothing was "
-                "written",
+                f"the notes of {', '.join(lost)} are lost, so rows of ours cannot be distinguished from others; "
+                "nothing was written",
                 "put the table seedjournal_ledger back from a backup; or `seedjournal project --take-over` adopts rows "
                 "under keys of ours, which are then never deleted, and inserts the others",
             )

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from seedjournal.journal import BadInput, Misuse, Type, canonical_bytes, open_database, query_rows
 
-from .kinds import BadEntity, Column, Declared, Document, Kind, named, nearest
+from .kinds import BadEntity, Column, Declared, Kind, named, nearest
 
 _ROWS = 2_000  # rows of a query that are fetched at a time
 
@@ -458,38 +458,3 @@ def _instant(value: Any) -> datetime:
 
 def _json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Documents
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """An entry that was left out on request: where it is and what is wrong with it."""
-
-    file: str
-    entry: str
-    reason: str
-
-
-class DocumentSource(Protocol):
-    """A source of documents, which simulators take.
-
-    A stream can be read as often as wanted and gives the same documents each time. Reading raises BadInput with file,
-    entry and field.
-    """
-
-    @property
-    def name(self) -> str:
-        """What people are shown and runs record: no path, no address, no secret."""
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """Tools outside Python that the documents depend on, such as git."""
-
-    def digest(self) -> str:
-        """Return a digest of everything that is read: equal digests, equal documents."""
-
-    def documents(self, kind: type[Document]) -> Iterator[Document]:
-        """Yield the documents of a class."""

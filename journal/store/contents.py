@@ -74,15 +74,6 @@ def journal_seal(name: str, created_at: str) -> bytes:
     return hashlib.sha256(f"seedjournal:journal:1\n{name}\n{created_at}".encode(errors="replace")).digest()
 
 
-def event_ids(connection: Connection, hashes: Collection[bytes]) -> dict[bytes, EventId]:
-    """Return which of these events the journal holds, and under which ids."""
-    found: dict[bytes, EventId] = {}
-    for batch in batched(hashes, _PROBE):
-        query = select(EVENTS.c.hash, EVENTS.c.id).where(dialect_of(connection).among(EVENTS.c.hash, batch))
-        found.update((bytes(hashed), EventId(number)) for hashed, number in connection.execute(query).all())
-    return found
-
-
 def contents(connection: Connection, ids: Sequence[EventId]) -> list[Content]:
     """Return these events in this order; raise Damaged for one that is not there."""
     found: dict[int, Content] = {}

@@ -146,3 +146,12 @@ def test_one_name_twice_is_refused() -> None:
 def test_nothing_to_pick_from_is_told() -> None:
     with pytest.raises(BadInput, match="nothing to pick from"):
         DRAWS.of("x").pick("p", [])
+
+
+def test_skewed_and_lognormal_numbers_have_the_medians_that_they_say() -> None:
+    skewed = sorted(DRAWS.of(one).skewed("s", 10, 20) for one in range(2_000))
+    assert 10 <= skewed[0] < skewed[-1] < 20
+    assert abs(skewed[1_000] - 11.25) < 0.2  # half of all draws are below 10 + 10 / 2³
+    sizes = sorted(DRAWS.of(one).lognormal("l", 50, 0.5) for one in range(2_000))
+    assert abs(sizes[1_000] - 50) < 3
+    assert sizes[0] > 0
