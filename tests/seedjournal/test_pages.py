@@ -110,6 +110,8 @@ def anchors(file: Path) -> set[str]:
 
 
 def test_contributing_names_files_that_are_there() -> None:
+    """A folder that the Makefile makes, as `site/`, is named in .gitignore and is not in a fresh clone."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    made = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     for named in re.findall(r"`([\w.]+/[\w./]*)`", text):
-        assert (ROOT / named).exists(), named
+        assert named in made or (ROOT / named).exists(), named
