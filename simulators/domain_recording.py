@@ -74,7 +74,10 @@ def record_domain(
             f"The domain {domain.name!r} has no project {project!r}{nearest(project, names)}.",
             f"Its projects are {', '.join(names[:10])}." if names else "State facts of its root first.",
         )
-    shares = [(domain.name, DomainOptions())] if has_shared else []
+    alike = DomainOptions(
+        reuse=options.reuse, accept_upgrade=options.accept_upgrade
+    )  # no project has shared kinds its way
+    shares = [(domain.name, alike)] if has_shared else []
     own = [(project, options)] if project != domain.name or domain.root is None else []
     sealed = []
     for name, chosen in shares + own:
@@ -156,7 +159,12 @@ class _DomainRecipe:
 
     @contextmanager
     def make(self, previous: journal.Run | None, tell: Tell) -> Iterator[Simulation]:
-        """Simulate, and repeat a sample: a simulator that is not pure is refused."""
+        """Simulate, and repeat a sample: a simulator that is not pure is refused.
+
+        The repetition in a new process takes longer than a small project; code that made the previous run passed it.
+        """
+        makers = ("code", "simulators", "versions")
+        is_tried = previous is not None and all(previous.inputs[one] == self.inputs.values[one] for one in makers)
         with Simulation(
             self.domain,
             asked=self._asked,
@@ -168,7 +176,7 @@ class _DomainRecipe:
             tell=tell,
         ) as simulation:
             simulation.simulate()
-            refuse_impure(self.domain, simulation, self._asked, self.folder)
+            refuse_impure(self.domain, simulation, self._asked, None if is_tried else self.folder)
             yield simulation
 
 
