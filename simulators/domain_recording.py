@@ -136,13 +136,14 @@ class _DomainRecipe:
         """Everything that decides the events, as far as it is known before facts are read."""
         domain, options = self.domain, self.options
         own = domain.project_kinds(shared=self.is_shared) if domain.root else domain.kinds
+        read = {*own, *domain.documents_of(own)}
         values = {
             "domain": domain.name,
             "source": domain.name,
             "facts": {
-                f"{number}:{stated.kind.__declared__.name}:{stated.source.name}": stated.source.digest(self._asked)
+                f"{number}:{stated.name}": stated.source.digest(self._asked)
                 for number, stated in enumerate(domain.stated)
-                if stated.kind in own and stated.profile in {None, options.profile}
+                if stated.kind in read and stated.profile in {None, options.profile}
             },
             "seed": options.seed,
             "as_of": options.as_of.isoformat() if options.as_of else None,
