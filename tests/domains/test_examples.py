@@ -28,6 +28,7 @@ def rows(url: str, table: str) -> list[tuple[Any, ...]]:
         engine.dispose()
 
 
+@pytest.mark.usefixtures("repeated_elsewhere")
 @pytest.mark.parametrize("name", DOMAINS)
 def test_a_second_run_of_an_own_domain_changes_nothing(
     name: str, example: Callable[[str], Path], run: Run, at: str
