@@ -15,6 +15,7 @@ import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -326,14 +327,20 @@ class Domain:
         found: dict[str, Path] = {}
         for name, module in sorted(sys.modules.items()):
             file = getattr(module, "__file__", None)
-            if file and Path(file).suffix == ".py" and Path(file).resolve().is_relative_to(home):
-                found[name] = Path(file).resolve()
+            if file and file.endswith(".py") and _resolved(file).is_relative_to(home):
+                found[name] = _resolved(file)
         own = Path(__file__).resolve().parent
         for name, path in found.items():
             if "site-packages" in path.parts or path.is_relative_to(own.parent):
                 continue
             digest.update(f"{name}\n{ast.dump(ast.parse(path.read_bytes()))}\n".encode())
         return digest.hexdigest()
+
+
+@lru_cache(1 << 13)
+def _resolved(file: str) -> Path:
+    """Return where a module's file lies; a process has a thousand of them."""
+    return Path(file).resolve()
 
 
 def _as_setting(value: Any, default: Setting) -> Setting:  # noqa: C901 - one branch for each type

@@ -85,6 +85,7 @@ def written() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", note)
 
 
+@pytest.mark.usefixtures("repeated_elsewhere")
 def test_a_second_run_adds_nothing_and_writes_nothing(
     case: Case, filled: Callable[..., str], run: Run, written: list[str]
 ) -> None:
