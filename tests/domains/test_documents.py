@@ -115,6 +115,7 @@ RECEIPTS = [receipt("a", 2, "tea", "milk"), receipt("a", 10, "tea"), receipt("b"
 RECORD = ("record", "--project", "one", "--json")
 
 
+@pytest.mark.usefixtures("repeated_elsewhere")
 def test_documents_become_entities(declare: Declare, run: Run, at: str) -> None:
     file = declare(TILLS, receipts_jsonl="".join(RECEIPTS)) / "receipts.jsonl"
     run(*RECORD)

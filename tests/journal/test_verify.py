@@ -12,8 +12,17 @@ import pytest
 from sqlalchemy import Connection, Table, delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from seedjournal.journal import Database, Finding, Policy, Unavailable, all_runs, contents, count_events, verify
-from seedjournal.journal import manifest
+from seedjournal.journal import (
+    Database,
+    Finding,
+    Policy,
+    Unavailable,
+    all_runs,
+    contents,
+    count_events,
+    manifest,
+    verify,
+)
 from seedjournal.journal.manifest import LEAF, ROOT
 from seedjournal.journal.store.contents import pack_ids
 from seedjournal.journal.tables import EVENTS, JOURNAL, NODES, RUNS
