@@ -20,9 +20,9 @@ from uuid import UUID
 
 import msgspec
 
-from seedjournal.journal import BadInput, Misuse, Type, canonical_bytes, open_database, query_rows
+from seedjournal.journal import BadInput, Misuse, NotCanonical, Type, canonical_bytes, open_database, query_rows
 
-from .kinds import BadEntity, Column, Declared, Document, Kind, may_be_null, named, nearest
+from .kinds import BadEntity, Column, Declared, Document, Kind, may_be_null, named, nearest, shown_key
 
 _ROWS = 2_000  # rows of a query that are fetched at a time
 
@@ -276,13 +276,26 @@ def _checked(one: Any, kind: type[Stated], where: str) -> Stated:
     return one
 
 
+def unwritable(entity: Kind, error: NotCanonical) -> BadInput:
+    """Return the error of an entity that holds what no event can."""
+    name = type(entity).__declared__.name
+    return BadInput(
+        f"{name} {shown_key(entity)} cannot be recorded: {error.message.removeprefix('data.')}.",
+        "Correct the value: no NUL character in a text, no number beyond ±(2^53 - 1), and plain values in JSON.",
+    )
+
+
 def _digest(stated: Iterable[Kind | Document]) -> str:
     digest = hashlib.sha256()
     for one in stated:
         if isinstance(one, Document):
             digest.update(msgspec.json.encode(one, order="deterministic") + b"\n")
         elif (encode := type(one).__declared__.encode) is not None:
-            digest.update(canonical_bytes(list(encode(one)), "fact"))
+            try:
+                for path, part in zip(("key", "data"), encode(one), strict=True):
+                    digest.update(canonical_bytes(part, path))
+            except NotCanonical as error:
+                raise unwritable(one, error) from None
     return digest.hexdigest()
 
 

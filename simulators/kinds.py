@@ -72,7 +72,7 @@ class JsonValue:
 
 
 Json = Annotated[Any, JsonValue]
-"""Any JSON value: texts, numbers, booleans, null, lists, and objects with ASCII names."""
+"""Any JSON value: texts, numbers, booleans, null, lists, and objects whose names have no character beyond U+D7FF."""
 
 
 class NotLoaded(AttributeError):

@@ -28,6 +28,7 @@ from seedjournal.journal import (
     Event,
     KeyBytes,
     Misuse,
+    NotCanonical,
     Policy,
     Sorter,
     Type,
@@ -40,7 +41,7 @@ from seedjournal.progress import Tell
 
 from .domain import Domain, Its, Simulator, Stated, Taken, seen_by
 from .drawing import All, Draws, draws_of
-from .facts import Asked
+from .facts import Asked, unwritable
 from .kinds import Declared, Document, Key, Kind, document_key, key_of
 
 Previous = Callable[[str], Iterable[tuple[KeyBytes, str]]]
@@ -103,7 +104,10 @@ class Collection:
         """Take an entity; return its event's canonical text."""
         if self._encode is None or self._write is None:
             raise TypeError
-        _, key, hashed, event = self._encode(*self._write(entity))
+        try:
+            _, key, hashed, event = self._encode(*self._write(entity))
+        except NotCanonical as error:
+            raise unwritable(entity, error) from None
         self._stated.add((key, rank, hashed, event, provenance), len(event) + len(key))
         return event
 

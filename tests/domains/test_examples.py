@@ -208,7 +208,7 @@ JSON_VALUES = """
 
     one = Domain("one", kinds=(Sample,), today=date(2026, 1, 5))
     one.facts(Sample, [
-        Sample(name="a", note={"share": 0.25, "tiny": 1.5e-9, "list": [1, 2.5, None], "whole": 3.0}),
+        Sample(name="a", note={"share": 0.25, "tiny": 1.5e-9, "list": [1, 2.5, None], "whole": 3.0, "größe": {"大": 1}}),
         Sample(name="b", note=0.1),
     ])
 """
@@ -227,4 +227,11 @@ def test_json_values_may_hold_fractions(declare: Callable[..., Path], run: Run, 
         "tiny": 1.5e-9,
         "list": [1, 2.5, None],
         "whole": 3,
+        "größe": {"大": 1},
     }
+
+
+def test_what_cannot_be_written_is_told_with_its_entity(declare: Callable[..., Path], run: Run, at: str) -> None:
+    declare(JSON_VALUES.replace("note=0.1", 'note=["a", {"deep": "b\\0"}]'))
+    refused = run("record", "--project", "one", status=3)
+    assert "sample b cannot be recorded: note[1].deep: the text holds a NUL" in refused.err
