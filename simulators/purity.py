@@ -36,11 +36,16 @@ def refuse_impure(domain: Domain, simulation: Simulation, asked: Asked, folder: 
     calls = [call for sample in simulation.calls.values() for call in sample]
     for call in reversed(calls):
         _compare(call, _repeat(call.simulator, call.entity, call.given, asked))
-    if folder is None or domain.module is None or not calls:
+    if folder is None or domain.module is None:
         return
-    others = [call for call in calls if call.simulator.each is not domain.root or domain.root is None]
-    for call, made in zip(others, _elsewhere(domain, others, asked, folder), strict=False):
+    others = [
+        call
+        for call in calls
+        if call.simulator.name not in domain.tried and (call.simulator.each is not domain.root or domain.root is None)
+    ]
+    for call, made in zip(others, _elsewhere(domain, others, asked, folder) if others else (), strict=False):
         _compare(call, made)
+    domain.tried.update(call.simulator.name for call in others)
 
 
 def _repeat(simulator: Simulator, entity: Any, given: Mapping[str, Any], asked: Asked) -> list[bytes]:
