@@ -5,16 +5,18 @@ One class a database. Nothing is changed, and nothing is guessed: what a map say
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 _INTEGERS = {"int2", "int4", "int8", "rowid", "integer"}
 _BITS = {"int2": 16, "int4": 32, "int8": 64}
+Name: TypeAlias = tuple[str | None, str]  # a schema, if one is named, and a table
 ALWAYS, BY_DEFAULT = "ALWAYS", "BY DEFAULT"
 
 
@@ -103,7 +105,7 @@ class Catalogue:
     """A database's tables, by the names under which a map asks for them."""
 
     connection: Connection
-    _known: dict[tuple[str | None, str], TableInfo | None] = field(default_factory=dict)
+    _known: dict[Name, TableInfo | None] = field(default_factory=dict)
 
     @property
     def _reader(self) -> _PostgreSQL | _SQLite:
@@ -111,9 +113,14 @@ class Catalogue:
 
     def table(self, schema: str | None, name: str) -> TableInfo | None:
         """Return what the database has under this name."""
-        if (schema, name) not in self._known:
-            self._known[schema, name] = self._reader.table(schema, name)
+        self.read([(schema, name)])
         return self._known[schema, name]
+
+    def read(self, names: Iterable[Name]) -> None:
+        """Read what the database has under these names, all at once."""
+        unknown = [one for one in dict.fromkeys(names) if one not in self._known]
+        if unknown:
+            self._known.update(self._reader.tables(unknown))
 
     def names(self, schema: str | None) -> list[str]:
         """List the names of tables, for the nearest."""
@@ -125,47 +132,51 @@ class Catalogue:
 
 
 _TABLE = text("""
-    SELECT c.oid, n.nspname, c.relkind::text, row_security_active(c.oid)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(:name)""")
+    SELECT asked.name, c.oid, n.nspname, c.relkind::text, row_security_active(c.oid)
+    FROM unnest(CAST(:names AS text[])) asked (name) JOIN pg_class c ON c.oid = to_regclass(asked.name)
+    JOIN pg_namespace n ON n.oid = c.relnamespace""")
 _COLUMNS = text("""
     WITH RECURSIVE based AS (
-        SELECT a.attnum, a.atttypid AS type, a.atttypmod AS typmod FROM pg_attribute a
-        WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
+        SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS typmod FROM pg_attribute a
+        WHERE a.attrelid = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
-        SELECT b.attnum, t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE b.typmod END
+        SELECT b.attrelid, b.attnum, t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE b.typmod END
         FROM based b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
     )
-    SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typtype::text, t.typcategory::text, b.typmod,
-        a.attnotnull OR own.typnotnull, pg_get_expr(d.adbin, d.adrelid), own.typdefault, a.attidentity::text,
+    SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typtype::text,
+        t.typcategory::text, b.typmod, a.attnotnull OR own.typnotnull, pg_get_expr(d.adbin, d.adrelid), own.typdefault, a.attidentity::text,
         a.attgenerated::text, element.typname,
         (SELECT array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid)
     FROM pg_attribute a
-    JOIN based b ON b.attnum = a.attnum
+    JOIN based b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
     JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
     JOIN pg_type own ON own.oid = a.atttypid
     LEFT JOIN pg_type element ON element.oid = t.typelem AND t.typcategory = 'A'
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum""")
+    WHERE a.attrelid = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum""")
 _UNIQUES = text("""
-    SELECT i.relname, x.indisprimary, coalesce(con.condeferrable, false), pg_get_expr(x.indpred, x.indrelid),
-        x.indexprs IS NULL,
+    SELECT x.indrelid, i.relname, x.indisprimary, coalesce(con.condeferrable, false),
+        pg_get_expr(x.indpred, x.indrelid), x.indexprs IS NULL,
         ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY k(num, place)
               JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.num
               WHERE k.place <= x.indnkeyatts ORDER BY k.place)
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
     LEFT JOIN pg_constraint con ON con.conindid = x.indexrelid AND con.contype IN ('p', 'u')
-    WHERE x.indrelid = :oid AND x.indisunique ORDER BY NOT x.indisprimary, i.relname""")
+    WHERE x.indrelid = ANY(:oids) AND x.indisunique ORDER BY x.indrelid, NOT x.indisprimary, i.relname""")
 _REFERENCES = text("""
-    SELECT con.oid, con.conname, mine.attname, space.nspname, class.relname, theirs.attname, con.condeferrable
+    SELECT con.conrelid, con.oid, con.conname, mine.attname, space.nspname, class.relname, theirs.attname,
+        con.condeferrable
     FROM pg_constraint con JOIN pg_class class ON class.oid = con.confrelid
     JOIN pg_namespace space ON space.oid = class.relnamespace
     CROSS JOIN LATERAL unnest(con.conkey, con.confkey) WITH ORDINALITY AS pair (mine, theirs, place)
     JOIN pg_attribute mine ON mine.attrelid = con.conrelid AND mine.attnum = pair.mine
     JOIN pg_attribute theirs ON theirs.attrelid = con.confrelid AND theirs.attnum = pair.theirs
-    WHERE con.contype = 'f' AND con.conrelid = :oid ORDER BY con.oid, pair.place""")
+    WHERE con.contype = 'f' AND con.conrelid = ANY(:oids) ORDER BY con.conrelid, con.oid, pair.place""")
 _TRIGGERS = text("""
-    SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D'
-    UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = :oid AND rulename <> '_RETURN' ORDER BY 1""")
+    SELECT tgrelid, 'trigger ' || tgname FROM pg_trigger
+    WHERE tgrelid = ANY(:oids) AND NOT tgisinternal AND tgenabled <> 'D'
+    UNION ALL SELECT ev_class, 'rule ' || rulename FROM pg_rewrite
+    WHERE ev_class = ANY(:oids) AND rulename <> '_RETURN' ORDER BY 1, 2""")
 _NAMES = text("""
     SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v')
     AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(oid)
@@ -180,48 +191,54 @@ class _PostgreSQL:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def table(self, schema: str | None, name: str) -> TableInfo | None:
+    def tables(self, names: Sequence[Name]) -> dict[Name, TableInfo | None]:
         quote = self.connection.dialect.identifier_preparer.quote_identifier
-        spelled = f"{quote(schema)}.{quote(name)}" if schema else quote(name)
-        found = self.connection.execute(_TABLE, {"name": spelled}).first()
-        if found is None or found[2] not in _SORTS:
-            return None
-        oid, of_schema, sort, hides = found
-        asked = {"oid": oid}
-        uniques = self.connection.execute(_UNIQUES, asked).all()
-        references = [
-            list(rows) for _, rows in groupby(self.connection.execute(_REFERENCES, asked), lambda row: row[0])
-        ]
-        return TableInfo(
-            name=name,
-            schema=of_schema,
-            sort=_SORTS[sort],
-            columns={row[0]: _column_on_postgresql(row) for row in self.connection.execute(_COLUMNS, asked)},
-            primary_key=next((tuple(row[5]) for row in uniques if row[1]), ()),
-            uniques=tuple(
-                UniqueKey(name=row[0], columns=tuple(row[5]), where=row[3], deferrable=row[2], is_plain=row[4])
-                for row in uniques
-            ),
-            foreign_keys=tuple(
-                ForeignKey(
-                    name=rows[0][1],
-                    columns=tuple(row[2] for row in rows),
-                    schema=rows[0][3],
-                    table=rows[0][4],
-                    referred=tuple(row[5] for row in rows),
-                    deferrable=rows[0][6],
-                )
-                for rows in references
-            ),
-            triggers=tuple(self.connection.execute(_TRIGGERS, asked).scalars()),
-            hides_rows=hides,
+        spelled = {".".join(quote(part) for part in name if part): name for name in names}
+        found = self.connection.execute(_TABLE, {"names": list(spelled)}).all()
+        oids = [oid for _, oid, *_ in found]
+        columns, uniques, references, triggers = (
+            self._by_table(query, oids) for query in (_COLUMNS, _UNIQUES, _REFERENCES, _TRIGGERS)
         )
+        made: dict[Name, TableInfo | None] = dict.fromkeys(names)
+        for asked, oid, schema, sort, hides in found:
+            if sort in _SORTS:
+                made[spelled[asked]] = TableInfo(
+                    name=spelled[asked][1],
+                    schema=schema,
+                    sort=_SORTS[sort],
+                    columns={row[0]: _column_on_postgresql(row) for row in columns[oid]},
+                    primary_key=next((tuple(row[5]) for row in uniques[oid] if row[1]), ()),
+                    uniques=tuple(
+                        UniqueKey(name=row[0], columns=tuple(row[5]), where=row[3], deferrable=row[2], is_plain=row[4])
+                        for row in uniques[oid]
+                    ),
+                    foreign_keys=tuple(
+                        _foreign_key_on_postgresql(list(rows))
+                        for _, rows in groupby(references[oid], lambda row: row[0])
+                    ),
+                    triggers=tuple(row[0] for row in triggers[oid]),
+                    hides_rows=hides,
+                )
+        return made
+
+    def _by_table(self, query: TextClause, oids: Sequence[int]) -> dict[int, list[Any]]:
+        found: dict[int, list[Any]] = defaultdict(list)
+        for oid, *row in self.connection.execute(query, {"oids": oids}):
+            found[oid].append(row)
+        return found
 
     def names(self, schema: str | None) -> list[str]:
         return list(self.connection.execute(_NAMES, {"schema": schema}).scalars())
 
     def database_name(self) -> str:
         return str(self.connection.execute(text("SELECT current_database()")).scalar_one())
+
+
+def _foreign_key_on_postgresql(rows: Sequence[Any]) -> ForeignKey:
+    """Make a foreign key of its rows, one a pair of columns."""
+    _, name, _, schema, table, _, deferrable = rows[0]
+    columns, referred = tuple(row[2] for row in rows), tuple(row[5] for row in rows)
+    return ForeignKey(name=name, columns=columns, schema=schema, table=table, referred=referred, deferrable=deferrable)
 
 
 def _column_on_postgresql(row: Any) -> Column:
@@ -263,7 +280,10 @@ class _SQLite:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def table(self, schema: str | None, name: str) -> TableInfo | None:  # noqa: ARG002 - SQLite has no schemas
+    def tables(self, names: Sequence[Name]) -> dict[Name, TableInfo | None]:
+        return {(schema, name): self._table(name) for schema, name in names}  # SQLite has no schemas
+
+    def _table(self, name: str) -> TableInfo | None:
         query = (
             "SELECT name, type, coalesce(sql, '') FROM sqlite_master WHERE lower(name) = lower(?) AND type <> 'index'"
         )

@@ -501,6 +501,7 @@ class _Judge:
         self.problems += self.tables.problems
         vocabulary = self.tables.vocabulary
         declared = self._with_parts()
+        self.database.read((one.schema, one.table) for one in declared.values())
         for kind in vocabulary.kinds:
             if kind.name in declared:
                 self._table(declared[kind.name], declared)

@@ -79,14 +79,13 @@ class MappedIds:
     fitted: Mapped
     known: dict[tuple[str, bytes], str] = field(default_factory=dict)
 
-    def load(self, kind: str) -> None:
-        """Read what the ledger has of a kind: rows that their owners made, and ids that the database gave."""
-        mapped = self.fitted.maps[kind]
-        query = select(LEDGER.c.key, LEDGER.c.id).where(LEDGER.c.kind == kind)
-        if mapped.scheme != DATABASE:
-            query = query.where(LEDGER.c.why == ADOPTED)
-        self.known = {known: id_ for known, id_ in self.known.items() if known[0] != kind}
-        self.known.update({(kind, key.encode()): id_ for key, id_ in self.connection.execute(query)})
+    def load(self, *kinds: str) -> None:
+        """Read what the ledger has of kinds: rows that their owners made, and ids that the database gave."""
+        given = [kind for kind in kinds if self.fitted.maps[kind].scheme == DATABASE]
+        query = select(LEDGER.c.kind, LEDGER.c.key, LEDGER.c.id).where(LEDGER.c.kind.in_(kinds))
+        query = query.where(or_(LEDGER.c.why == ADOPTED, LEDGER.c.kind.in_(given)))
+        self.known = {known: id_ for known, id_ in self.known.items() if known[0] not in kinds}
+        self.known.update({(kind, key.encode()): id_ for kind, key, id_ in self.connection.execute(query)})
 
     def finder(self, kind: str) -> Callable[[KeyBytes], Any]:
         """Return a function from keys of a kind to ids."""
@@ -387,11 +386,6 @@ class MappedWriter:
         """Count the project's rows that the ledger names and the table has, but for stale ones."""
         query = select(func.count()).select_from(LEDGER).join(self.rows, self.is_noted(self.rows, MADE, ADOPTED))
         return self._count(query.where(LEDGER.c.project == self.project))
-
-    def has_notes(self) -> bool:
-        """Say whether the ledger has anything of the project's kind."""
-        query = select(exists().where(LEDGER.c.kind == self.kind, LEDGER.c.project == self.project))
-        return bool(self.connection.execute(query).scalar())
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -1041,13 +1035,6 @@ class MappedWriter:
         if gone := self.mapped.declared.gone:
             query = query.where(self.rows.c[gone.column].is_(None))
         return self._count(query)
-
-    def adopted_count(self) -> int:
-        """Count adopted rows."""
-        query = select(func.count()).select_from(LEDGER)
-        return self._count(
-            query.where(LEDGER.c.kind == self.kind, LEDGER.c.project == self.project, LEDGER.c.why == ADOPTED)
-        )
 
 
 def pointers_to(connection: Connection, mapped: MappedKind) -> list[Pointer]:
