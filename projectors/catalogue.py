@@ -144,8 +144,8 @@ _COLUMNS = text("""
         FROM based b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
     )
     SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typtype::text,
-        t.typcategory::text, b.typmod, a.attnotnull OR own.typnotnull, pg_get_expr(d.adbin, d.adrelid), own.typdefault, a.attidentity::text,
-        a.attgenerated::text, element.typname,
+        t.typcategory::text, b.typmod, a.attnotnull OR own.typnotnull, pg_get_expr(d.adbin, d.adrelid), own.typdefault,
+        a.attidentity::text, a.attgenerated::text, element.typname,
         (SELECT array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid)
     FROM pg_attribute a
     JOIN based b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
