@@ -243,12 +243,18 @@ class MappedWriter:
     # -- staging -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def staged(self, texts: Texts, tell: Callable[[int], None] = lambda _: None) -> Iterator[None]:
-        """Stage rows as the table is to have them, for a while."""
+    def staged(
+        self, texts: Texts, tell: Callable[[int], None] = lambda _: None, *, is_empty: bool = False
+    ) -> Iterator[None]:
+        """Stage rows as the table is to have them, for a while; `is_empty` says that it has no row to be joined."""
         self._fill(texts, tell)
         if self._refers_to_itself and self._find_ids():
             self._drop()
             self._fill(texts, lambda _: None)
+        if self.mapped.is_on_postgresql and not is_empty:
+            joined = dict.fromkeys((_KEY, *self.mapped.identity, *self.mapped.key))  # all columns would cost much more
+            quoted = map(self.connection.dialect.identifier_preparer.quote_identifier, joined)
+            self.connection.exec_driver_sql(f"ANALYZE {self.stage.name} ({', '.join(quoted)})")
         yield
         self._drop()  # not where it failed: then the transaction drops them
 
@@ -280,10 +286,6 @@ class MappedWriter:
                 self.connection.execute(statement)
         except (DataError, IntegrityError) as error:
             raise self._unfitting(error) from error
-        if self.mapped.is_on_postgresql:  # what rows are joined by; statistics of all columns would cost much more
-            joined = dict.fromkeys((_KEY, *self.mapped.identity, *self.mapped.key))
-            quoted = map(self.connection.dialect.identifier_preparer.quote_identifier, joined)
-            self.connection.exec_driver_sql(f"ANALYZE {self.stage.name} ({', '.join(quoted)})")
 
     def _unfitting(self, error: DataError | IntegrityError) -> Misuse:
         """Say which value of which entity does not fit which column."""
@@ -398,7 +400,7 @@ class MappedWriter:
         if not is_first:
             self._release_lost()
         is_empty = is_first and not self.connection.execute(select(exists().select_from(self.rows))).scalar()
-        with self.staged(texts, tell):
+        with self.staged(texts, tell, is_empty=is_empty):
             if not is_empty or self.mapped.scheme == DATABASE:
                 self._find_ids()
             if is_empty and not self.mapped.losers and (loaded := self._load()) is not None:
