@@ -5,6 +5,7 @@ One class a database. Nothing is changed, and nothing is guessed: what a map say
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,13 +65,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UniqueKey:
-    """Columns whose values no two rows share; `where` bounds the rows, `is_plain` says that no expression is in it."""
+    """What no two rows share: `parts` in SQL, with their collations, which are made of `columns`.
+
+    `where` bounds the rows. `is_plain` says that the parts are the columns themselves, `nulls_equal` that two nulls are
+    one value.
+    """
 
     name: str
     columns: tuple[str, ...]
     where: str | None = None
     deferrable: bool = False
     is_plain: bool = True
+    parts: tuple[str, ...] = ()
+    nulls_equal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +166,17 @@ _UNIQUES = text("""
         pg_get_expr(x.indpred, x.indrelid), x.indexprs IS NULL,
         ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY k(num, place)
               JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.num
-              WHERE k.place <= x.indnkeyatts ORDER BY k.place)
+              WHERE k.place <= x.indnkeyatts ORDER BY k.place),
+        ARRAY(SELECT pg_get_indexdef(x.indexrelid, k.place::int, true)
+              || CASE WHEN c.collname <> 'default' THEN format(' COLLATE %I.%I', s.nspname, c.collname) ELSE '' END
+              FROM unnest(x.indcollation) WITH ORDINALITY k(num, place) LEFT JOIN pg_collation c ON c.oid = k.num
+              LEFT JOIN pg_namespace s ON s.oid = c.collnamespace
+              WHERE k.place <= x.indnkeyatts ORDER BY k.place),
+        ARRAY(SELECT DISTINCT a.attname::text FROM pg_depend d
+              JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+              WHERE x.indexprs IS NOT NULL AND d.classid = 'pg_class'::regclass AND d.objid = x.indexrelid
+              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = x.indrelid AND d.refobjsubid > 0),
+        coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
     LEFT JOIN pg_constraint con ON con.conindid = x.indexrelid AND con.contype IN ('p', 'u')
     WHERE x.indrelid = ANY(:oids) AND x.indisunique ORDER BY x.indrelid, NOT x.indisprimary, i.relname""")
@@ -208,10 +225,7 @@ class _PostgreSQL:
                     sort=_SORTS[sort],
                     columns={row[0]: _column_on_postgresql(row) for row in columns[oid]},
                     primary_key=next((tuple(row[5]) for row in uniques[oid] if row[1]), ()),
-                    uniques=tuple(
-                        UniqueKey(name=row[0], columns=tuple(row[5]), where=row[3], deferrable=row[2], is_plain=row[4])
-                        for row in uniques[oid]
-                    ),
+                    uniques=tuple(map(_unique_on_postgresql, uniques[oid])),
                     foreign_keys=tuple(
                         _foreign_key_on_postgresql(list(rows))
                         for _, rows in groupby(references[oid], lambda row: row[0])
@@ -232,6 +246,19 @@ class _PostgreSQL:
 
     def database_name(self) -> str:
         return str(self.connection.execute(text("SELECT current_database()")).scalar_one())
+
+
+def _unique_on_postgresql(row: Sequence[Any]) -> UniqueKey:
+    name, _, deferrable, where, is_plain, columns, parts, also, nulls_equal = row
+    return UniqueKey(
+        name=name,
+        columns=tuple(dict.fromkeys((*columns, *also))),
+        where=where,
+        deferrable=deferrable,
+        is_plain=is_plain,
+        parts=tuple(parts),
+        nulls_equal=nulls_equal,
+    )
 
 
 def _foreign_key_on_postgresql(rows: Sequence[Any]) -> ForeignKey:
@@ -304,23 +331,34 @@ class _SQLite:
             sort=sort,
             columns=columns,
             primary_key=tuple(primary),
-            uniques=tuple(self._uniques(name, primary)),
+            uniques=tuple(self._uniques(name, primary, columns)),
             foreign_keys=tuple(self._foreign_keys(name)),
             triggers=tuple(row[0] for row in triggers),
         )
 
-    def _uniques(self, table: str, primary: list[str]) -> Iterable[UniqueKey]:
-        if primary:
+    def _uniques(self, table: str, primary: list[str], columns: Iterable[str]) -> Iterable[UniqueKey]:
+        query = "SELECT name, partial, origin FROM pragma_index_list(?) WHERE \"unique\" ORDER BY origin <> 'pk'"
+        found = self._ask(query, table)
+        if primary and not any(origin == "pk" for _, _, origin in found):
             yield UniqueKey(name=f"primary key of {table}", columns=tuple(primary))
-        query = "SELECT name, partial FROM pragma_index_list(?) WHERE \"unique\" AND origin <> 'pk'"
-        for name, partial in self._ask(query, table):
-            columns = [row[0] for row in self._ask("SELECT name FROM pragma_index_info(?) ORDER BY seqno", name)]
-            where = None
-            if partial:
-                (made,) = self._ask("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", name)
-                where = made[0][made[0].upper().rindex(" WHERE ") + len(" WHERE ") :]
-            is_plain = all(one is not None for one in columns)
-            yield UniqueKey(name=name, columns=tuple(one or "" for one in columns), where=where, is_plain=is_plain)
+        for name, partial, origin in found:
+            (made,) = self._ask("SELECT coalesce(sql, '') FROM sqlite_master WHERE type = 'index' AND name = ?", name)
+            where = made[0][made[0].upper().rindex(" WHERE ") + len(" WHERE ") :] if partial else None
+            query = "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno"
+            keys, written = self._ask(query, name), _index_parts(made[0])
+            parts = [
+                f"{_quoted(column) if column else written[place]} COLLATE {collation}"
+                for place, (column, collation) in enumerate(keys)
+            ]
+            expressions = " ".join(written[place] for place, (column, _) in enumerate(keys) if not column).lower()
+            also = [one for one in columns if re.search(rf"\b{re.escape(one.lower())}\b", expressions)]
+            yield UniqueKey(
+                name=f"primary key of {table}" if origin == "pk" else name,
+                columns=tuple(dict.fromkeys((*(column for column, _ in keys if column), *also))),
+                where=where,
+                is_plain=not expressions,
+                parts=tuple(parts),
+            )
 
     def _foreign_keys(self, table: str) -> Iterable[ForeignKey]:
         query = 'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq'
@@ -344,6 +382,31 @@ class _SQLite:
 
     def _ask(self, query: str, *values: Any) -> list[Any]:
         return list(self.connection.exec_driver_sql(query, values).all())
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def _index_parts(made: str) -> list[str]:
+    """Split what CREATE INDEX says between its parentheses at the commas that are in no further ones."""
+    parts, depth, quote = [""], 0, ""
+    for one in made[made.find("(") :]:
+        if quote:
+            quote = "" if one == quote else quote
+        elif one in "'\"`":
+            quote = one
+        elif one in "()":
+            depth += 1 if one == "(" else -1
+            if depth == 0:
+                break
+            if one == "(" and depth == 1:
+                continue
+        elif one == "," and depth == 1:
+            parts.append("")
+            continue
+        parts[-1] += one
+    return [re.sub(r"\s+(ASC|DESC)\s*$", "", one, flags=re.IGNORECASE).strip() for one in parts]
 
 
 def _column_on_sqlite(row: Any, *, is_rowid: bool) -> Column:

@@ -116,7 +116,7 @@ class MappedReplay:
         state = read_manifest(self.source, self.run.state)
         refuse_other_kinds(self.source, self.run, self.fitted.tables.vocabulary)
         refuse_unknown_kinds({*self.fitted.maps, *self.fitted.tables.left_out}, self.run, state)
-        dialect_of(self.target).see_all_rows()
+        self._prepare()
         position = notes.position(self.target, project)
         problem = position_problem(self.source, project, position)
         if problem and not self.choice.take_over:
@@ -294,6 +294,12 @@ class MappedReplay:
             for kind in kinds
             if self.left.get(kind) and policy_of(self.run, kind) is Policy.EXACT
         }
+
+    def _prepare(self) -> None:
+        """Let no row be hidden, and constraints wait that may: `_settle` has them judged, when all rows are there."""
+        dialect_of(self.target).see_all_rows()
+        if self.target.dialect.name == "postgresql":
+            self.target.execute(text("SET CONSTRAINTS ALL DEFERRED"))
 
     def _settle(self) -> None:
         """Let the database judge what it was to judge at the end, while it can still be told what is wrong."""
