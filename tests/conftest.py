@@ -232,9 +232,15 @@ def make_url(tmp_path: Path, _ready: Callable[[str], str]) -> Iterator[Urls]:
 
 
 @pytest.fixture(params=MAKES)
-def url(request: pytest.FixtureRequest, make_url: Callable[[str], str]) -> str:
+def make(request: pytest.FixtureRequest) -> str:
+    """Either make of database; a module or test for which they differ in nothing chooses one."""
+    return str(request.param)
+
+
+@pytest.fixture
+def url(make: str, make_url: Callable[[str], str]) -> str:
     """The URL of a new, empty database, on either make."""
-    return make_url(request.param)
+    return make_url(make)
 
 
 @pytest.fixture

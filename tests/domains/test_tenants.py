@@ -119,6 +119,7 @@ def test_the_same_roots_rows_and_ids_on_both_databases(
     assert found["sqlite"] == found["postgresql"]
 
 
+@pytest.mark.parametrize("make", ["sqlite"])
 def test_a_shared_kinds_row_that_left_the_state_is_stale_until_it_is_pruned(
     example: Callable[[str], Path], run: Run, at: str
 ) -> None:
@@ -134,7 +135,7 @@ def test_a_shared_kinds_row_that_left_the_state_is_stale_until_it_is_pruned(
     assert len(rows(at, "users")) == 43  # shared facts are upsert: the file no longer names Ben, and he stays
 
 
-@pytest.mark.parametrize("also", ["", "--check"])
+@pytest.mark.parametrize(("make", "also"), [("sqlite", ""), ("postgresql", "--check")])
 def test_projecting_one_tenant_leaves_the_others_alone(
     also: str, example: Callable[[str], Path], run: Run, at: str
 ) -> None:

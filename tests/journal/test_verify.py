@@ -12,8 +12,17 @@ import pytest
 from sqlalchemy import Connection, Table, delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from seedjournal.journal import Database, Finding, Policy, Unavailable, all_runs, contents, count_events, verify
-from seedjournal.journal import manifest
+from seedjournal.journal import (
+    Database,
+    Finding,
+    Policy,
+    Unavailable,
+    all_runs,
+    contents,
+    count_events,
+    manifest,
+    verify,
+)
 from seedjournal.journal.manifest import LEAF, ROOT
 from seedjournal.journal.store.contents import pack_ids
 from seedjournal.journal.tables import EVENTS, JOURNAL, NODES, RUNS
@@ -160,7 +169,7 @@ def test_text_that_is_no_utf_8_is_found(
         all_runs(connection) if table is RUNS else contents(connection, [1])  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("stride", [19, pytest.param(1, marks=pytest.mark.soak)])
 def test_every_byte_of_a_small_journal_is_guarded(database: Database, stride: int) -> None:
     """Each byte of each row turned over, or each of some, one at a time; each time what was damaged is named."""
     record_all(database, [thing(1, "é")])
