@@ -10,9 +10,9 @@ from textwrap import dedent
 import pytest
 
 from seedjournal.simulators import purity
-from tests.seedjournal.conftest import at, run
+from tests.seedjournal.conftest import at, filled, run
 
-__all__ = ["at", "run"]
+__all__ = ["at", "filled", "run"]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
