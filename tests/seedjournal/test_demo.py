@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.seedjournal.commands import spawn
 from tests.seedjournal.conftest import ROOT
 
+TERMINAL = 24  # lines: each part is one screen
+
 
 def test_the_demo_holds_what_it_says(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
@@ -28,6 +30,7 @@ def test_the_demo_holds_what_it_says(tmp_path: Path) -> None:
     assert "0 appended to the journal" in done.stdout
     assert f"Everything is in {folder}" in done.stdout
     assert done.stdout.endswith("20 pull requests added, 0 old simulated entities moved\n")
+    assert max(len(part.splitlines()) for part in re.split(r"^# ", done.stdout, flags=re.MULTILINE)) <= TERMINAL
     for command in re.findall(r"^  seedjournal (.*)$", done.stdout, re.MULTILINE):
         assert spawn(*command.split(), folder=folder).status == 0, command
 
