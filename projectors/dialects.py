@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -102,7 +102,7 @@ class Dialect:
         condition: ColumnElement[bool] = journal_dialect_of(self.connection).among(tested, numbers)
         return condition
 
-    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    def load(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Add rows, in the order of `columns`; return how many the database stored.
 
         Raises what SQLAlchemy raises for a statement of its own.
@@ -191,7 +191,7 @@ class PostgreSQL(Dialect):
     interfering = _INTERFERING_ON_POSTGRESQL
     bytewise = "C"
 
-    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    def load(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Add rows by COPY; the server parses texts by the columns' types."""
         from psycopg import Error, sql
 
@@ -298,13 +298,14 @@ class SQLite(Dialect):
     interfering = _INTERFERING_ON_SQLITE
     bytewise = "BINARY"
 
-    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    def load(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Add rows in one statement."""
-        if not rows:
+        given = [tuple(row) for row in rows]
+        if not given:
             return 0
         statement = insert(table(name, *map(column, columns))).values(dict.fromkeys(columns))
         compiled = str(statement.compile(dialect=self.connection.dialect, column_keys=list(columns)))
-        return self.connection.exec_driver_sql(compiled, [tuple(row) for row in rows]).rowcount
+        return self.connection.exec_driver_sql(compiled, given).rowcount
 
     def create_bare(self, tables: Sequence[Table]) -> None:
         """Create tables without indexes."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -52,7 +52,7 @@ from .fitting import Filled, Mapped, MappedKind, Spelled, literal_of
 from .layout import moved
 from .mapping import DATABASE, DERIVED, KEY, NOT_GIVEN, PARENT, FieldValue, Path
 from .notes import ADOPTED, LEDGER, MADE, STALE
-from .rows import ID_TAG, derived_id
+from .rows import ID_TAG, derived_id, taker
 
 _BATCH = 5_000
 _REMEMBERED = 1 << 15  # ids of other entities
@@ -87,6 +87,13 @@ class MappedIds:
             query = query.where(LEDGER.c.why == ADOPTED)
         self.known = {known: id_ for known, id_ in self.known.items() if known[0] != kind}
         self.known.update({(kind, key.encode()): id_ for key, id_ in self.connection.execute(query)})
+
+    def finder(self, kind: str) -> Callable[[KeyBytes], Any]:
+        """Return a function from keys of a kind to ids."""
+        mapped = self.fitted.maps[kind]
+        if mapped.scheme == DERIVED and mapped.has_whole_numbers and not self.known:
+            return partial(derived_id, kind)
+        return partial(self.of, kind)
 
     def of(self, kind: str, key: KeyBytes) -> Any:
         """Return an entity's id; None where the database has not given it one."""
@@ -128,12 +135,13 @@ class MappedIds:
 
 def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[str], tuple[Any, ...]]:
     """Return a function from an event's text to its raw row: key, id, fields, ids of other entities, their kinds."""
-    kind, inputs, generics = mapped.kind.name, mapped.inputs, mapped.generics
+    inputs, generics = mapped.inputs, mapped.generics
     fields = {one.name: one for one in mapped.kind.fields}
+    take = taker(inputs)
     lists = [place for place, name in enumerate(inputs) if fields[name].type is Type.JSON]
     dates = [place for place, name in enumerate(inputs) if days and fields[name].moves]
     pointers = [_pointer(mapped.paths[name], ids) for name in mapped.refs]
-    has_id = mapped.gives_ids or mapped.is_part
+    id_of = ids.finder(mapped.kind.name) if mapped.gives_ids or mapped.is_part else lambda _: None
 
     def make(text: str) -> tuple[Any, ...]:
         event = orjson.loads(text)
@@ -142,14 +150,16 @@ def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[st
         held = [pointer(key, data) for pointer in pointers]
         kinds = [(data[name] or {}).get("kind") for name in generics]
         data.update(key)
-        values = [data[name] for name in inputs]
-        for place in lists:
-            if values[place] is not None:
-                values[place] = orjson.dumps(values[place]).decode()
-        for place in dates:
-            if values[place] is not None:
-                values[place] = moved(values[place], days)
-        return (bytes_.decode(), ids.of(kind, bytes_) if has_id else None, *values, *held, *kinds)
+        values = take(data)
+        if lists or dates:
+            values = [*values]
+            for place in lists:
+                if values[place] is not None:
+                    values[place] = orjson.dumps(values[place]).decode()
+            for place in dates:
+                if values[place] is not None:
+                    values[place] = moved(values[place], days)
+        return (bytes_.decode(), id_of(bytes_), *values, *held, *kinds)
 
     return make
 
@@ -168,22 +178,22 @@ def _pointer(path: Path, ids: MappedIds) -> Callable[[dict[str, Any], dict[str, 
 
         return of_any
     rest = tuple(part for part in ids.fitted.vocabulary[to].key if part not in path.shared)
-    names = (*path.shared, *rest)
+    names, take_rest = (*path.shared, *rest), taker(rest)
 
     @lru_cache(maxsize=_REMEMBERED)
     def of(parts: tuple[str | int, ...]) -> Any:
         return ids.of(to, canonical_key(dict(zip(names, parts, strict=True))))
 
+    take = taker(ours)
     if reference is None:
-        return lambda key, _: of(tuple([key[part] for part in ours]))
+        return lambda key, _: of(take(key))
     told_by = reference.name
 
     def told(key: dict[str, Any], data: dict[str, Any]) -> Any:
         value = data[told_by]
         if value is None:
             return None
-        others = [value[part] for part in rest] if isinstance(value, dict) else [value]
-        return of((*[key[part] for part in ours], *others))
+        return of(take(key) + (take_rest(value) if isinstance(value, dict) else (value,)))
 
     return told
 
@@ -259,7 +269,7 @@ class MappedWriter:
         self.raw.create(self.connection, checkfirst=False)
         self.stage.create(self.connection, checkfirst=False)
         for piece in texts():
-            dialect.load(self.raw.name, self.raw.columns.keys(), [make(one) for one in piece])
+            dialect.load(self.raw.name, self.raw.columns.keys(), map(make, piece))
             tell(len(piece))
         computed = [
             null() if name in self.held else one
@@ -271,8 +281,10 @@ class MappedWriter:
                 self.connection.execute(statement)
         except (DataError, IntegrityError) as error:
             raise self._unfitting(error) from error
-        if self.mapped.is_on_postgresql:
-            self.connection.execute(text(f"ANALYZE {self.stage.name}"))
+        if self.mapped.is_on_postgresql:  # what rows are joined by; statistics of all columns would cost much more
+            joined = dict.fromkeys((_KEY, *self.mapped.identity, *self.mapped.key))
+            quoted = map(self.connection.dialect.identifier_preparer.quote_identifier, joined)
+            self.connection.exec_driver_sql(f"ANALYZE {self.stage.name} ({', '.join(quoted)})")
 
     def _unfitting(self, error: DataError | IntegrityError) -> Misuse:
         """Say which value of which entity does not fit which column."""
@@ -393,7 +405,8 @@ class MappedWriter:
             self._release_lost()
         is_empty = is_first and not self.connection.execute(select(exists().select_from(self.rows))).scalar()
         with self.staged(texts, tell):
-            self._find_ids()
+            if not is_empty or self.mapped.scheme == DATABASE:
+                self._find_ids()
             if is_empty and not self.mapped.losers and (loaded := self._load()) is not None:
                 return Written(loaded)
             self._refuse_strangers()

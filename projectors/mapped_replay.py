@@ -66,10 +66,10 @@ _PIECE = 20_000
 def strangers(database: Database, tables: Tables) -> tuple[str, dict[str, int]]:
     """Return the database's name and how many rows its mapped tables hold, if nothing was projected into it yet."""
     with database.read() as connection:
-        fitted = fit(connection, tables, database.shown)
         name = Catalogue(connection).database_name()
         if notes.has_positions(connection):
             return name, {}
+        fitted = fit(connection, tables, database.shown)
         counts = {
             one.shown: int(connection.execute(select(func.count()).select_from(one.table)).scalar_one())
             for one in fitted.maps.values()

@@ -28,12 +28,15 @@ _LARGEST = 16 << 20  # bytes that are handed to the other process
 _TIME = 60  # seconds that the other process may take
 
 
-def refuse_impure(domain: Domain, simulation: Simulation, asked: Asked, folder: Path) -> None:
-    """Raise SimulatorFailed for a simulator whose repeated calls yield something else."""
+def refuse_impure(domain: Domain, simulation: Simulation, asked: Asked, folder: Path | None) -> None:
+    """Raise SimulatorFailed for a simulator whose repeated calls yield something else.
+
+    `folder` is where a new process finds the domain's module; None repeats the calls in this process alone.
+    """
     calls = [call for sample in simulation.calls.values() for call in sample]
     for call in reversed(calls):
         _compare(call, _repeat(call.simulator, call.entity, call.given, asked))
-    if domain.module is None or not calls:
+    if folder is None or domain.module is None or not calls:
         return
     others = [call for call in calls if call.simulator.each is not domain.root or domain.root is None]
     for call, made in zip(others, _elsewhere(domain, others, asked, folder), strict=False):

@@ -77,16 +77,19 @@ def short(database: Database, root: bytes) -> str:
     return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
 
 
-@pytest.fixture
-def filled(database: Database) -> Database:
-    """Five runs of two projects, some of which share what they state; states that are not their runs' roots."""
+def five_runs(database: Database) -> None:
     for turn in range(4):
         start = 100 * turn
         events = [thing(number, turn % 2, kind=kind) for kind in POLICIES for number in range(start, start + 250)]
         record_all(database, events)
         if turn == 1:
             record_all(database, things(300, project="q"), project="q")
-    return database
+
+
+@pytest.fixture
+def filled(copy_of: Callable[[Callable[[Database], None]], Database]) -> Database:
+    """Five runs of two projects, some of which share what they state; states that are not their runs' roots."""
+    return copy_of(five_runs)
 
 
 def test_what_stays_is_whole_and_nothing_else_is_left(filled: Database) -> None:

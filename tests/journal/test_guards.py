@@ -30,13 +30,16 @@ from tests.journal.things import findings, forget_all_but, record_all, row_count
 TABLES = list(METADATA.tables.values())
 
 
-@pytest.fixture
-def filled(database: Database) -> Database:
-    """A journal with a row in every table."""
+def a_row_in_every_table(database: Database) -> None:
     record_all(database, things(200))
     record_all(database, things(200), project="q")
     forget_all_but(database, 0, ["q"])
-    return database
+
+
+@pytest.fixture
+def filled(copy_of: Callable[[Callable[[Database], None]], Database]) -> Database:
+    """A journal with a row in every table."""
+    return copy_of(a_row_in_every_table)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
