@@ -78,7 +78,8 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 @click.option(
     "--confirm",
     metavar="NAME",
-    help="The database's name: rows may go into tables that others own and that have rows already. Asked otherwise.",
+    help="Allow rows in tables of others that have rows already. NAME is the database's name; without this option, "
+    "project asks for it.",
 )
 @common_options
 def project(  # noqa: C901, PLR0913 - its options

@@ -293,7 +293,7 @@ def _make_project(
     What is wrong with those of --set alone is wrong usage.
     """
     given = {**config.project_settings(settings, name), **config.scenario_settings(settings, scenario)}
-    origin = f"project {name}"
+    origin = f"Project {name!r}"
     try:
         return engineering.make_project(name, {**given, **sets}, origin)
     except j.BadInput as error:

@@ -157,7 +157,7 @@ SCENARIOS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def make_project(name: str, settings: Mapping[str, Any], origin: str = "the settings") -> Project:
+def make_project(name: str, settings: Mapping[str, Any], origin: str = "The settings") -> Project:
     """Return the project of that name with these settings over the defaults.
 
     Raises Misuse for a setting that does not exist, naming the nearest, and BadInput for one out of its range.
@@ -274,8 +274,9 @@ def _convert(setting: str, value: Any, origin: str) -> None:
     try:
         msgspec.convert(value, _TYPES[setting])
     except msgspec.ValidationError as error:
+        reason = f"{str(error)[:1].lower()}{str(error)[1:]}"  # "Expected `float` <= 1.0"
         raise BadInput(
-            f"{origin}: setting {setting} = {value!r}: {error}", "See its range in docs/settings.md."
+            f"{origin}: {setting} = {value!r} is not allowed: {reason}.", "See its range in docs/settings.md."
         ) from None
 
 
