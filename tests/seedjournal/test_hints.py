@@ -60,6 +60,12 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
+    "Change what should look different. Then\n`seedjournal record --project {}` and `seedjournal project` fill them.": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
+    "next: seedjournal record --project {}; seedjournal project": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
+    "choose another folder: --out FOLDER": "seedjournal/test_init.py: test_no_file_is_overwritten",
+    "check the address: --from URL": "seedjournal/test_init.py: test_what_cannot_be_a_start",
+    "name tables of the database, or leave --tables out to take all": "seedjournal/test_init.py: test_what_cannot_be_a_start",
+    "make the application's tables first, or name their schema: --schema NAME": "seedjournal/test_init.py: test_what_cannot_be_a_start",
     "alter the table by hand so that it fits; or `seedjournal unseed` its projects, drop the tables and project again; or project into another database": "domains/test_changed_kinds.py: test_what_cannot_follow_is_said_with_the_way_out",
     "put the table seedjournal_ledger back from a backup; or `seedjournal project --take-over` adopts rows under keys of ours, which are then never deleted, and inserts the others": "projectors/test_mapped.py: test_lost_notes_are_not_guessed",
     "record the project again (`seedjournal record --project {}`), or use the declaration that it was recorded with": "domains/test_changed_kinds.py: test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_named",
