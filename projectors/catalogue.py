@@ -224,7 +224,7 @@ _DOMAINS = text("""
     SELECT typed.attname, pg_get_constraintdef(c.oid) FROM typed JOIN pg_constraint c ON c.contypid = typed.type
     WHERE c.contype = 'c' ORDER BY 1, c.conname""")
 _ASSIGNING = text("""
-    SELECT p.proname, p.prosrc, convert_from(t.tgargs, 'UTF8') FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+    SELECT p.proname, p.prosrc, encode(t.tgargs, 'escape') FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
     WHERE t.tgrelid = :oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 2 = 2""")
 _INDEXED = text("""
     SELECT i.relname, pg_get_indexdef(i.oid) FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
@@ -302,7 +302,7 @@ class _PostgreSQL:
         assigned: set[str] = set()
         for name, source, arguments in self.connection.execute(_ASSIGNING, asked):
             is_search = name.startswith("tsvector_update_trigger")
-            assigned |= {arguments.split("\0")[0]} if is_search else set(_ASSIGNED.findall(source))
+            assigned |= {arguments.split(r"\000")[0]} if is_search else set(_ASSIGNED.findall(source))
         (by,) = self.connection.execute(_PARTITIONED, asked).scalars().all() or (None,)
         return Rules(
             checks=tuple(_inside(said) for sort, said in constraints if sort == "c"),

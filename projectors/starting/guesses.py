@@ -227,6 +227,8 @@ def _text(name: str, column: Column, limits: Limits, table: str, *, distinct: bo
         known = ("one.name({n})", 40)
     elif words == ["name"] and _FIRMS & set(words_of(table)):
         known = ("one.company({n})", 50)
+    elif words[-1:] == ["country"] and length == len("DE"):
+        known = _ENDINGS["country code"]
     note = ""
     if known is None and words and words[-1] in _STATES:
         known, note = ('one.choose({n}, ("active", "inactive"))', 8), "the values that the application knows?"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from seedjournal.journal import Misuse
@@ -26,13 +26,16 @@ _OF_TOOLS = re.compile(
     r"|ar_internal_metadata|flyway_schema_history|databasechangelog(lock)?|spatial_ref_sys|(journal|seedjournal)_\w+"
 )
 _CHANGED = {"updated", "modified", "changed", "update", "synced", "edited"}
+_LATER = {
+    *"return returned shipped delivered closed ended finished completed expires expired expiry paid sent due".split()
+}
 _GONE = {"deleted", "archived", "removed", "cancelled", "canceled", "disabled", "suspended", "banned"}
 _FIRST_NUMBER = 100_000  # above which unique numbers begin, so that rows of others are not in the way
 _FIRST_KEY = 1_000_000_000  # and those in the place of a sequence's
 _FEWER = 3  # so many times fewer parents than children
-_FEWEST = 5
+_FEWEST = 10
 _USED = frozenset(
-    """All Annotated Decimal Domain Draw Fixed Iterator Json KeyAs Kind Literal Places Run Size Tables UUID at date
+    """All Annotated Decimal Domain Draw Fixed Iterator Json Kind Literal Places Run Size Tables UUID at date
     datetime draw field initial lookup made one place ref run settings sql taken target time
     timedelta touch two""".split()
 )  # what a module of ours uses by these names
@@ -705,17 +708,20 @@ class _Kind:
             else:
                 self._value(column)
 
-    def _value(self, column: Column) -> None:
+    def _value(self, column: Column) -> None:  # noqa: PLR0911 - one for each way
         name, sort = column.name, sort_of(column, is_on_postgresql=self.planner.is_on_postgresql)
         is_distinct = name in self.distinct
         is_needed = not column.fills_itself or name in self.info.primary_key
         words = set(words_of(name))
         limits = self.said.of(name)
+        if column.nullable and any(re.search(rf"\b{re.escape(name)}\b", check) for check in self.said.unclear):
+            self._leave(name)
+            return
         if not is_needed and (column.identity or (words & _GONE and sort in {Sort.INSTANT, Sort.DATE})):
             self.plan.theirs.append(name)
             return
         if is_secret(name) and not is_distinct and sort is Sort.TEXT:
-            self._give_once(name, '"!"', "no password: nobody can log in with it") if is_needed else self._leave(name)
+            self._give_once(name, '"!"', "") if is_needed else self._leave(name)
             return
         if sort is Sort.INSTANT and words & _CHANGED:
             if is_needed and not is_distinct:
@@ -789,10 +795,23 @@ class _Kind:
             for other in (re.sub(begins, ends, name, count=1),)
             if other != name and other in self.info.columns
         ]
-        for first, second in dict.fromkeys([*self.said.before, *named]):
+        for first, second in dict.fromkeys([*self.said.before, *named, *self._later(named)]):
             mine, other = self.plan.held.get(first), self.plan.held.get(second)
             if mine and other and second not in self.distinct:
                 self._put_after(mine, other)
+
+    def _later(self, named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """Yield the first moment of a row with those that come later, as their names say."""
+        later = {second for _, second in (*self.said.before, *named)}
+        moments = [name for name, column in self.info.columns.items() if self._is_moment(column)]
+        first = next((name for name in moments if not _LATER & set(words_of(name))), None)
+        for name in moments:
+            if first and name not in later and _LATER & set(words_of(name)):
+                yield first, name
+
+    def _is_moment(self, column: Column) -> bool:
+        sort = sort_of(column, is_on_postgresql=self.planner.is_on_postgresql)
+        return sort in {Sort.DATE, Sort.INSTANT} and column.name in self.plan.held
 
     def _put_after(self, first: str, second: str) -> None:
         before, after = self.plan.fields[first], self.plan.fields[second]
@@ -841,25 +860,27 @@ class _Kind:
             name = self.planner.number_of(self.table)
             self.plan.fields = {name: FieldPlan(name, "int", "place"), **self.plan.fields}
             self.plan.key, self.plan.leave_out = (name,), [name]
-            self.plan.key_note = (
-                "no column tells rows apart: name those that do, or keep this number, which no column holds"
-            )
+            self.plan.key_note = "no column tells rows apart"
         if self.plan.ids == DATABASE:
             self.plan.by = self._order_of_ids()
-        self._name_key_parts()
 
     def _natural(self) -> tuple[str, ...] | None:
-        """Choose the smallest unique key of which nothing may be null."""
+        """Choose the smallest unique key of which nothing may be null; of a parent, one field that is no reference."""
         found = []
         for unique in self._uniques():
             fields = [self.plan.held.get(name) for name in unique.columns]
             is_usable = all(
                 name is not None and _can_be_in_key(self.plan.fields[name].annotation) for name in fields
             ) and not any(self.info.columns[name].nullable for name in unique.columns)
+            is_one = not self._is_parent or (len(fields) == 1 and not any(link.name in fields for link in self.links))
             told = {link.name for link in self.links if link.mode in {AT, ITSELF}}
-            if is_usable and unique.is_plain and unique.where is None and not told & {*fields}:
+            if is_usable and is_one and unique.is_plain and unique.where is None and not told & {*fields}:
                 found.append((len(fields), unique.columns, tuple(name for name in fields if name)))
         return min(found)[2] if found else None
+
+    @property
+    def _is_parent(self) -> bool:
+        return any(link.to == self.table for links in self.planner.links.values() for link in links)
 
     def _order_of_ids(self) -> str:
         """Choose the field in whose order the database gives ids."""
@@ -867,24 +888,10 @@ class _Kind:
         created = [name for name in moments if {"created", "date", "at", "added"} & set(words_of(name))]
         return (created or moments or self.plan.leave_out or [""])[0]
 
-    def _name_key_parts(self) -> None:
-        """Give the parts of a key names of their own, where references bring some that are alike."""
-        parts: set[str] = set()
-        by_class = {one.cls: one for one in self.planner.kinds.values()}
-        references = [name for name in self.plan.key if self.plan.fields[name].annotation in by_class]
-        for name in self.plan.key:
-            target = by_class.get(self.plan.fields[name].annotation)
-            brought = _parts(target, by_class) if target else [name]
-            if target and len(brought) == 1:
-                brought = [name]
-            elif target and len(brought) > 1 and (len(references) > 1 or parts & {*brought}):
-                field_ = self.plan.fields[name]
-                self.plan.fields[name] = replace(field_, annotation=f'Annotated[{field_.annotation}, KeyAs("{name}")]')
-                brought = [f"{name}_{one}" for one in brought]
-            parts |= {*brought}
-
     def _explain(self) -> None:
         for check in self.said.unclear:
+            if not any(re.search(rf"\b{re.escape(name)}\b", check) for name in self.plan.held):
+                continue
             self.plan.notes.append(f"see that values obey CHECK ({check})")
         for one in self.planner.rules[self.table].excluded:
             self.plan.notes.append(f"see that values obey {one}")
@@ -892,18 +899,3 @@ class _Kind:
 
 def _can_be_in_key(annotation: str) -> bool:
     return annotation not in {"float", "bool", "Json"} and "Decimal" not in annotation
-
-
-def _parts(plan: KindPlan, by_class: Mapping[str, KindPlan]) -> list[str]:
-    """Return the names of a flat key's parts."""
-    found = []
-    for name in plan.key:
-        annotation = plan.fields[name].annotation
-        match = re.match(r'Annotated\[(\w+), KeyAs\("(\w+)"\)\]', annotation)
-        target = by_class.get(match[1] if match else annotation)
-        inner = _parts(target, by_class) if target else []
-        if target is None or len(inner) == 1:
-            found.append(name)
-        else:
-            found += [f"{match[2]}_{one}" for one in inner] if match else inner
-    return found

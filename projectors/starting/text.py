@@ -13,6 +13,7 @@ _NEXT = (
     "Change what should look different. Then\n`seedjournal record --project {}` and `seedjournal project` fill them."
 )
 _WIDTH = 110  # a longer line is split
+_LONGEST = 120
 _FROM: dict[str, tuple[str, ...]] = {
     "collections.abc": ("Iterator",),
     "datetime": ("date", "datetime", "time", "timedelta"),
@@ -20,7 +21,7 @@ _FROM: dict[str, tuple[str, ...]] = {
     "typing": ("Annotated", "Literal"),
     "uuid": ("UUID",),
 }
-_OURS = """All Domain Draw Fixed Json KeyAs Kind Places Run Size Tables at field initial lookup ref sql touch""".split()
+_OURS = """All Domain Draw Fixed Json Kind Places Run Size Tables at field initial lookup ref sql touch""".split()
 _NAME = re.compile(r"""("(?:[^"\\]|\\.)*")|('[^']*')|(?<![.\w])([A-Za-z_]\w*)(?=\W|$)(?!=[^=])""")
 
 
@@ -178,18 +179,30 @@ def _row(kind: KindPlan, values: list[FieldPlan], each: str | None) -> Iterator[
         yield f"if {found} in {taken}:"
         yield "    continue"
         yield f"{taken}.add({found})"
-    given = [f"{one.name}={one.name if one.is_local or one.name == each else one.value}" for one in fields]
+    given = [(one.name, one.name if one.is_local or one.name == each else one.value) for one in fields]
     made = "made.append" if kind.remembers else "yield "
     opens, closes = (f"{made}({kind.cls}(", "))") if kind.remembers else (f"{made}{kind.cls}(", ")")
-    plain = f"{opens}{', '.join(given)}{closes}"
+    plain = f"{opens}{', '.join(f'{name}={value}' for name, value in given)}{closes}"
     if len(plain) <= _WIDTH - 8:
         yield plain
     elif kind.remembers:
-        yield from ("made.append(", f"    {kind.cls}(", *(f"        {one}," for one in given), "    )", ")")
+        yield from ("made.append(", f"    {kind.cls}(")
+        yield from (f"        {line}" for name, value in given for line in _argument(name, value, 16))
+        yield from ("    )", ")")
     else:
-        yield from (opens, *(f"    {one}," for one in given), closes)
+        yield opens
+        yield from (f"    {line}" for name, value in given for line in _argument(name, value, 12))
+        yield closes
     if kind.remembers:
         yield "yield made[-1]"
+
+
+def _argument(name: str, value: str, indent: int) -> list[str]:
+    """Return the lines of an argument: a condition that is too long for one has its parts on three."""
+    match = re.fullmatch(r"(.+) (if .+) (else .+)", value)
+    if indent + len(f"{name}={value},") <= _LONGEST or match is None:
+        return [f"{name}={value},"]
+    return [f"{name}={match[1]}", match[2], f"{match[3]},"]
 
 
 def _uses(text: str, names: Iterable[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,50 @@ def test_a_bookshop_of_sqlite(run: Run, make_url: Urls) -> None:
     assert asked(url, "SELECT name FROM author WHERE id = 1") == [("Ada",)]
     assert asked(url, "SELECT count(*) FROM category WHERE parent_id IS NOT NULL") > [(0,)]
     assert asked(url, "SELECT count(*) FROM parcel") == [(60,)]
+
+
+RENTAL = (Path(__file__).parent / "rental.sql").read_text(encoding="utf-8")
+
+
+def rows_of(url: str, tables: Iterable[str]) -> dict[str, list[Any]]:
+    """The rows of tables, each with the transaction that wrote it."""
+    return {name: sorted(asked(url, f'SELECT t.xmin::text, t::text FROM "{name}" t')) for name in tables}
+
+
+def test_a_rental_of_postgresql_with_everything_that_tables_have(run: Run, make_url: Urls) -> None:
+    url = make_url("postgresql")
+    for statement in RENTAL.split("\n\n"):
+        execute(url, statement)
+    for extension in asked(url, "SELECT name FROM pg_available_extensions WHERE name = 'citext'"):
+        execute(url, f"CREATE EXTENSION {extension[0]}")
+        execute(url, "ALTER TABLE category ALTER name TYPE citext")
+    done = run("init", "--from", url, "--rows", "40", "--json").json
+    assert set(done["left_out"]) == {"audit"}
+    tables = list(done["tables"])
+    assert len(tables) == 17
+    is_well_written()
+    theirs = rows_of(url, tables)
+    run("check")
+    run("record", "--project", done["project"])
+    database = asked(url, "SELECT current_database()")[0][0]
+    assert database in run("project", status=2).err  # there are rows of others
+    first = seed(run, done["project"], database)
+    assert all(one["inserted"] for one in first.values())
+    written = rows_of(url, tables)
+    assert all(set(rows) <= set(written[name]) for name, rows in theirs.items())
+    run("project")
+    assert rows_of(url, tables) == written
+    assert asked(url, "SELECT count(*) FROM store WHERE manager_staff_id IS NOT NULL") > [(1,)]
+    assert asked(url, "SELECT count(DISTINCT rating) > 1, bool_and(fulltext <> ''), max(film_id) FROM film") == [
+        (True, True, 11)
+    ]
+    assert asked(url, "SELECT bool_and(closed > opened) FROM store") == [(True,)]
+    assert asked(url, "SELECT count(*) FROM rental JOIN inventory USING (store_id, copy)") == [(14,)]
+    assert asked(url, "SELECT count(*) FROM payment_2022_02") > [(0,)]
+    execute(url, "INSERT INTO actor (first_name, last_name) VALUES ('Nick', 'Wahlberg')")
+    execute(url, "UPDATE customer SET phone = '1'")
+    run("record", "--project", done["project"], "--set", "actors=20")
+    assert run("project", "--json").json["projects"][done["project"]]["kinds"]["actor"]["inserted"] == 7
 
 
 def test_no_file_is_overwritten(run: Run, make_url: Urls, tmp_path: Path) -> None:
