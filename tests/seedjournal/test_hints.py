@@ -60,6 +60,9 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
+    "Give an --until that is after --since.": "simulators/test_record.py: test_a_window_has_a_beginning_before_its_end",
+    "Leave out --estimate.": "seedjournal/test_github_commands.py: test_an_estimate_is_for_github",
+    "{}; --policy github=upsert takes the newer content": "seedjournal/test_coherence.py: test_what_came_later_is_reported_and_comes_with_upsert",
     "Alter the table by hand so that it fits. Or run `seedjournal unseed` for its projects, drop the tables and project again. Or project into another database.": "domains/test_changed_kinds.py: test_what_cannot_follow_is_said_with_the_way_out",
     "Restore the table seedjournal_ledger from a backup. Or run `seedjournal project --take-over`: it adopts the rows whose keys it knows, inserts the others, and never deletes an adopted row.": "projectors/test_mapped.py: test_lost_notes_are_not_guessed",
     "Record the project again (`seedjournal record --project {}`), or use the declaration that it was recorded with.": "domains/test_changed_kinds.py: test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_named",
