@@ -141,7 +141,9 @@ def project(  # noqa: C901, PLR0913 - its options
         else:
             typed = confirm or ""
         if typed != name:
-            raise j.Misuse(f"{question}; nothing was written.", f"If this is the right database, add --confirm {name}.")
+            raise j.Misuse(
+                f"{question}; nothing was written.", f"If this is the right database, add `--confirm {name}`."
+            )
 
     with Progress(quiet=common.quiet) as progress:
         document = project_runs(

@@ -159,7 +159,7 @@ def test_a_root_that_two_runs_begin_with_is_ambiguous(at: str, run: Run, monkeyp
 
     monkeypatch.setattr(runs, "all_runs", alike)
     done = run("show", "abababa", "--json", status=2)
-    assert done.error["message"] == "Root prefix 'abababa' is ambiguous"
+    assert done.error["message"] == "Root prefix 'abababa' is ambiguous."
 
 
 def test_a_bug_of_ours_says_so(at: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -299,7 +299,7 @@ def _branch(clone: Clone, shown: str, wanted: str | None, *, has_heads: bool) ->
         reason = f"HEAD names the branch {head!r}, which is not there" if head else "HEAD names no branch"
         raise BadInput(
             f"{shown}: {reason}, and there are several others: {listed}",
-            f"Choose one with the setting `branch`, for example with --set branch={names[0]}.",
+            f"Choose one with the setting `branch`, for example with `--set branch={names[0]}`.",
         )
     if clone.refs and not clone.detached and not has_heads:
         raise BadInput(
