@@ -321,7 +321,7 @@ def which_project(w: World) -> None:
     w.run("record", "--project", "domo", "--new", *SMALL)
 
 
-@gives("run the command again with --debug, and report what it prints")
+@gives("Run the command again with --debug, and report what it prints.")
 def bugs(w: World) -> None:
     w.patch.setattr("seedjournal.commands.looking.list_runs", lambda *_: 1 // 0)
     w("log", status=4)
