@@ -12,9 +12,16 @@ from sqlalchemy import create_engine, text
 
 from seedjournal.simulators import domain_recording
 from seedjournal.simulators.drawing import Draw
+from tests.conftest import MAKES
 from tests.seedjournal.commands import Done, driver_url
 
 Run = Callable[..., Done]
+
+
+@pytest.fixture
+def make() -> str:
+    """One make: test_laws.py says that both show the same rows."""
+    return "sqlite"
 
 
 def rows(url: str, table: str) -> list[tuple[Any, ...]]:
@@ -140,6 +147,7 @@ TREE = """
 """
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_a_tree_of_one_kind_goes_into_one_table(declare: Callable[..., Path], run: Run, at: str) -> None:
     declare(TREE)
     run("record", "--project", "one")
@@ -181,6 +189,7 @@ TYPES = """
 """
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_every_type_comes_back_as_it_went_in(declare: Callable[..., Path], run: Run, at: str) -> None:
     declare(TYPES)
     assert run("record", "--project", "one", "--json").first["counts"]["total"] == 5
@@ -214,6 +223,7 @@ JSON_VALUES = """
 """
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_json_values_may_hold_fractions(declare: Callable[..., Path], run: Run, at: str) -> None:
     declare(JSON_VALUES)
     first = run("record", "--project", "one", "--json").first

@@ -147,7 +147,7 @@ def test_increments_lead_where_a_rebuild_leads(case: Case, filled: Callable[...,
 
 
 def test_a_flipped_byte_is_named(case: Case, filled: Callable[..., str], run: Run) -> None:
-    url = filled(case.record)
+    url = filled(case.record, ("project",))
     ((number,),) = asked(url, "SELECT max(id) FROM journal_events")
     sqlite = url.startswith("sqlite")
     guard = "DROP TRIGGER journal_events_no_update" if sqlite else "ALTER TABLE journal_events DISABLE TRIGGER USER"

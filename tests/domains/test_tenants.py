@@ -103,6 +103,7 @@ def test_the_whole_life_of_an_application(example: Callable[[str], Path], run: R
     assert {row[0] for row in asked(at, "SELECT slug FROM tenants")} == {"acme"}
 
 
+@pytest.mark.parametrize("make", ["sqlite"])
 def test_a_shared_kinds_row_that_left_the_state_is_stale_until_it_is_pruned(
     example: Callable[[str], Path], run: Run, at: str
 ) -> None:
@@ -118,7 +119,7 @@ def test_a_shared_kinds_row_that_left_the_state_is_stale_until_it_is_pruned(
     assert len(rows(at, "users")) == 43  # shared facts are upsert: the file no longer names Ben, and he stays
 
 
-@pytest.mark.parametrize("also", ["", "--check"])
+@pytest.mark.parametrize(("make", "also"), [("sqlite", ""), ("postgresql", "--check")])
 def test_projecting_one_tenant_leaves_the_others_alone(
     also: str, example: Callable[[str], Path], run: Run, at: str
 ) -> None:

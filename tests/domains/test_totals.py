@@ -18,6 +18,7 @@ from seedjournal.journal import Database, Policy, open_database
 from seedjournal.projectors import Choice, build_layout, check, project
 from seedjournal.simulators.domain import Domain, load_domain
 from seedjournal.simulators.domain_recording import DomainOptions, record_domain
+from tests import scale
 from tests.conftest import MAKES, Urls
 from tests.domains.conftest import EXAMPLES
 
@@ -80,7 +81,7 @@ def carry_out(database: Database, domain: Domain, folder: Path, step: Step) -> A
     return record_domain(database, domain, "acme", options, folder)[-1].run
 
 
-@settings(max_examples=10)
+@settings(max_examples=scale.times(3, 30))
 @given(steps=st.lists(STEPS, min_size=2, max_size=4))
 def test_totals_agree_with_the_orders_that_the_tables_show(
     shop: tuple[Database, Domain, Path], steps: list[Step]

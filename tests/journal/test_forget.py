@@ -210,7 +210,7 @@ def test_every_byte_of_what_was_forgotten_is_guarded(filled: Database) -> None:
         row = dict(connection.execute(select(FORGOTTEN).where(FORGOTTEN.c.run == 2)).mappings().one())
     with damaged(filled) as connection:
         for name, value in row.items():
-            for broken in islice(every_flip(value), 0, None, scale.times(11, 1)):
+            for broken in islice(every_flip(value), 0, None, scale.times(23, 1)):
                 step = connection.begin_nested()
                 given: Any = broken.decode() if isinstance(value, str) else broken
                 connection.execute(FORGOTTEN.update().where(FORGOTTEN.c.run == 2).values({name: given}))
@@ -317,7 +317,7 @@ STEPS = st.lists(
         st.tuples(st.just("forget"), st.sampled_from(["x", "y", "xy"]), st.integers(0, 3)),
     ),
     min_size=2,
-    max_size=9,
+    max_size=scale.times(6, 9),
 )
 
 
@@ -327,7 +327,7 @@ def three(make_url: Urls, open_url: Callable[[str], Database]) -> list[Database]
     return [open_url(make_url.ready(make)) for make in (*MAKES, "sqlite")]
 
 
-@settings(max_examples=8)
+@settings(max_examples=scale.times(4, 60))
 @given(STEPS)
 def test_any_history_of_recordings_and_forgettings(three: list[Database], history: list[tuple[Any, ...]]) -> None:
     """What stays shows what it showed, and the next run is what it is where a forgotten project begins with `fresh`."""

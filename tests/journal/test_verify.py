@@ -169,7 +169,7 @@ def test_text_that_is_no_utf_8_is_found(
         all_runs(connection) if table is RUNS else contents(connection, [1])  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("stride", [19, pytest.param(1, marks=pytest.mark.soak)])
 def test_every_byte_of_a_small_journal_is_guarded(database: Database, stride: int) -> None:
     """Each byte of each row turned over, or each of some, one at a time; each time what was damaged is named."""
     record_all(database, [thing(1, "é")])

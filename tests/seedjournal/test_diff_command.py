@@ -11,6 +11,13 @@ from tests.seedjournal.commands import FORTY, TWENTY, Done, entry, write_cache
 
 Run = Callable[..., Done]
 
+
+@pytest.fixture
+def make() -> str:
+    """One make: runs are compared by the same code on either."""
+    return "sqlite"
+
+
 CACHE = ("record", "--project", "rocket", "--new", "--source", "cache:.seeding_cache", "--policy", "github=exact")
 
 

@@ -1,4 +1,4 @@
-"""The JSON documents hold the keys that programs rely on, with values of the right types, on either make."""
+"""The JSON documents hold the keys that programs rely on, with values of the right types."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from tests.seedjournal.commands import FORTY, TWENTY, Done
 Run = Callable[..., Done]
 
 PAGE = documents.SCHEMA.with_name("json.md")
+
+
+@pytest.fixture
+def make() -> str:
+    """One make: documents are made of the same values on either."""
+    return "sqlite"
+
+
 SIX = {"total", "added", "changed", "removed", "unchanged", "kept"}
 EIGHT = {"inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign"}
 

@@ -15,9 +15,17 @@ import pytest
 
 from seedjournal.failures import without_secrets
 from tests import messages
+from tests.conftest import MAKES
 from tests.seedjournal.commands import DEMO, TWENTY, Done, entry, execute, rows_of, write_cache
 
 Run = Callable[..., Done]
+
+
+@pytest.fixture
+def make() -> str:
+    """One make: most errors are told before or above the database."""
+    return "sqlite"
+
 
 SECRET = "hunter2"
 UNREACHABLE = f"postgresql://seeder:{SECRET}@127.0.0.1:1/seeds?sslmode=disable"
@@ -210,6 +218,7 @@ def _recorded(at: str, run: Run) -> None:
     run(*TWENTY)
 
 
+@pytest.mark.parametrize("make", MAKES)
 @pytest.mark.usefixtures("_recorded", "_held")
 def test_a_busy_database_is_waited_for_and_then_given_up(run: Run) -> None:
     done = run(*DEMO, "--set", "prs=21", "--wait", "1", "--json", status=3)
@@ -218,6 +227,7 @@ def test_a_busy_database_is_waited_for_and_then_given_up(run: Run) -> None:
     assert "--wait" in done.error["hint"]
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_an_older_schema_asks_for_migrate(at: str, run: Run) -> None:
     run(*TWENTY)
     execute(at, "UPDATE seedjournal_journal_version SET version_num = '9999'")
@@ -314,6 +324,7 @@ def test_a_project_that_is_no_text(command: str, at: str, run: Run) -> None:
     assert rows_of(at) == before
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_a_first_record_that_fails_makes_no_journal(url: str, run: Run, tmp_path: Path) -> None:
     _wrong_field(write_cache(tmp_path / "cache", entry(1)))
     before = sorted(Path().rglob("*"))

@@ -12,6 +12,13 @@ from tests.seedjournal.commands import DEMO, SMALL, TWENTY, Done, entry, write_c
 
 Run = Callable[..., Done]
 
+
+@pytest.fixture
+def make() -> str:
+    """One make: settings are read before a database is opened."""
+    return "sqlite"
+
+
 FILE = Path("seedjournal.toml")
 
 

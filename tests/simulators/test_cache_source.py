@@ -28,6 +28,7 @@ from seedjournal.simulators.engineering.facts import (
     Skipped,
     Source,
 )
+from tests import scale
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "cache"
 
@@ -663,7 +664,9 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from places(part)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=scale.times(100, 1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_no_mutation_of_an_entry_ends_in_anything_but_our_errors(tmp_path: Path, data: st.DataObject) -> None:
     content = copy.deepcopy(top(entry(1), entry(2)))
@@ -686,7 +689,9 @@ def test_no_mutation_of_an_entry_ends_in_anything_but_our_errors(tmp_path: Path,
             assert "\0" not in f"{pr.title}{pr.body}{pr.labels}"
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=scale.times(100, 1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_no_bytes_end_in_anything_but_our_errors(tmp_path: Path, data: st.DataObject) -> None:
     text = bytearray(data.draw(st.sampled_from([GOOD, gzip.compress(GOOD, mtime=0), b""])))
