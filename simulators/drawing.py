@@ -298,7 +298,7 @@ def draws_of(seed: int, function: str, version: int, locale: str = "en_US") -> D
 
 
 def _name_of(entity: Sequence[Any]) -> bytes:
-    """Return the bytes that stand for an entity; parts are told apart by their lengths."""
+    """Return the bytes that stand for an entity; each part's length keeps parts apart."""
     text = ""
     for one in entity:
         if isinstance(one, Kind):
