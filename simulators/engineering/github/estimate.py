@@ -51,7 +51,7 @@ def page_points(size: int, *, check_runs: bool) -> int:
 def estimate(
     api: Api, repo: Repository, path: Path, *, since: datetime | None = None, check_runs: bool = True
 ) -> Estimate:
-    """Estimate what fetching all pull requests updated at `since` or later takes; `path` is where the store would be."""
+    """Estimate what fetching the pull requests updated since then takes; `path` is where its store would be."""
     owner, _, name = repo.partition("/")
     moment = (since or datetime.min.replace(tzinfo=UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     search = f"repo:{repo} is:pr" + (f" updated:>={moment}" if since else "")
