@@ -247,18 +247,23 @@ def _first_review(pr: PullRequest, census: Census) -> datetime | None:
     """
     if pr.state == "merged" and pr.merged_at is None:
         return None
-    times = [
-        review.submitted_at
-        for review in pr.reviews
-        if review.submitted_at
-        and (pr.merged_at is None or review.submitted_at <= pr.merged_at)
-        and review.state != "pending"
-        and (reviewer := census.key_of(review.reviewer)) is not None
-        and reviewer != census.key_of(pr.author)
-        and not are_one(review.reviewer, pr.author)
-        and not is_bot(reviewer)
-    ]
-    return min(times, default=None)
+    author = census.key_of(pr.author)
+    earlier = census.earlier_reviews.get((pr.repo, pr.number))
+    times: dict[int, datetime | None] = {}
+    for place, review in enumerate(pr.reviews):
+        if review.state != "pending":
+            counts = not are_one(review.reviewer, pr.author) and _is_another(census.key_of(review.reviewer), author)
+            # Only beside those of an earlier run does it matter which review it is.
+            times[review_id(review, census) if earlier else place] = review.submitted_at if counts else None
+    for number, (reviewer, submitted_at) in (earlier or {}).items():
+        if number not in times or census.keeps_reviews:
+            times[number] = submitted_at if _is_another(reviewer, author) else None
+    return min((at for at in times.values() if at and (pr.merged_at is None or at <= pr.merged_at)), default=None)
+
+
+def _is_another(reviewer: str | None, author: str | None) -> bool:
+    """Return whether a reviewer is known to be another person than the author."""
+    return reviewer is not None and reviewer != author and not is_bot(reviewer)
 
 
 def _review_order(census: Census, review: Review) -> tuple[Any, ...]:
