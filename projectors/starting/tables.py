@@ -56,7 +56,7 @@ class Planner:
     # -- which tables ------------------------------------------------------------------------------------------------
 
     def _choose(self) -> None:
-        known = self.catalogue.tables(self.schema)
+        known = self.catalogue.tables_in(self.schema)
         if unknown := [name for name in self.chosen if name not in known]:
             told = "; ".join(f"there is no table {name!r}{nearest(name, known)}" for name in unknown)
             raise Misuse(
