@@ -1,4 +1,4 @@
-"""One data set on one make of database: its databases as the steps left them, and every sample so far."""
+"""One data set on one database system: its databases as the steps left them, and every sample so far."""
 
 from __future__ import annotations
 
