@@ -321,7 +321,7 @@ PLANTED = (
         "seedjournal/commands/verify.py",
         "self._of_kind[one.fault] <= self.limit",
         "True",
-        "seedjournal/test_verify_command.py::test_thousands_of_findings_are_few_lines_and_all_are_counted",
+        "seedjournal/test_verify_command.py::test_many_findings_are_few_lines_and_all_are_counted",
     ),
     Mistake(
         "No command works in a schema that does not exist",
