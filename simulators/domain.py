@@ -152,6 +152,7 @@ class Domain:
         self.stated: list[Stated] = []
         self.simulators: list[Simulator] = []
         self.module: str | None = None
+        self.tried: set[str] = set()  # the simulators whose calls another process has repeated
 
     # -- declaring ---------------------------------------------------------------------------------------------------
 
