@@ -35,32 +35,6 @@ def summed(document: dict[str, Any], project: str = "demo") -> dict[str, int]:
     return {name: sum(kind[name] for kind in kinds) for name in next(iter(kinds))}
 
 
-def test_the_second_run_is_boring(at: str, run: Run) -> None:
-    first = run(*TWENTY, "--json").first
-    assert first["appended"] == first["counts"]["total"] == first["counts"]["added"]
-    assert first["reused"] is False
-    assert summed(run("project", "--json").json)["inserted"] == first["counts"]["total"]
-    before = rows_of(at, *TABLES, "journal_events", "journal_nodes")
-
-    for option, reused in (((), True), (("--no-reuse",), False)):
-        again = run(*TWENTY, *option, "--json").first
-        assert (again["root"], again["state"]) == (first["root"], first["state"])
-        assert (again["appended"], again["reused"]) == (0, reused)
-        assert {name: n for name, n in again["counts"].items() if n} == {
-            "total": first["counts"]["total"],
-            "unchanged": first["counts"]["total"],
-        }
-        counts = summed(run("project", "--json").json)
-        assert (counts["inserted"], counts["updated"], counts["deleted"]) == (0, 0, 0)
-
-    assert rows_of(at, *before) == before
-    difference = run("diff", "--json").json
-    assert difference["equal"] is True
-    assert difference["changes"] == []
-    run("diff", "--exit-code")
-    assert run("verify", "--json").json["ok"] is True
-
-
 def test_twenty_more_pull_requests_move_nothing_old(filled: Callable[..., str], run: Run) -> None:
     at = filled(TWENTY, ("project",))
     more = run(*FORTY, "--json").first
@@ -140,15 +114,6 @@ def test_what_once_keeps_is_said_and_policy_takes_it(filled: Callable[..., str],
     run("verify")
 
 
-def test_fresh_starts_the_state_anew(at: str, run: Run) -> None:
-    first = run(*TWENTY, "--json").first
-    run(*FORTY)
-    plain = run(*TWENTY, "--json").first
-    assert plain["state"] != plain["root"]
-    fresh = run(*TWENTY, "--fresh", "--json").first
-    assert fresh["state"] == fresh["root"] == first["root"]
-
-
 def test_a_dry_run_does_nothing(at: str, run: Run) -> None:
     total = run(*TWENTY, "--json").first["counts"]["total"]
     before = rows_of(at)
@@ -170,20 +135,6 @@ def test_prune_and_rebuild_need_yes_where_nobody_can_be_asked(filled: Callable[.
         done = run("project", option, "--json", status=2)
         assert done.error["message"] == f"--yes is needed to {deed} without a terminal"
         run("project", option, "--yes")
-
-
-def test_a_schema_holds_the_rows(make_url: Callable[[str], str], run: Run) -> None:
-    place = ("--journal", make_url("postgresql"))
-    execute(place[1], "CREATE SCHEMA seeds")
-    run(*TWENTY, *place)
-    assert "(schema seeds)" in run("project", "--schema", "seeds", *place).out.splitlines()[0]
-    assert "teams" not in rows_of(place[1])
-    assert len(rows_of(place[1], "seeds.teams")["seeds.teams"]) == 1
-    run("verify", "--schema", "seeds", *place)
-    execute(place[1], "DELETE FROM seeds.ai_usage_daily")
-    run("verify", "--schema", "seeds", *place, status=1)
-    done = run("project", "--schema", "nowhere", *place, status=2)
-    assert "has no schema 'nowhere'" in done.err
 
 
 def test_every_kind_has_rows(filled: Callable[..., str], run: Run) -> None:
