@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from seedjournal.cli import main
 from tests.conftest import Urls
 from tests.seedjournal.commands import DEMO, SMALL, Done, entry, execute, write_cache
 from tests.seedjournal.hints import ROOT, hints
@@ -510,12 +511,12 @@ def windows(w: World) -> None:
 @pytest.fixture(scope="module")
 def projected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal of one projected run, to copy."""
-    from tests.seedjournal.commands import spawn
-
-    folder = tmp_path_factory.mktemp("projected")
+    file = tmp_path_factory.mktemp("projected") / "seedjournal.db"
     for command in (DEMO, ("project",)):
-        assert spawn(*command, folder=folder).status == 0
-    return folder / "seedjournal.db"
+        with pytest.raises(SystemExit) as ended:
+            main((*command, "--quiet", "--journal", f"sqlite:///{file}"))
+        assert not ended.value.code
+    return file
 
 
 @cache
