@@ -482,8 +482,8 @@ def fit(connection: Connection, tables: Tables, address: str) -> Mapped:
     if judge.problems:
         told = "".join(f"\n  - {one}" for one in dict.fromkeys(judge.problems))
         raise Misuse(
-            f"the map does not fit {address}; nothing was written:{told}",
-            "correct the map, then `seedjournal check` says whether it fits",
+            f"The map does not fit {address}; nothing was written:{told}",
+            "Correct the map. `seedjournal check` says whether it fits.",
         )
     return fitted
 

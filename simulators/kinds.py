@@ -84,7 +84,8 @@ class DeclarationError(Misuse):
 
     def __init__(self, where: str, problems: Sequence[str]) -> None:
         super().__init__(
-            f"{where}: " + "; ".join(problems) + ".", "Correct the declaration; docs/domains.md shows the rules."
+            f"{where[:1].upper()}{where[1:]}: " + "; ".join(problems) + ".",
+            "Correct the declaration; docs/domains.md shows the rules.",
         )
         self.problems = tuple(problems)
 

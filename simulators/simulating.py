@@ -406,7 +406,8 @@ class Simulation:
             raise SimulatorFailed(
                 f"The simulator {simulator.name} yields {one!r}, which belongs to "
                 + ("one root entity." if is_of_root else "all projects."),
-                "A simulator of shared kinds takes and yields shared kinds only, and one of a root's yields its own.",
+                "Let a simulator of shared kinds take and yield shared kinds only, and one of a root's kinds yield "
+                "its own.",
             )
         taker = self._takers[simulator.name, type(one)] = collection, is_of_root
         return taker
@@ -417,7 +418,7 @@ class Simulation:
             raise SimulatorFailed(
                 f"The simulator {simulator.name} yields {one!r}, which belongs to another {root.__name__} than "
                 f"{project}.",
-                "A project holds the entities of one root.",
+                "Let it yield entities of this root only.",
             )
 
     # -- what simulators take ------------------------------------------------------------------------------------------

@@ -82,5 +82,5 @@ def test_kinds_that_differ_are_named() -> None:
 
 
 def test_a_text_that_is_none_is_refused() -> None:
-    with pytest.raises(Damaged, match="recorded kinds cannot be read"):
+    with pytest.raises(Damaged, match="The kinds that a run was recorded with cannot be read"):
         read_vocabulary('{"kinds":[{}],"common":null}')

@@ -140,7 +140,7 @@ def test_what_has_no_canonical_form_is_refused_with_its_path(value: Any) -> None
         encode(make(data={"fine": 1, "list": ["fine", {"wrong": value}]}))
     assert deep.value.path == "data.list[1].wrong"
     assert "data.list[1].wrong: " in deep.value.message
-    assert "write decimals, instants and dates as text" in deep.value.hint
+    assert "Write decimals, instants and dates as text" in deep.value.hint
 
 
 @pytest.mark.parametrize("value", [1e16, "a\0b", "\ud800", LARGEST_INTEGER + 1, NAIVE, (1,)], ids=repr)

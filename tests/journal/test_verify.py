@@ -143,7 +143,7 @@ def assert_precise(
         assert Finding(where="journal_events", what=f"event {name}", problem=problem) in found
         assert sum(one.where == "journal_events" for one in found) == 1
     elif table is EVENTS:
-        assert any(f"names event {name}, which the journal does not hold" in one.problem for one in found)
+        assert any(f"refers to event {name}, which the journal does not hold" in one.problem for one in found)
     elif table is NODES and column == "hash":
         assert any(one.what == f"node {broken.hex()}" for one in found)
     elif table is NODES:
@@ -260,7 +260,7 @@ def test_a_deleted_event_is_named(filled: Database) -> None:
         connection.execute(delete(EVENTS).where(EVENTS.c.id == 30))
         found = content_findings(connection)
     assert found
-    assert all("a manifest names event 30, which the journal does not hold" in one.problem for one in found)
+    assert all("A manifest refers to event 30, which the journal does not hold" in one.problem for one in found)
     assert {one.where for one in found} == {"journal_nodes", "journal_runs"}
 
 

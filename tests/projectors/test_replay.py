@@ -132,7 +132,7 @@ def test_a_parent_that_somebody_deleted_is_named_with_the_way_out(database: Data
     show(database, note(database, [team(), member(), member("second-tester")], ALL_UPSERT))
     execute(database, "UPDATE team_members SET id = 7, login = 'own' WHERE login = 'second-tester'")  # counts are equal
     run = note(database, [team(), member(), member("second-tester"), issue()], ALL_UPSERT)
-    with pytest.raises(Misuse, match="rows of team_member that it needs are not there") as refused:
+    with pytest.raises(Misuse, match="it refers to rows of team_member that are not there") as refused:
         show(database, run)
     assert "--repair" in refused.value.hint
     assert total(show(database, run, repair=True), "inserted") == 2

@@ -70,7 +70,7 @@ def test_filters_and_exit_code(run: Run) -> None:
     assert (stat["changes"], stat["truncated"]) == ([], bool(stat["left_out"]))
     assert stat["truncated"]
     assert stat["kinds"]["pull_request"] == {"added": 20, "removed": 0, "changed": 0}
-    assert "unknown kind" in run("diff", "--kind", "nonsense", status=2).err
+    assert "There is no kind" in run("diff", "--kind", "nonsense", status=2).err
 
 
 def test_the_text_is_as_it_was(at: str, run: Run, golden: Callable[[str, str], None], tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_old_runs_go_and_verify_is_content(recorded: str, run: Run) -> None:
     assert run("log").out.splitlines()[-1].endswith(": runs 1, 2, 3 of demo")
     assert run("verify", "--json").json["ok"] is True
     assert run("forget", "--keep-runs", "1", "--yes").out == "nothing to forget: no project has more runs\n"
-    assert "run 2 was forgotten at" in run("show", "2", status=2).err
+    assert "forgot it at" in run("show", "2", status=2).err
 
 
 def test_projecting_goes_on_where_the_shown_state_was_forgotten(recorded: str, run: Run) -> None:
@@ -109,8 +109,8 @@ def test_a_target_of_its_own(recorded: str, run: Run, tmp_path: Any) -> None:
     ("arguments", "message"),
     [
         ((), "nothing to forget"),
-        (("--keep-runs", "0"), "--keep-runs 0 keeps no run"),
-        (("--keep-runs", "1"), "--yes is needed to forget without a terminal"),
+        (("--keep-runs", "0"), "--keep-runs 0 would keep no run"),
+        (("--keep-runs", "1"), "`forget` asks before it deletes runs, and there is no terminal"),
         (("--project", "dmeo", "--yes"), "project 'dmeo' has no run in this journal"),
         (("--keep-runs", "1", "--project", "dmeo", "--yes"), "project 'dmeo' has no run in this journal"),
         (("--keep-runs", "x"), "Invalid value"),
@@ -135,7 +135,7 @@ def test_who_is_not_the_owner_is_told_so(recorded: str, run: Run, monkeypatch: p
         monkeypatch.setenv("PGOPTIONS", f"-c role=recorder_{name}")
         refused = run("forget", "--keep-runs", "1", "--yes", status=3).err
         monkeypatch.delenv("PGOPTIONS")
-        assert "only the owner of the journal's tables" in refused
+        assert "Only the owner of the journal's tables" in refused
         assert rows_of(recorded, *JOURNAL) == before
     finally:
         with engine.begin() as connection:

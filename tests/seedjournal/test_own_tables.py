@@ -180,7 +180,7 @@ def test_a_deferred_reference_that_breaks_is_told_before_the_commit(run: Run, ta
 
 def test_where_nothing_can_be_checked(run: Run, target: str, tmp_path: Path) -> None:
     absent = f"sqlite:///{tmp_path}/absent.db"
-    assert "there is no database" in run("check", "--target", absent, status=2).err
+    assert "There is no database" in run("check", "--target", absent, status=2).err
     assert not (tmp_path / "absent.db").exists()
     assert run("check").out
     assert "tables that others own" in run("migrate", "--tables", status=2).err
