@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from seedjournal.cli import main
 from tests.conftest import Urls
 from tests.seedjournal.commands import DEMO, SMALL, Done, entry, execute, write_cache
 from tests.seedjournal.hints import ROOT, hints
@@ -115,7 +116,7 @@ ELSEWHERE = {
     "`seedjournal project --repair` restores edited rows": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` notes these rows as stale, `seedjournal project --prune` then deletes those that nothing refers to": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` writes the notes again": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
-    "… {} left out; --limit N shows more": "seedjournal/test_verify_command.py: test_thousands_of_findings_are_few_lines_and_all_are_counted",
+    "… {} left out; --limit N shows more": "seedjournal/test_verify_command.py: test_many_findings_are_few_lines_and_all_are_counted",
 }  # fmt: skip
 
 
@@ -532,12 +533,12 @@ def windows(w: World) -> None:
 @pytest.fixture(scope="module")
 def projected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal of one projected run, to copy."""
-    from tests.seedjournal.commands import spawn
-
-    folder = tmp_path_factory.mktemp("projected")
+    file = tmp_path_factory.mktemp("projected") / "seedjournal.db"
     for command in (DEMO, ("project",)):
-        assert spawn(*command, folder=folder).status == 0
-    return folder / "seedjournal.db"
+        with pytest.raises(SystemExit) as ended:
+            main((*command, "--quiet", "--journal", f"sqlite:///{file}"))
+        assert not ended.value.code
+    return file
 
 
 @cache
