@@ -435,7 +435,8 @@ class MappedWriter:
         except IntegrityError:
             return None
         self._note(is_new=self.mapped.scheme != DATABASE)
-        self._refuse_rewritten()
+        if self.mapped.info.triggers or not self.mapped.is_on_postgresql:  # nothing else there rewrites a row
+            self._refuse_rewritten()
         return stored
 
     def write_absent(self, texts: Texts) -> int:
