@@ -156,23 +156,26 @@ def _policies(project: Project, options: RecordOptions) -> Mapping[str, Policy]:
 
 def _check(options: RecordOptions, window: Window, policies: Mapping[str, Policy]) -> None:
     if options.since and options.until and options.since >= options.until:
-        raise Misuse("--since is not before --until", "the window is [since, until)")
+        raise Misuse("--since is not before --until.", "Give an --until that is after --since.")
     if options.as_of and options.as_of.year < _EARLIEST_YEAR:
-        raise Misuse(f"--as-of {options.as_of} is before {_EARLIEST_YEAR}", "no source tells of anything earlier")
+        raise Misuse(
+            f"--as-of {options.as_of} is before {_EARLIEST_YEAR}, and no source has anything earlier.",
+            "Give a later date.",
+        )
     if window.is_open:
         return
     if options.fresh:
         raise Misuse(
             "--fresh cannot be combined with a window (--since, --until, max_prs): everything outside the window would "
-            "be dropped",
-            "leave out --fresh or the window",
+            "be dropped.",
+            "Leave out --fresh, or the window.",
         )
     exact = [kind for kind in ENGINEERING.fact_kinds if policies[kind] is Policy.EXACT]
     if exact:
         raise Misuse(
-            f"policy exact (kind {exact[0]}) needs a full recording: with a window (--since, --until, max_prs) it "
-            "would remove everything outside the window",
-            f"record without the window, or with {' '.join(f'--policy {kind}=upsert' for kind in exact)}",
+            f"Policy exact (kind {exact[0]}) needs a full recording: with a window (--since, --until, max_prs) it "
+            "would remove everything outside the window.",
+            f"Record without the window, or with {' '.join(f'--policy {kind}=upsert' for kind in exact)}.",
         )
 
 
