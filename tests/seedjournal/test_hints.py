@@ -83,8 +83,6 @@ ELSEWHERE = {
     "{}: {} of {} of {}; `seedjournal show RUN` names them; {}": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
     "Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use `--source git:https://{}/{}.git`.": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
     "Give --set repos=OWNER/NAME, or write repos into seedjournal.toml.": "seedjournal/test_github_commands.py: test_a_project_without_repositories_is_told",
-    "{}; --policy github=upsert takes the newer content": "seedjournal/test_coherence.py: test_what_came_later_is_reported_and_comes_with_upsert",
-    "Leave out --estimate.": "seedjournal/test_github_commands.py: test_an_estimate_is_for_github",
     "Leave out --offline to fetch it.": "seedjournal/test_github_commands.py: test_offline_with_nothing_fetched_says_so",
     "Leave out --offline; fetching then goes on where it stopped.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
     "Leave out --offline to fetch the rest, or record with `--since {}`.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
