@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from seedjournal.cli import main
 from tests.conftest import Urls
 from tests.seedjournal.commands import DEMO, SMALL, Done, entry, execute, write_cache
 from tests.seedjournal.hints import ROOT, hints
@@ -60,6 +61,9 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
+    "Give an --until that is after --since.": "simulators/test_record.py: test_a_window_has_a_beginning_before_its_end",
+    "Leave out --estimate.": "seedjournal/test_github_commands.py: test_an_estimate_is_for_github",
+    "{}; --policy github=upsert takes the newer content": "seedjournal/test_coherence.py: test_what_came_later_is_reported_and_comes_with_upsert",
     "Alter the table by hand so that it fits. Or run `seedjournal unseed` for its projects, drop the tables and project again. Or project into another database.": "domains/test_changed_kinds.py: test_what_cannot_follow_is_said_with_the_way_out",
     "Restore the table seedjournal_ledger from a backup. Or run `seedjournal project --take-over`: it adopts the rows whose keys it knows, inserts the others, and never deletes an adopted row.": "projectors/test_mapped.py: test_lost_notes_are_not_guessed",
     "Record the project again (`seedjournal record --project {}`), or use the declaration that it was recorded with.": "domains/test_changed_kinds.py: test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_named",
@@ -79,8 +83,6 @@ ELSEWHERE = {
     "{}: {} of {} of {}; `seedjournal show RUN` names them; {}": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
     "Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use `--source git:https://{}/{}.git`.": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
     "Give --set repos=OWNER/NAME, or write repos into seedjournal.toml.": "seedjournal/test_github_commands.py: test_a_project_without_repositories_is_told",
-    "{}; --policy github=upsert takes the newer content": "seedjournal/test_coherence.py: test_what_came_later_is_reported_and_comes_with_upsert",
-    "Leave out --estimate.": "seedjournal/test_github_commands.py: test_an_estimate_is_for_github",
     "Leave out --offline to fetch it.": "seedjournal/test_github_commands.py: test_offline_with_nothing_fetched_says_so",
     "Leave out --offline; fetching then goes on where it stopped.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
     "Leave out --offline to fetch the rest, or record with `--since {}`.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
@@ -112,7 +114,7 @@ ELSEWHERE = {
     "`seedjournal project --repair` restores edited rows": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` notes these rows as stale, `seedjournal project --prune` then deletes those that nothing refers to": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` writes the notes again": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
-    "… {} left out; --limit N shows more": "seedjournal/test_verify_command.py: test_thousands_of_findings_are_few_lines_and_all_are_counted",
+    "… {} left out; --limit N shows more": "seedjournal/test_verify_command.py: test_many_findings_are_few_lines_and_all_are_counted",
 }  # fmt: skip
 
 
@@ -529,12 +531,12 @@ def windows(w: World) -> None:
 @pytest.fixture(scope="module")
 def projected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal of one projected run, to copy."""
-    from tests.seedjournal.commands import spawn
-
-    folder = tmp_path_factory.mktemp("projected")
+    file = tmp_path_factory.mktemp("projected") / "seedjournal.db"
     for command in (DEMO, ("project",)):
-        assert spawn(*command, folder=folder).status == 0
-    return folder / "seedjournal.db"
+        with pytest.raises(SystemExit) as ended:
+            main((*command, "--quiet", "--journal", f"sqlite:///{file}"))
+        assert not ended.value.code
+    return file
 
 
 @cache

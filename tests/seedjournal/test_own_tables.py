@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,17 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "django_analytics"
 
 
 @pytest.fixture
-def target(make_url: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def target(make_url: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The application's database, empty but for its tables; the folder has the map."""
-    url = make_url("postgresql")
+
+    def fill(address: str) -> None:
+        with running(address):
+            make_tables()
+
+    url = make_url.filled("postgresql", "the application's tables", fill)
     for file in ("map.py", "seedjournal.toml"):
         shutil.copy(EXAMPLE / file, tmp_path)
     monkeypatch.setenv("SEEDJOURNAL_TARGET", url)
-    with running(url):
-        make_tables()
     return url
 
 

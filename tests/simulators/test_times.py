@@ -15,6 +15,7 @@ from seedjournal.journal import BadInput
 from seedjournal.simulators.engineering.cache.source import CacheSource
 from seedjournal.simulators.engineering.facts import PullRequest
 from seedjournal.simulators.engineering.times import CLOCKS_DIFFER
+from tests import scale
 from tests.simulators.acme import Facts, events_of, of_kind
 from tests.simulators.test_cache_source import Change, check_run, commit, entry, put, review, top, write
 
@@ -98,7 +99,9 @@ _TIMES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=scale.times(60, 1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_no_times_refuse_a_pull_request_and_those_that_stay_agree(tmp_path: Path, data: st.DataObject) -> None:
     draw = lambda: data.draw(_TIMES)  # noqa: E731
