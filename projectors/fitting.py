@@ -6,7 +6,7 @@ One error names everything that cannot work, before any row is written.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -475,16 +475,24 @@ def literal_of(given: Any) -> ColumnElement[Any]:  # noqa: PLR0911 - one for eac
 # -- judging -------------------------------------------------------------------------------------------------------
 
 
-def fit(connection: Connection, tables: Tables, address: str) -> Mapped:
-    """Fit a map to the database; raise Misuse with everything that cannot work."""
-    judge = _Judge(tables, Catalogue(connection), is_on_postgresql=connection.dialect.name == "postgresql")
-    fitted = judge.fit()
-    if judge.problems:
-        told = "".join(f"\n  - {one}" for one in dict.fromkeys(judge.problems))
-        raise Misuse(
+class DoesNotFit(Misuse):
+    """A map does not fit the database: `problems` has everything that cannot work."""
+
+    def __init__(self, address: str, problems: Sequence[str]) -> None:
+        told = "".join(f"\n  - {one}" for one in problems)
+        super().__init__(
             f"The map does not fit {address}; nothing was written:{told}",
             "Correct the map. `seedjournal check` says whether it fits.",
         )
+        self.problems = problems
+
+
+def fit(connection: Connection, tables: Tables, address: str) -> Mapped:
+    """Fit a map to the database; raise DoesNotFit with everything that cannot work."""
+    judge = _Judge(tables, Catalogue(connection), is_on_postgresql=connection.dialect.name == "postgresql")
+    fitted = judge.fit()
+    if judge.problems:
+        raise DoesNotFit(address, list(dict.fromkeys(judge.problems)))
     return fitted
 
 
