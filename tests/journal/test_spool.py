@@ -45,7 +45,7 @@ def test_two_events_of_one_key_are_named(contents: tuple[str, str]) -> None:
         with pytest.raises(TwoEventsOneKey) as refused:
             list(spool.entries())
     first, second = sorted(one.hash.hex()[:12] for one in both)
-    assert refused.value.message == f'thing {{"number":7}} occurs twice in one run: {first} and {second}'
+    assert refused.value.message == f'thing {{"number":7}} occurs twice in one run: {first} and {second}.'
     assert refused.value.hint
 
 

@@ -122,7 +122,7 @@ def test_rows_of_others_are_asked_about(run: Run, target: str) -> None:
         models.Team.objects.create(name="Ours", slug="ours")
     name = make_url(target).database
     refused = run("project", status=2)
-    assert f"database '{name}' has tables with rows that seedjournal did not make (teams_team 1 row)" in refused.err
+    assert f"Database '{name}' has tables with rows that seedjournal did not make (teams_team 1 row)" in refused.err
     assert f"--confirm {name}" in refused.err
     run("project", "--confirm", "other", status=2)
     assert asked(target, "SELECT count(*) FROM metrics_teammember") == [(0,)]

@@ -571,7 +571,7 @@ def test_the_golden_pull_request() -> None:
             },
             {
                 "sha": "58500e47059322d45176b75858d08b2e37490f6f",
-                "message": "Split upload.ts as suggested\n\nCo-authored-by: Cursor <cursoragent@cursor.com>",
+                "message": "Split name_states_of_report_filters_before_the_migration_view.tsx as suggested\n\nCo-authored-by: Cursor <cursoragent@cursor.com>",
                 "author": {"login": "vickieg", "name": "Vickie Gates", "id": 5991897759745},
                 "committed_at": "2025-01-19T04:42:52Z",
                 "additions": 3,
@@ -584,7 +584,7 @@ def test_the_golden_pull_request() -> None:
                 "reviewer": {"login": "ruthb", "name": "Ruth Bass", "id": 4916356710409},
                 "state": "changes_requested",
                 "submitted_at": "2025-01-17T14:02:46Z",
-                "body": "`web/src/reports/upload.ts`: Should this be 30 rather than a magic number?",
+                "body": "`web/src/reports/name_states_of_report_filters_before_the_migration_view.tsx`: Should this be 30 rather than a magic number?",
             },
             {
                 "id": 5656679161005441,
@@ -595,6 +595,7 @@ def test_the_golden_pull_request() -> None:
             },
         ),
         "files": (
+            {"filename": "config/reports/metrics.yaml", "status": "modified", "additions": 5, "deletions": 3},
             {
                 "filename": "server/migrations/name_states_of_report_filters_before_the_migration.sql",
                 "status": "added",
@@ -607,7 +608,6 @@ def test_the_golden_pull_request() -> None:
                 "additions": 4,
                 "deletions": 0,
             },
-            {"filename": "web/src/reports/upload.ts", "status": "modified", "additions": 5, "deletions": 3},
         ),
         "check_runs": (
             {
@@ -683,5 +683,5 @@ def test_the_golden_facts() -> None:
     facts = [list(source.pull_requests()), list(source.loose_commits())]
     assert (
         hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
-        == "240be6ef56b72b0f8ce59fe084f67d698a3655b3a076f417eeb43eda29a20684"
+        == "b3dccb684dc0eb7c38063e158f37e30b24646c0ecdcbf6e145c2322c5b01abde"
     )

@@ -55,7 +55,7 @@ def test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted(
         assert sentence.startswith("1 impossible time became null")
         assert words in sentence
     assert source.skipped == []
-    with pytest.raises(BadInput, match="the source cache has 1 impossible time: ") as refused:
+    with pytest.raises(BadInput, match="The source cache has 1 impossible time: ") as refused:
         list(CacheSource(path, strict=True).pull_requests())
     assert words in refused.value.message
     assert "record without --strict" in refused.value.hint
