@@ -1,6 +1,6 @@
 """Fitting a map to a database: whether it can work at all, and what each column is computed from.
 
-Everything that cannot work is told in one error, before any row is written.
+One error names everything that cannot work, before any row is written.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def github_api(server: Server, project: engineering.Project) -> Api:
         raise j.Unavailable(
             f"Project {project.name!r}: GitHub's API needs a token, and there is none.",
             "Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use "
-            f"--source git:https://{server.host}/{github_repositories(project)[0]}.git",
+            f"`--source git:https://{server.host}/{github_repositories(project)[0]}.git`.",
         )
     return github.Api(server, github.Pool(tokens))
 

@@ -173,7 +173,8 @@ class Domain:
     ) -> Callable[[Function], Function]:
         """Declare a simulator: a function that yields entities, called for each entity of a kind, or once a project.
 
-        Its draws are named by the function; `name` keeps them when it is renamed, a greater `version` draws all anew.
+        The function's name is part of its draws; `name` keeps them when it is renamed, and a greater `version` changes
+        all of them.
         """
 
         def declare(function: Function) -> Function:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from ..catalogue import Catalogue
-from .plan import Start, plan
+from .plan import plan
+from .planned import Start
 from .text import write_module, write_settings
 
 __all__ = ["Start", "plan_start", "write_module", "write_settings"]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from .plan import FieldPlan, KindPlan, Start
+from .planned import FieldPlan, KindPlan, Start
 
 _NEXT = (
     "Change what should look different. Then\n`seedjournal record --project {}` and `seedjournal project` fill them."

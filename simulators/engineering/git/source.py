@@ -658,7 +658,7 @@ def _tokens(printed: IO[bytes]) -> Iterator[bytes]:
 def _changes(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, list[ChangedFile], int]]:
     """Yield pairs of trees with their differing files, from `diff-tree --stdin --raw --numstat -z`.
 
-    A pair's own line ends in a newline, everything after it in NUL; a renamed file is told by both names, the new last.
+    A pair's own line ends in a newline, everything after it in NUL; a renamed file comes with both names, the new last.
     """
     pair = b""
     statuses: dict[bytes, str] = {}
