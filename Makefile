@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-more test-shared soak check docs format bench faker-range live clean
+.PHONY: help demo test test-more test-shared schemas soak check docs format bench faker-range live clean
 .DEFAULT_GOAL := help
 
 help:            ## what there is
@@ -39,6 +39,9 @@ test-more: $(READY) ## the tests that take longer, or need more, as far as it ca
 test-shared: $(READY) ## the tests on the real projects' files and histories in ../shared
 	@test -d ../shared || { echo "there is no ../shared beside this checkout: nothing to test with"; exit 1; }
 	@$(BIN)/python -m pytest -q -n 2 -m shared
+
+schemas: $(READY) ## published applications' tables that `init` has never seen; installs the applications
+	@$(BIN)/python -m tests.schemas
 
 soak: $(READY)   ## the long tests for SOAK_MINUTES (30) with a table of what was tried, then planted mistakes
 	@$(BIN)/python -m tests.soak; status=$$?; $(BIN)/python -m tests.mutations && exit $$status

@@ -115,12 +115,16 @@ class Vocabulary:
         """Index the kinds."""
         object.__setattr__(self, "by_name", {kind.name: kind for kind in self.kinds})
 
+    def __hash__(self) -> int:
+        """Hash the text, as references hold dictionaries."""
+        return hash(self.text)
+
     def __getitem__(self, name: str) -> Kind:
         """Return the kind of that name; raise Misuse if there is none."""
         try:
             return self.by_name[name]
         except KeyError:
-            raise Misuse(f"unknown kind {name!r}", f"the kinds are {', '.join(self.by_name)}") from None
+            raise Misuse(f"There is no kind {name!r}.", f"The kinds are {', '.join(self.by_name)}.") from None
 
     @property
     def text(self) -> str:
@@ -135,7 +139,7 @@ class Vocabulary:
 
 
 def hash_kinds(text: str) -> bytes:
-    """SHA-256 over a vocabulary's text."""
+    """Return the SHA-256 of a vocabulary's text."""
     return sha256(b"seedjournal:kinds:1\n" + text.encode()).digest()
 
 
@@ -145,7 +149,7 @@ def read_vocabulary(text: str) -> Vocabulary:
         content = orjson.loads(text)
         return Vocabulary(tuple(_kind(one) for one in content["kinds"]), content["common"])
     except (KeyError, TypeError, ValueError) as error:
-        raise Damaged(f"recorded kinds cannot be read: {error!r}") from None
+        raise Damaged(f"The kinds that a run was recorded with cannot be read: {error!r}") from None
 
 
 def _told(one: Kind | Field | Reference) -> dict[str, Any]:

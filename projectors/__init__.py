@@ -12,6 +12,7 @@ from .mapping import Tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
 from .replay import Choice, DeletesMany, KindResult, Projected, Today, both, preview, project, remove_project
+from .starting import Start, plan_start, write_module, write_settings
 
 __all__ = [
     "TARGET_HISTORY",
@@ -20,6 +21,7 @@ __all__ = [
     "KindResult",
     "Layout",
     "Projected",
+    "Start",
     "Tables",
     "Today",
     "both",
@@ -34,10 +36,13 @@ __all__ = [
     "is_ready",
     "listed",
     "make_tables",
+    "plan_start",
     "preview",
     "project",
     "remove_project",
     "shown_projects",
     "strangers",
     "unchecked",
+    "write_module",
+    "write_settings",
 ]

@@ -40,9 +40,9 @@ def follow_kinds(source: Connection, target: Connection, layout: Layout, run: Ru
     if problems:
         raise WrongSchema(
             f"{address}: the kinds of run {run.run} differ from those that the tables were made for: "
-            f"{'; '.join(problems)}; nothing was written",
-            "alter the table by hand so that it fits; or `seedjournal unseed` its projects, drop the tables and "
-            "project again; or project into another database",
+            f"{'; '.join(problems)}; nothing was written.",
+            "Alter the table by hand so that it fits. Or run `seedjournal unseed` for its projects, drop the tables "
+            "and project again. Or project into another database.",
         )
     create_tables(target, [one for one in layout.tables if one.name not in columns and one.name not in known])
     from alembic.migration import MigrationContext  # what is slow to import, and seldom needed

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
@@ -107,6 +107,30 @@ class TableInfo:
     hides_rows: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partitions:
+    """How a table is split: by which columns, and what the bounds of its parts say."""
+
+    columns: tuple[str, ...]
+    bounds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What else a table's rows must obey, as the database spells it: only who invents rows for it needs this.
+
+    `checks` are the expressions of CHECK constraints, `domains` those of a column's type, in which VALUE is the column.
+    `set_by_triggers` names columns that a trigger assigns, `indexed` holds what each unique index of expressions says.
+    """
+
+    checks: tuple[str, ...] = ()
+    domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    set_by_triggers: frozenset[str] = frozenset()
+    indexed: Mapping[str, str] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
+    partitions: Partitions | None = None
+
+
 @dataclass(slots=True)
 class Catalogue:
     """A database's tables, by the names under which a map asks for them."""
@@ -132,6 +156,14 @@ class Catalogue:
     def names(self, schema: str | None) -> list[str]:
         """List the names of tables, for the nearest."""
         return self._reader.names(schema)
+
+    def tables_in(self, schema: str | None) -> list[str]:
+        """List the tables that rows can be written to, without the parts of others."""
+        return self._reader.tables_in(schema)
+
+    def rules(self, info: TableInfo) -> Rules:
+        """Return what else the table's rows must obey."""
+        return self._reader.rules(info)
 
     def database_name(self) -> str:
         """Return the database's own name: for SQLite, the file's."""
@@ -200,6 +232,41 @@ _NAMES = text("""
     AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(oid)
         ELSE relnamespace = to_regnamespace(CAST(:schema AS text)) END
     AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema'))""")
+_TABLES = text("""
+    SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition
+    AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(oid)
+        ELSE relnamespace = to_regnamespace(CAST(:schema AS text)) END
+    AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema'))
+    AND NOT EXISTS (
+        SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+    ORDER BY relname""")
+_CONSTRAINTS = text(
+    "SELECT contype::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = :oid ORDER BY conname"
+)
+_DOMAINS = text("""
+    WITH RECURSIVE typed AS (
+        SELECT attname, atttypid AS type FROM pg_attribute WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped
+        UNION ALL
+        SELECT typed.attname, t.typbasetype FROM typed JOIN pg_type t ON t.oid = typed.type WHERE t.typtype = 'd'
+    )
+    SELECT typed.attname, pg_get_constraintdef(c.oid) FROM typed JOIN pg_constraint c ON c.contypid = typed.type
+    WHERE c.contype = 'c' ORDER BY 1, c.conname""")
+_ASSIGNING = text("""
+    SELECT p.proname, p.prosrc, encode(t.tgargs, 'escape') FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = :oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 2 = 2""")
+_INDEXED = text("""
+    SELECT i.relname, pg_get_indexdef(i.oid) FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+    WHERE x.indrelid = :oid AND x.indisunique AND x.indexprs IS NOT NULL""")
+_PARTITIONED = text("""
+    SELECT ARRAY(SELECT a.attname::text FROM unnest(p.partattrs) WITH ORDINALITY k(num, place)
+        JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.num ORDER BY k.place)
+    FROM pg_partitioned_table p WHERE p.partrelid = :oid""")
+_BOUNDS = text("""
+    SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = :oid ORDER BY 1""")
+_ASSIGNED = re.compile(
+    r'(?:^|;|\bBEGIN|\bTHEN|\bELSE|\bLOOP|\bINTO)\s*NEW\."?(\w+)"?\s*(?::?=|(?=[\s,;]))', re.IGNORECASE | re.MULTILINE
+)
 _SORTS = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}
 _WITHOUT_EQUALITY = {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
 _MODIFIER = 4  # PostgreSQL adds its header's size to a type's modifier
@@ -245,6 +312,33 @@ class _PostgreSQL:
     def names(self, schema: str | None) -> list[str]:
         return list(self.connection.execute(_NAMES, {"schema": schema}).scalars())
 
+    def tables_in(self, schema: str | None) -> list[str]:
+        return list(self.connection.execute(_TABLES, {"schema": schema}).scalars())
+
+    def rules(self, info: TableInfo) -> Rules:
+        quote = self.connection.dialect.identifier_preparer.quote_identifier
+        spelled = f"{quote(info.schema or 'public')}.{quote(info.name)}"
+        asked = {"oid": self.connection.execute(_TABLE, {"names": [spelled]}).one()[1]}
+        constraints = self.connection.execute(_CONSTRAINTS, asked).all()
+        domains: dict[str, list[str]] = {}
+        for column, said in self.connection.execute(_DOMAINS, asked):
+            domains.setdefault(column, []).append(_inside(said))
+        assigned: set[str] = set()
+        for name, source, arguments in self.connection.execute(_ASSIGNING, asked):
+            is_search = name.startswith("tsvector_update_trigger")
+            assigned |= {arguments.split(r"\000")[0]} if is_search else set(_ASSIGNED.findall(source))
+        (by,) = self.connection.execute(_PARTITIONED, asked).scalars().all() or (None,)
+        return Rules(
+            checks=tuple(_inside(said) for sort, said in constraints if sort == "c"),
+            domains={column: tuple(said) for column, said in domains.items()},
+            set_by_triggers=frozenset(assigned & info.columns.keys()),
+            indexed={row[0]: row[1] for row in self.connection.execute(_INDEXED, asked)},
+            excluded=tuple(said for sort, said in constraints if sort == "x"),
+            partitions=Partitions(columns=tuple(by), bounds=tuple(self.connection.execute(_BOUNDS, asked).scalars()))
+            if by is not None
+            else None,
+        )
+
     def database_name(self) -> str:
         return str(self.connection.execute(text("SELECT current_database()")).scalar_one())
 
@@ -267,6 +361,28 @@ def _foreign_key_on_postgresql(rows: Sequence[Any]) -> ForeignKey:
     _, name, _, schema, table, _, deferrable = rows[0]
     columns, referred = tuple(row[2] for row in rows), tuple(row[5] for row in rows)
     return ForeignKey(name=name, columns=columns, schema=schema, table=table, referred=referred, deferrable=deferrable)
+
+
+def _inside(constraint: str) -> str:
+    """Return the expression of a constraint that is spelled `CHECK (…)`."""
+    return next(_checks_in(constraint), "")
+
+
+def _checks_in(made: str) -> Iterator[str]:
+    """Yield the expressions of all `CHECK (…)` in a statement."""
+    for match in re.finditer(r"\bCHECK\s*\(", made, re.IGNORECASE):
+        depth, quoted = 1, ""
+        for place in range(match.end(), len(made)):
+            letter = made[place]
+            if quoted:
+                quoted = "" if letter == quoted else quoted
+            elif letter in "'\"`":
+                quoted = letter
+            else:
+                depth += (letter == "(") - (letter == ")")
+                if not depth:
+                    yield made[match.end() : place].strip()
+                    break
 
 
 def _column_on_postgresql(row: Any) -> Column:
@@ -376,6 +492,34 @@ class _SQLite:
 
     def names(self, schema: str | None) -> list[str]:  # noqa: ARG002 - SQLite has no schemas
         return [row[0] for row in self._ask("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
+
+    def tables_in(self, schema: str | None) -> list[str]:  # noqa: ARG002 - SQLite has no schemas
+        query = "SELECT name, sql LIKE 'CREATE VIRTUAL%' FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        found = self._ask(query)
+        virtual = tuple(name for name, is_virtual in found if is_virtual)
+        own = ("sqlite_", *(f"{name}_" for name in virtual))  # of SQLite's own, and what virtual tables keep
+        return [name for name, _ in found if name not in virtual and not name.startswith(own)]
+
+    def rules(self, info: TableInfo) -> Rules:
+        ((made,),) = self._ask(
+            "SELECT coalesce(sql, '') FROM sqlite_master WHERE type = 'table' AND name = ?", info.name
+        )
+        query = "SELECT name, sql FROM sqlite_master WHERE type = ? AND tbl_name = ? AND sql IS NOT NULL"
+        update = re.compile(
+            rf'\bUPDATE\s+"?{re.escape(info.name)}"?\s+SET\s+(.*?)(?:\bWHERE\b|;)', re.IGNORECASE | re.DOTALL
+        )
+        assigned = {
+            name
+            for _, said in self._ask(query, "trigger", info.name)
+            for part in update.findall(said)
+            for name in re.findall(r'(?:^|,)\s*["`\[]?(\w+)["`\]]?\s*=', part)
+        }
+        plain = {one.name for one in info.uniques if one.is_plain}
+        return Rules(
+            checks=tuple(_checks_in(made)),
+            set_by_triggers=frozenset(assigned & info.columns.keys()),
+            indexed={name: said for name, said in self._ask(query, "index", info.name) if name not in plain},
+        )
 
     def database_name(self) -> str:
         (row,) = self._ask("SELECT file FROM pragma_database_list WHERE name = 'main'")

@@ -1,6 +1,6 @@
 """Fitting a map to a database: whether it can work at all, and what each column is computed from.
 
-Everything that cannot work is told in one error, before any row is written.
+One error names everything that cannot work, before any row is written.
 """
 
 from __future__ import annotations
@@ -489,8 +489,8 @@ def fit(connection: Connection, tables: Tables, address: str) -> Mapped:
     if judge.problems:
         told = "".join(f"\n  - {one}" for one in dict.fromkeys(judge.problems))
         raise Misuse(
-            f"the map does not fit {address}; nothing was written:{told}",
-            "correct the map, then `seedjournal check` says whether it fits",
+            f"The map does not fit {address}; nothing was written:{told}",
+            "Correct the map. `seedjournal check` says whether it fits.",
         )
     return fitted
 

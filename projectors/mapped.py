@@ -306,8 +306,8 @@ class MappedWriter:
                     )
         words = "; ".join(found) or f"table {self.mapped.shown}: {reason}"
         return Misuse(
-            f"{words}; nothing was written",
-            'shorten the value in the map, such as sql("left(:name, 50)"), or change the column',
+            f"{words}; nothing was written.",
+            'Shorten the value in the map, such as sql("left(:name, 50)"), or change the column.',
         )
 
     def _too_much(self, one: Filled, value: ColumnElement[Any]) -> tuple[ColumnElement[bool], str] | None:
@@ -508,9 +508,9 @@ class MappedWriter:
         for key, number in found:
             if by_key.setdefault(key, number) != number:
                 raise Misuse(
-                    f"table {self.mapped.shown} has two rows for {self.kind} {key}: {by_key[key]} and {number}; "
-                    "nothing was written",
-                    "delete one of them, or choose other columns in `key`",
+                    f"Table {self.mapped.shown} has two rows for {self.kind} {key}: {by_key[key]} and {number}; "
+                    "nothing was written.",
+                    "Delete one of them, or choose other columns in `key`.",
                 )
         for batch in batched(by_key, _BATCH):
             self.connection.execute(delete(LEDGER).where(LEDGER.c.kind == self.kind, LEDGER.c.key.in_(batch)))
@@ -577,8 +577,8 @@ class MappedWriter:
         twice = select(func.min(stage.c[_KEY]), func.max(stage.c[_KEY]), stage.c[name]).group_by(stage.c[name])
         for one, two, number in self.connection.execute(twice.having(func.count() > 1)):
             raise Misuse(
-                f"{self.kind} {one} and {self.kind} {two} have the same derived id, {number}; nothing was written",
-                f'let the database give ids: ids="database" for {self.kind} in the map',
+                f"{self.kind} {one} and {self.kind} {two} have the same derived id, {number}; nothing was written.",
+                f'Let the database give the ids: write ids="database" for {self.kind} in the map.',
             )
         if not self.mapped.key:
             return
@@ -586,9 +586,9 @@ class MappedWriter:
         query = select(stage.c[_KEY], stage.c[name]).join_from(stage, rows, self.same_row(rows, stage))
         for key, number in self.connection.execute(query.where(other, ~self.in_ledger(stage.c[_KEY])).limit(1)):
             raise Misuse(
-                f"table {self.mapped.shown} has a row with id {number} that seedjournal did not make, and {self.kind} "
-                f"{key} needs this id; nothing was written",
-                "give that row another id",
+                f"Table {self.mapped.shown} has a row with id {number} that seedjournal did not make, and {self.kind} "
+                f"{key} needs this id; nothing was written.",
+                "Give that row another id.",
             )
 
     def _refuse_orphans(self) -> None:
@@ -611,8 +611,9 @@ class MappedWriter:
                 missing.add(path.to)
         if missing:
             raise Misuse(
-                f"{self.kind} cannot be projected: rows of {' and '.join(sorted(missing))} that it needs are not there",
-                "if they were deleted, --repair puts them back",
+                f"{self.kind} cannot be projected: it refers to rows of {' and '.join(sorted(missing))} that are not "
+                "there.",
+                "If somebody deleted them, --repair puts them back.",
             )
 
     def _revive(self) -> None:
@@ -727,8 +728,8 @@ class MappedWriter:
 
     def _swallowed(self, sent: int, stored: int) -> Unavailable:
         return Unavailable(
-            f"table {self.mapped.shown} took {stored:,} of {sent:,} rows; nothing was written{self._triggers()}",
-            "a trigger or rule of the table keeps rows out: drop or disable it, or let it store these rows",
+            f"Table {self.mapped.shown} took {stored:,} of {sent:,} rows; nothing was written{self._triggers()}.",
+            "A trigger or rule of the table keeps rows out. Disable it, or let it store these rows.",
         )
 
     def _triggers(self) -> str:
@@ -750,9 +751,9 @@ class MappedWriter:
             query = query.where(self.differs(rows, stage, [name])).limit(1)
             found += [f"{name} of {self.kind} {key}" for key in self.connection.execute(query).scalars()]
         raise Unavailable(
-            f"table {self.mapped.shown} did not keep what was written: {', '.join(found)} is another value; nothing "
-            f"was written{self._triggers()}",
-            "a trigger rewrites the value: let the map give it once (initial), or change the trigger",
+            f"Table {self.mapped.shown} did not keep what was written: {', '.join(found)} is another value; nothing "
+            f"was written{self._triggers()}.",
+            "A trigger rewrites the value. Let the map give it once with initial(…), or change the trigger.",
         )
 
     # -- comparing ---------------------------------------------------------------------------------------------------
@@ -845,8 +846,9 @@ class MappedWriter:
                 else:
                     raise Misuse(
                         f"{self.kind} {key} has the value of {self._holder(number)} in {_words(unique)} "
-                        f"({self.mapped.shown}: {unique.name}); nothing was written",
-                        "change one of the two, or say in the map what gives way: null_as(…, unique_in=[…], loser=…)",
+                        f"({self.mapped.shown}: {unique.name}); nothing was written.",
+                        "Change one of the two, or say in the map what gives way, with null_as(…, unique_in=[…], "
+                        "loser=…).",
                     )
             if loser is not None:
                 self._lose(loser, losing)
@@ -897,8 +899,9 @@ class MappedWriter:
         more = f" (and {len(shared) - 1:,} more)" if len(shared) > 1 else ""
         raise Misuse(
             f"{self.kind} {first_key} and {self.kind} {key} have the same {_words(unique)}{more}, which "
-            f"{self.mapped.shown} allows once ({unique.name}); nothing was written",
-            "change one of the two, or say in the map what the greater key gets: null_as(…, unique_in=[…], loser=…)",
+            f"{self.mapped.shown} allows once ({unique.name}); nothing was written.",
+            "Change one of the two, or say in the map what the greater key gets, with null_as(…, unique_in=[…], "
+            "loser=…).",
         )
 
     def _lose(self, loser: Filled, keys: Sequence[str]) -> None:
@@ -956,8 +959,8 @@ class MappedWriter:
             if referred := self.connection.execute(query.limit(1)).scalar():
                 raise Misuse(
                     f"{self.kind} {referred} gives a value to another {self.kind} that no two rows of "
-                    f"{self.mapped.shown} may share, and rows of {pointer.table} refer to it; nothing was written",
-                    "make the unique constraint DEFERRABLE, or project the change in two steps",
+                    f"{self.mapped.shown} may share, and rows of {pointer.table} refer to it; nothing was written.",
+                    "Make the unique constraint DEFERRABLE, or project the change in two steps.",
                 )
         if not self.mapped.is_on_postgresql:  # there constraints wait already
             self.connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")

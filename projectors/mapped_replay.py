@@ -173,8 +173,8 @@ class MappedReplay:
         """Raise Misuse where dates are to move that are ids."""
         if self.days and (refused := [kind for kind, one in self.kinds.items() if one.moves_id]):
             raise Misuse(
-                f"dates cannot move: they are in the primary key of {', '.join(refused)}; nothing was written",
-                "leave --today out, or say --today off",
+                f"Dates cannot move: they are in the primary key of {', '.join(refused)}; nothing was written.",
+                "Leave out --today, or give --today off.",
             )
 
     def _refuse_lost_notes(self, shown: Root | None) -> None:
@@ -186,10 +186,10 @@ class MappedReplay:
         ]
         if lost:
             raise Unavailable(
-                f"the notes of {', '.join(lost)} are lost, so rows of ours cannot be distinguished from others; "
-                "nothing was written",
-                "put the table seedjournal_ledger back from a backup; or `seedjournal project --take-over` adopts rows "
-                "under keys of ours, which are then never deleted, and inserts the others",
+                f"The notes of {', '.join(lost)} are lost, so seedjournal cannot tell its rows from those of others; "
+                "nothing was written.",
+                "Restore the table seedjournal_ledger from a backup. Or run `seedjournal project --take-over`: it "
+                "adopts the rows whose keys it knows, inserts the others, and never deletes an adopted row.",
             )
 
     def _leave(self, kind: str, shown: Root | None, state: Root, *, is_whole: bool) -> None:
@@ -361,8 +361,8 @@ def _refused(mapped: MappedKind, error: DBAPIError) -> Exception:
     if "function" in (getattr(diagnosis, "context", None) or ""):
         reason = str(error.orig).splitlines()[0]
         return Unavailable(
-            f"table {mapped.shown}: {reason}; nothing was written",
-            "a trigger or function of the table refuses these rows: change or disable it",
+            f"Table {mapped.shown}: {reason}; nothing was written.",
+            "A trigger or function of the table refuses these rows. Change or disable it.",
         )
     return error
 
@@ -373,8 +373,8 @@ def _broken(error: DBAPIError, table: str | None = None) -> Unavailable:
     detail = getattr(diagnosis, "message_detail", None)
     reason = str(error.orig).strip().splitlines()[0]
     return Unavailable(
-        f"{f'table {found}: ' if found else ''}{reason}{f' ({detail})' if detail else ''}; nothing was written",
-        "a constraint of the table refuses these rows; change the map, the facts or the row that stands in the way",
+        f"{f'Table {found}: ' if found else ''}{reason}{f' ({detail})' if detail else ''}; nothing was written.",
+        "A constraint of the table refuses these rows. Change the map, the facts, or the row that is in the way.",
     )
 
 

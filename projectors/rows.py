@@ -82,7 +82,7 @@ def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
         try:
             return row_of(text)
         except (KeyError, TypeError, ValueError) as error:
-            raise Damaged(f"an event of kind {kind.name} cannot be read: {error!r}") from None
+            raise Damaged(f"An event of kind {kind.name} cannot be read: {error!r}") from None
 
     def row_of(text: str) -> Row:
         event = orjson.loads(text)

@@ -27,6 +27,7 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content
 
 # Each command with the module of its family, and what the list of commands says of it.
 COMMANDS = {
+    "init": ("init", "Write a first domain for a database that has tables."),
     "record": ("record", "Record projects: each source becomes one run."),
     "project": ("project", "Bring tables to the newest runs, or to one run."),
     "check": ("check", "Say whether a map fits the target's tables."),

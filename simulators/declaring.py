@@ -188,7 +188,8 @@ def _in_order(declared: Sequence[Declared], problems: list[str]) -> list[Declare
 def _parents_first(declared: Sequence[Declared]) -> list[Declared]:
     """Return the kinds so that what a kind refers to comes before it, as far as references make no circle.
 
-    What is in a key always comes before it.
+    What is in a key always comes before it. In a circle, what may be null comes later; where nothing may, the order of
+    the declaration counts.
     """
     done: list[Declared] = []
     path: list[Declared] = []
@@ -200,7 +201,7 @@ def _parents_first(declared: Sequence[Declared]) -> list[Declared]:
         needed = sorted(one.fields, key=lambda name: (name not in one.key, one.columns[name].nullable))
         for name in needed:
             for target in one.columns[name].to:
-                if name in one.key or not any(other in path for other in _in_key_of(target.__declared__)):
+                if name in one.key or not any(other in path for other in _needed_by(target.__declared__)):
                     visit(target.__declared__)
         path.pop()
         done.append(one)
@@ -210,12 +211,18 @@ def _parents_first(declared: Sequence[Declared]) -> list[Declared]:
     return done
 
 
-def _in_key_of(declared: Declared) -> Iterator[Declared]:
-    """Yield the kinds that a kind's key contains, directly or through others."""
-    for name in declared.ancestors:
-        for target in declared.columns[name].to:
-            yield target.__declared__
-            yield from _in_key_of(target.__declared__)
+def _needed_by(declared: Declared) -> list[Declared]:
+    """Return the kinds that a kind cannot be without, directly or through others."""
+    found: list[Declared] = []
+    left = [declared]
+    while left:
+        one = left.pop()
+        for column in one.columns.values():
+            for target in () if column.nullable else column.to:
+                if target.__declared__ not in found:
+                    found.append(target.__declared__)
+                    left.append(target.__declared__)
+    return found
 
 
 def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str]) -> None:

@@ -8,6 +8,9 @@ long. `--basetemp=FOLDER` keeps the tests' folders elsewhere, to be looked at.
 
 from __future__ import annotations
 
+import fcntl
+import gc
+import hashlib
 import os
 import re
 import secrets
@@ -34,6 +37,7 @@ pytest.register_assert_rewrite("tests.faults", "tests.model")  # what asserts th
 
 MAKES = ("sqlite", "postgresql")
 SERVER = "SEEDJOURNAL_TEST_POSTGRES"
+FILLED = "TESTS_FILLED"  # the folder that says which databases were filled, to all workers
 
 settings.register_profile(
     "seedjournal",
@@ -47,7 +51,9 @@ settings.load_profile("soak" if scale.is_soak() else "seedjournal")
 collect_ignore = ["analytics"]  # a Django application, which no doctest can import by itself
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30  # bytes: several times what a test run holds at once
+_SPARED = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum", "jit")  # a server for tests needs none
 _STARTED: list[Any] = []
+_ADMIN: list[psycopg.Connection[Any]] = []
 _SCRATCH: list[Path] = []
 
 
@@ -62,6 +68,8 @@ def pytest_configure() -> None:
         _SCRATCH.append(Path(tempfile.mkdtemp(prefix="seedjournal-", dir=MEMORY)))
         os.environ["TMPDIR"] = tempfile.tempdir = str(_SCRATCH[0])
     os.environ["SEEDJOURNAL_CACHE"] = tempfile.mkdtemp(prefix="seedjournal-cache-")  # never the user's own
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ[FILLED] = tempfile.mkdtemp(prefix="seedjournal-filled-")
     if os.environ.get(SERVER):
         return
     folder = Path(tempfile.mkdtemp(prefix="seedjournal-pg-"))
@@ -75,7 +83,7 @@ def pytest_configure() -> None:
     _STARTED.append((server, folder))
     os.environ[SERVER] = server.get_uri()
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off", "max_wal_size = '256MB'"):
+        for setting in (*(f"{name} = off" for name in _SPARED), "max_wal_size = '256MB'"):
             connection.execute(f"ALTER SYSTEM SET {setting}")  # type: ignore[arg-type]
         connection.execute("SELECT pg_reload_conf()")
 
@@ -90,7 +98,11 @@ def _has_room(memory: Path) -> bool:
 
 def pytest_unconfigure() -> None:
     """Stop what was started."""
+    while _ADMIN:
+        _ADMIN.pop().close()
     shutil.rmtree(os.environ.pop("SEEDJOURNAL_CACHE", ""), ignore_errors=True)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ.pop(FILLED, ""), ignore_errors=True)
     while _STARTED:
         server, folder = _STARTED.pop()
         server.cleanup()
@@ -98,6 +110,12 @@ def pytest_unconfigure() -> None:
         os.environ.pop(SERVER, None)
     while _SCRATCH:
         shutil.rmtree(_SCRATCH.pop(), ignore_errors=True)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over everything that was imported: it stays."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -136,13 +154,11 @@ def _sibling(name: str) -> str:
 
 
 def _administer(statement: str) -> None:
-    with psycopg.connect(os.environ[SERVER], autocommit=True) as connection:
-        if statement.startswith("CREATE DATABASE") and connection.info.server_version >= 15_00_00:
-            statement += " STRATEGY FILE_COPY"  # half the work, where no file is waited for
-        connection.execute(statement)  # type: ignore[arg-type]
-
-
-_FILLED: dict[tuple[str, str], str] = {}
+    if not _ADMIN:
+        _ADMIN.append(psycopg.connect(os.environ[SERVER], autocommit=True))
+    if statement.startswith("CREATE DATABASE") and _ADMIN[0].info.server_version >= 15_00_00:
+        statement += " STRATEGY FILE_COPY"  # half the work, where no file is waited for
+    _ADMIN[0].execute(statement)  # type: ignore[arg-type]
 
 
 class Urls:
@@ -167,17 +183,20 @@ class Urls:
         return self._copy(make, self._ready(make))
 
     def filled(self, make: str, what: str, fill: Callable[[str], object]) -> str:
-        """The URL of a copy of a database that was filled once: when a worker first asks for what is in it."""
-        if (make, what) not in _FILLED:
-            name = f"r_{secrets.token_hex(6)}"
-            if make == "sqlite":
-                _FILLED[make, what] = str(Path(os.environ["SEEDJOURNAL_CACHE"]) / f"{name}.db")
-                fill(f"sqlite:///{_FILLED[make, what]}")
-            else:
-                _administer(f"CREATE DATABASE {name}")
-                _FILLED[make, what] = name
-                fill(_sibling(name))
-        return self._copy(make, _FILLED[make, what])
+        """The URL of a copy of a database that was filled once: when any worker first asks for what is in it."""
+        place = Path(os.environ[FILLED]) / hashlib.sha256(f"{make} {what}".encode()).hexdigest()
+        with place.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not place.exists():
+                name = f"r_{secrets.token_hex(6)}"
+                if make == "sqlite":
+                    name = f"{place}.{name}.db"
+                    fill(f"sqlite:///{name}")
+                else:
+                    _administer(f"CREATE DATABASE {name}")
+                    fill(_sibling(name))
+                place.write_text(name)
+        return self._copy(make, place.read_text())
 
     def _copy(self, make: str, template: str) -> str:
         name = f"t_{secrets.token_hex(6)}"
@@ -232,9 +251,15 @@ def make_url(tmp_path: Path, _ready: Callable[[str], str]) -> Iterator[Urls]:
 
 
 @pytest.fixture(params=MAKES)
-def url(request: pytest.FixtureRequest, make_url: Callable[[str], str]) -> str:
+def make(request: pytest.FixtureRequest) -> str:
+    """Either make of database; a module or test for which they differ in nothing chooses one."""
+    return str(request.param)
+
+
+@pytest.fixture
+def url(make: str, make_url: Callable[[str], str]) -> str:
     """The URL of a new, empty database, on either make."""
-    return make_url(request.param)
+    return make_url(make)
 
 
 @pytest.fixture

@@ -520,7 +520,7 @@ def test_lost_notes_are_not_guessed(database: Database) -> None:
     run = note(database, some())
     show(database, run)
     do(database, "DELETE FROM seedjournal_ledger")
-    with pytest.raises(Unavailable, match="the notes of list, item, remark are lost"):
+    with pytest.raises(Unavailable, match="The notes of list, item, remark are lost"):
         show(database, run)
     show(database, run, take_over=True)
     assert do(database, 'SELECT count(*) FROM "order"') == [(3,)]

@@ -286,7 +286,7 @@ def test_triggers_that_meddle(database: Database, when: str, what: str) -> None:
         show(database, record(database, guest("a", mail="x")), tables)
     meddle(database, when, what)
     before = do(database, "SELECT login, mail FROM guests")
-    with pytest.raises(Unavailable, match=r"table guests .*trigger meddles"):
+    with pytest.raises(Unavailable, match=r"Table guests .*trigger meddles"):
         show(database, record(database, guest("a", mail="y"), guest("b", mail="z")), tables)
     assert do(database, "SELECT login, mail FROM guests") == before
     given_once = guests({"mail": initial(sql(":mail"))}, fields="mail")
@@ -407,7 +407,7 @@ def test_rows_that_exchange_values(postgres: Database, constraint: str) -> None:
     assert do(postgres, "SELECT id, colour FROM guests ORDER BY login") == ids
     assert is_stable(postgres, moved, tables)
     if "EXCLUDE" in constraint:
-        with pytest.raises(Unavailable, match=r"table guests: .*exclusion constraint"):
+        with pytest.raises(Unavailable, match=r"Table guests: .*exclusion constraint"):
             show(postgres, record(postgres, guest("a", seat=1), guest("b", seat=2)), tables)
         assert do(postgres, "SELECT id, colour FROM guests ORDER BY login") == ids
 

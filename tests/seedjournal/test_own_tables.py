@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,17 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "django_analytics"
 
 
 @pytest.fixture
-def target(make_url: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def target(make_url: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The application's database, empty but for its tables; the folder has the map."""
-    url = make_url("postgresql")
+
+    def fill(address: str) -> None:
+        with running(address):
+            make_tables()
+
+    url = make_url.filled("postgresql", "the application's tables", fill)
     for file in ("map.py", "seedjournal.toml"):
         shutil.copy(EXAMPLE / file, tmp_path)
     monkeypatch.setenv("SEEDJOURNAL_TARGET", url)
-    with running(url):
-        make_tables()
     return url
 
 
@@ -119,7 +122,7 @@ def test_rows_of_others_are_asked_about(run: Run, target: str) -> None:
         models.Team.objects.create(name="Ours", slug="ours")
     name = make_url(target).database
     refused = run("project", status=2)
-    assert f"database '{name}' has tables with rows that seedjournal did not make (teams_team 1 row)" in refused.err
+    assert f"Database '{name}' has tables with rows that seedjournal did not make (teams_team 1 row)" in refused.err
     assert f"--confirm {name}" in refused.err
     run("project", "--confirm", "other", status=2)
     assert asked(target, "SELECT count(*) FROM metrics_teammember") == [(0,)]
@@ -177,7 +180,7 @@ def test_a_deferred_reference_that_breaks_is_told_before_the_commit(run: Run, ta
 
 def test_where_nothing_can_be_checked(run: Run, target: str, tmp_path: Path) -> None:
     absent = f"sqlite:///{tmp_path}/absent.db"
-    assert "there is no database" in run("check", "--target", absent, status=2).err
+    assert "There is no database" in run("check", "--target", absent, status=2).err
     assert not (tmp_path / "absent.db").exists()
     assert run("check").out
     assert "tables that others own" in run("migrate", "--tables", status=2).err

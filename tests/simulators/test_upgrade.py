@@ -58,7 +58,7 @@ def test_what_a_changed_generator_would_change_is_told_and_nothing_recorded(
     message = (
         "the jira generator 2 → 99 would change 3 events of project 'acme', although the input is the same as in run 1 "
     )
-    assert told.value.message == f"{message}(jira_issue 3); nothing was recorded"
+    assert told.value.message == f"{message}(jira_issue 3); nothing was recorded."
     assert "--accept-upgrade" in told.value.hint
 
     second = record(database, *order(accept_upgrade=True)).sealed

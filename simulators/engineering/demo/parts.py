@@ -106,7 +106,9 @@ class Parts:
                 deleted = lines
             elif share and status in {"modified", "renamed"}:
                 its = share + ((bits >> 38 & 0x3FF) / 0x400 - 0.5) * spread
-                deleted = min(lines, int(lines * its + (bits >> 48 & 0x3FF) / 0x400))
+                # Who changes a line adds one; few only take away.
+                most = lines if bits >> 60 == 0 else max(0, lines - 1)
+                deleted = min(most, int(lines * its + (bits >> 48 & 0x3FF) / 0x400))
             files.append(ChangedFile(filename=path, status=status, additions=lines - deleted, deletions=deleted))
         files.sort(key=_by_name)
         return tuple(files)
@@ -330,9 +332,10 @@ def _paths(frame: Frame, drawn: Sequence[int]) -> Iterator[tuple[str, str]]:
 
 
 def _from(pool: Sequence[str], start: int) -> Iterator[str]:
-    """Yield everything in a pool once, from a drawn place on and with a drawn step."""
+    """Yield everything in a pool once, from a drawn place on and with a drawn step; the first ones are drawn most."""
     size = len(pool)
-    at = start % size
+    unit = (start >> 8 & 0xFFFF) / 0x10000
+    at = int(unit * unit * unit * size)
     steps = words.steps(size)
     step = steps[(start >> 4) % len(steps)]
     for _ in range(size):
@@ -341,12 +344,12 @@ def _from(pool: Sequence[str], start: int) -> Iterator[str]:
 
 
 def instant(seconds: int) -> datetime:
-    """The instant so many seconds after 1970 began."""
+    """Return the instant so many seconds after 1970 began."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def sha(draw: Draw) -> str:
-    """A commit's name: 160 bits."""
+    """Return a commit's name: 160 bits."""
     return f"{draw.bits('sha0'):016x}{draw.bits('sha1'):016x}{draw.bits('sha2') >> 32:08x}"
 
 
@@ -362,7 +365,7 @@ def _check(number: int, name: str, conclusion: str, started: int, completed: int
 
 
 def _packed(bits: int, index: int, place: int) -> int:
-    """An id of 53 bits that no other part of the same kind has: it holds the index and the place."""
+    """Return an id of 53 bits that no other part of the same kind has: it holds the index and the place."""
     return bits >> 40 << _INDEX_BITS | index << _PLACE_BITS | place
 
 

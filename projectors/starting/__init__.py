@@ -1,0 +1,20 @@
+"""A start for a user with tables: a domain, a map and settings, from what the database says of its tables.
+
+`plan_start` decides, from the catalogue alone; `write_module` and `write_settings` are the text of it.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from ..catalogue import Catalogue
+from .plan import plan
+from .planned import Start
+from .text import write_module, write_settings
+
+__all__ = ["Start", "plan_start", "write_module", "write_settings"]
+
+
+def plan_start(connection: Connection, *, schema: str | None, chosen: Sequence[str], rows: int) -> Start:
+    """Plan a domain for the tables of a database; raise Misuse where there are none."""
+    return plan(Catalogue(connection), schema=schema, chosen=chosen, rows=rows)

@@ -1,0 +1,459 @@
+"""What one table becomes: its kind's key, references, fields and values, and what the map says of its columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ..catalogue import Column, TableInfo, UniqueKey
+from ..mapping import DATABASE, DERIVED
+from .checks import Said
+from .guesses import Guess, Sort, guess, is_secret, plain_value, sort_of, words_of
+from .planned import AT, ITSELF, NULL, OUTSIDE, PICK, Choice, FieldPlan, KindPlan, Link, Names, singular, snake
+from .tables import Planner
+
+_CHANGED = {"updated", "modified", "changed", "update", "synced", "edited"}
+_LATER = {
+    *"return returned shipped delivered closed ended finished completed expires expired expiry paid sent due".split()
+}
+_GONE = {"deleted", "archived", "removed", "cancelled", "canceled", "disabled", "suspended", "banned"}
+_FIRST_NUMBER = 100_000  # above which unique numbers begin, so that rows of others are not in the way
+_FIRST_KEY = 1_000_000_000  # and those in the place of a sequence's
+
+
+@dataclass(slots=True)
+class KindDecider:
+    """Decides all about one table."""
+
+    planner: Planner
+    table: str
+    plan: KindPlan
+    names: Names = field(default_factory=Names)
+    distinct: dict[str, int] = field(default_factory=dict)  # columns in which no two rows are alike, and from where
+
+    @property
+    def info(self) -> TableInfo:
+        """The table."""
+        return self.plan.info
+
+    @property
+    def links(self) -> list[Link]:
+        """The table's foreign keys."""
+        return self.planner.links[self.table]
+
+    @property
+    def said(self) -> Said:
+        """What the table's constraints say."""
+        return self.planner.said[self.table]
+
+    def decide(self) -> None:
+        """Decide ids, references, fields, values and the key."""
+        self.plan.ids = self.planner.scheme(self.table)
+        self._choose_distinct()
+        self._references()
+        self._values()
+        self._pairs()
+        self._combinations()
+        self._sort()
+        self._key()
+        self._explain()
+
+    # -- what no two rows share --------------------------------------------------------------------------------------
+
+    @property
+    def _gives_ids(self) -> bool:
+        return self.plan.ids in {DERIVED, DATABASE}
+
+    def _uniques(self) -> list[UniqueKey]:
+        own = self.info.primary_key if self._gives_ids else None
+        return [one for one in self.info.uniques if one.columns != own]
+
+    def _choose_distinct(self) -> None:
+        for unique in self._uniques():
+            name = self.planner.distinct_column(self.table, unique)
+            if name is None:
+                continue
+            first = _FIRST_NUMBER if len(unique.columns) == 1 else 0
+            if name in self.info.primary_key and (self.info.columns[name].default or self.info.columns[name].identity):
+                first = _FIRST_KEY
+            self.distinct[name] = max(first, self.distinct.get(name, 0))
+
+    # -- references --------------------------------------------------------------------------------------------------
+
+    def _references(self) -> None:
+        singles = [link for link in self.links if link.is_single]
+        for link in singles:
+            self._name_reference(link)
+        for link in self.links:
+            if not link.is_single:
+                link.name = self._take_name(singular(snake(link.to)))
+                self._composite(link)
+        for link in singles:
+            if link.columns[0] not in self.plan.held and link.columns[0] not in self.plan.columns:
+                self._single(link)
+
+    def _take_name(self, name: str) -> str:
+        return self.names.take(name, "value")
+
+    def _name_reference(self, link: Link) -> None:
+        """Name a reference after its column, without the end that says it is an id."""
+        column = link.columns[0]
+        plain = snake(column)
+        for ending in ("_id", "_uuid", "_fk", "_ptr"):
+            plain = plain.removesuffix(ending) if len(plain) > len(ending) else plain
+        if plain in {snake(name) for name in self.info.columns if name != column}:
+            plain = f"{plain}_row"
+        link.name = self._take_name(plain)
+
+    def _single(self, link: Link) -> None:
+        (column,) = link.columns
+        info = self.info.columns[column]
+        if link.mode == OUTSIDE:
+            self._outside(link, info)
+            return
+        parent = self.planner.kinds[link.to]
+        is_alone = any(one.columns == link.columns for one in self._uniques())
+        if link.mode == NULL or (link.mode == ITSELF and is_alone and link.nullable):
+            self.plan.theirs.append(column)
+            self.plan.notes.append(f"{column} is left null: it leads back to this table")
+            return
+        to_id = link.referred == parent.info.primary_key and len(link.referred) == 1
+        if not to_id and (parent.parts > 1 or link.mode == ITSELF):
+            self._copied(link)
+            return
+        if not to_id and link.mode == PICK and link.referred[0] not in parent.held:
+            self.plan.theirs.append(column)
+            self.plan.notes.append(f"{column} is left null: nothing here fills {link.to}.{link.referred[0]}")
+            return
+        value, is_each = self._found(link, parent, is_alone=is_alone)
+        quoted = f'"{parent.cls}"' if link.mode in {AT, ITSELF} else parent.cls
+        annotation = quoted if not link.nullable else f"{quoted} | None"
+        if link.nullable and quoted != parent.cls:
+            annotation = f'"{parent.cls} | None"'
+        self.plan.fields[link.name] = FieldPlan(link.name, annotation, value, is_local=is_each)
+        self.plan.held[column] = link.name
+        if not to_id:
+            self.plan.columns[column] = f'ref("{link.name}").field("{parent.held[link.referred[0]]}")'
+        elif column != f"{link.name}_id":
+            self.plan.columns[column] = f'ref("{link.name}")'
+
+    def _found(self, link: Link, parent: KindPlan, *, is_alone: bool) -> tuple[str, bool]:
+        """Return the expression that finds a parent, and whether each row takes another one."""
+        name, is_each, number = link.name, False, self.planner.number_of(link.to)
+        match link.mode:
+            case "pick":
+                self.plan.takes[parent.plural] = parent.cls
+                value = f'one.pick("{name}", {parent.plural})'
+                if is_alone and not link.nullable and self.plan.each is None:
+                    self.plan.each, is_each, value = (name, parent.plural), True, name
+                    self.plan.count = min(self.plan.count, parent.count)
+                elif link.nullable:
+                    value = f'{value} if {parent.plural} and one.chance("has {name}", 0.8) else None'
+            case "at":
+                size = f'settings["{parent.plural}"]'
+                at = f'at({parent.cls}, {number}=one.integer("{name}", 1, {size}))'
+                if is_alone:
+                    value = f"at({parent.cls}, {number}=place)"
+                    value = f"{value} if place <= {size} else None" if link.nullable else value
+                    self.plan.count = self.plan.count if link.nullable else min(self.plan.count, parent.count)
+                else:
+                    value = f'{at} if one.chance("has {name}", 0.8) else None' if link.nullable else at
+            case _:
+                self.plan.remembers = True
+                first = "None" if link.nullable else f"at({parent.cls}, {number}=place)"
+                chance = f' and one.chance("has {name}", 0.7)' if link.nullable else ""
+                value = f'one.pick("{name}", made) if made{chance} else {first}'
+                if not link.nullable:
+                    self.planner.numbered.add(self.table)
+        return value, is_each
+
+    def _outside(self, link: Link, info: Column) -> None:
+        """Refer to a row that nobody fills here: nothing where that may be, else the first that is there."""
+        if link.nullable:
+            self.plan.theirs.append(info.name)
+            return
+        if link.to == "django_content_type" and (words := self._django_model()):
+            app, model = words
+            self.plan.columns[info.name] = f'initial(lookup("{link.to}", app_label="{app}", model="{model}"))'
+            return
+        spelled = ".".join(f'"{part}"' for part in link.to.split("."))
+        referred = f'"{link.referred[0] or "id"}"'
+        self.plan.columns[info.name] = f"initial(sql('(SELECT {referred} FROM {spelled} ORDER BY 1 LIMIT 1)'))"  # noqa: S608
+        self.plan.notes.append(
+            f"{info.name} refers to {link.to}, which is not filled here: the first row there is taken"
+        )
+
+    def _django_model(self) -> tuple[str, str] | None:
+        app, _, model = self.table.partition("_")
+        return (app, model) if model else None
+
+    def _copied(self, link: Link) -> None:
+        """Take over the values of another row, whose key is not one id."""
+        if link.nullable or link.mode != PICK:
+            self.plan.theirs += [name for name in link.columns if self.info.columns[name].nullable]
+            self.plan.notes.append(
+                f"{', '.join(link.columns)}: left null, as rows of {link.to} have no id of one column"
+            )
+            return
+        self._composite(link)
+
+    def _composite(self, link: Link) -> None:  # noqa: C901 - one for each sort of column
+        """Pick a parent, and take each column from it."""
+        if link.mode == OUTSIDE:
+            return
+        if link.nullable or link.mode != PICK:
+            alone = {name for other in self.links if other.is_single for name in other.columns}
+            self.plan.theirs += [
+                name for name in link.columns if self.info.columns[name].nullable and name not in alone
+            ]
+            self.plan.notes.append(f"{', '.join(link.columns)} together are left null; they refer to {link.to}")
+            return
+        parent = self.planner.kinds[link.to]
+        self.plan.takes[parent.plural] = parent.cls
+        shared: list[str] = []
+        for column, theirs in zip(link.columns, link.referred, strict=True):
+            known = self.plan.held.get(column)
+            their_field = parent.held.get(theirs)
+            if known is not None and their_field is not None:
+                mine = self.plan.fields[known]
+                mine.is_local = True
+                shared.append(f"two.{their_field} == {known}")
+        local = self._take_name(f"of_{link.name}") if link.name in parent.held.values() else link.name
+        if shared:
+            among = f"[two for two in {parent.plural} if {' and '.join(shared)}]"
+            self.plan.choices.append(Choice(f"among_{local}", among, stops=True))
+            self.plan.choices.append(Choice(local, f'one.pick("{link.name}", among_{local})'))
+        else:
+            self.plan.choices.append(Choice(local, f'one.pick("{link.name}", {parent.plural})'))
+        for column, theirs in zip(link.columns, link.referred, strict=True):
+            if column in self.plan.held:
+                continue
+            if (theirs,) == parent.info.primary_key and theirs not in parent.held:
+                name = link.name if link.name not in self.plan.fields else self._take_name(link.name)
+                self.plan.fields[name] = FieldPlan(name, parent.cls, local)
+                self.plan.columns[column] = f'ref("{name}")'
+            elif theirs in parent.held:
+                held = parent.fields[parent.held[theirs]]
+                single = next((one for one in self.links if one.columns == (column,)), None)
+                name = single.name if single else self._take_name(held.name)
+                annotation = held.annotation.replace(" | None", "")
+                self.plan.fields[name] = FieldPlan(name, annotation, f"{local}.{held.name}")
+                is_reference = held.annotation.strip('"').split(" ")[0] in {
+                    one.cls for one in self.planner.kinds.values()
+                }
+                if column != (f"{name}_id" if is_reference else name):
+                    self.plan.columns[column] = f'ref("{name}")' if is_reference else f'field("{name}")'
+            else:
+                self.plan.notes.append(f"{column}: say which value of {link.to} belongs there")
+                continue
+            self.plan.held[column] = name
+
+    # -- values ------------------------------------------------------------------------------------------------------
+
+    def _values(self) -> None:
+        rules = self.planner.rules[self.table]
+        is_tree = {"path", "depth", "numchild"} <= self.info.columns.keys()
+        done = {*self.plan.held, *self.plan.columns, *self.plan.theirs}
+        for column in self.info.columns.values():
+            name = column.name
+            if name in done or column.generated or (self._gives_ids and name in self.info.primary_key):
+                continue
+            if name in rules.set_by_triggers and name not in self.info.primary_key:
+                (self.plan.theirs if column.fills_itself else self.plan.by_trigger).append(name)
+            elif is_tree and name in {"path", "depth", "numchild"}:
+                self._of_tree(column)
+            else:
+                self._value(column)
+
+    def _value(self, column: Column) -> None:  # noqa: PLR0911 - one for each way
+        name, sort = column.name, sort_of(column, is_on_postgresql=self.planner.is_on_postgresql)
+        is_distinct = name in self.distinct
+        is_needed = not column.fills_itself or name in self.info.primary_key
+        words = set(words_of(name))
+        limits = self.said.of(name)
+        if column.nullable and any(re.search(rf"\b{re.escape(name)}\b", check) for check in self.said.unclear):
+            self._leave(name)
+            return
+        if not is_needed and (column.identity or (words & _GONE and sort in {Sort.INSTANT, Sort.DATE})):
+            self.plan.theirs.append(name)
+            return
+        if is_secret(name) and not is_distinct and sort is Sort.TEXT:
+            self._give_once(name, '"!"', "") if is_needed else self._leave(name)
+            return
+        if sort is Sort.INSTANT and words & _CHANGED:
+            if is_needed and not is_distinct:
+                self.plan.columns[name] = "touch"
+            else:
+                self._leave(name)
+            return
+        if limits.is_json or sort is Sort.JSON:
+            self._give_once(name, "{}", "") if is_needed else self._leave(name)
+            return
+        field_name = self._take_name(snake(name))
+        found = guess(
+            field_name,
+            column,
+            sort,
+            limits,
+            table=self.table,
+            distinct=is_distinct,
+            first=self.distinct.get(name, 0),
+        )
+        if found is None:
+            if is_needed:
+                value = plain_value(column, sort)
+                note = "" if value is not None else f"say what a {column.type} may hold"
+                self._give_once(name, value or '""', note)
+            else:
+                self._leave(name)
+            return
+        if not (is_needed or is_distinct or limits.is_required) and column.default is not None and not found.is_known:
+            self._leave(name)
+            return
+        self._hold(column, field_name, found, sort)
+
+    def _hold(self, column: Column, name: str, found: Guess, sort: Sort) -> None:
+        annotation = f"{found.annotation} | None" if column.nullable else found.annotation
+        self.plan.fields[name] = FieldPlan(name, annotation, found.value, found.note)
+        self.plan.held[column.name] = name
+        if found.most is not None:
+            self.plan.count = max(1, min(self.plan.count, found.most))
+        if sort is Sort.SPELLED:
+            self.plan.columns[column.name] = f'sql("cast(:{name} as {column.type})")'
+        elif not column.has_equality:
+            self.plan.columns[column.name] = f'initial(field("{name}"))'
+        elif name != column.name:
+            self.plan.columns[column.name] = f'field("{name}")'
+
+    def _leave(self, name: str) -> None:
+        self.plan.theirs.append(name)
+
+    def _give_once(self, name: str, value: str, note: str) -> None:
+        self.plan.columns[name] = f"initial({value})"
+        if note:
+            self.plan.notes.append(f"{name}: {note}")
+
+    def _of_tree(self, column: Column) -> None:
+        """Fill a tree of materialized paths, as django-treebeard keeps it: every row is a root of its own."""
+        values = {"path": ("str", 'f"S{place:03}"'), "depth": ("int", "1"), "numchild": ("int", "0")}
+        annotation, value = values[column.name]
+        name = self._take_name(column.name)
+        self._hold(column, name, Guess(annotation, value, most=999), Sort.TEXT)
+
+    # -- values that depend on each other ----------------------------------------------------------------------------
+
+    def _pairs(self) -> None:
+        """Let what ends come after what begins, as constraints or names say."""
+        named = [
+            (name, other)
+            for name in self.info.columns
+            for begins, ends in (("start", "end"), ("begin", "end"), ("from", "to"), ("min", "max"), ("low", "high"))
+            if begins in words_of(name)
+            for other in (re.sub(begins, ends, name, count=1),)
+            if other != name and other in self.info.columns
+        ]
+        for first, second in dict.fromkeys([*self.said.before, *named, *self._later(named)]):
+            mine, other = self.plan.held.get(first), self.plan.held.get(second)
+            if mine and other and second not in self.distinct:
+                self._put_after(mine, other)
+
+    def _later(self, named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """Yield the first moment of a row with those that come later, as their names say."""
+        later = {second for _, second in (*self.said.before, *named)}
+        moments = [name for name, column in self.info.columns.items() if self._is_moment(column)]
+        first = next((name for name in moments if not _LATER & set(words_of(name))), None)
+        for name in moments:
+            if first and name not in later and _LATER & set(words_of(name)):
+                yield first, name
+
+    def _is_moment(self, column: Column) -> bool:
+        sort = sort_of(column, is_on_postgresql=self.planner.is_on_postgresql)
+        return sort in {Sort.DATE, Sort.INSTANT} and column.name in self.plan.held
+
+    def _put_after(self, first: str, second: str) -> None:
+        before, after = self.plan.fields[first], self.plan.fields[second]
+        sort = after.annotation.removesuffix(" | None")
+        later = {
+            "date": f'{first} + timedelta(days=one.integer("{second}", 1, 90))',
+            "datetime": f'{first} + timedelta(hours=one.integer("{second}", 1, 200))',
+            "int": f'{first} + one.integer("{second}", 1, 10)',
+        }.get(sort)
+        if later is None and sort.startswith("Annotated[Decimal"):
+            later = f'{first} + one.decimal("{second}", 1, 10)'
+        if later is None or sort != before.annotation.removesuffix(" | None"):
+            self.plan.notes.append(f"{first} must be before {second}")
+            return
+        before.is_local, after.value = True, later
+
+    def _combinations(self) -> None:
+        """Leave rows out that would repeat what no two rows may share."""
+        for unique in self._uniques():
+            columns = self.planner.columns_of(self.table, unique)
+            names = [self.plan.held[name] for name in columns if name in self.plan.held]
+            if any(name in self.distinct for name in columns) or (self.plan.each and self.plan.each[0] in names):
+                continue
+            if any(name in self.plan.theirs and self.info.columns[name].nullable for name in columns) or not names:
+                continue
+            if any(link.mode == AT and link.name in names for link in self.links) and len(names) == 1:
+                continue  # counted through
+            self.plan.combinations.append(tuple(dict.fromkeys(names)))
+            for name in names:
+                self.plan.fields[name].is_local = True
+
+    def _sort(self) -> None:
+        """Put fields into the order of the columns."""
+        places = {self.plan.held.get(name): place for place, name in enumerate(self.info.columns)}
+        ordered = sorted(self.plan.fields.values(), key=lambda one: places[one.name])
+        self.plan.fields = {one.name: one for one in ordered}
+
+    # -- the key -----------------------------------------------------------------------------------------------------
+
+    def _key(self) -> None:
+        if not self._gives_ids:
+            self.plan.key = tuple(self.plan.held[name] for name in self.info.primary_key if name in self.plan.held)
+        elif self.table not in self.planner.numbered and (names := self._natural()):
+            self.plan.key = names
+        else:
+            name = self.planner.number_of(self.table)
+            self.plan.fields = {name: FieldPlan(name, "int", "place"), **self.plan.fields}
+            self.plan.key, self.plan.leave_out = (name,), [name]
+            self.plan.key_note = "no column tells rows apart"
+        if self.plan.ids == DATABASE:
+            self.plan.by = self._order_of_ids()
+
+    def _natural(self) -> tuple[str, ...] | None:
+        """Choose the smallest unique key of which nothing may be null; of a parent, one field that is no reference."""
+        found = []
+        for unique in self._uniques():
+            fields = [self.plan.held.get(name) for name in unique.columns]
+            is_usable = all(
+                name is not None and _can_be_in_key(self.plan.fields[name].annotation) for name in fields
+            ) and not any(self.info.columns[name].nullable for name in unique.columns)
+            is_one = not self._is_parent or (len(fields) == 1 and not any(link.name in fields for link in self.links))
+            told = {link.name for link in self.links if link.mode in {AT, ITSELF}}
+            if is_usable and is_one and unique.is_plain and unique.where is None and not told & {*fields}:
+                found.append((len(fields), unique.columns, tuple(name for name in fields if name)))
+        return min(found)[2] if found else None
+
+    @property
+    def _is_parent(self) -> bool:
+        return any(link.to == self.table for links in self.planner.links.values() for link in links)
+
+    def _order_of_ids(self) -> str:
+        """Choose the field in whose order the database gives ids."""
+        moments = [one.name for one in self.plan.fields.values() if one.annotation == "datetime"]
+        created = [name for name in moments if {"created", "date", "at", "added"} & set(words_of(name))]
+        return (created or moments or self.plan.leave_out or [""])[0]
+
+    def _explain(self) -> None:
+        for check in self.said.unclear:
+            if not any(re.search(rf"\b{re.escape(name)}\b", check) for name in self.plan.held):
+                continue
+            self.plan.notes.append(f"see that values obey CHECK ({check})")
+        for one in self.planner.rules[self.table].excluded:
+            self.plan.notes.append(f"see that values obey {one}")
+
+
+def _can_be_in_key(annotation: str) -> bool:
+    return annotation not in {"float", "bool", "Json"} and "Decimal" not in annotation

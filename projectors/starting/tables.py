@@ -1,0 +1,313 @@
+"""Which tables are filled, in which order, and with how many rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from seedjournal.journal import Misuse
+
+from ..catalogue import ALWAYS, Catalogue, Column, Partitions, Rules, TableInfo, UniqueKey
+from ..mapping import DATABASE, DERIVED, KEY, PARENT, nearest
+from .checks import Said, read_checks
+from .guesses import Sort, sort_of
+from .planned import AT, ITSELF, NULL, OUTSIDE, PICK, KindPlan, Link, snake
+
+_OF_TOOLS = re.compile(
+    r"django_(migrations|content_type|session|admin_log|site)|auth_permission|alembic_version|schema_migrations"
+    r"|ar_internal_metadata|flyway_schema_history|databasechangelog(lock)?|spatial_ref_sys|(journal|seedjournal)_\w+"
+)
+_FEWER = 3  # so many times fewer parents than children
+_FEWEST = 10
+
+
+@dataclass(slots=True)
+class Planner:
+    """What the database says of its tables, and what follows for all of them."""
+
+    catalogue: Catalogue
+    schema: str | None
+    chosen: tuple[str, ...]
+    rows: int
+    infos: dict[str, TableInfo] = field(default_factory=dict)
+    rules: dict[str, Rules] = field(default_factory=dict)
+    said: dict[str, Said] = field(default_factory=dict)
+    links: dict[str, list[Link]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    numbered: set[str] = field(default_factory=set)
+    kinds: dict[str, KindPlan] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_on_postgresql(self) -> bool:
+        """Whether the database is PostgreSQL."""
+        return self.catalogue.connection.dialect.name == "postgresql"
+
+    def read(self) -> list[str]:
+        """Read the tables, and return their names, parents first."""
+        self._choose()
+        self._link()
+        order = self._order()
+        self._count(order)
+        return order
+
+    # -- which tables ------------------------------------------------------------------------------------------------
+
+    def _choose(self) -> None:
+        known = self.catalogue.tables_in(self.schema)
+        if unknown := [name for name in self.chosen if name not in known]:
+            told = "; ".join(f"there is no table {name!r}{nearest(name, known)}" for name in unknown)
+            raise Misuse(
+                f"{told[0].upper()}{told[1:]}.", "Name tables of the database, or leave out --tables to take all."
+            )
+        for name in self.chosen or known:
+            info = self.catalogue.table(self.schema, name)
+            if info is None:
+                continue
+            if not self.chosen and _OF_TOOLS.fullmatch(name):
+                self.left_out[name] = "a framework or a tool keeps it"
+            elif not info.primary_key:
+                self.left_out[name] = "it has no primary key, by which rows could be told apart"
+            else:
+                self.infos[name] = info
+                self.rules[name] = rules = self.catalogue.rules(info)
+                said = read_checks(rules.checks, info.columns)
+                for column, checks in rules.domains.items():
+                    read_checks(checks, info.columns, said, column)
+                if rules.partitions:
+                    _read_bounds(rules.partitions, said)
+                self.said[name] = said
+        if not self.infos:
+            raise Misuse(
+                "There is no table to begin with.",
+                "Make the application's tables first, or name their schema with --schema NAME.",
+            )
+
+    # -- how they depend on each other -------------------------------------------------------------------------------
+
+    def _link(self) -> None:
+        for table, info in self.infos.items():
+            links: dict[tuple[str, ...], Link] = {}
+            for key in info.foreign_keys:
+                to = next((name for name in self.infos if name.lower() == key.table.lower()), key.table)
+                is_here = to in self.infos and key.schema in {None, self.infos[to].schema}
+                primary = self.infos[to].primary_key if is_here else ()
+                referred = tuple(
+                    one or (primary[place] if place < len(primary) else "") for place, one in enumerate(key.referred)
+                )
+                nullable = any(info.columns[name].nullable for name in key.columns)
+                mode = OUTSIDE if not is_here else ITSELF if to == table else PICK
+                shown = to if is_here or key.schema is None else f"{key.schema}.{key.table}"
+                links.setdefault(
+                    key.columns,
+                    Link("_".join(key.columns), key.columns, shown, referred, nullable, key.deferrable, mode),
+                )
+            self.links[table] = list(links.values())
+        self._leave_out_dependants()
+
+    def _leave_out_dependants(self) -> None:
+        """Leave out tables that cannot be filled without a row that nobody here fills."""
+        while True:
+            for table in list(self.infos):
+                if reason := self._cannot_fill(table):
+                    self.left_out[table] = reason
+                    del self.infos[table]
+                    for links in self.links.values():
+                        for link in links:
+                            if link.to == table:
+                                link.mode = OUTSIDE
+                    break
+            else:
+                return
+
+    def _cannot_fill(self, table: str) -> str:
+        info = self.infos[table]
+        alone = {one.columns[0] for one in info.uniques if len(one.columns) == 1}
+        for link in self.links[table]:
+            if link.nullable:
+                continue
+            columns = ", ".join(link.columns)
+            if link.mode == OUTSIDE and (
+                not link.is_single or set(link.columns) & {*info.primary_key} or link.columns[0] in alone
+            ):
+                return f"{columns} refers to {link.to}, which is not filled here"
+            if link.mode == ITSELF and (not link.is_single or not self._can_be_numbered(table)):
+                return f"{columns} refers to the table itself and must not be null"
+        return ""
+
+    def scheme(self, table: str) -> str:
+        """Choose how rows get their ids."""
+        info = self.infos[table]
+        primary = info.primary_key
+        by_link = {name for link in self.links[table] for name in link.columns}
+        if len(primary) > 1 or primary[0] in by_link:
+            is_parent = any(
+                link.columns == primary and link.referred == self.primary(link.to) for link in self.links[table]
+            )
+            return PARENT if is_parent else KEY
+        column = info.columns[primary[0]]
+        if column.identity == ALWAYS or column.base in {"int2", "int4"}:
+            return DATABASE
+        is_uuid = column.base == "uuid" or (not self.is_on_postgresql and _is_uuid_text(column))
+        return DERIVED if is_uuid or column.is_integer else KEY
+
+    def primary(self, table: str) -> tuple[str, ...]:
+        """Return a table's primary key."""
+        return self.infos[table].primary_key if table in self.infos else ()
+
+    def _can_be_numbered(self, table: str) -> bool:
+        """Say whether an entity can be named by its number: its id is none of its values, and no row is left out."""
+        return self.scheme(table) in {DERIVED, DATABASE} and not any(
+            self._is_combination(table, one) for one in self.infos[table].uniques
+        )
+
+    def number_of(self, table: str) -> str:
+        """Name the field that numbers the entities of a table which does not tell them apart."""
+        name, known = "number", {snake(one) for one in self.infos[table].columns}
+        while name in known:
+            name = f"row_{name}"
+        return name
+
+    def _is_combination(self, table: str, unique: UniqueKey) -> bool:
+        if unique.columns == self.primary(table) and self.scheme(table) in {DERIVED, DATABASE}:
+            return False
+        return self.distinct_column(table, unique) is None
+
+    def distinct_column(self, table: str, unique: UniqueKey) -> str | None:
+        """Choose the column of a unique key in which no two rows are alike."""
+        info, said = self.infos[table], self.said[table]
+        by_link = {name for link in self.links[table] for name in link.columns}
+        rank = {Sort.TEXT: 0, Sort.UUID: 1, Sort.INTEGER: 2}
+        found = [
+            (rank[sort], name)
+            for name in self.columns_of(table, unique)
+            if name not in by_link
+            and (sort := sort_of(info.columns[name], is_on_postgresql=self.is_on_postgresql)) in rank
+            and not info.columns[name].labels
+            and not said.of(name).choices
+        ]
+        return min(found)[1] if found else None
+
+    def columns_of(self, table: str, unique: UniqueKey) -> list[str]:
+        """Return the columns of a unique key, also those that are in an expression."""
+        columns = [name for name in unique.columns if name]
+        if not unique.is_plain:
+            said = self.rules[table].indexed.get(unique.name, "")
+            inside = said[said.index("(") :] if "(" in said else ""
+            columns += [
+                name
+                for name in self.infos[table].columns
+                if name not in columns and re.search(rf"\b{re.escape(name)}\b", inside)
+            ]
+        return columns
+
+    def _order(self) -> list[str]:
+        """Put parents before children; break circles where a reference may be null, or its check can wait."""
+        order: list[str] = []
+        left = sorted(self.infos)
+        while left:
+            ready = next((one for one in left if not self._waits_for(one, left)), None)
+            if ready is not None:
+                order.append(ready)
+                left.remove(ready)
+                continue
+            table, link = min(self._in_circles(left), key=lambda pair: self._cost(*pair))
+            cost = self._cost(table, link)[0]
+            if cost <= 1 or cost == 3:  # noqa: PLR2004 - see _cost
+                link.mode = AT
+                self.numbered.add(link.to)
+            elif cost == 2:  # noqa: PLR2004
+                link.mode = NULL
+            else:
+                self.left_out[table] = (
+                    f"{', '.join(link.columns)} leads back to the table through others; let it be null, or make its "
+                    "foreign key DEFERRABLE"
+                )
+                del self.infos[table]
+                for links in self.links.values():
+                    for one in links:
+                        if one.to == table:
+                            one.mode = OUTSIDE
+                self._leave_out_dependants()
+                left = [one for one in left if one in self.infos]
+                order = [one for one in order if one in self.infos]
+        return order
+
+    def _waits_for(self, table: str, left: Sequence[str]) -> list[Link]:
+        return [link for link in self.links[table] if link.mode == PICK and link.to in left]
+
+    def _in_circles(self, left: Sequence[str]) -> Iterator[tuple[str, Link]]:
+        """Yield the references that are part of a circle."""
+        for table in left:
+            for link in self._waits_for(table, left):
+                reached, next_ones = {link.to}, [link.to]
+                while next_ones:
+                    for one in self._waits_for(next_ones.pop(), left):
+                        if one.to not in reached:
+                            reached.add(one.to)
+                            next_ones.append(one.to)
+                if table in reached:
+                    yield table, link
+
+    def _cost(self, table: str, link: Link) -> tuple[int, str, str]:
+        """Say how well a circle can be broken here: 0 and 1 by number, 2 by null, 3 by a check that waits, 4 not."""
+        is_to_id = link.is_single and link.referred == self.primary(link.to)
+        by_number = is_to_id and self._can_be_numbered(link.to)
+        in_key = bool(set(link.columns) & set(self.primary(table)))
+        if link.nullable:
+            cost = (0 if link.to in self.numbered else 1) if by_number else 2
+        else:
+            waits = link.deferrable and self.is_on_postgresql and self.scheme(link.to) == DERIVED
+            cost = 3 if by_number and waits and not in_key else 4
+        return cost, table, link.name
+
+    def _count(self, order: Sequence[str]) -> None:
+        """Say how many rows each table gets: fewer for parents than for their children."""
+        height = dict.fromkeys(order, 0)
+        for table in reversed(order):
+            for link in self.links[table]:
+                if link.mode == PICK:
+                    height[link.to] = max(height[link.to], height[table] + 1)
+        for table in order:
+            is_alone = not height[table] and not any(link.mode == PICK for link in self.links[table])
+            fewer = _FEWER ** (height[table] + is_alone)
+            self.counts[table] = max(self.rows // fewer, min(_FEWEST, self.rows))
+
+
+def _is_uuid_text(column: Column) -> bool:
+    return any(word in column.type.upper() for word in ("UUID", "CHAR(32)", "CHAR(36)"))
+
+
+def _read_bounds(partitions: Partitions, said: Said) -> None:
+    """Take the bounds of partitions as limits of the column by which a table is split."""
+    if not partitions.columns or "DEFAULT" in partitions.bounds:
+        return
+    limits = said.of(partitions.columns[0])
+    ranges = [re.match(r"FOR VALUES FROM \((.+)\) TO \((.+)\)$", one) for one in partitions.bounds]
+    ends = [(_first_value(one[1]), _first_value(one[2])) for one in ranges if one]
+    if ends:
+        lows, highs = [low for low, _ in ends], [high for _, high in ends]
+        if all(low is not None for low in lows):
+            limits.rise(min(lows, key=_in_order), is_above=False)  # type: ignore[arg-type]
+        if all(high is not None for high in highs):
+            limits.sink(max(highs, key=_in_order), is_below=True)  # type: ignore[arg-type]
+    lists = [re.match(r"FOR VALUES IN \((.+)\)$", one) for one in partitions.bounds]
+    values = [value for one in lists if one for part in one[1].split(", ") if (value := _first_value(part)) is not None]
+    if values:
+        limits.choices = tuple(values)
+
+
+def _first_value(text: str) -> Decimal | str | None:
+    """Return the first value of a bound; None for MINVALUE and MAXVALUE."""
+    if match := re.match(r"'((?:[^']|'')*)'", text):
+        plain = match[1].replace("''", "'")
+        return Decimal(plain) if re.fullmatch(r"-?\d+(\.\d+)?", plain) else plain
+    match = re.match(r"-?\d+(\.\d+)?", text)
+    return Decimal(match[0]) if match else None
+
+
+def _in_order(value: Decimal | str | None) -> tuple[bool, Decimal, str]:
+    is_number = isinstance(value, Decimal)
+    return is_number, value if isinstance(value, Decimal) else Decimal(0), "" if is_number else str(value)

@@ -1,0 +1,142 @@
+"""`init`: a first domain, map and settings for tables that somebody has already."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seedjournal import journal as j
+from seedjournal import projectors
+
+from .. import settings as config
+from ..terminal import number_of, shown, table
+from . import FINE, exits
+from .databases import Databases, opened_target
+from .options import Common, Whole, common_options
+from .runs import FORMAT, Document
+
+MODULE = "seeds"
+PASSWORD = "DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
+_MOST_ROWS = 1_000_000
+_FILE = re.compile(r"(sqlite[+\w]*:///)([^?]+)(.*)")
+_PASSWORD = re.compile(r"([\w+]+://)([^:/?@]*):?([^/?@]*)@(.*)")
+_VARIABLE = re.compile(r"\$\{\w+\}")
+
+
+@click.command(
+    help="Write a first domain for a database that has tables: seeds.py and seedjournal.toml.\n\n"
+    "Each table becomes a kind with believable values; foreign keys, unique and CHECK constraints are kept. Nothing in "
+    "the database is changed, and no row is read. Then record and project as with any other domain.",
+    epilog="\b\nFor example:\n"
+    "  seedjournal init --from postgresql://me@localhost/shop --rows 200\n\n" + exits("the files were written"),
+)
+@click.option("--from", "source", metavar="URL", required=True, help="The database whose tables are to be filled.")
+@click.option(
+    "--rows",
+    metavar="N",
+    type=Whole(1, _MOST_ROWS),
+    default=1000,
+    help="About how many rows the tables get that nothing refers to; others get fewer. [default: 1000]",
+)
+@click.option(
+    "--tables", metavar="A,B", multiple=True, help="Only these tables. [default: all but those of frameworks]"
+)
+@click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the tables.")
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where to write the files. [default: the working folder]",
+)
+@common_options
+def init(common: Common, *, source: str, rows: int, tables: tuple[str, ...], schema: str | None, out: Path) -> int:
+    """Write the files, and say which table became which kind."""
+    chosen = [name.strip() for listed in tables for name in listed.split(",") if name.strip()]
+    common.give(begin(common.databases(schema), source=source, rows=rows, chosen=chosen, folder=out), _text)
+    return FINE
+
+
+def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], folder: Path) -> Document:
+    """Plan a domain for the database's tables, and write it; raise Misuse where a file of that name is there."""
+    files = {name: folder / name for name in (f"{MODULE}.py", config.FILE.name)}
+    if there := [str(one) for one in files.values() if one.exists()]:
+        raise j.Misuse(
+            f"{' and '.join(there)} {'exists' if len(there) == 1 else 'exist'} already; nothing was written.",
+            "Choose another folder with --out FOLDER.",
+        )
+    where = config.addresses(config.Settings(), databases.journal, source)
+    with opened_target(where, databases, create=False) as target:
+        if target is None:
+            raise j.Misuse(f"There is no database at {where.target}.", "Check the address that --from names.")
+        with target.read() as connection:
+            start = projectors.plan_start(connection, schema=databases.schema, chosen=chosen, rows=rows)
+        address, needs_password = settings_address(source, folder)
+        today = datetime.now(UTC).date()
+        texts = {
+            f"{MODULE}.py": projectors.write_module(start, source=start.database, today=today),
+            config.FILE.name: projectors.write_settings(start, module=MODULE, target=address),
+        }
+        name = target.shown
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in texts.items():
+        try:
+            with files[file].open("x", encoding="utf-8") as opened:
+                opened.write(text)
+        except FileExistsError:
+            raise j.Misuse(
+                f"{files[file]} exists already, and stays as it is.", "Choose another folder with --out FOLDER."
+            ) from None
+    return {
+        "format": FORMAT,
+        "from": name,
+        "project": start.name,
+        "files": [str(one) for one in files.values()],
+        "tables": {one.info.name: {"kind": one.kind, "rows": one.count, "open": len(one.notes)} for one in start.kinds},
+        "left_out": start.left_out,
+        "variables": [PASSWORD] if needs_password else [],
+    }
+
+
+def settings_address(source: str, folder: Path) -> tuple[str, bool]:
+    """Return the address for the settings file, and whether a password was taken out of it.
+
+    A variable stays as it is. A file's path holds in the folder of the settings.
+    """
+    if source.startswith("sqlite") and (file := _FILE.fullmatch(source)):
+        path = Path(file[2])
+        is_here = path.is_absolute() or folder.resolve() == Path.cwd()
+        return source if is_here else f"{file[1]}{path.resolve()}{file[3]}", False
+    address, _, options = source.partition("?")
+    kept = [one for one in options.split("&") if one and not one.startswith("password=")]
+    is_told = len(kept) < len([one for one in options.split("&") if one])
+    if match := _PASSWORD.fullmatch(address):
+        scheme, user, password, rest = match.groups()
+        is_told = is_told or bool(password and not _VARIABLE.fullmatch(password))
+        address = (
+            f"{scheme}{user}:{f'${{{PASSWORD}}}' if is_told else password}@{rest}" if is_told or password else address
+        )
+    return "?".join([address, *(["&".join(kept)] if kept else [])]), is_told
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    """Say what was written, and what to do next."""
+    kinds = document["tables"]
+    rows = [[name, one["kind"], one["rows"]] for name, one in kinds.items()]
+    lines = [
+        f"{number_of(len(rows), 'table')} of {shown(document['from'])}",
+        table(("table", "kind", "rows"), rows, indent=2),
+    ]
+    lines.append(f"wrote {' and '.join(map(shown, document['files']))}")
+    if left := document["left_out"]:
+        lines.append(f"left out: {', '.join(map(shown, left))} (seeds.py says why)")
+    if open_ := sum(one["open"] for one in kinds.values()):
+        lines.append(f"{number_of(open_, 'comment')} in seeds.py, beginning with TODO, say what could not be decided")
+    lines += [f"export {name}=… first: the settings file does not hold the password" for name in document["variables"]]
+    lines.append(f"next: seedjournal record --project {document['project']}; seedjournal project")
+    return "\n".join(lines) + "\n"

