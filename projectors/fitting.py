@@ -170,6 +170,13 @@ class MappedKind:
         path = self.paths[name]
         return (path.to, *(path.reference.also if path.reference else ()))
 
+    @cached_property
+    def own_pointers(self) -> tuple[str, ...]:
+        """The columns that a foreign key leads to the table's own rows, and that may be null."""
+        keys = (one.columns for one in self.info.foreign_keys if one.table.lower() == self.info.name.lower())
+        led = {key[0] for key in keys if len(key) == 1}
+        return tuple(name for name in self.written if name in led and self.info.columns[name].nullable)
+
     @property
     def moves_id(self) -> bool:
         """Whether a row's primary key holds a date that moves with today."""

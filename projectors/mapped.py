@@ -429,10 +429,11 @@ class MappedWriter:
         """Add all staged rows to an empty table; None where a constraint refuses some, which comparing then names."""
         names = list(self.mapped.written)
         order = [self.stage.c[name] for name in self.mapped.identity]
-        staged = select(*(self.stage.c[name] for name in names)).order_by(*order)
+        staged = select(*map(self._at_first, names)).order_by(*order)
         try:
             with self.connection.begin_nested():
                 stored = self._do_with_given_ids(insert(self.rows).from_select(names, staged))
+                self._lead_to_own(true())
         except IntegrityError:
             return None
         self._note(is_new=self.mapped.scheme != DATABASE)
@@ -673,12 +674,39 @@ class MappedWriter:
         if not expected:
             return 0
         names = list(self.mapped.written)
-        statement = insert(self.rows).from_select(names, select(*(self.stage.c[name] for name in names)).where(is_new))
+        added = Table("seedjournal_added", MetaData(), Column("key", Text, primary_key=True), prefixes=["TEMPORARY"])
+        if self._own_pointers:
+            added.create(self.connection, checkfirst=False)
+            self.connection.execute(insert(added).from_select(["key"], select(self.stage.c[_KEY]).where(is_new)))
+        statement = insert(self.rows).from_select(names, select(*map(self._at_first, names)).where(is_new))
         stored = self._do_with_given_ids(statement)
+        if self._own_pointers:
+            self._lead_to_own(self.stage.c[_KEY].in_(select(added.c.key)))
+            added.drop(self.connection, checkfirst=False)
         left = self._count(count_new)
         if stored < expected or left:
             raise self._swallowed(expected, min(stored, expected - left))
         return expected
+
+    @property
+    def _own_pointers(self) -> tuple[str, ...]:
+        """Name the columns that lead to rows of the same table and are filled after the rows are there.
+
+        Only SQLite needs it: while a reference waits for its row, each new row makes it look through all others, where
+        no index has the column first.
+        """
+        return () if self.mapped.is_on_postgresql else self.mapped.own_pointers
+
+    def _at_first(self, name: str) -> ColumnElement[Any]:
+        return null() if name in self._own_pointers else self.stage.c[name]
+
+    def _lead_to_own(self, among: ColumnElement[bool]) -> None:
+        """Fill the columns that lead to rows of the same table."""
+        if led := {name: self.stage.c[name] for name in self._own_pointers}:
+            has_any = or_(*(one.is_not(None) for one in led.values()))
+            self.connection.execute(
+                update(self.rows).values(led).where(self.same_row(self.rows, self.stage), has_any, among)
+            )
 
     def _do_with_given_ids(self, statement: Any) -> int:
         """Insert rows with values of ours in a column that is GENERATED ALWAYS AS IDENTITY as well."""

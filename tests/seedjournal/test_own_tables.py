@@ -282,3 +282,30 @@ def test_real_projects_that_share_tables(run: Run, target: str, tmp_path: Path) 
         source = f"cache:{CACHE / name / name}.json.gz"
         run("record", "--project", name, "--new", "--source", source, "--as-of", "2026-05-19")
     goes_in_twice(run, target, tmp_path, ("dephraiim", "ephraimduncan"))
+
+
+def test_what_is_forgotten_takes_its_rows_along(run: Run, target: str) -> None:
+    run("record", "--project", "demo", "--new", *SMALL)
+    run("project")
+    with running(target) as models:
+        mine = models.Team.objects.create(name="Ours", slug="ours")
+        held = models.TeamMember.objects.first()
+        models.Membership.objects.create(team=held.team, user="me")
+    run("forget", "--project", "demo", "--target", target, "--yes")
+    assert asked(target, "SELECT slug FROM teams_team ORDER BY slug = 'ours'") == [("demo",), ("ours",)]  # one is held
+    assert asked(target, "SELECT count(*) FROM metrics_pullrequest") == [(0,)]
+    assert asked(target, "SELECT count(*) FROM seedjournal_positions") == [(0,)]
+    assert mine.id == 1
+
+
+def test_all_notes_lost_is_a_first_projection_that_asks(run: Run, target: str) -> None:
+    run("record", "--project", "demo", "--new", *SMALL)
+    run("project")
+    before = asked(target, "SELECT id FROM metrics_teammember ORDER BY id")
+    for table in ("seedjournal_ledger", "seedjournal_positions", "seedjournal_rows", "seedjournal_target_version"):
+        execute(target, f"DROP TABLE {table}")
+    told = run("project", status=2).err
+    assert "metrics_teammember" in told
+    run("project", "--confirm", str(make_url(target).database))
+    assert asked(target, "SELECT id FROM metrics_teammember ORDER BY id") == before
+    assert run("verify", "--json").json["findings"] == []
