@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def chosen(options: Options) -> list[tuple[DataSet, Sequence[Row]]]:
-    """The data sets, each with the rows to measure on it; exits where none is left."""
+    """Return the data sets, each with the rows to measure on it; exit where none is left."""
     rows = (*ROWS, FLAT) if options.flat else ROWS
     sets: list[tuple[DataSet, Sequence[Row]]] = [(datasets.demo(options.events), rows)]
     if options.cache:
@@ -92,7 +92,7 @@ def measure(course: Course, rows: Sequence[Row]) -> dict[str, Figure]:
 
 
 def _matching(names: Sequence[str], words: Sequence[str]) -> list[str]:
-    """The names in which any of the words occurs; all of them where no word occurs in any."""
+    """Return the names in which any of the words occurs; all of them where no word occurs in any."""
     return [name for name in names if any(word in name.lower() for word in words)] or list(names)
 
 

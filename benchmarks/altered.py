@@ -27,13 +27,13 @@ class Altered:
         self.as_of = getattr(source, "as_of", None)
 
     def pull_requests(self) -> Iterator[PullRequest]:
-        """Every pull request, the chosen ones with a longer title."""
+        """Yield every pull request, the chosen ones with a longer title."""
         for one in self._source.pull_requests():
             is_chosen = (one.repo, one.number) in self._chosen
             yield msgspec.structs.replace(one, title=f"{one.title} (altered)") if is_chosen else one
 
     def loose_commits(self) -> Iterator[LooseCommit]:
-        """The source's own."""
+        """Yield the source's own commits."""
         return self._source.loose_commits()
 
     @property
@@ -42,5 +42,5 @@ class Altered:
         return self._source.skipped
 
     def digest(self) -> str:
-        """Another digest than the source's own."""
+        """Return another digest than the source's own."""
         return hashlib.sha256(f"{self._source.digest()} {sorted(self._chosen)}".encode()).hexdigest()

@@ -24,35 +24,35 @@ class Samples:
     by_step: defaultdict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
 
     def seconds(self, step: str) -> list[float]:
-        """A step's wall time."""
+        """Return a step's wall time."""
         return [sample.seconds for sample in self.by_step[step]]
 
     def cpu(self, step: str) -> list[float]:
-        """A step's CPU time, workers included."""
+        """Return a step's CPU time, workers included."""
         return [sample.cpu for sample in self.by_step[step]]
 
     def peaks(self, step: str) -> list[float]:
-        """A step's peak memory in MB."""
+        """Return a step's peak memory in MB."""
         return [sample.peak for sample in self.by_step[step]]
 
     def facts(self, step: str, name: str) -> list[float]:
-        """What else was counted with a step."""
+        """Return another count that a step reported."""
         return [sample.facts[name] for sample in self.by_step[step]]
 
     def ratios(self, step: str, other: str) -> list[float]:
-        """A step's wall time over another's, repeat by repeat: the two were measured side by side."""
+        """Return a step's wall time over another's, repeat by repeat: the two were measured side by side."""
         pairs = zip(self.by_step[step], self.by_step[other], strict=True)
         return [one.seconds / two.seconds for one, two in pairs]
 
     def in_cpu(self) -> Samples:
-        """The same with CPU time, the server's included, in the place of wall time."""
+        """Return the same samples with CPU time, the server's included, instead of wall time."""
         told = Samples()
         for step, samples in self.by_step.items():
             told.by_step[step] = [replace(one, seconds=one.cpu + one.server) for one in samples]
         return told
 
     def highest_peak(self) -> tuple[float, str]:
-        """The highest peak memory of any whole command, and the step that had it."""
+        """Return the highest peak memory of any whole command, and the step that had it."""
         return max((s.peak, step) for step, samples in self.by_step.items() for s in samples if s.whole)
 
 
@@ -75,11 +75,11 @@ class Course:
         self._before = 0.0  # the server's CPU seconds when the step began
 
     def beside(self, data: DataSet, name: str, *, repeats: int) -> Course:
-        """Another size of the same, in databases of its own and without floors."""
+        """Return a course of another size, in databases of its own and without floors."""
         return Course(self.make, data, self.folder, self._tell, repeats=repeats, name=name, floors=False)
 
     def new(self, role: str) -> str:
-        """A new, empty database; the one that had the role before is gone."""
+        """Return a new, empty database; the one that had the role before is gone."""
         return self.make.new(f"{self._name}{role}")
 
     def drop(self) -> None:
@@ -151,14 +151,14 @@ class Course:
         self.make.drop(url)
 
     def events_file(self) -> Path:
-        """The journal's events in a file, which the makes share."""
+        """Return a file with the journal's events, which all databases share."""
         file = self.folder / f"{self.data.name}.events"
         if not file.exists():
             write_events(file, self.make.events(self.journal))
         return file
 
     def choose(self, count: int) -> list[Any]:
-        """Pull requests to alter, at most so many."""
+        """Return pull requests to alter, at most so many."""
         _, chosen = own("sources", ("choose", str(count), self.data.source, *self.data.settings), self.folder)
         return list(chosen)
 

@@ -28,14 +28,14 @@ _JOURNAL = ("journal_events", "journal_nodes", "journal_runs")
 
 
 class Stored(NamedTuple):
-    """How many rows a journal holds."""
+    """Return how many rows a journal holds."""
 
     events: int
     nodes: int
     runs: int
 
     def less(self, other: Stored) -> Stored:
-        """The rows that came since."""
+        """Return the rows that were added since."""
         return Stored(*(now - before for now, before in zip(self, other, strict=True)))
 
 
@@ -45,10 +45,10 @@ class Make(Protocol):
     name: str
 
     def version(self) -> str:
-        """The database's version."""
+        """Return the database's version."""
 
     def new(self, name: str) -> str:
-        """The URL of a new, empty database; one that had the name before is removed."""
+        """Return the URL of a new, empty database; one that had the name before is removed."""
 
     def drop(self, url: str) -> None:
         """Remove a database."""
@@ -57,16 +57,16 @@ class Make(Protocol):
         """Let the database finish what earlier steps left it to do."""
 
     def cpu(self) -> float:
-        """The CPU seconds that the database's server has used so far."""
+        """Return the CPU seconds that the database's server has used so far."""
 
     def stored(self, url: str) -> Stored:
-        """How many rows the journal holds."""
+        """Return how many rows the journal holds."""
 
     def sizes(self, url: str) -> tuple[int, int]:
-        """The bytes that the journal takes on disk, and the sum of its events' canonical bytes."""
+        """Return the bytes that the journal takes on disk, and the sum of its events' canonical bytes."""
 
     def events(self, url: str) -> Iterator[tuple[str, str]]:
-        """Every event's provenance and text."""
+        """Yield every event's provenance and text."""
 
     def dump(self, url: str, file: Path) -> None:
         """Write a database to a file that `restore` reads."""
@@ -75,7 +75,7 @@ class Make(Protocol):
         """Fill a new database from a dump by the database's own program: the floor of projecting."""
 
     def restorer(self) -> str:
-        """The program that restores."""
+        """Return the program that restores."""
 
 
 class SQLite:
@@ -87,11 +87,11 @@ class SQLite:
         self._folder = folder
 
     def version(self) -> str:
-        """The library's version, which is Python's own."""
+        """Return the library's version, which is Python's own."""
         return sqlite3.sqlite_version
 
     def new(self, name: str) -> str:
-        """The URL of a file that is not there yet."""
+        """Return the URL of a file that is not there yet."""
         url = f"sqlite:///{self._folder}/{name}.db"
         self.drop(url)
         return url
@@ -103,19 +103,19 @@ class SQLite:
             path.unlink()
 
     def settle(self) -> None:
-        """Nothing: no process of its own works on a file."""
+        """Do nothing: no process of its own works on a file."""
 
     def cpu(self) -> float:
-        """None: there is no server."""
+        """Return 0: there is no server."""
         return 0.0
 
     def stored(self, url: str) -> Stored:
-        """How many rows the journal holds."""
+        """Return how many rows the journal holds."""
         with contextlib.closing(sqlite3.connect(sqlite_file(url))) as connection:
             return Stored(*(connection.execute(_count(table)).fetchone()[0] for table in _JOURNAL))
 
     def sizes(self, url: str) -> tuple[int, int]:
-        """The file's bytes and its write-ahead log's, and the sum of its events' canonical bytes."""
+        """Return the file's bytes and its write-ahead log's, and the sum of its events' canonical bytes."""
         file = sqlite_file(url)
         with contextlib.closing(sqlite3.connect(file)) as connection:
             (canonical,) = connection.execute("SELECT sum(length(CAST(event AS BLOB))) FROM journal_events").fetchone()
@@ -123,7 +123,7 @@ class SQLite:
             return sum(path.stat().st_size for path in beside if path.exists()), canonical
 
     def events(self, url: str) -> Iterator[tuple[str, str]]:
-        """Every event's provenance and text."""
+        """Yield every event's provenance and text."""
         with contextlib.closing(sqlite3.connect(sqlite_file(url))) as connection:
             yield from connection.execute("SELECT provenance, event FROM journal_events ORDER BY id")
 
@@ -133,7 +133,7 @@ class SQLite:
             out.writelines(f"{line}\n" for line in connection.iterdump())
 
     def restore(self, file: Path, url: str, folder: Path) -> Sample:
-        """`sqlite3 new.db < dump.sql`, or where there is no such program the same SQL through the library."""
+        """Run `sqlite3 new.db < dump.sql`, or without that program the same SQL through the library."""
         shell = shutil.which("sqlite3")
         if shell:
             return run([shell, sqlite_file(url)], folder, stdin=file)[0]
@@ -142,7 +142,7 @@ class SQLite:
         return own("floors", ("restore", url, str(file)), folder)[0]
 
     def restorer(self) -> str:
-        """The program that restores."""
+        """Return the program that restores."""
         return "sqlite3 < dump.sql" if shutil.which("sqlite3") else "executescript of dump.sql (no sqlite3 program)"
 
 
@@ -155,13 +155,13 @@ class PostgreSQL:
         self._server = server
 
     def version(self) -> str:
-        """The server's version, and the settings that matter here."""
+        """Return the server's version, and the settings that matter here."""
         names = ("server_version", *SETTINGS, "fsync", "synchronous_commit")
         said = {name: str(self._ask(self._server, f"SHOW {name}")[0][0]) for name in names}
         return said.pop("server_version") + f" ({', '.join(f'{name} {value}' for name, value in said.items())})"
 
     def new(self, name: str) -> str:
-        """The URL of a new, empty database."""
+        """Return the URL of a new, empty database."""
         head, _, query = self._server.partition("?")
         self._do(f"DROP DATABASE IF EXISTS {_named(name)} WITH (FORCE)")
         self._do(f"CREATE DATABASE {_named(name)}")
@@ -176,7 +176,7 @@ class PostgreSQL:
         self._do("CHECKPOINT")
 
     def cpu(self) -> float:
-        """What all its processes used, where the server is on this machine and the system tells."""
+        """Return what all its processes used, where the server is on this machine and the system says so."""
         with psycopg.connect(self._server, autocommit=True) as connection:
             for _ in range(_ENDING):
                 if not connection.execute(_OTHERS).fetchall():
@@ -185,18 +185,18 @@ class PostgreSQL:
             return server_cpu(connection.info.backend_pid)
 
     def stored(self, url: str) -> Stored:
-        """How many rows the journal holds."""
+        """Return how many rows the journal holds."""
         return Stored(*(self._ask(url, _count(table))[0][0] for table in _JOURNAL))
 
     def sizes(self, url: str) -> tuple[int, int]:
-        """The bytes of the journal's tables and indexes, and the sum of its events' canonical bytes."""
+        """Return the bytes of the journal's tables and indexes, and the sum of its events' canonical bytes."""
         tables = ", ".join(f"('{table}')" for table in _JOURNAL)
         (size,) = self._ask(url, f"SELECT {_SIZE}::bigint FROM (VALUES {tables}) AS t(c)")[0]  # noqa: S608 - our names
         (canonical,) = self._ask(url, "SELECT sum(octet_length(event))::bigint FROM journal_events")[0]
         return size, canonical
 
     def events(self, url: str) -> Iterator[tuple[str, str]]:
-        """Every event's provenance and text."""
+        """Yield every event's provenance and text."""
         with psycopg.connect(url) as connection, connection.cursor(name="events") as cursor:
             cursor.itersize = 10_000
             yield from cursor.execute("SELECT provenance, event FROM journal_events ORDER BY id")
@@ -206,15 +206,15 @@ class PostgreSQL:
         run([self._program("pg_dump"), "--format=custom", "--compress=0", f"--file={file}", url], file.parent)
 
     def restore(self, file: Path, url: str, folder: Path) -> Sample:
-        """`pg_restore`: data, constraints and indexes."""
+        """Run `pg_restore`: data, constraints and indexes."""
         return run([self._program("pg_restore"), "--no-owner", f"--dbname={url}", file], folder)[0]
 
     def restorer(self) -> str:
-        """The program that restores."""
+        """Return the program that restores."""
         return "pg_restore"
 
     def _program(self, name: str) -> str:
-        """The client program of the server's own version: the user's, or the one that came with a started server."""
+        """Return the client program of the server's own version: the user's, or that of a started server."""
         version = str(self._ask(self._server, "SHOW server_version")[0][0]).partition(".")[0]
         for folder in (None, _installed()):
             place = shutil.which(name, path=folder)
@@ -233,13 +233,13 @@ class PostgreSQL:
 
 @contextlib.contextmanager
 def makes(folder: Path, chosen: Iterable[str]) -> Iterator[list[Make]]:
-    """The chosen makes, ready for use. `SEEDJOURNAL_TEST_POSTGRES` may name a server; otherwise one is started."""
+    """Yield the chosen databases, ready for use: the server that `SEEDJOURNAL_TEST_POSTGRES` names, or a new one."""
     with contextlib.ExitStack() as stack:
         yield [SQLite(folder) if name == "SQLite" else stack.enter_context(_postgresql(folder)) for name in chosen]
 
 
 def sqlite_file(url: str) -> Path:
-    """The file of an SQLite URL."""
+    """Return the file of an SQLite URL."""
     return Path(url.removeprefix("sqlite:///"))
 
 

@@ -31,28 +31,28 @@ class DataSet:
         return ("--project", PROJECT, "--new", "--source", self.source, *sets)
 
     def at(self, events: float) -> DataSet | None:
-        """The same with another number of events, given as a part of its own; None where that cannot be chosen."""
+        """Return the same with a given share of the events; None where that cannot be chosen."""
         return None if self.events is None else demo(round(self.events * events))
 
 
 def demo(events: int) -> DataSet:
-    """An invented project of about so many events."""
+    """Return an invented project of about so many events."""
     prs = pull_requests_for(events)
     return DataSet(name=f"demo of {events:,} events", source="demo", settings=(f"prs={prs}",), events=events)
 
 
 def pull_requests_for(events: int) -> int:
-    """How many pull requests make about so many events in a demo."""
+    """Return how many pull requests make about so many events in a demo."""
     return max(10, round((events - _ELSE) / _A_PULL_REQUEST))
 
 
 def real(folder: Path) -> DataSet:
-    """All cache files of a folder together, as one project."""
+    """Return all cache files of a folder together, as one project."""
     return DataSet(name="real projects", source=f"cache:{folder}")
 
 
 def like_the_seed_systems(folder: Path | None, most: int) -> DataSet:
-    """The file with most nearly as many pull requests as the seed system was timed with; without a folder, a demo.
+    """Return the file whose size is nearest to what the seed system was timed with; without a folder, a demo.
 
     A demo has at most `most`, so that a small benchmark stays small.
     """

@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def rows(events: Sequence[Ready]) -> Iterator[list[Row]]:
-    """The journal's rows, a transaction's at a time."""
+    """Yield the journal's rows, one transaction's at a time."""
     for first in range(0, len(events), _AT_ONCE):
         made = []
         for provenance, parts in events[first : first + _AT_ONCE]:

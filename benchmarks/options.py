@@ -29,7 +29,7 @@ class Options:
 
 
 def read_options(environment: Mapping[str, str] = os.environ) -> Options:
-    """The options of BENCH_EVENTS, BENCH_REPEATS, BENCH_ONLY, BENCH_CACHE, BENCH_FLAT and BENCH_RESULTS.
+    """Return the options of BENCH_EVENTS, BENCH_REPEATS, BENCH_ONLY, BENCH_CACHE, BENCH_FLAT and BENCH_RESULTS.
 
     Exits with what is wrong where one cannot be read.
     """

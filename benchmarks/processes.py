@@ -83,7 +83,7 @@ def run(command: Sequence[str | Path], folder: Path, *, stdin: Path | None = Non
 
 
 def _environment() -> dict[str, str]:
-    """The user's, without settings that would change what is measured."""
+    """Return the user's environment, without settings that would change what is measured."""
     changing = ("SEEDJOURNAL_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(changing)}
     return {**kept, "PYTHONPATH": str(ROOT)}
@@ -103,7 +103,7 @@ class _Watch:
         self._thread.start()
 
     def stop(self) -> float:
-        """The highest sum that was seen, in MB; 0 where there were no workers."""
+        """Return the highest sum that was seen, in MB; 0 where there were no workers."""
         self._ended.set()
         self._thread.join()
         return self._peak
@@ -127,7 +127,7 @@ def _family(pid: int) -> Iterator[int]:
 
 
 def server_cpu(pid: int) -> float:
-    """The CPU seconds that a server has used so far, by the id of any of its processes.
+    """Return the CPU seconds that a server has used so far, by the id of any of its processes.
 
     What processes that have ended used stands with the one that started them. 0 where the system does not tell, or
     where no such server is on this machine.
@@ -150,7 +150,7 @@ def _name(pid: int) -> str | None:
 
 
 def _stat(pid: int) -> list[int]:
-    """The numbers of /proc/PID/stat behind the name; the first, a letter, is 0."""
+    """Return the numbers of /proc/PID/stat behind the name; the first, a letter, is 0."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:  # it ended meanwhile

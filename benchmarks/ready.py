@@ -27,7 +27,7 @@ def write_events(file: Path, events: Iterable[tuple[str, str]]) -> None:
 
 
 def read_events(file: Path) -> list[Ready]:
-    """Every event, one pull request's after another's, which is about the order in which a source gives them.
+    """Return every event, one pull request's after another's, about in the order of a source.
 
     A journal holds them sorted: neither floor nor step shall gain from that.
     """

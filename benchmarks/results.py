@@ -22,7 +22,7 @@ _PACKAGES = ("alembic", "click", "faker", "msgspec", "orjson", "psycopg", "sqlal
 
 
 def describe(options: Options, makes: Sequence[Make]) -> dict[str, Any]:
-    """The machine, the versions, the commit and what was asked for."""
+    """Return the machine, the versions, the commit and what was asked for."""
     now = datetime.now(UTC)
     return {
         "format": FORMAT,
@@ -52,7 +52,7 @@ def describe(options: Options, makes: Sequence[Make]) -> dict[str, Any]:
 
 
 def headline(document: dict[str, Any]) -> str:
-    """What a run's figures depend on, in a line or two."""
+    """Return a line or two that say what a run's figures depend on."""
     machine, versions = document["machine"], document["versions"]
     databases = ", ".join(f"{name} {versions[name]}" for name in ("SQLite", "PostgreSQL") if name in versions)
     return (
@@ -64,7 +64,7 @@ def headline(document: dict[str, Any]) -> str:
 
 
 def steps_document(course: Course) -> dict[str, Any]:
-    """Every sample of a course."""
+    """Return every sample of a course."""
     return {step: [asdict(one) for one in taken] for step, taken in course.samples.by_step.items()}
 
 

@@ -67,7 +67,7 @@ class Figure:
 
 
 def figure(row: Row, course: Course) -> Figure | None:
-    """A row's figure; None where there is none."""
+    """Return a row's figure; None where there is none."""
     if course.make.name not in row.makes:
         return None
     values = row.figures(course.samples)
@@ -84,7 +84,7 @@ def figure(row: Row, course: Course) -> Figure | None:
 
 
 def over_median(samples: Samples, step: str, other: str) -> list[float]:
-    """A step's wall times over the median of another's: the two were not measured side by side."""
+    """Return a step's wall times over the median of another's: the two were not measured side by side."""
     if not samples.by_step[other]:
         return []
     middle = statistics.median(samples.seconds(other))

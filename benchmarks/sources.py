@@ -27,7 +27,7 @@ _JIRA_KEY = re.compile(r"[A-Z][A-Z0-9]+-[0-9]")  # its issue may be shared, or a
 
 
 def choose(source: Source, count: int) -> list[tuple[str, int]]:
-    """At most so many pull requests, spread over the source, whose altered title changes two entities each."""
+    """Return at most so many pull requests, spread over the source, whose altered title changes two entities each."""
     fit = [
         (str(one.repo), one.number)
         for one in source.pull_requests()

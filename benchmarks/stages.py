@@ -47,7 +47,7 @@ def append(course: Course) -> None:
 
 
 def disk(course: Course) -> None:
-    """The journal's size beside the sum of its events' canonical bytes."""
+    """Return the journal's size beside the sum of its events' canonical bytes."""
     size, canonical = course.make.sizes(course.journal)
     course.add(DISK, Sample(seconds=0, cpu=0, peak=0, whole=False, facts={"size": size, "canonical": canonical}))
 
@@ -113,7 +113,7 @@ def verify(course: Course) -> None:
 
 
 def start_up(course: Course) -> None:
-    """Commands that should be there at once."""
+    """Time commands that should start at once."""
     _ = course.journal
     for _ in range(_BEST_OF):
         course.add(HELP, seedjournal(("--help",), course.folder)[0])
@@ -135,7 +135,7 @@ def growth(course: Course) -> None:
 
 
 def threefold(course: Course) -> None:
-    """Every step once with three times the events, for its memory."""
+    """Run every step once with three times the events, for its memory."""
     data = course.data.at(3)
     if data is None:
         return

@@ -15,7 +15,7 @@ _LARGE, _MIDDLE = 100, 10
 
 
 def table(title: str, rows: Sequence[Row], figures: Figures) -> str:
-    """A data set's rows: target, and for each make median, spread and whether it is reached."""
+    """Return a data set's rows: target, and for each make median, spread and whether it is reached."""
     lines = [
         title,
         "-" * len(title),
@@ -33,7 +33,7 @@ def table(title: str, rows: Sequence[Row], figures: Figures) -> str:
 
 
 def steps(course: Course) -> str:
-    """What each step took, in seconds: a machine's figures, to see where a ratio comes from."""
+    """Return what each step took, in seconds: a machine's figures, to see where a ratio comes from."""
     by_step = {step: taken for step, taken in course.samples.by_step.items() if any(one.seconds for one in taken)}
     columns = f"{'seconds':>10}{'CPU s':>10}{'server s':>10}{'peak MB':>9}{'events/s':>10}"
     lines = [f"{course.make.name + ', medians':<{_NAME}}{columns}"]
@@ -49,7 +49,7 @@ def steps(course: Course) -> str:
 
 
 def number(value: float) -> str:
-    """Two or three digits that matter; counts as they are."""
+    """Return a number with its two or three digits that matter; counts as they are."""
     if value >= _LARGE or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= _MIDDLE else f"{value:.2f}"

@@ -133,7 +133,7 @@ class Addition:
         query = select(EVENTS.c.id).join(_STAGED, EVENTS.c.hash == _STAGED.c.hash).order_by(_STAGED.c.place)
         ids = array("q", self._connection.execute(query).scalars())
         if lost := sum(self._staged.values()) - len(ids):
-            raise Damaged(f"{lost} events of the previous state are not in the journal")
+            raise Damaged(f"{lost} events of the previous state are not in the journal.")
         known = known_nodes(self._connection, self._staged.keys())
         leaves, end = [], 0
         for leaf, size in self._staged.items():

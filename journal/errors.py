@@ -43,8 +43,8 @@ class NotCanonical(BadInput):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(
             f"{path}: {reason}",
-            "canonical content is text, booleans, null, integers within ±(2^53 - 1), and lists and objects of these; "
-            "write decimals, instants and dates as text",
+            "Canonical content is text, booleans, null, integers within ±(2^53 - 1), and lists and objects of these. "
+            "Write decimals, instants and dates as text.",
         )
         self.path = path
 
@@ -56,8 +56,8 @@ class TwoEventsOneKey(BadInput):
 
     def __init__(self, kind: str, key: bytes, first: bytes, second: bytes) -> None:
         super().__init__(
-            f"{kind} {key.decode()} occurs twice in one run: {first.hex()[:12]} and {second.hex()[:12]}",
-            "a run holds one event for each entity; look for the entity twice in the source",
+            f"{kind} {key.decode()} occurs twice in one run: {first.hex()[:12]} and {second.hex()[:12]}.",
+            "A run holds one event for each entity. Look for the entity twice in the source.",
         )
 
 
@@ -74,8 +74,8 @@ class ChangedByUpgrade(SeedJournalError):
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in events.items())
         super().__init__(
             f"{', '.join(tools)} would change {sum(events.values()):,} events of project {project!r}, although the "
-            f"input is the same as in run {run} ({kinds}); nothing was recorded",
-            f"add --accept-upgrade to accept the changes, or install the versions that `seedjournal show {run}` lists",
+            f"input is the same as in run {run} ({kinds}); nothing was recorded.",
+            f"Add --accept-upgrade to accept the changes, or install the versions that `seedjournal show {run}` lists.",
         )
         self.tools = tuple(tools)
         self.events = dict(events)
@@ -105,4 +105,4 @@ class Damaged(Unavailable):
     kind = "damaged"
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, "run `seedjournal verify` to see everything that is wrong with this journal")
+        super().__init__(message, "Run `seedjournal verify` to see everything that is wrong with this journal.")

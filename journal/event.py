@@ -1,6 +1,6 @@
 """An event, its canonical bytes and its hash: the identity everything else rests on.
 
-Canonical bytes are JSON with sorted ASCII keys, UTF-8 and no whitespace, as RFC 8785 has it. Only JSON values of a
+Canonical bytes are JSON with sorted names, UTF-8 and no whitespace, as RFC 8785 has it. Only JSON values of a
 user's hold numbers with fractions: all else that has any is text.
 The hash is SHA-256 over a format tag and those bytes. Both are a format: what is written today must always be readable,
 so golden tests pin them.
@@ -191,7 +191,7 @@ def _refuse(value: Any, path: str, depth: int = 0) -> None:
             _refuse(item, f"{path}[{index}]", depth + 1)
     elif kind is dict:
         for name, item in value.items():
-            _refuse_name(name, path)
+            _refuse_inner_name(name, path)
             _refuse(item, f"{path}.{name}", depth + 1)
     else:
         raise NotCanonical(path, f"{value!r} is a {kind.__name__}")
@@ -231,6 +231,18 @@ def number_text(value: float) -> str:
     else:
         text = f"{digits[0]}{'.' if len(digits) > 1 else ''}{digits[1:]}e{point - 1}"
     return f"-{text}" if sign else text
+
+
+def _refuse_inner_name(name: Any, path: str) -> None:
+    """Raise NotCanonical for what is no name within a JSON value.
+
+    Up to U+D7FF the order of characters is that of RFC 8785, which compares units of UTF-16, and of UTF-8 alike.
+    """
+    if name.__class__ is not str:
+        raise NotCanonical(path, f"the name {name!r} is not text")
+    if max(name, default="") >= "\ud800":
+        raise NotCanonical(path, f"the name {name!r} holds a character beyond U+D7FF")
+    _refuse_text(name, path)
 
 
 def _refuse_name(name: Any, path: str) -> None:

@@ -60,7 +60,7 @@ def runs_before_newest(connection: Connection, keep: int, projects: Collection[s
     Raise Misuse for a negative number.
     """
     if keep < 0:
-        raise Misuse(f"cannot keep {keep} runs", "give the number of each project's newest runs that stay")
+        raise Misuse(f"Cannot keep {keep} runs.", "Say how many of each project's newest runs stay: 0 or more.")
     numbers: dict[str, list[int]] = {}
     for project, number in connection.execute(select(RUNS.c.project, RUNS.c.run).order_by(RUNS.c.project, RUNS.c.run)):
         if projects is None or project in projects:
@@ -149,7 +149,10 @@ def _payloads(connection: Connection, hashes: list[bytes]) -> list[tuple[int, by
     query = select(NODES.c.hash, NODES.c.level, NODES.c.payload)
     rows = connection.execute(query.where(dialect_of(connection).among(NODES.c.hash, hashes))).all()
     if missing := set(hashes).difference(bytes(hashed) for hashed, *_ in rows):
-        raise Damaged(f"a run that would stay names node {min(missing).hex()[:12]}, which the journal does not hold")
+        raise Damaged(
+            f"Nothing was forgotten: a run that would stay refers to node {min(missing).hex()[:12]}, which the "
+            "journal does not hold."
+        )
     return [(level, bytes(payload)) for _, level, payload in rows]
 
 

@@ -141,25 +141,25 @@ def find_run(connection: Connection, name: str) -> Run:
             return run
         if gone := forgotten_runs(connection).get(RunNumber(number)):
             raise Misuse(
-                f"run {number} was forgotten at {gone.forgotten_at} by {gone.forgotten_by}",
-                "`seedjournal log` lists the runs",
+                f"Run {number} is no longer there: {gone.forgotten_by} forgot it at {gone.forgotten_at}.",
+                "`seedjournal log` lists the runs.",
             )
         if len(name) < _SHORTEST_ROOT:  # a longer one may be a root that begins with digits
-            raise Misuse(f"there is no run {name}", "`seedjournal log` lists the runs")
+            raise Misuse(f"There is no run {name}.", "`seedjournal log` lists the runs.")
     if "@" in name:
         return _of_project(connection, *name.rsplit("@", 1))
     if len(name) >= _SHORTEST_ROOT and re.fullmatch("[0-9a-f]+", name):
         runs = [run for run in all_runs(connection) if run.root.hex().startswith(name)]
         if len({run.root for run in runs}) > 1:
             raise Misuse(
-                f"root prefix {name!r} is ambiguous", "use more digits; `seedjournal log --json` gives whole roots"
+                f"Root prefix {name!r} is ambiguous.", "Use more digits; `seedjournal log --json` prints whole roots."
             )
         if runs:
             return runs[-1]
     raise Misuse(
-        f"there is no run {name!r}",
-        "a run is its number, 7 or more characters of its root, PROJECT@latest or PROJECT@-N; "
-        "`seedjournal log` lists the runs",
+        f"There is no run {name!r}.",
+        "Name a run by its number, 7 or more characters of its root, PROJECT@latest or PROJECT@-N; "
+        "`seedjournal log` lists the runs.",
     )
 
 
@@ -167,11 +167,13 @@ def _of_project(connection: Connection, project: str, which: str) -> Run:
     runs = all_runs(connection, project)
     back = 0 if which == "latest" else int(which[1:]) if re.fullmatch("-[0-9]{1,9}", which) else None
     if back is None:
-        raise Misuse(f"{project}@{which} names no run", f"write {project}@latest or {project}@-1, @-2, …")
+        raise Misuse(f"{project}@{which} names no run.", f"Write {project}@latest or {project}@-1, @-2, …")
     if not runs:
-        raise Misuse(f"project {project!r} has no run in this journal", "`seedjournal log` lists the runs")
+        raise Misuse(f"Project {project!r} has no run in this journal.", "`seedjournal log` lists the runs.")
     if back >= len(runs):
-        raise Misuse(f"project {project!r} has {len(runs)} runs, too few for @-{back}", "`seedjournal log` lists them")
+        raise Misuse(
+            f"Project {project!r} has {len(runs)} runs, too few for @-{back}.", "`seedjournal log` lists them."
+        )
     return runs[-1 - back]
 
 
@@ -216,7 +218,7 @@ def kinds_of(connection: Connection, run: Run) -> Vocabulary | None:
         return None
     text = connection.execute(select(KINDS.c.kinds).where(KINDS.c.hash == bytes.fromhex(named))).scalar()
     if text is None:
-        raise Damaged(f"run {run.run} names kinds {named[:12]}, which the journal does not hold")
+        raise Damaged(f"Run {run.run} refers to kinds {named[:12]}, which the journal does not hold.")
     return read_vocabulary(text)
 
 
@@ -293,4 +295,4 @@ def _run(row: Row[Any]) -> Run:
             recorded_by=row.recorded_by,
         )
     except (ValueError, TypeError) as error:
-        raise Damaged(f"the row of run {row.run} cannot be read: {error}") from None
+        raise Damaged(f"The row of run {row.run} cannot be read: {error}") from None

@@ -48,8 +48,8 @@ def room_in_the_temporary_folder(content: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise Unavailable(
-            f"the temporary folder {tempfile.gettempdir()} cannot take {content}: {error.strerror}",
-            "free space there, or name another folder: TMPDIR=FOLDER",
+            f"The temporary folder {tempfile.gettempdir()} cannot take {content}: {error.strerror}",
+            "Free some space there, or name another folder with the variable TMPDIR.",
         ) from error
 
 

@@ -169,7 +169,7 @@ def _node_problem(connection: Connection, hashed: bytes, level: int, payload: by
 
 
 def _kinds(connection: Connection) -> Iterator[Finding]:
-    """Each vocabulary's hash."""
+    """Check each vocabulary's hash."""
     for hashed, text in connection.execute(select(KINDS.c.hash, KINDS.c.kinds).order_by(KINDS.c.hash)):
         if hash_kinds(text) != bytes(hashed):
             problem = "their text does not have their hash"

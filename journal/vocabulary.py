@@ -120,7 +120,7 @@ class Vocabulary:
         try:
             return self.by_name[name]
         except KeyError:
-            raise Misuse(f"unknown kind {name!r}", f"the kinds are {', '.join(self.by_name)}") from None
+            raise Misuse(f"There is no kind {name!r}.", f"The kinds are {', '.join(self.by_name)}.") from None
 
     @property
     def text(self) -> str:
@@ -135,7 +135,7 @@ class Vocabulary:
 
 
 def hash_kinds(text: str) -> bytes:
-    """SHA-256 over a vocabulary's text."""
+    """Return the SHA-256 of a vocabulary's text."""
     return sha256(b"seedjournal:kinds:1\n" + text.encode()).digest()
 
 
@@ -145,7 +145,7 @@ def read_vocabulary(text: str) -> Vocabulary:
         content = orjson.loads(text)
         return Vocabulary(tuple(_kind(one) for one in content["kinds"]), content["common"])
     except (KeyError, TypeError, ValueError) as error:
-        raise Damaged(f"recorded kinds cannot be read: {error!r}") from None
+        raise Damaged(f"The kinds that a run was recorded with cannot be read: {error!r}") from None
 
 
 def _told(one: Kind | Field | Reference) -> dict[str, Any]:

@@ -6,10 +6,8 @@ longer has stays where it is. What cannot be altered safely is said, with the wa
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
 from sqlalchemy import Column, Connection, Index, Numeric, String, Table, inspect
 from sqlalchemy.engine.reflection import ObjectKind
 
@@ -18,6 +16,9 @@ from seedjournal.journal import Damaged, Run, RunNumber, WrongSchema, kinds_of, 
 from . import notes
 from .dialects import dialect_of
 from .layout import Layout, build_layout, create_tables
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
 
 Columns = dict[str, dict[str, Any]]
 
@@ -39,11 +40,14 @@ def follow_kinds(source: Connection, target: Connection, layout: Layout, run: Ru
     if problems:
         raise WrongSchema(
             f"{address}: the kinds of run {run.run} differ from those that the tables were made for: "
-            f"{'; '.join(problems)}; nothing was written",
-            "alter the table by hand so that it fits; or `seedjournal unseed` its projects, drop the tables and "
-            "project again; or project into another database",
+            f"{'; '.join(problems)}; nothing was written.",
+            "Alter the table by hand so that it fits. Or run `seedjournal unseed` for its projects, drop the tables "
+            "and project again. Or project into another database.",
         )
     create_tables(target, [one for one in layout.tables if one.name not in columns and one.name not in known])
+    from alembic.migration import MigrationContext  # what is slow to import, and seldom needed
+    from alembic.operations import Operations
+
     operations = Operations(MigrationContext.configure(target))
     for table in layout.tables:
         if table.name in columns:

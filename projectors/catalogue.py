@@ -6,17 +6,19 @@ One class a database. Nothing is changed, and nothing is guessed: what a map say
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
 _INTEGERS = {"int2", "int4", "int8", "rowid", "integer"}
 _BITS = {"int2": 16, "int4": 32, "int8": 64}
+Name: TypeAlias = tuple[str | None, str]  # a schema, if one is named, and a table
 ALWAYS, BY_DEFAULT = "ALWAYS", "BY DEFAULT"
 
 
@@ -64,13 +66,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UniqueKey:
-    """Columns whose values no two rows share; `where` bounds the rows, `is_plain` says that no expression is in it."""
+    """What no two rows share: `parts` in SQL, with their collations, which are made of `columns`.
+
+    `where` bounds the rows. `is_plain` says that the parts are the columns themselves, `nulls_equal` that two nulls are
+    one value.
+    """
 
     name: str
     columns: tuple[str, ...]
     where: str | None = None
     deferrable: bool = False
     is_plain: bool = True
+    parts: tuple[str, ...] = ()
+    nulls_equal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +137,7 @@ class Catalogue:
     """A database's tables, by the names under which a map asks for them."""
 
     connection: Connection
-    _known: dict[tuple[str | None, str], TableInfo | None] = field(default_factory=dict)
+    _known: dict[Name, TableInfo | None] = field(default_factory=dict)
 
     @property
     def _reader(self) -> _PostgreSQL | _SQLite:
@@ -137,17 +145,22 @@ class Catalogue:
 
     def table(self, schema: str | None, name: str) -> TableInfo | None:
         """Return what the database has under this name."""
-        if (schema, name) not in self._known:
-            self._known[schema, name] = self._reader.table(schema, name)
+        self.read([(schema, name)])
         return self._known[schema, name]
+
+    def read(self, names: Iterable[Name]) -> None:
+        """Read what the database has under these names, all at once."""
+        unknown = [one for one in dict.fromkeys(names) if one not in self._known]
+        if unknown:
+            self._known.update(self._reader.tables(unknown))
 
     def names(self, schema: str | None) -> list[str]:
         """List the names of tables, for the nearest."""
         return self._reader.names(schema)
 
-    def tables(self, schema: str | None) -> list[str]:
+    def tables_in(self, schema: str | None) -> list[str]:
         """List the tables that rows can be written to, without the parts of others."""
-        return self._reader.tables(schema)
+        return self._reader.tables_in(schema)
 
     def rules(self, info: TableInfo) -> Rules:
         """Return what else the table's rows must obey."""
@@ -177,47 +190,61 @@ class Catalogue:
 
 
 _TABLE = text("""
-    SELECT c.oid, n.nspname, c.relkind::text, row_security_active(c.oid)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(:name)""")
+    SELECT asked.name, c.oid, n.nspname, c.relkind::text, row_security_active(c.oid)
+    FROM unnest(CAST(:names AS text[])) asked (name) JOIN pg_class c ON c.oid = to_regclass(asked.name)
+    JOIN pg_namespace n ON n.oid = c.relnamespace""")
 _COLUMNS = text("""
     WITH RECURSIVE based AS (
-        SELECT a.attnum, a.atttypid AS type, a.atttypmod AS typmod FROM pg_attribute a
-        WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
+        SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS typmod FROM pg_attribute a
+        WHERE a.attrelid = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
-        SELECT b.attnum, t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE b.typmod END
+        SELECT b.attrelid, b.attnum, t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE b.typmod END
         FROM based b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
     )
-    SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typtype::text, t.typcategory::text, b.typmod,
-        a.attnotnull OR own.typnotnull, pg_get_expr(d.adbin, d.adrelid), own.typdefault, a.attidentity::text,
-        a.attgenerated::text, element.typname,
+    SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typtype::text,
+        t.typcategory::text, b.typmod, a.attnotnull OR own.typnotnull, pg_get_expr(d.adbin, d.adrelid), own.typdefault,
+        a.attidentity::text, a.attgenerated::text, element.typname,
         (SELECT array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid)
     FROM pg_attribute a
-    JOIN based b ON b.attnum = a.attnum
+    JOIN based b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
     JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
     JOIN pg_type own ON own.oid = a.atttypid
     LEFT JOIN pg_type element ON element.oid = t.typelem AND t.typcategory = 'A'
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum""")
+    WHERE a.attrelid = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum""")
 _UNIQUES = text("""
-    SELECT i.relname, x.indisprimary, coalesce(con.condeferrable, false), pg_get_expr(x.indpred, x.indrelid),
-        x.indexprs IS NULL,
+    SELECT x.indrelid, i.relname, x.indisprimary, coalesce(con.condeferrable, false),
+        pg_get_expr(x.indpred, x.indrelid), x.indexprs IS NULL,
         ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY k(num, place)
               JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.num
-              WHERE k.place <= x.indnkeyatts ORDER BY k.place)
+              WHERE k.place <= x.indnkeyatts ORDER BY k.place),
+        ARRAY(SELECT pg_get_indexdef(x.indexrelid, k.place::int, true)
+              || CASE WHEN c.collname <> 'default' THEN format(' COLLATE %I.%I', s.nspname, c.collname) ELSE '' END
+              FROM unnest(x.indcollation) WITH ORDINALITY k(num, place) LEFT JOIN pg_collation c ON c.oid = k.num
+              LEFT JOIN pg_namespace s ON s.oid = c.collnamespace
+              WHERE k.place <= x.indnkeyatts ORDER BY k.place),
+        ARRAY(SELECT DISTINCT a.attname::text FROM pg_depend d
+              JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+              WHERE x.indexprs IS NOT NULL AND d.classid = 'pg_class'::regclass AND d.objid = x.indexrelid
+              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = x.indrelid AND d.refobjsubid > 0),
+        coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
     LEFT JOIN pg_constraint con ON con.conindid = x.indexrelid AND con.contype IN ('p', 'u')
-    WHERE x.indrelid = :oid AND x.indisunique ORDER BY NOT x.indisprimary, i.relname""")
+    WHERE x.indrelid = ANY(:oids) AND x.indisunique ORDER BY x.indrelid, NOT x.indisprimary, i.relname""")
 _REFERENCES = text("""
-    SELECT con.oid, con.conname, mine.attname, space.nspname, class.relname, theirs.attname, con.condeferrable
+    SELECT con.conrelid, con.oid, con.conname, mine.attname, space.nspname, class.relname, theirs.attname,
+        con.condeferrable
     FROM pg_constraint con JOIN pg_class class ON class.oid = con.confrelid
     JOIN pg_namespace space ON space.oid = class.relnamespace
     CROSS JOIN LATERAL unnest(con.conkey, con.confkey) WITH ORDINALITY AS pair (mine, theirs, place)
     JOIN pg_attribute mine ON mine.attrelid = con.conrelid AND mine.attnum = pair.mine
     JOIN pg_attribute theirs ON theirs.attrelid = con.confrelid AND theirs.attnum = pair.theirs
-    WHERE con.contype = 'f' AND con.conrelid = :oid ORDER BY con.oid, pair.place""")
+    WHERE con.contype = 'f' AND con.conrelid = ANY(:oids) ORDER BY con.conrelid, con.oid, pair.place""")
 _TRIGGERS = text("""
-    SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D'
-    UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = :oid AND rulename <> '_RETURN' ORDER BY 1""")
+    SELECT tgrelid, 'trigger ' || tgname FROM pg_trigger
+    WHERE tgrelid = ANY(:oids) AND NOT tgisinternal AND tgenabled <> 'D'
+    UNION ALL SELECT ev_class, 'rule ' || rulename FROM pg_rewrite
+    WHERE ev_class = ANY(:oids) AND rulename <> '_RETURN' ORDER BY 1, 2""")
 _NAMES = text("""
     SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v')
     AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(oid)
@@ -267,53 +294,49 @@ class _PostgreSQL:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def table(self, schema: str | None, name: str) -> TableInfo | None:
+    def tables(self, names: Sequence[Name]) -> dict[Name, TableInfo | None]:
         quote = self.connection.dialect.identifier_preparer.quote_identifier
-        spelled = f"{quote(schema)}.{quote(name)}" if schema else quote(name)
-        found = self.connection.execute(_TABLE, {"name": spelled}).first()
-        if found is None or found[2] not in _SORTS:
-            return None
-        oid, of_schema, sort, hides = found
-        asked = {"oid": oid}
-        uniques = self.connection.execute(_UNIQUES, asked).all()
-        references = [
-            list(rows) for _, rows in groupby(self.connection.execute(_REFERENCES, asked), lambda row: row[0])
-        ]
-        return TableInfo(
-            name=name,
-            schema=of_schema,
-            sort=_SORTS[sort],
-            columns={row[0]: _column_on_postgresql(row) for row in self.connection.execute(_COLUMNS, asked)},
-            primary_key=next((tuple(row[5]) for row in uniques if row[1]), ()),
-            uniques=tuple(
-                UniqueKey(name=row[0], columns=tuple(row[5]), where=row[3], deferrable=row[2], is_plain=row[4])
-                for row in uniques
-            ),
-            foreign_keys=tuple(
-                ForeignKey(
-                    name=rows[0][1],
-                    columns=tuple(row[2] for row in rows),
-                    schema=rows[0][3],
-                    table=rows[0][4],
-                    referred=tuple(row[5] for row in rows),
-                    deferrable=rows[0][6],
-                )
-                for rows in references
-            ),
-            triggers=tuple(self.connection.execute(_TRIGGERS, asked).scalars()),
-            hides_rows=hides,
+        spelled = {".".join(quote(part) for part in name if part): name for name in names}
+        found = self.connection.execute(_TABLE, {"names": list(spelled)}).all()
+        oids = [oid for _, oid, *_ in found]
+        columns, uniques, references, triggers = (
+            self._by_table(query, oids) for query in (_COLUMNS, _UNIQUES, _REFERENCES, _TRIGGERS)
         )
+        made: dict[Name, TableInfo | None] = dict.fromkeys(names)
+        for asked, oid, schema, sort, hides in found:
+            if sort in _SORTS:
+                made[spelled[asked]] = TableInfo(
+                    name=spelled[asked][1],
+                    schema=schema,
+                    sort=_SORTS[sort],
+                    columns={row[0]: _column_on_postgresql(row) for row in columns[oid]},
+                    primary_key=next((tuple(row[5]) for row in uniques[oid] if row[1]), ()),
+                    uniques=tuple(map(_unique_on_postgresql, uniques[oid])),
+                    foreign_keys=tuple(
+                        _foreign_key_on_postgresql(list(rows))
+                        for _, rows in groupby(references[oid], lambda row: row[0])
+                    ),
+                    triggers=tuple(row[0] for row in triggers[oid]),
+                    hides_rows=hides,
+                )
+        return made
+
+    def _by_table(self, query: TextClause, oids: Sequence[int]) -> dict[int, list[Any]]:
+        found: dict[int, list[Any]] = defaultdict(list)
+        for oid, *row in self.connection.execute(query, {"oids": oids}):
+            found[oid].append(row)
+        return found
 
     def names(self, schema: str | None) -> list[str]:
         return list(self.connection.execute(_NAMES, {"schema": schema}).scalars())
 
-    def tables(self, schema: str | None) -> list[str]:
+    def tables_in(self, schema: str | None) -> list[str]:
         return list(self.connection.execute(_TABLES, {"schema": schema}).scalars())
 
     def rules(self, info: TableInfo) -> Rules:
         quote = self.connection.dialect.identifier_preparer.quote_identifier
         spelled = f"{quote(info.schema or 'public')}.{quote(info.name)}"
-        asked = {"oid": self.connection.execute(_TABLE, {"name": spelled}).one()[0]}
+        asked = {"oid": self.connection.execute(_TABLE, {"names": [spelled]}).one()[1]}
         constraints = self.connection.execute(_CONSTRAINTS, asked).all()
         domains: dict[str, list[str]] = {}
         for column, said in self.connection.execute(_DOMAINS, asked):
@@ -336,6 +359,26 @@ class _PostgreSQL:
 
     def database_name(self) -> str:
         return str(self.connection.execute(text("SELECT current_database()")).scalar_one())
+
+
+def _unique_on_postgresql(row: Sequence[Any]) -> UniqueKey:
+    name, _, deferrable, where, is_plain, columns, parts, also, nulls_equal = row
+    return UniqueKey(
+        name=name,
+        columns=tuple(dict.fromkeys((*columns, *also))),
+        where=where,
+        deferrable=deferrable,
+        is_plain=is_plain,
+        parts=tuple(parts),
+        nulls_equal=nulls_equal,
+    )
+
+
+def _foreign_key_on_postgresql(rows: Sequence[Any]) -> ForeignKey:
+    """Make a foreign key of its rows, one a pair of columns."""
+    _, name, _, schema, table, _, deferrable = rows[0]
+    columns, referred = tuple(row[2] for row in rows), tuple(row[5] for row in rows)
+    return ForeignKey(name=name, columns=columns, schema=schema, table=table, referred=referred, deferrable=deferrable)
 
 
 def _inside(constraint: str) -> str:
@@ -399,7 +442,10 @@ class _SQLite:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def table(self, schema: str | None, name: str) -> TableInfo | None:  # noqa: ARG002 - SQLite has no schemas
+    def tables(self, names: Sequence[Name]) -> dict[Name, TableInfo | None]:
+        return {(schema, name): self._table(name) for schema, name in names}  # SQLite has no schemas
+
+    def _table(self, name: str) -> TableInfo | None:
         query = (
             "SELECT name, type, coalesce(sql, '') FROM sqlite_master WHERE lower(name) = lower(?) AND type <> 'index'"
         )
@@ -420,23 +466,34 @@ class _SQLite:
             sort=sort,
             columns=columns,
             primary_key=tuple(primary),
-            uniques=tuple(self._uniques(name, primary)),
+            uniques=tuple(self._uniques(name, primary, columns)),
             foreign_keys=tuple(self._foreign_keys(name)),
             triggers=tuple(row[0] for row in triggers),
         )
 
-    def _uniques(self, table: str, primary: list[str]) -> Iterable[UniqueKey]:
-        if primary:
+    def _uniques(self, table: str, primary: list[str], columns: Iterable[str]) -> Iterable[UniqueKey]:
+        query = "SELECT name, partial, origin FROM pragma_index_list(?) WHERE \"unique\" ORDER BY origin <> 'pk'"
+        found = self._ask(query, table)
+        if primary and not any(origin == "pk" for _, _, origin in found):
             yield UniqueKey(name=f"primary key of {table}", columns=tuple(primary))
-        query = "SELECT name, partial FROM pragma_index_list(?) WHERE \"unique\" AND origin <> 'pk'"
-        for name, partial in self._ask(query, table):
-            columns = [row[0] for row in self._ask("SELECT name FROM pragma_index_info(?) ORDER BY seqno", name)]
-            where = None
-            if partial:
-                (made,) = self._ask("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", name)
-                where = made[0][made[0].upper().rindex(" WHERE ") + len(" WHERE ") :]
-            is_plain = all(one is not None for one in columns)
-            yield UniqueKey(name=name, columns=tuple(one or "" for one in columns), where=where, is_plain=is_plain)
+        for name, partial, origin in found:
+            (made,) = self._ask("SELECT coalesce(sql, '') FROM sqlite_master WHERE type = 'index' AND name = ?", name)
+            where = made[0][made[0].upper().rindex(" WHERE ") + len(" WHERE ") :] if partial else None
+            query = "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno"
+            keys, written = self._ask(query, name), _index_parts(made[0])
+            parts = [
+                f"{_quoted(column) if column else written[place]} COLLATE {collation}"
+                for place, (column, collation) in enumerate(keys)
+            ]
+            expressions = " ".join(written[place] for place, (column, _) in enumerate(keys) if not column).lower()
+            also = [one for one in columns if re.search(rf"\b{re.escape(one.lower())}\b", expressions)]
+            yield UniqueKey(
+                name=f"primary key of {table}" if origin == "pk" else name,
+                columns=tuple(dict.fromkeys((*(column for column, _ in keys if column), *also))),
+                where=where,
+                is_plain=not expressions,
+                parts=tuple(parts),
+            )
 
     def _foreign_keys(self, table: str) -> Iterable[ForeignKey]:
         query = 'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq'
@@ -454,7 +511,7 @@ class _SQLite:
     def names(self, schema: str | None) -> list[str]:  # noqa: ARG002 - SQLite has no schemas
         return [row[0] for row in self._ask("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
 
-    def tables(self, schema: str | None) -> list[str]:  # noqa: ARG002 - SQLite has no schemas
+    def tables_in(self, schema: str | None) -> list[str]:  # noqa: ARG002 - SQLite has no schemas
         query = "SELECT name, sql LIKE 'CREATE VIRTUAL%' FROM sqlite_master WHERE type = 'table' ORDER BY name"
         found = self._ask(query)
         virtual = tuple(name for name, is_virtual in found if is_virtual)
@@ -488,6 +545,31 @@ class _SQLite:
 
     def _ask(self, query: str, *values: Any) -> list[Any]:
         return list(self.connection.exec_driver_sql(query, values).all())
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def _index_parts(made: str) -> list[str]:
+    """Split what CREATE INDEX says between its parentheses at the commas that are in no further ones."""
+    parts, depth, quote = [""], 0, ""
+    for one in made[made.find("(") :]:
+        if quote:
+            quote = "" if one == quote else quote
+        elif one in "'\"`":
+            quote = one
+        elif one in "()":
+            depth += 1 if one == "(" else -1
+            if depth == 0:
+                break
+            if one == "(" and depth == 1:
+                continue
+        elif one == "," and depth == 1:
+            parts.append("")
+            continue
+        parts[-1] += one
+    return [re.sub(r"\s+(ASC|DESC)\s*$", "", one, flags=re.IGNORECASE).strip() for one in parts]
 
 
 def _column_on_sqlite(row: Any, *, is_rowid: bool) -> Column:

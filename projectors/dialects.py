@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -41,7 +41,8 @@ from seedjournal.journal import dialect_of as journal_dialect_of
 # Foreign keys that refer to a table, one row a pair of columns. PostgreSQL compares object ids, so that neither names
 # nor the search path matter; SQLite knows no column where a key refers to the primary key, and names in any case.
 _POINTERS_ON_POSTGRESQL = text("""
-    SELECT con.oid, space.nspname, class.relname, mine.attname, theirs.attname, pg_table_is_visible(class.oid)
+    SELECT con.oid, space.nspname, class.relname, mine.attname, theirs.attname, pg_table_is_visible(class.oid),
+        con.condeferrable AND con.confdeltype = 'a'
     FROM pg_constraint con
     JOIN pg_class class ON class.oid = con.conrelid
     JOIN pg_namespace space ON space.oid = class.relnamespace
@@ -51,7 +52,8 @@ _POINTERS_ON_POSTGRESQL = text("""
     WHERE con.contype = 'f' AND con.confrelid = to_regclass(:name)
     ORDER BY con.oid, pair.place""")
 _POINTERS_ON_SQLITE = text("""
-    SELECT master.name || ' ' || key.id, NULL, master.name, key."from", coalesce(key."to", 'id'), 1
+    SELECT master.name || ' ' || key.id, NULL, master.name, key."from", coalesce(key."to", 'id'), 1,
+        key.on_delete = 'NO ACTION'
     FROM sqlite_master master, pragma_foreign_key_list(master.name) key
     WHERE master.type = 'table' AND lower(key."table") = lower(:name)
     ORDER BY master.name, key.id, key.seq""")
@@ -67,7 +69,8 @@ _INTERFERING_ON_SQLITE = text("""
 class Pointer:
     """A foreign key: a table's columns, and the columns of ours that they hold.
 
-    `is_ours` says that the table is the one that its name alone means, as it does for ours.
+    `is_ours` says that the table is the one that its name alone means, as it does for ours; `can_wait` that a row to
+    which it leads may be taken out and put back within a transaction.
     """
 
     schema: str | None
@@ -75,6 +78,7 @@ class Pointer:
     columns: tuple[str, ...]
     referred: tuple[str, ...]
     is_ours: bool
+    can_wait: bool = False
 
     def points_to(
         self, rows: Table, also: Callable[[FromClause], ColumnElement[bool]] | None = None
@@ -102,7 +106,7 @@ class Dialect:
         condition: ColumnElement[bool] = journal_dialect_of(self.connection).among(tested, numbers)
         return condition
 
-    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    def load(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Add rows, in the order of `columns`; return how many the database stored.
 
         Raises what SQLAlchemy raises for a statement of its own.
@@ -138,6 +142,7 @@ class Dialect:
                 columns=tuple(row[3] for row in key),
                 referred=tuple(self.fold(row[4]) for row in key),
                 is_ours=bool(key[0][5]),
+                can_wait=bool(key[0][6]),
             )
             for key in keys
         ]
@@ -174,6 +179,10 @@ class Dialect:
         """Return a table's name as the database's own functions take it."""
         return name
 
+    def is_exclusion(self, error: DBAPIError) -> bool:  # noqa: ARG002 - only PostgreSQL has such constraints
+        """Say whether two rows exclude each other, which no unique key says."""
+        return False
+
     def check_references(self) -> None:
         """Check the foreign keys that wait for the end of the transaction."""
 
@@ -191,7 +200,7 @@ class PostgreSQL(Dialect):
     interfering = _INTERFERING_ON_POSTGRESQL
     bytewise = "C"
 
-    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    def load(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Add rows by COPY; the server parses texts by the columns' types."""
         from psycopg import Error, sql
 
@@ -275,6 +284,10 @@ class PostgreSQL(Dialect):
         diagnosis = getattr(error.orig, "diag", None)
         return "function" in (getattr(diagnosis, "context", None) or "")
 
+    def is_exclusion(self, error: DBAPIError) -> bool:
+        """Look for the code of a violated EXCLUDE constraint."""
+        return getattr(error.orig, "sqlstate", None) == "23P01"
+
     def check_references(self) -> None:
         """Make every constraint immediate, which checks what was done."""
         self.connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
@@ -298,13 +311,14 @@ class SQLite(Dialect):
     interfering = _INTERFERING_ON_SQLITE
     bytewise = "BINARY"
 
-    def load(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    def load(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Add rows in one statement."""
-        if not rows:
+        given = [tuple(row) for row in rows]
+        if not given:
             return 0
         statement = insert(table(name, *map(column, columns))).values(dict.fromkeys(columns))
         compiled = str(statement.compile(dialect=self.connection.dialect, column_keys=list(columns)))
-        return self.connection.exec_driver_sql(compiled, [tuple(row) for row in rows]).rowcount
+        return self.connection.exec_driver_sql(compiled, given).rowcount
 
     def create_bare(self, tables: Sequence[Table]) -> None:
         """Create tables without indexes."""

@@ -282,6 +282,23 @@ class Mapped:
         ids: list[ColumnElement[Any]] = [raw.c.id] if mapped.gives_ids or mapped.is_part else []
         return [*ids, *(writer.of_column(one) for one in mapped.columns)]
 
+    def pointers(
+        self, child: MappedKind, kind: str
+    ) -> Iterator[tuple[catalogue.Column, str | None, ColumnElement[Any] | None]]:
+        """Yield the columns that hold ids of a kind; of a reference to several kinds, what another column has then."""
+        kind_columns = {one.value.name: one for one in child.columns if isinstance(one.value, KindOf)}
+        for one in child.columns:
+            for reference in _refs_in(one.value):
+                if reference.of is not None or kind not in child.kinds_led_to(reference.name):
+                    continue
+                beside = kind_columns.get(reference.name)
+                if beside is None:
+                    yield one.info, None, None
+                elif isinstance(beside.value, KindOf):
+                    word = dict(beside.value.words).get(kind, kind)
+                    writer = _Expressions(self, child, self.raw(child))
+                    yield one.info, beside.name, writer.word(word, beside.info)
+
     def parents_by_field(self, mapped: MappedKind) -> set[str]:
         """Name the kinds of which the kind's own columns take a field: what changes there changes here."""
         found = (one.value for one in mapped.columns if one.owner == OURS)
@@ -358,13 +375,14 @@ class _Expressions:
                 return self._looked_up(value, info)
             case KindOf(name, words):
                 plain = self.raw.c[f"k_{name}"]
-                kinds = [(plain == kind, self._word(word, info)) for kind, word in words]
+                kinds = [(plain == kind, self.word(word, info)) for kind, word in words]
                 return case(*kinds, else_=null()) if kinds else plain
             case Unique(inner, _, _):
                 return self.of(inner, info)
         raise TypeError(value)
 
-    def _word(self, word: Any, info: catalogue.Column) -> ColumnElement[Any]:
+    def word(self, word: Any, info: catalogue.Column) -> ColumnElement[Any]:
+        """Return what stands for a kind."""
         return self._looked_up(word, info) if isinstance(word, LookupValue) else self._constant(word, info)
 
     def _placed(self, name: str) -> str:
@@ -464,8 +482,8 @@ def fit(connection: Connection, tables: Tables, address: str) -> Mapped:
     if judge.problems:
         told = "".join(f"\n  - {one}" for one in dict.fromkeys(judge.problems))
         raise Misuse(
-            f"the map does not fit {address}; nothing was written:{told}",
-            "correct the map, then `seedjournal check` says whether it fits",
+            f"The map does not fit {address}; nothing was written:{told}",
+            "Correct the map. `seedjournal check` says whether it fits.",
         )
     return fitted
 
@@ -501,6 +519,7 @@ class _Judge:
         self.problems += self.tables.problems
         vocabulary = self.tables.vocabulary
         declared = self._with_parts()
+        self.database.read((one.schema, one.table) for one in declared.values())
         for kind in vocabulary.kinds:
             if kind.name in declared:
                 self._table(declared[kind.name], declared)

@@ -501,9 +501,9 @@ def has_tables(connection: Connection, layout: Layout, address: str) -> bool:
     missing = missing_tables(connection, layout, address)
     if missing and len(missing) < len(layout.tables):
         raise WrongSchema(
-            f"{address} lacks {', '.join(sorted(one.name for one in missing))}; nothing was written",
+            f"{address} lacks {', '.join(sorted(one.name for one in missing))}; nothing was written.",
             "`seedjournal project --repair` makes them again, with their rows; `seedjournal migrate --tables` makes "
-            "them empty",
+            "them empty.",
         )
     return not missing
 
@@ -517,14 +517,14 @@ def missing_tables(connection: Connection, layout: Layout, address: str) -> list
         missing or len(problems) == len(layout.tables)
     ):
         raise WrongSchema(
-            f"{address} already has {', '.join(sorted(problems))}, not made by seedjournal; nothing was written",
-            "use a database of its own, or on PostgreSQL a schema of its own: --schema NAME",
+            f"{address} already has {', '.join(sorted(problems))}, not made by seedjournal; nothing was written.",
+            "Use a database of its own, or on PostgreSQL a schema of its own with --schema NAME.",
         )
     told = [f"{table}.{name} {problem}" for table, one in sorted(problems.items()) for name, problem in one.items()]
     raise WrongSchema(
-        f"{address}: column {'; column '.join(told)}; nothing was written",
-        "give the column the name and type that it had, or use a database of its own, or on PostgreSQL a schema of its "
-        "own: --schema NAME; the columns of new fields are added by `seedjournal project`",
+        f"{address}: column {'; column '.join(told)}; nothing was written.",
+        "Give the column the name and type that it had, or use a database of its own, or on PostgreSQL a schema of its "
+        "own with --schema NAME. `seedjournal project` adds the columns of new fields.",
     )
 
 
@@ -586,7 +586,7 @@ def make_tables(database: Database, layout: Layout | Tables) -> bool:
     Raises Misuse for a map onto tables that others own, which make them themselves.
     """
     if isinstance(layout, Tables):
-        raise Misuse("the map names tables that others own, and seedjournal makes none of them", "leave --tables out")
+        raise Misuse("The map names tables that others own, so seedjournal makes none of them.", "Leave out --tables.")
     with database.write("target") as connection:
         missing = missing_tables(connection, layout, database.shown)
         if not missing:

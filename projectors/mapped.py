@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -52,7 +52,7 @@ from .fitting import Filled, Mapped, MappedKind, Spelled, literal_of
 from .layout import moved
 from .mapping import DATABASE, DERIVED, KEY, NOT_GIVEN, PARENT, FieldValue, Path
 from .notes import ADOPTED, LEDGER, MADE, STALE
-from .rows import ID_TAG, derived_id
+from .rows import ID_TAG, derived_id, taker
 
 _BATCH = 5_000
 _REMEMBERED = 1 << 15  # ids of other entities
@@ -79,14 +79,20 @@ class MappedIds:
     fitted: Mapped
     known: dict[tuple[str, bytes], str] = field(default_factory=dict)
 
-    def load(self, kind: str) -> None:
-        """Read what the ledger has of a kind: rows that their owners made, and ids that the database gave."""
+    def load(self, *kinds: str) -> None:
+        """Read what the ledger has of kinds: rows that their owners made, and ids that the database gave."""
+        given = [kind for kind in kinds if self.fitted.maps[kind].scheme == DATABASE]
+        query = select(LEDGER.c.kind, LEDGER.c.key, LEDGER.c.id).where(LEDGER.c.kind.in_(kinds))
+        query = query.where(or_(LEDGER.c.why == ADOPTED, LEDGER.c.kind.in_(given)))
+        self.known = {known: id_ for known, id_ in self.known.items() if known[0] not in kinds}
+        self.known.update({(kind, key.encode()): id_ for kind, key, id_ in self.connection.execute(query)})
+
+    def finder(self, kind: str) -> Callable[[KeyBytes], Any]:
+        """Return a function from keys of a kind to ids."""
         mapped = self.fitted.maps[kind]
-        query = select(LEDGER.c.key, LEDGER.c.id).where(LEDGER.c.kind == kind)
-        if mapped.scheme != DATABASE:
-            query = query.where(LEDGER.c.why == ADOPTED)
-        self.known = {known: id_ for known, id_ in self.known.items() if known[0] != kind}
-        self.known.update({(kind, key.encode()): id_ for key, id_ in self.connection.execute(query)})
+        if mapped.scheme == DERIVED and mapped.has_whole_numbers and not self.known:
+            return partial(derived_id, kind)
+        return partial(self.of, kind)
 
     def of(self, kind: str, key: KeyBytes) -> Any:
         """Return an entity's id; None where the database has not given it one."""
@@ -128,12 +134,13 @@ class MappedIds:
 
 def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[str], tuple[Any, ...]]:
     """Return a function from an event's text to its raw row: key, id, fields, ids of other entities, their kinds."""
-    kind, inputs, generics = mapped.kind.name, mapped.inputs, mapped.generics
+    inputs, generics = mapped.inputs, mapped.generics
     fields = {one.name: one for one in mapped.kind.fields}
+    take = taker(inputs)
     lists = [place for place, name in enumerate(inputs) if fields[name].type is Type.JSON]
     dates = [place for place, name in enumerate(inputs) if days and fields[name].moves]
     pointers = [_pointer(mapped.paths[name], ids) for name in mapped.refs]
-    has_id = mapped.gives_ids or mapped.is_part
+    id_of = ids.finder(mapped.kind.name) if mapped.gives_ids or mapped.is_part else lambda _: None
 
     def make(text: str) -> tuple[Any, ...]:
         event = orjson.loads(text)
@@ -142,14 +149,16 @@ def raw_maker(mapped: MappedKind, ids: MappedIds, days: int = 0) -> Callable[[st
         held = [pointer(key, data) for pointer in pointers]
         kinds = [(data[name] or {}).get("kind") for name in generics]
         data.update(key)
-        values = [data[name] for name in inputs]
-        for place in lists:
-            if values[place] is not None:
-                values[place] = orjson.dumps(values[place]).decode()
-        for place in dates:
-            if values[place] is not None:
-                values[place] = moved(values[place], days)
-        return (bytes_.decode(), ids.of(kind, bytes_) if has_id else None, *values, *held, *kinds)
+        values = take(data)
+        if lists or dates:
+            values = [*values]
+            for place in lists:
+                if values[place] is not None:
+                    values[place] = orjson.dumps(values[place]).decode()
+            for place in dates:
+                if values[place] is not None:
+                    values[place] = moved(values[place], days)
+        return (bytes_.decode(), id_of(bytes_), *values, *held, *kinds)
 
     return make
 
@@ -168,22 +177,22 @@ def _pointer(path: Path, ids: MappedIds) -> Callable[[dict[str, Any], dict[str, 
 
         return of_any
     rest = tuple(part for part in ids.fitted.vocabulary[to].key if part not in path.shared)
-    names = (*path.shared, *rest)
+    names, take_rest = (*path.shared, *rest), taker(rest)
 
     @lru_cache(maxsize=_REMEMBERED)
     def of(parts: tuple[str | int, ...]) -> Any:
         return ids.of(to, canonical_key(dict(zip(names, parts, strict=True))))
 
+    take = taker(ours)
     if reference is None:
-        return lambda key, _: of(tuple([key[part] for part in ours]))
+        return lambda key, _: of(take(key))
     told_by = reference.name
 
     def told(key: dict[str, Any], data: dict[str, Any]) -> Any:
         value = data[told_by]
         if value is None:
             return None
-        others = [value[part] for part in rest] if isinstance(value, dict) else [value]
-        return of((*[key[part] for part in ours], *others))
+        return of(take(key) + (take_rest(value) if isinstance(value, dict) else (value,)))
 
     return told
 
@@ -234,12 +243,18 @@ class MappedWriter:
     # -- staging -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def staged(self, texts: Texts, tell: Callable[[int], None] = lambda _: None) -> Iterator[None]:
-        """Stage rows as the table is to have them, for a while."""
+    def staged(
+        self, texts: Texts, tell: Callable[[int], None] = lambda _: None, *, is_empty: bool = False
+    ) -> Iterator[None]:
+        """Stage rows as the table is to have them, for a while; `is_empty` says that it has no row to be joined."""
         self._fill(texts, tell)
         if self._refers_to_itself and self._find_ids():
             self._drop()
             self._fill(texts, lambda _: None)
+        if self.mapped.is_on_postgresql and not is_empty:
+            joined = dict.fromkeys((_KEY, *self.mapped.identity, *self.mapped.key))  # all columns would cost much more
+            quoted = map(self.connection.dialect.identifier_preparer.quote_identifier, joined)
+            self.connection.exec_driver_sql(f"ANALYZE {self.stage.name} ({', '.join(quoted)})")
         yield
         self._drop()  # not where it failed: then the transaction drops them
 
@@ -259,7 +274,7 @@ class MappedWriter:
         self.raw.create(self.connection, checkfirst=False)
         self.stage.create(self.connection, checkfirst=False)
         for piece in texts():
-            dialect.load(self.raw.name, self.raw.columns.keys(), [make(one) for one in piece])
+            dialect.load(self.raw.name, self.raw.columns.keys(), map(make, piece))
             tell(len(piece))
         computed = [
             null() if name in self.held else one
@@ -271,8 +286,6 @@ class MappedWriter:
                 self.connection.execute(statement)
         except (DataError, IntegrityError) as error:
             raise self._unfitting(error) from error
-        if self.mapped.is_on_postgresql:
-            self.connection.execute(text(f"ANALYZE {self.stage.name}"))
 
     def _unfitting(self, error: DataError | IntegrityError) -> Misuse:
         """Say which value of which entity does not fit which column."""
@@ -292,8 +305,8 @@ class MappedWriter:
                     )
         words = "; ".join(found) or f"table {self.mapped.shown}: {reason}"
         return Misuse(
-            f"{words}; nothing was written",
-            'shorten the value in the map, such as sql("left(:name, 50)"), or change the column',
+            f"{words}; nothing was written.",
+            'Shorten the value in the map, such as sql("left(:name, 50)"), or change the column.',
         )
 
     def _too_much(self, one: Filled, value: ColumnElement[Any]) -> tuple[ColumnElement[bool], str] | None:
@@ -376,11 +389,6 @@ class MappedWriter:
         query = select(func.count()).select_from(LEDGER).join(self.rows, self.is_noted(self.rows, MADE, ADOPTED))
         return self._count(query.where(LEDGER.c.project == self.project))
 
-    def has_notes(self) -> bool:
-        """Say whether the ledger has anything of the project's kind."""
-        query = select(exists().where(LEDGER.c.kind == self.kind, LEDGER.c.project == self.project))
-        return bool(self.connection.execute(query).scalar())
-
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def write(
@@ -392,8 +400,9 @@ class MappedWriter:
         if not is_first:
             self._release_lost()
         is_empty = is_first and not self.connection.execute(select(exists().select_from(self.rows))).scalar()
-        with self.staged(texts, tell):
-            self._find_ids()
+        with self.staged(texts, tell, is_empty=is_empty):
+            if not is_empty or self.mapped.scheme == DATABASE:
+                self._find_ids()
             if is_empty and not self.mapped.losers and (loaded := self._load()) is not None:
                 return Written(loaded)
             self._refuse_strangers()
@@ -495,9 +504,9 @@ class MappedWriter:
         for key, number in found:
             if by_key.setdefault(key, number) != number:
                 raise Misuse(
-                    f"table {self.mapped.shown} has two rows for {self.kind} {key}: {by_key[key]} and {number}; "
-                    "nothing was written",
-                    "delete one of them, or choose other columns in `key`",
+                    f"Table {self.mapped.shown} has two rows for {self.kind} {key}: {by_key[key]} and {number}; "
+                    "nothing was written.",
+                    "Delete one of them, or choose other columns in `key`.",
                 )
         for batch in batched(by_key, _BATCH):
             self.connection.execute(delete(LEDGER).where(LEDGER.c.kind == self.kind, LEDGER.c.key.in_(batch)))
@@ -564,8 +573,8 @@ class MappedWriter:
         twice = select(func.min(stage.c[_KEY]), func.max(stage.c[_KEY]), stage.c[name]).group_by(stage.c[name])
         for one, two, number in self.connection.execute(twice.having(func.count() > 1)):
             raise Misuse(
-                f"{self.kind} {one} and {self.kind} {two} have the same derived id, {number}; nothing was written",
-                f'let the database give ids: ids="database" for {self.kind} in the map',
+                f"{self.kind} {one} and {self.kind} {two} have the same derived id, {number}; nothing was written.",
+                f'Let the database give the ids: write ids="database" for {self.kind} in the map.',
             )
         if not self.mapped.key:
             return
@@ -573,9 +582,9 @@ class MappedWriter:
         query = select(stage.c[_KEY], stage.c[name]).join_from(stage, rows, self.same_row(rows, stage))
         for key, number in self.connection.execute(query.where(other, ~self.in_ledger(stage.c[_KEY])).limit(1)):
             raise Misuse(
-                f"table {self.mapped.shown} has a row with id {number} that seedjournal did not make, and {self.kind} "
-                f"{key} needs this id; nothing was written",
-                "give that row another id",
+                f"Table {self.mapped.shown} has a row with id {number} that seedjournal did not make, and {self.kind} "
+                f"{key} needs this id; nothing was written.",
+                "Give that row another id.",
             )
 
     def _refuse_orphans(self) -> None:
@@ -598,8 +607,9 @@ class MappedWriter:
                 missing.add(path.to)
         if missing:
             raise Misuse(
-                f"{self.kind} cannot be projected: rows of {' and '.join(sorted(missing))} that it needs are not there",
-                "if they were deleted, --repair puts them back",
+                f"{self.kind} cannot be projected: it refers to rows of {' and '.join(sorted(missing))} that are not "
+                "there.",
+                "If somebody deleted them, --repair puts them back.",
             )
 
     def _revive(self) -> None:
@@ -609,7 +619,7 @@ class MappedWriter:
             return
         if gone := self.mapped.declared.gone:
             marked = exists().where(self.is_noted(self.rows, STALE), LEDGER.c.key.in_(select(self.stage.c[_KEY])))
-            changed = {gone.column: None, **self._touched()}
+            changed = {gone.column: false() if self._marks_by_flag else None, **self._touched()}
             self.connection.execute(update(self.rows).values(changed).where(marked))
         self.connection.execute(update(LEDGER).values(why=MADE).where(back))
 
@@ -620,6 +630,10 @@ class MappedWriter:
     def _count_differing(self) -> int:
         joined = select(func.count()).select_from(self.stage).join(self.rows, self.same_row(self.rows, self.stage))
         return self._count(joined.where(self.differs(self.rows, self.stage)))
+
+    def _differing_keys(self) -> list[str]:
+        joined = select(self.stage.c[_KEY]).join_from(self.stage, self.rows, self.same_row(self.rows, self.stage))
+        return list(self.connection.execute(joined.where(self.differs(self.rows, self.stage))).scalars())
 
     def _update(self, aside: Sequence[str]) -> int:
         """Give rows the staged content where any column of ours differs; return how many.
@@ -634,7 +648,13 @@ class MappedWriter:
             self._set_aside(aside)
         changed = {**{name: self.stage.c[name] for name in names}, **self._touched()}
         differing = and_(self.same_row(self.rows, self.stage), self.differs(self.rows, self.stage))
-        done = self._do(update(self.rows).values(changed).where(differing))
+        try:
+            with self.connection.begin_nested():
+                done = self._do(update(self.rows).values(changed).where(differing))
+        except IntegrityError as error:
+            if aside or not dialect_of(self.connection).is_exclusion(error):
+                raise
+            return self._update(self._differing_keys())
         if aside:
             done += self._put_back(changed)
         if done < expected:
@@ -676,8 +696,8 @@ class MappedWriter:
 
     def _swallowed(self, sent: int, stored: int) -> Unavailable:
         return Unavailable(
-            f"table {self.mapped.shown} took {stored:,} of {sent:,} rows; nothing was written{self._triggers()}",
-            "a trigger or rule of the table keeps rows out: drop or disable it, or let it store these rows",
+            f"Table {self.mapped.shown} took {stored:,} of {sent:,} rows; nothing was written{self._triggers()}.",
+            "A trigger or rule of the table keeps rows out. Disable it, or let it store these rows.",
         )
 
     def _triggers(self) -> str:
@@ -699,9 +719,9 @@ class MappedWriter:
             query = query.where(self.differs(rows, stage, [name])).limit(1)
             found += [f"{name} of {self.kind} {key}" for key in self.connection.execute(query).scalars()]
         raise Unavailable(
-            f"table {self.mapped.shown} did not keep what was written: {', '.join(found)} is another value; nothing "
-            f"was written{self._triggers()}",
-            "a trigger rewrites the value: let the map give it once (initial), or change the trigger",
+            f"Table {self.mapped.shown} did not keep what was written: {', '.join(found)} is another value; nothing "
+            f"was written{self._triggers()}.",
+            "A trigger rewrites the value. Let the map give it once with initial(…), or change the trigger.",
         )
 
     # -- comparing ---------------------------------------------------------------------------------------------------
@@ -784,47 +804,55 @@ class MappedWriter:
         for unique in self._uniques():
             loser = next((one for one in self.mapped.losers if one.name in unique.columns), None)
             self._refuse_shared(unique, loser)
+            losing: list[str] = []
             for key, holder, noted in self._held(unique):
                 if holder is not None:
                     if not (unique.deferrable and self.mapped.is_on_postgresql):
                         aside[holder] = None
                 elif loser is not None and loser.unique and loser.unique.loser is not NOT_GIVEN:
-                    self._lose(loser, [key])
+                    losing.append(key)
                 else:
                     raise Misuse(
-                        f"{self.kind} {key} has the value of {noted} in {' and '.join(unique.columns)} "
-                        f"({self.mapped.shown}: {unique.name}); nothing was written",
-                        "change one of the two, or say in the map what gives way: null_as(…, unique_in=[…], loser=…)",
+                        f"{self.kind} {key} has the value of {noted} in {_words(unique)} "
+                        f"({self.mapped.shown}: {unique.name}); nothing was written.",
+                        "Change one of the two, or say in the map what gives way, with null_as(…, unique_in=[…], "
+                        "loser=…).",
                     )
-            if unique.deferrable and self.mapped.is_on_postgresql:
-                self.connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
+            if loser is not None:
+                self._lose(loser, losing)
         return list(aside)
 
     def _uniques(self) -> Iterator[UniqueKey]:
         """Yield what no two rows may share: the table's own constraints, and what the map says."""
         for one in self.mapped.info.uniques:
             is_id = self.mapped.gives_ids and one.columns == self.mapped.identity
-            if not is_id and one.is_plain and set(one.columns) <= set(self.mapped.written):
+            if not is_id and set(one.columns) <= set(self.mapped.written):
                 yield one
         for filled in self.mapped.losers:
             if filled.unique:
                 name = f"unique_in of {filled.name}"
                 yield UniqueKey(name=name, columns=(*filled.unique.within, filled.name))
 
-    def _in_unique(self, rows: Table, unique: UniqueKey, loser: Filled | None) -> Any:
-        """Return the rows that a unique key compares."""
-        chosen = select(rows).where(*(rows.c[name].is_not(None) for name in unique.columns))
+    def _in_unique(self, rows: Table, unique: UniqueKey, loser: Filled | None) -> tuple[Any, list[ColumnElement[Any]]]:
+        """Return the rows that a unique key compares, and the values by which it does."""
+        of_key: list[ColumnElement[Any]] = [literal_column(one) for one in unique.parts] or [
+            rows.c[name] for name in unique.columns
+        ]
+        names = [f"{_KEY}_{place}" for place in range(len(of_key))]
+        chosen = select(rows, *(one.label(name) for one, name in zip(of_key, names, strict=True)))
+        if not unique.nulls_equal:
+            chosen = chosen.where(*(one.is_not(None) for one in of_key))
         if unique.where:
             chosen = chosen.where(literal_column(f"({unique.where})"))
         if loser is not None and loser.unique and loser.unique.loser is not NOT_GIVEN:
             chosen = chosen.where(rows.c[loser.name] != literal_of(loser.unique.loser))
-        return chosen.subquery()
+        compared = chosen.subquery()
+        return compared, [compared.c[name] for name in names]
 
     def _refuse_shared(self, unique: UniqueKey, loser: Filled | None) -> None:
         """Look for staged rows that share a value: the greater key loses it, or nothing is written."""
-        staged = self._in_unique(self.stage, unique, loser)
+        staged, within = self._in_unique(self.stage, unique, loser)
         bytewise = dialect_of(self.connection).bytewise
-        within = [staged.c[name] for name in unique.columns]
         key = staged.c[_KEY].collate(bytewise)
         place = func.row_number().over(partition_by=within, order_by=key).label("place")
         first = func.first_value(staged.c[_KEY]).over(partition_by=within, order_by=key).label("first")
@@ -838,9 +866,10 @@ class MappedWriter:
         key, first_key = min(map(tuple, shared))
         more = f" (and {len(shared) - 1:,} more)" if len(shared) > 1 else ""
         raise Misuse(
-            f"{self.kind} {first_key} and {self.kind} {key} have the same {' and '.join(unique.columns)}{more}, which "
-            f"{self.mapped.shown} allows once ({unique.name}); nothing was written",
-            "change one of the two, or say in the map what the greater key gets: null_as(…, unique_in=[…], loser=…)",
+            f"{self.kind} {first_key} and {self.kind} {key} have the same {_words(unique)}{more}, which "
+            f"{self.mapped.shown} allows once ({unique.name}); nothing was written.",
+            "Change one of the two, or say in the map what the greater key gets, with null_as(…, unique_in=[…], "
+            "loser=…).",
         )
 
     def _lose(self, loser: Filled, keys: Sequence[str]) -> None:
@@ -856,9 +885,14 @@ class MappedWriter:
         The holder's key is None unless that row is staged as well, with another value.
         """
         loser = next((one for one in self.mapped.losers if one.name in unique.columns), None)
-        held, staged = self._in_unique(self.rows, unique, loser), self._in_unique(self.stage, unique, loser)
+        (held, theirs), (staged, ours) = (self._in_unique(one, unique, loser) for one in (self.rows, self.stage))
         other = self.stage.alias("seedjournal_other")
-        same = and_(*(held.c[name] == staged.c[name] for name in unique.columns))
+        same = and_(
+            *(
+                one.is_not_distinct_from(two) if unique.nulls_equal else one == two
+                for one, two in zip(theirs, ours, strict=True)
+            )
+        )
         query = select(staged.c[_KEY], other.c[_KEY], self.id_text(held), LEDGER.c.key)
         query = query.select_from(staged).join(held, and_(same, ~self.same_row(held, staged)))
         query = query.outerjoin(other, self.same_row(held, other))
@@ -882,19 +916,25 @@ class MappedWriter:
         """Take rows out of the table for a moment; raise Misuse where other rows refer to them."""
         aside, rows, stage = self._aside, self.rows, self.stage
         names = list(aside.columns.keys())
-        among = and_(self.same_row(rows, stage), stage.c[_KEY].in_(keys))
-        for pointer in pointers_to(self.connection, self.mapped):
+        moving = Table("seedjournal_moving", MetaData(), Column("key", Text), prefixes=["TEMPORARY"])
+        moving.create(self.connection, checkfirst=False)
+        dialect_of(self.connection).load(moving.name, ("key",), [(key,) for key in keys])
+        among = and_(self.same_row(rows, stage), stage.c[_KEY].in_(select(moving.c.key)))
+        for pointer in (one for one in pointers_to(self.connection, self.mapped) if not one.can_wait):
             query = select(stage.c[_KEY]).join_from(stage, rows, among).where(pointer.points_to(rows))
             if referred := self.connection.execute(query.limit(1)).scalar():
                 raise Misuse(
                     f"{self.kind} {referred} gives a value to another {self.kind} that no two rows of "
-                    f"{self.mapped.shown} may share, and rows of {pointer.table} refer to it; nothing was written",
-                    "make the unique constraint DEFERRABLE, or project the change in two steps",
+                    f"{self.mapped.shown} may share, and rows of {pointer.table} refer to it; nothing was written.",
+                    "Make the unique constraint DEFERRABLE, or project the change in two steps.",
                 )
+        if not self.mapped.is_on_postgresql:  # there constraints wait already
+            self.connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         aside.create(self.connection, checkfirst=False)
         taken = select(*(rows.c[name] for name in names)).join_from(stage, rows, among)
         self.connection.execute(insert(aside).from_select(names, taken))
         self.connection.execute(delete(rows).where(exists().where(self.same_row(rows, aside))))
+        moving.drop(self.connection, checkfirst=False)
 
     def _put_back(self, changed: Mapping[str, ColumnElement[Any]]) -> int:
         aside = self._aside
@@ -978,27 +1018,44 @@ class MappedWriter:
     def _mark(self, gone: Table) -> int:
         """Mark rows as deleted that are not marked yet."""
         column = self.mapped.declared.gone.column if self.mapped.declared.gone else ""
-        info = self.mapped.info.columns[column]
-        moment = func.now() if self.mapped.is_on_postgresql else func.strftime("%Y-%m-%d %H:%M:%f", "now")
-        given = literal_of(value=True) if info.base == "bool" else moment  # type: ignore[call-arg]
-        among = and_(exists().where(self.same_row(gone, self.rows)), self.rows.c[column].is_(None))
+        among = and_(exists().where(self.same_row(gone, self.rows)), ~self._is_marked())
+        given = true() if self._marks_by_flag else self._moment(column)
         return self._do(update(self.rows).values({column: given, **self._touched_alone()}).where(among))
 
+    @property
+    def _marks_by_flag(self) -> bool:
+        """Whether rows that are gone are marked by true or false, and not by a moment."""
+        gone = self.mapped.declared.gone
+        return bool(gone and self.mapped.info.columns[gone.column].type.lower().startswith("bool"))
+
+    def _is_marked(self) -> ColumnElement[bool]:
+        """Say in SQL that a row is marked as gone."""
+        gone = self.mapped.declared.gone
+        if gone is None:
+            return false()
+        marked = self.rows.c[gone.column]
+        return func.coalesce(marked, false()) if self._marks_by_flag else marked.is_not(None)
+
+    def _moment(self, name: str) -> ColumnElement[Any]:
+        """Return the moment of writing, in the column's type."""
+        if not self.mapped.is_on_postgresql:
+            return func.strftime("%Y-%m-%d %H:%M:%f", "now")
+        has_zone = self.mapped.info.columns[name].base != "timestamp"
+        return func.now() if has_zone else func.timezone("UTC", func.now())
+
     def _touched_alone(self) -> dict[str, ColumnElement[Any]]:
-        moment = func.now() if self.mapped.is_on_postgresql else func.strftime("%Y-%m-%d %H:%M:%f", "now")
-        return dict.fromkeys(self.mapped.touched, moment)
+        return {name: self._moment(name) for name in self.mapped.touched}
 
     def _delete(self, gone: Table) -> int:
         rows = self.rows
         if self.mapped.is_on_postgresql:
             locked = select(rows.c[self.mapped.identity[0]]).where(exists().where(self.same_row(rows, gone)))
             self.connection.execute(locked.with_for_update()).all()
-        pointers = pointers_to(self.connection, self.mapped)
         other = gone.alias()
-        while pointers:
-            held = or_(*(self._pointed_from_outside(pointer, gone, other) for pointer in pointers))
-            if not self._do(delete(gone).where(held)):
-                break
+        held = [self._pointed_from_outside(one, gone, other) for one in pointers_to(self.connection, self.mapped)]
+        held += self._softly_pointed(gone, other)
+        while held and self._do(delete(gone).where(or_(*held))):
+            pass
         deleted = self._do(delete(rows).where(exists().where(self.same_row(rows, gone))))
         still = exists().where(and_(*(rows.c[name] == self.noted_id(name) for name in self.mapped.identity)))
         stale = and_(LEDGER.c.kind == self.kind, LEDGER.c.project == self.project, LEDGER.c.why == STALE)
@@ -1021,20 +1078,32 @@ class MappedWriter:
             found = found.where(~exists().where(self.same_row(pointing, other)))
         return found
 
+    def _softly_pointed(self, gone: Table, other: Any) -> Iterator[ColumnElement[bool]]:
+        """Say in SQL that a column of a mapped table that no foreign key binds holds the row's id, in anybody's row."""
+        for child in self.fitted.maps.values():
+            for column, kind_column, word in self.fitted.pointers(child, self.kind):
+                if any(key.columns == (column.name,) for key in child.info.foreign_keys):
+                    continue
+                pointing = child.table.alias("pointing")
+                number: ColumnElement[Any] = gone.c[self.mapped.identity[0]]
+                if self.mapped.is_on_postgresql:
+                    number = cast(number, Spelled(column.type))
+                found = exists().where(pointing.c[column.name] == number)
+                if kind_column is not None:
+                    found = found.where(pointing.c[kind_column] == word)
+                if child.info == self.mapped.info:
+                    found = found.where(~exists().where(self.same_row(pointing, other)))
+                yield found
+
     def stale_count(self) -> int:
         """Count stale rows that are still there."""
         query = select(func.count()).select_from(LEDGER).join(self.rows, self.is_noted(self.rows, STALE))
-        query = query.where(LEDGER.c.project == self.project)
-        if gone := self.mapped.declared.gone:
-            query = query.where(self.rows.c[gone.column].is_(None))
-        return self._count(query)
+        return self._count(query.where(LEDGER.c.project == self.project, ~self._is_marked()))
 
-    def adopted_count(self) -> int:
-        """Count adopted rows."""
-        query = select(func.count()).select_from(LEDGER)
-        return self._count(
-            query.where(LEDGER.c.kind == self.kind, LEDGER.c.project == self.project, LEDGER.c.why == ADOPTED)
-        )
+
+def _words(unique: UniqueKey) -> str:
+    """Name for people what no two rows share."""
+    return " and ".join(unique.columns if unique.is_plain else (one.partition(" COLLATE ")[0] for one in unique.parts))
 
 
 def pointers_to(connection: Connection, mapped: MappedKind) -> list[Pointer]:

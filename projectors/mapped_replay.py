@@ -5,8 +5,9 @@ And what verifies, compares and removes what was written there.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -66,10 +67,10 @@ _PIECE = 20_000
 def strangers(database: Database, tables: Tables) -> tuple[str, dict[str, int]]:
     """Return the database's name and how many rows its mapped tables hold, if nothing was projected into it yet."""
     with database.read() as connection:
-        fitted = fit(connection, tables, database.shown)
         name = Catalogue(connection).database_name()
         if notes.has_positions(connection):
             return name, {}
+        fitted = fit(connection, tables, database.shown)
         counts = {
             one.shown: int(connection.execute(select(func.count()).select_from(one.table)).scalar_one())
             for one in fitted.maps.values()
@@ -97,6 +98,8 @@ class MappedReplay:
     days_shown: int = 0
     ids: MappedIds = field(init=False)
     kinds: dict[str, MappedKind] = field(init=False)
+    writers: dict[str, MappedWriter] = field(init=False)
+    noted: Mapping[str, Counter[str]] = field(init=False)  # what the ledger had at first, by kind and reason
     left: dict[str, Sequence[str]] = field(default_factory=dict)  # by kind, keys of unedited rows that became stale
     parts_gone: dict[str, Sequence[Change]] = field(default_factory=dict)
 
@@ -104,6 +107,8 @@ class MappedReplay:
         """Read the ids that the ledger has."""
         self.ids = _ids(self.target, self.fitted)
         self.kinds = self.fitted.of_project(self.run.project)
+        self.writers = {kind: self._writer(mapped) for kind, mapped in self.kinds.items()}
+        self.noted = notes.in_ledger(self.target, self.run.project)
 
     def run_with(self, tell: Tell) -> Projected:
         """Carry it out."""
@@ -111,7 +116,7 @@ class MappedReplay:
         state = read_manifest(self.source, self.run.state)
         refuse_other_kinds(self.source, self.run, self.fitted.tables.vocabulary)
         refuse_unknown_kinds({*self.fitted.maps, *self.fitted.tables.left_out}, self.run, state)
-        dialect_of(self.target).see_all_rows()
+        self._prepare()
         position = notes.position(self.target, project)
         problem = position_problem(self.source, project, position)
         if problem and not self.choice.take_over:
@@ -143,13 +148,14 @@ class MappedReplay:
         if by_default and deletes_many(sum(deleted.values()), state) and not self.choice.may_delete_many:
             raise DeletesMany(project, deleted, sum(deleted.values()) + state.count)
         notes.move(self.target, self.run, this_journal, self.days)
+        noted = notes.in_ledger(self.target, project)
         for kind, result in written.items():
-            writer = self._writer(kind)
-            count = count_of(state, kind)
+            writer, count = self.writers[kind], count_of(state, kind)
             result.unchanged = count - result.inserted - result.updated - result.differing
             result.kept, result.deleted = kept_of(self.run, kind), deleted.get(kind, 0)
             if not writer.mapped.is_part:
-                result.stale, result.foreign = writer.stale_count(), writer.adopted_count()
+                result.stale = writer.stale_count() if noted[kind][STALE] else 0
+                result.foreign = noted[kind][ADOPTED]
                 result.retained = result.stale if self.choice.prune or self.choice.rebuild else 0
         return Projected(
             self.run,
@@ -167,8 +173,8 @@ class MappedReplay:
         """Raise Misuse where dates are to move that are ids."""
         if self.days and (refused := [kind for kind, one in self.kinds.items() if one.moves_id]):
             raise Misuse(
-                f"dates cannot move: they are in the primary key of {', '.join(refused)}; nothing was written",
-                "leave --today out, or say --today off",
+                f"Dates cannot move: they are in the primary key of {', '.join(refused)}; nothing was written.",
+                "Leave out --today, or give --today off.",
             )
 
     def _refuse_lost_notes(self, shown: Root | None) -> None:
@@ -176,29 +182,29 @@ class MappedReplay:
         lost = [
             kind
             for kind, one in self.kinds.items()
-            if count_of(shown, kind) and not one.is_part and not self._writer(kind).has_notes()
+            if count_of(shown, kind) and not one.is_part and not self.noted[kind]
         ]
         if lost:
             raise Unavailable(
-                f"the notes of {', '.join(lost)} are lost, so rows of ours cannot be distinguished from others; "
-                "nothing was written",
-                "put the table seedjournal_ledger back from a backup; or `seedjournal project --take-over` adopts rows "
-                "under keys of ours, which are then never deleted, and inserts the others",
+                f"The notes of {', '.join(lost)} are lost, so seedjournal cannot tell its rows from those of others; "
+                "nothing was written.",
+                "Restore the table seedjournal_ledger from a backup. Or run `seedjournal project --take-over`: it "
+                "adopts the rows whose keys it knows, inserts the others, and never deletes an adopted row.",
             )
 
     def _leave(self, kind: str, shown: Root | None, state: Root, *, is_whole: bool) -> None:
         """Note what left the state, before anything is written that may take its place."""
         before, now = top_of(shown, kind), top_of(state, kind)
-        writer = self._writer(kind)
-        writer.days, writer.held = self.days_shown, frozenset()
+        writer = self.writers[kind]
         if before is not None and before != now:
             gone = [one for one in changes(self.source, before, now) if one.now is None]
             if gone and writer.mapped.is_part:
                 self.parts_gone[kind] = gone
             elif gone:
                 texts = [one.before.text for one in gone if one.before]
-                self.left[kind] = writer.leave(lambda: batched(texts, _PIECE), [one.key.decode() for one in gone])
-        if is_whole and not writer.mapped.is_part and writer.has_notes():
+                as_shown = replace(writer, days=self.days_shown, held=frozenset())
+                self.left[kind] = as_shown.leave(_pieces(texts), [one.key.decode() for one in gone])
+        if is_whole and not writer.mapped.is_part and self.noted[kind]:
             writer.note_unseen(self._texts(now))
 
     def _bring(
@@ -214,17 +220,16 @@ class MappedReplay:
     ) -> KindResult:
         """Write what changed of a kind, or all of it; then restore what is missing, where the counts say so."""
         before, now = top_of(shown, kind), top_of(state, kind)
-        writer = self._writer(kind)
-        mapped = writer.mapped
+        writer, mapped = self.writers[kind], self.kinds[kind]
         try:
             is_whole = is_whole or self._needs_all(mapped, shown_run, shown, state, written)
             wrote = Written()
             if is_whole and now is not None:
-                wrote = writer.write(self._texts(now), say, is_first=not writer.has_notes() and not mapped.is_part)
+                wrote = writer.write(self._texts(now), say, is_first=not self.noted[kind] and not mapped.is_part)
             elif before != now:
                 changed = [one.now.text for one in changes(self.source, before, now) if one.now] if before else None
                 texts = self._texts(now) if changed is None else _pieces(changed)
-                wrote = writer.write(texts, say, is_first=before is None and not writer.has_notes())
+                wrote = writer.write(texts, say, is_first=before is None and not self.noted[kind])
             if gone := self.parts_gone.get(kind):
                 absent = [_absent(mapped, one.before.text) for one in gone if one.before]
                 wrote = Written(wrote.inserted, wrote.updated + writer.write_absent(_pieces(absent)))
@@ -247,8 +252,7 @@ class MappedReplay:
         mapped = self.fitted.maps[kind]
         if not self.fitted.late_columns(mapped) or now is None or (before == now and not is_whole):
             return
-        writer = self._writer(kind)
-        writer.held = frozenset()
+        writer = replace(self.writers[kind], held=frozenset())
         changed = [one.now.text for one in changes(self.source, before, now) if one.now] if before else None
         texts = self._texts(now) if changed is None or is_whole else _pieces(changed)
         try:
@@ -282,14 +286,20 @@ class MappedReplay:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
         kinds = [kind for kind, one in reversed(self.kinds.items()) if not one.is_part]
         if self.choice.prune or self.choice.rebuild:
-            return {kind: self._writer(kind).prune() for kind in kinds}
+            return {kind: self.writers[kind].prune() for kind in kinds}
         if self.choice.prune is False:
             return {}
         return {
-            kind: self._writer(kind).prune(self.left[kind])
+            kind: self.writers[kind].prune(self.left[kind])
             for kind in kinds
             if self.left.get(kind) and policy_of(self.run, kind) is Policy.EXACT
         }
+
+    def _prepare(self) -> None:
+        """Let no row be hidden, and constraints wait that may: `_settle` has them judged, when all rows are there."""
+        dialect_of(self.target).see_all_rows()
+        if self.target.dialect.name == "postgresql":
+            self.target.execute(text("SET CONSTRAINTS ALL DEFERRED"))
 
     def _settle(self) -> None:
         """Let the database judge what it was to judge at the end, while it can still be told what is wrong."""
@@ -300,9 +310,8 @@ class MappedReplay:
         except IntegrityError as error:
             raise _broken(error) from error
 
-    def _writer(self, kind: str) -> MappedWriter:
-        leaves = policy_of(self.run, kind) is Policy.ONCE
-        mapped = self.fitted.maps[kind]
+    def _writer(self, mapped: MappedKind) -> MappedWriter:
+        leaves = policy_of(self.run, mapped.kind.name) is Policy.ONCE
         return MappedWriter(
             self.target,
             self.fitted,
@@ -325,8 +334,7 @@ def count_of(root: Root | None, kind: str) -> int:
 
 def _ids(target: Connection, fitted: Mapped) -> MappedIds:
     ids = MappedIds(target, fitted)
-    for kind in fitted.maps:
-        ids.load(kind)
+    ids.load(*fitted.maps)
     return ids
 
 
@@ -353,8 +361,8 @@ def _refused(mapped: MappedKind, error: DBAPIError) -> Exception:
     if "function" in (getattr(diagnosis, "context", None) or ""):
         reason = str(error.orig).splitlines()[0]
         return Unavailable(
-            f"table {mapped.shown}: {reason}; nothing was written",
-            "a trigger or function of the table refuses these rows: change or disable it",
+            f"Table {mapped.shown}: {reason}; nothing was written.",
+            "A trigger or function of the table refuses these rows. Change or disable it.",
         )
     return error
 
@@ -365,8 +373,8 @@ def _broken(error: DBAPIError, table: str | None = None) -> Unavailable:
     detail = getattr(diagnosis, "message_detail", None)
     reason = str(error.orig).strip().splitlines()[0]
     return Unavailable(
-        f"{f'table {found}: ' if found else ''}{reason}{f' ({detail})' if detail else ''}; nothing was written",
-        "a constraint of the table refuses these rows; change the map, the facts or the row that stands in the way",
+        f"{f'Table {found}: ' if found else ''}{reason}{f' ({detail})' if detail else ''}; nothing was written.",
+        "A constraint of the table refuses these rows. Change the map, the facts, or the row that is in the way.",
     )
 
 
@@ -386,9 +394,9 @@ def remove_mapped(source: Connection, target: Connection, fitted: Mapped, projec
         for kind, mapped in fitted.of_project(project).items()
         if not mapped.is_part
     }
-    results = {kind: KindResult() for kind in fitted.of_project(project)}
-    for kind, writer in writers.items():
-        results[kind].foreign = writer.adopted_count()
+    noted = notes.in_ledger(target, project)
+    results = {kind: KindResult(foreign=noted[kind][ADOPTED]) for kind in fitted.of_project(project)}
+    for writer in writers.values():
         writer.note_unseen(lambda: ())
     for kind, writer in reversed(writers.items()):
         results[kind].deleted = writer.prune()

@@ -22,6 +22,15 @@ WEEK = 7
 _PIECE = 10_000
 
 
+def weeks_of(days: int) -> str:
+    """Return a number of days, a multiple of seven, as a number of weeks.
+
+    >>> weeks_of(7), weeks_of(-14)
+    ('1 week', '-2 weeks')
+    """
+    return f"{days // WEEK:,} week" + ("" if abs(days) == WEEK else "s")
+
+
 def days_until(today: date, run: Run) -> int:
     """Return by how many days a run's dates move so that none of them lies after `today`: whole weeks, rounded down."""
     return (today - date.fromisoformat(run.inputs["as_of"])).days // WEEK * WEEK

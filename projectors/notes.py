@@ -5,6 +5,7 @@ One named query each; the caller owns the transaction.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -185,6 +186,16 @@ def ledger_counts(connection: Connection) -> dict[str, dict[str, dict[str, int]]
     for project, kind, why, count in connection.execute(query):
         counts = found.setdefault(project, {}).setdefault(kind, {"foreign": 0, "stale": 0})
         counts["foreign" if why == ADOPTED else "stale"] = count
+    return found
+
+
+def in_ledger(connection: Connection, project: str) -> dict[str, Counter[str]]:
+    """Count what the ledger has of the project, by kind and reason."""
+    columns = (LEDGER.c.kind, LEDGER.c.why)
+    query = select(*columns, func.count()).where(LEDGER.c.project == project).group_by(*columns)
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for kind, why, count in connection.execute(query):
+        found[kind][why] = count
     return found
 
 

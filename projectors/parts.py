@@ -127,9 +127,9 @@ class PartWriter:
             stage.leave_out([place for place, row in enumerate(rows) if row[0] in held])
         if missing := stage.missing_parents():
             raise Misuse(
-                f"{self.mapped.kind.name} cannot be projected: rows of {' and '.join(missing)} that it needs are not "
-                "there",
-                "if they were deleted, --repair puts them back",
+                f"{self.mapped.kind.name} cannot be projected: it refers to rows of {' and '.join(missing)} that are "
+                "not there.",
+                "If somebody deleted them, --repair puts them back.",
             )
         return stage.update_rows()
 

@@ -56,7 +56,7 @@ from .layout import (
     missing_tables,
 )
 from .mapping import Tables
-from .moving import WEEK, days_until, move_rows
+from .moving import days_until, move_rows, weeks_of
 from .notes import STALE, Position
 from .parts import PartWriter
 from .rows import Ids
@@ -98,9 +98,9 @@ class DeletesMany(Misuse):
     def __init__(self, project: str, deleted: Mapping[str, int], total: int) -> None:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in deleted.items() if count)
         super().__init__(
-            f"project {project!r}: {sum(deleted.values()):,} of {total:,} rows left the state and would be deleted "
-            f"({kinds}); nothing was written",
-            "--yes deletes them, --no-prune keeps them",
+            f"Project {project!r}: {sum(deleted.values()):,} of {total:,} rows left the state and would be deleted "
+            f"({kinds}); nothing was written.",
+            "Add --yes to delete them, or --no-prune to keep them.",
         )
 
 
@@ -323,9 +323,9 @@ class _Replay:
         except (IntegrityError, DataError) as error:
             reason = str(error.orig).strip().splitlines()
             raise Unavailable(
-                f"project {project!r}: dates cannot move by {days // WEEK:+} weeks: {'; '.join(reason)}; nothing was "
-                "written",
-                "a row or constraint is in the way: change it, or choose another date",
+                f"Project {project!r}: dates cannot move by {weeks_of(days)}: {'; '.join(reason)}; nothing was "
+                "written.",
+                "A row or constraint is in the way. Change it, or choose another date.",
             ) from error
 
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:
@@ -397,9 +397,9 @@ class _Replay:
                 if number == ids.of(whole.kind.name, key):
                     raise Misuse(
                         f"{mapped.kind.name} {key.decode()} cannot be projected: the {kind} that its {reference.name} "
-                        "refers to has no row",
-                        "record that entity too, or make the reference null; if its row was deleted, --repair puts it "
-                        "back",
+                        "refers to has no row.",
+                        "Record that entity too, or make the reference null. If somebody deleted its row, --repair "
+                        "puts it back.",
                     )
 
     def _write_kind(
@@ -419,8 +419,8 @@ class _Replay:
         except ProgrammingError as error:
             if dialect_of(self.target).is_of_users(error):
                 raise Unavailable(
-                    f"table {self.layout[kind].table.name}: {str(error.orig).splitlines()[0]}; nothing was written",
-                    "a trigger or function of the table refuses these rows: change or disable it",
+                    f"Table {self.layout[kind].table.name}: {str(error.orig).splitlines()[0]}; nothing was written.",
+                    "A trigger or function of the table refuses these rows. Change or disable it.",
                 ) from error
             raise
 
@@ -657,9 +657,9 @@ def of_another(project: str, problem: str) -> Unavailable:
     Both would write the same rows, and each would find its own changed whenever the other was projected.
     """
     return Unavailable(
-        f"the target shows project {project!r} {problem}; nothing was written",
-        f"use a target of its own, or remove the rows with the other journal (`seedjournal unseed {project}`), or "
-        "`seedjournal project --take-over` brings them to this journal's state",
+        f"The target shows project {project!r} {problem}; nothing was written.",
+        f"Use another target, or remove the rows with the other journal (`seedjournal unseed {project}`). Or run "
+        "`seedjournal project --take-over`: it brings the rows to this journal's state.",
     )
 
 
@@ -668,10 +668,10 @@ def refuse_other_kinds(source: Connection, run: Run, declared: Vocabulary) -> No
     recorded = kinds_of(source, run)
     if recorded and (differing := differing_kinds(recorded, declared)):
         raise WrongSchema(
-            f"run {run.run} of project {run.project!r} was recorded with kinds that are now declared otherwise, or not "
-            f"at all: {', '.join(differing)}; nothing was written",
-            f"record the project again (`seedjournal record --project {run.project}`), or use the declaration that it "
-            "was recorded with",
+            f"Run {run.run} of project {run.project!r} was recorded with kinds that the domain now declares "
+            f"differently, or not at all: {', '.join(differing)}; nothing was written.",
+            f"Record the project again (`seedjournal record --project {run.project}`), or use the declaration that it "
+            "was recorded with.",
         )
 
 
@@ -679,9 +679,9 @@ def refuse_unknown_kinds(known: Collection[str], run: Run, state: Root) -> None:
     """Raise WrongSchema if no table holds some of the state's kinds."""
     if unknown := sorted(set(state.kinds) - set(known)):
         raise WrongSchema(
-            f"run {run.run} of project {run.project!r} has kinds that no table holds: {', '.join(unknown)}; nothing "
-            "was written",
-            "project it with the domain that declares these kinds",
+            f"Run {run.run} of project {run.project!r} has kinds that no table holds: {', '.join(unknown)}; nothing "
+            "was written.",
+            "Project it with the domain that declares these kinds.",
         )
 
 

@@ -21,7 +21,7 @@ Pointer = Callable[[dict[str, Any], dict[str, Any]], Any]  # from an event's key
 
 ID_TAG = b"seedjournal:id:1\n"
 BITS = 53
-_WIDTH = 256
+_BYTES = 7
 _REMEMBERED_PARENTS = 1 << 15  # entities come in order of their keys, so those of a parent need not be neighbours
 
 
@@ -31,7 +31,7 @@ def derived_id(kind: str, key: KeyBytes) -> int:
     It is the same in every database and after every rebuild.
     """
     digest = sha256(b"%b%b\n%b" % (ID_TAG, kind.encode(), key)).digest()
-    return int.from_bytes(digest, "big") >> (_WIDTH - BITS)
+    return int.from_bytes(digest[:_BYTES], "big") >> (_BYTES * 8 - BITS)
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
     Its parents' rows must be adopted by then, if they will be. The function raises Damaged for a text that is none.
     """
     kind = mapped.kind
-    fields = _taker(tuple(one.name for one in kind.fields))
+    fields = taker(tuple(one.name for one in kind.fields))
     dates = tuple(place for place, one in enumerate(kind.fields) if one.name in mapped.moving)
     lists = tuple(place for place, one in enumerate(kind.fields) if one.type is Type.JSON)
     pointers = tuple(one for reference in mapped.pointers for one in _pointers(mapped, reference, ids))
@@ -82,7 +82,7 @@ def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
         try:
             return row_of(text)
         except (KeyError, TypeError, ValueError) as error:
-            raise Damaged(f"an event of kind {kind.name} cannot be read: {error!r}") from None
+            raise Damaged(f"An event of kind {kind.name} cannot be read: {error!r}") from None
 
     def row_of(text: str) -> Row:
         event = orjson.loads(text)
@@ -130,11 +130,11 @@ def _pointers(mapped: TableMap, reference: Reference, ids: Ids) -> tuple[Pointer
 
 def _pointer(mapped: TableMap, reference: Reference, ids: Ids) -> Pointer:
     """Return a function from an event's key and data to the id that a reference holds."""
-    ours = _taker(tuple(reference.shared.values()))
+    ours = taker(tuple(reference.shared.values()))
     to = reference.to
     rest = tuple(part for part in mapped.vocabulary[to].key if part not in reference.shared)
     names = (*reference.shared, *rest)
-    theirs = _taker(rest)
+    theirs = taker(rest)
 
     @lru_cache(maxsize=_REMEMBERED_PARENTS)
     def of(parts: tuple[str | int, ...]) -> int:
@@ -152,7 +152,7 @@ def _pointer(mapped: TableMap, reference: Reference, ids: Ids) -> Pointer:
     return told_by_key if is_in_key(reference, mapped.vocabulary) else told_by_data
 
 
-def _taker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:
+def taker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:
     """Return a function that takes these values out of a dictionary, as a tuple."""
     if len(names) == 1:
         (name,) = names

@@ -214,7 +214,7 @@ def refuse_lost(connection: Connection, rows: Table, sent: int, stored: int) -> 
         return
     interfering = dialect_of(connection).interfering_with(rows)
     raise Unavailable(
-        f"table {rows.name} took {stored:,} of {sent:,} rows; nothing was written"
-        + (f" (it has {', '.join(interfering)})" if interfering else ""),
-        "a trigger or rule of the table keeps rows out: drop or disable it, or let it store these rows",
+        f"Table {rows.name} took {stored:,} of {sent:,} rows; nothing was written"
+        + (f" (it has {', '.join(interfering)})." if interfering else "."),
+        "A trigger or rule of the table keeps rows out. Disable it, or let it store these rows.",
     )

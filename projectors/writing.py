@@ -130,8 +130,9 @@ class KindWriter:
             self._refuse_taken(stage, piece, was_shown)
             if missing := stage.missing_parents():
                 raise Misuse(
-                    f"{self.kind} cannot be projected: rows of {' and '.join(missing)} that it needs are not there",
-                    "if they were deleted, --repair puts them back",
+                    f"{self.kind} cannot be projected: it refers to rows of {' and '.join(missing)} that are not "
+                    "there.",
+                    "If somebody deleted them, --repair puts them back.",
                 )
             if only_missing:
                 if has_parts:
@@ -196,15 +197,15 @@ class KindWriter:
     def _shared(self, one: KeyBytes, two: KeyBytes) -> Misuse:
         return Misuse(
             f"{self.kind} {one.decode()} and {self.kind} {two.decode()} have the same derived id, "
-            f"{derived_id(self.kind, two)}; nothing was written",
-            "record under another project name: keys begin with it, so it gives other ids",
+            f"{derived_id(self.kind, two)}; nothing was written.",
+            "Record under another project name. Keys begin with it, so the ids will differ.",
         )
 
     def _stranger(self, taken: Taken, key: KeyBytes) -> Misuse:
         return Misuse(
-            f"table {self.mapped.table.name} has a row with id {taken.id} and key {taken.holder.decode()} that "
-            f"seedjournal did not make, and {self.kind} {key.decode()} needs this id; nothing was written",
-            "give that row another id, or record under another project name, which gives other ids",
+            f"Table {self.mapped.table.name} has a row with id {taken.id} and key {taken.holder.decode()} that "
+            f"seedjournal did not make, and {self.kind} {key.decode()} needs this id; nothing was written.",
+            "Give that row another id, or record under another project name, so that the ids differ.",
         )
 
     def _leave(self, gone: Sequence[Change], stage: Stage) -> list[int]:

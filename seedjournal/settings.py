@@ -82,19 +82,20 @@ class Address:
         is_user_or_password = part is not None and part.start(1) <= match.start() and match.end() <= part.end(1)
         if self.is_of_file and not is_user_or_password:
             raise j.Misuse(
-                f"{FILE}: an address may use ${{{name}}} only as its user or password",
-                "write the rest of the address out, or give the whole of it: --journal, --target, "
-                f"{JOURNAL_VARIABLE}, {TARGET_VARIABLE}",
+                f"{FILE}: an address may use ${{{name}}} only as its user or its password.",
+                "Write the rest of the address out, or give the whole address with --journal, --target, "
+                f"{JOURNAL_VARIABLE} or {TARGET_VARIABLE}.",
             )
         if self.is_of_file and not name.startswith(_FOR_DATABASES) and name not in _own_variables():
             raise j.Misuse(
-                f"{FILE}: an address may not use the environment variable {name}",
-                f"call it SEEDJOURNAL_…, PG… or DATABASE…; or, if you trust this folder, write variables = "
-                f'["{name}"] into {user_file()}',
+                f"{FILE}: an address may not use the environment variable {name}.",
+                f"Use a variable named SEEDJOURNAL_…, PG… or DATABASE…. Or, if you trust this folder, write "
+                f'variables = ["{name}"] into {user_file()}.',
             )
         if name not in os.environ:
             raise j.Misuse(
-                f"a database's address needs the environment variable {name}, which is not set", f"export {name}=…"
+                f"A database's address needs the environment variable {name}, which is not set.",
+                f"Set it: export {name}=…",
             )
         found = os.environ[name]
         if self.is_of_file:
@@ -129,15 +130,17 @@ def load(path: Path = FILE) -> Settings:
         if not isinstance(content.get(name, ""), str):
             examples = {"domain": "seeds:library", "schema": "seeds", "tables": "map:target"}
             raise j.BadInput(
-                f"{path}: {name} is not text", f'for example {name} = "{examples.get(name, DEFAULT_JOURNAL)}"'
+                f"{path}: {name} is not text.",
+                f'Write it in quotes, for example {name} = "{examples.get(name, DEFAULT_JOURNAL)}".',
             )
     if not isinstance(content.get("prune", True), bool):
-        raise j.BadInput(f"{path}: prune must be true or false", "for example prune = false")
+        raise j.BadInput(f"{path}: prune is neither true nor false.", "Write, for example, prune = false.")
     for name in ("projects", "profiles", "scenarios"):
         tables = content.get(name, {})
         if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
             raise j.BadInput(
-                f"{path}: {name} holds something that is not a table", f"write [{name}.NAME] above its settings"
+                f"{path}: {name} has a setting outside a table.",
+                f"Write [{name}.NAME] in the line above it.",
             )
     domain = content.get("domain")
     projects = content.get("projects", {})
@@ -147,7 +150,7 @@ def load(path: Path = FILE) -> Settings:
             _check_settings(path, group, named)
     policy = content.get("policy", {})
     if not isinstance(policy, dict):
-        raise j.BadInput(f"{path}: policy is not a table", 'write [policy] above lines such as github = "upsert"')
+        raise j.BadInput(f"{path}: policy is not a table.", 'Write [policy] above lines such as github = "upsert".')
     if policy and domain in {None, "engineering"}:
         from seedjournal.simulators.engineering.project import resolve_policies
 
@@ -177,7 +180,10 @@ def _today(path: Path, given: Any) -> date | Literal["off"] | None:
         return datetime.now(UTC).date()
     if type(given) is date:
         return given
-    raise j.BadInput(f"{path}: today is {given!r}", 'Write today = "now", or a date such as today = 2026-01-05.')
+    raise j.BadInput(
+        f'{path}: today = {given!r} is neither "now" nor a date.',
+        'Write today = "now", or a date such as today = 2026-01-05.',
+    )
 
 
 def _check_settings(path: Path, group: str, named: Mapping[str, Mapping[str, Any]]) -> None:
@@ -191,9 +197,9 @@ def _check_settings(path: Path, group: str, named: Mapping[str, Mapping[str, Any
 
 def _read(path: Path) -> dict[str, Any]:
     """Return what the file holds; nothing if there is no file."""
-    fix = "fix the file; docs/settings.md lists what it may hold"
+    fix = "Fix the file; docs/settings.md lists what it may hold."
     if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise j.BadInput(f"{path} is not a regular file", "write the settings into a file of that name")
+        raise j.BadInput(f"{path} is not a regular file.", "Write the settings into a file of that name.")
     try:
         with path.open("rb") as file:
             _refuse_strangers(path, os.fstat(file.fileno()).st_uid)
@@ -201,19 +207,19 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except RecursionError:
-        raise j.BadInput(f"{path}: it is nested too deeply", fix) from None
+        raise j.BadInput(f"{path}: it is nested too deeply.", fix) from None
     except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise j.BadInput(f"{path}: {error}", fix) from None
     except OSError as error:
-        raise j.BadInput(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from None
+        raise j.BadInput(f"{path} cannot be read: {error.strerror}", "Check the file's permissions.") from None
 
 
 def _refuse_strangers(path: Path, owner: int) -> None:
     """Raise BadInput for a file of somebody else's: it could name a server that this user's passwords are sent to."""
     if hasattr(os, "geteuid") and owner not in {os.geteuid(), 0}:
         raise j.BadInput(
-            f"{path} belongs to another user (uid {owner}), and was not read",
-            f"read it and, if you trust it, make it yours: chown {os.geteuid()} {path}",
+            f"{path} belongs to another user (uid {owner}), so seedjournal does not read it.",
+            f"Look at the file. If you trust it, make it yours with `chown {os.geteuid()} {path}`.",
         )
 
 
@@ -230,7 +236,7 @@ def schema(settings: Settings, option: str | None) -> str | None:
     """Return the PostgreSQL schema that rows go to, None for the user's own search path."""
     given = option if option is not None else os.environ.get(SCHEMA_VARIABLE) or settings.schema
     if given == "":
-        raise j.Misuse("the name of a schema is empty", "leave it out to use the search path")
+        raise j.Misuse("The name of a schema is empty.", "Leave it out to use the search path.")
     return given
 
 
@@ -238,7 +244,9 @@ def _first(option: str | None, variable: str | None, setting: str | None) -> Add
     """Return the first that is given; an empty variable counts as none, an empty option or setting is a mistake."""
     chosen = option if option is not None else variable or setting
     if chosen == "":
-        raise j.Misuse("the address of a database is empty", "it looks like sqlite:///seedjournal.db")
+        raise j.Misuse(
+            "The address of a database is empty.", "Write it like sqlite:///seedjournal.db, or leave it out."
+        )
     return None if chosen is None else Address(chosen, is_of_file=option is None and not variable)
 
 
@@ -256,7 +264,9 @@ def _own_variables() -> Collection[str]:
     _check_names(path, "", content, ("variables",))
     names = content.get("variables", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise j.BadInput(f"{path}: variables is not a list of names", 'for example variables = ["DB_PASSWORD"]')
+        raise j.BadInput(
+            f"{path}: variables is not a list of names.", 'Write, for example, variables = ["DB_PASSWORD"].'
+        )
     return names
 
 
@@ -272,9 +282,9 @@ def unknown_project(settings: Settings, name: str, recorded: Collection[str]) ->
         name, everyone, n=1, cutoff=0
     )
     return j.Misuse(
-        f"unknown project {name!r}",
-        f"the nearest: {', '.join(near)}; `seedjournal registry` lists the built-in projects; "
-        "--new records one of your own",
+        f"There is no project {name!r}.",
+        f"Did you mean {' or '.join(near)}? `seedjournal registry` lists the built-in projects; "
+        "--new records one of your own.",
     )
 
 
@@ -309,5 +319,5 @@ def _check_names(path: Path, head: str, table: Mapping[str, Any], known: tuple[s
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0)
             raise j.Misuse(
-                f"{path}: unknown key {head}{name}", f"the nearest is {head}{near[0]}" if near else "remove it"
+                f"{path}: there is no key {head}{name}.", f"Did you mean {head}{near[0]}?" if near else "Remove it."
             )

@@ -30,13 +30,13 @@ def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) 
     name, _, rest = text.partition(":")
     if name not in NAMES:
         raise j.Misuse(
-            f"unknown source {text!r}",
-            "use cache:PATH, git:PATH-or-URL, github or demo; write one of them before a path",
+            f"There is no source {text!r}.",
+            "Use cache:PATH, git:PATH-or-URL, github or demo.",
         )
     if name in {"cache", "git"} and not rest:
-        raise j.Misuse(f"the source {name} needs a path", f"--source {name}:PATH")
+        raise j.Misuse(f"The source {name} needs a path.", f"Write --source {name}:PATH.")
     if name in {"github", "demo"} and rest:
-        raise j.Misuse(f"the source {name} takes no path", f"--source {name}")
+        raise j.Misuse(f"The source {name} takes no path.", f"Write --source {name}.")
     match name:
         case "cache":
             from seedjournal.simulators.engineering.cache.source import CacheSource
@@ -55,7 +55,7 @@ def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) 
 
             if choice.offline and address(rest) is not None:
                 raise j.Misuse(
-                    "--offline cannot read a repository at a URL", "--source git:PATH reads a clone's folder"
+                    "--offline cannot read a repository at a URL.", "Name a clone's folder with --source git:PATH."
                 )
             repo = project.repos[0] if not named and len(project.repos) == 1 else None
             return GitSource(
@@ -99,7 +99,7 @@ def _github(project: engineering.Project, choice: RecordChoice, tell: Tell) -> e
             if api is None:
                 path = github.place(server, repo)
                 if not path.exists():
-                    raise j.Unavailable(f"{repo}: nothing was fetched of it yet", "leave out --offline to fetch it")
+                    raise j.Unavailable(f"Nothing of {repo} was fetched yet.", "Leave out --offline to fetch it.")
                 held.append((repo, github.Store(path)))
             else:
                 store = github.fetched(api, server, repo, since=moment, check_runs=project.check_runs, tell=tell)
@@ -134,8 +134,8 @@ def github_api(server: Server, project: engineering.Project) -> Api:
     tokens = github.find_tokens(os.environ, lambda: github.ask_gh(server.host))
     if not tokens:
         raise j.Unavailable(
-            f"project {project.name!r}: GitHub's API needs a token, and there is none",
-            "set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: "
+            f"Project {project.name!r}: GitHub's API needs a token, and there is none.",
+            "Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use "
             f"--source git:https://{server.host}/{github_repositories(project)[0]}.git",
         )
     return github.Api(server, github.Pool(tokens))
@@ -145,7 +145,8 @@ def github_repositories(project: engineering.Project) -> list[engineering.Reposi
     """Return a project's repositories, each once. GitHub treats names that differ only in case as one."""
     if not project.repos:
         raise j.Misuse(
-            f"project {project.name!r} names no repository", "--set repos=OWNER/NAME, or repos in seedjournal.toml"
+            f"Project {project.name!r} names no repository.",
+            "Give --set repos=OWNER/NAME, or write repos into seedjournal.toml.",
         )
     return list({repo.lower(): engineering.repository(repo) for repo in project.repos}.values())
 

@@ -146,10 +146,10 @@ def minute(instant: str) -> str:
 def number_of(count: int, noun: str) -> str:
     """Return a count with its noun.
 
-    >>> number_of(1, "run"), number_of(1200, "event")
-    ('1 run', '1,200 events')
+    >>> number_of(1, "run"), number_of(-1, "week"), number_of(1200, "event")
+    ('1 run', '-1 week', '1,200 events')
     """
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    return f"{count:,} {noun}" + ("" if abs(count) == 1 else "s")
 
 
 def value_text(value: Any) -> str:

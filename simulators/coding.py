@@ -181,7 +181,7 @@ def _reference_writer(declared: Declared, column: Column) -> Callable[..., Any]:
                 raise BadEntity(
                     f"{where} refers to {cls.__name__} {shown_key(value)}, which belongs to another project than "
                     f"{'/'.join(map(str, key))}.",
-                    "A reference cannot lead from one root to another.",
+                    "Refer to an entity of the same project.",
                 )
         if len(rest) == 1:
             return theirs[rest[0][0]]

@@ -12,9 +12,10 @@ import importlib
 import inspect
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -25,7 +26,7 @@ from seedjournal.journal import Misuse, Policy, Vocabulary
 from .declaring import is_in_project, resolve
 from .drawing import All, Draw
 from .facts import Facts, Run, as_facts
-from .kinds import DeclarationError, Declared, Document, Kind, nearest
+from .kinds import DeclarationError, Declared, Document, Kind, document_problems, nearest
 
 Entity = TypeVar("Entity")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -101,11 +102,17 @@ class Simulator:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Facts that a domain was given for a kind, in all profiles or in one."""
+    """Facts that a domain was given for a kind or a class of documents, in all profiles or in one."""
 
-    kind: type[Kind]
+    kind: type[Kind | Document]
     source: Facts
     profile: str | None
+
+    @property
+    def name(self) -> str:
+        """What runs record the facts by."""
+        named = self.kind.__name__ if issubclass(self.kind, Document) else self.kind.__declared__.name
+        return f"{named}:{self.source.name}"
 
 
 def seen_by(summary: type[Any]) -> tuple[type[Any], ...]:
@@ -145,15 +152,20 @@ class Domain:
         self.stated: list[Stated] = []
         self.simulators: list[Simulator] = []
         self.module: str | None = None
+        self.tried: set[str] = set()  # the simulators whose calls another process has repeated
 
     # -- declaring ---------------------------------------------------------------------------------------------------
 
-    def facts(self, kind: type[Kind], source: Any, *, profile: str | None = None) -> None:
-        """State facts of a kind: csv(…), json_lines(…), sql(…), a list of entities, or a function that yields them.
+    def facts(self, kind: type[Kind | Document], source: Any, *, profile: str | None = None) -> None:
+        """State facts: csv(…), json_lines(…), sql(…), a list, or a function that yields entities or documents.
 
-        With a `profile`, only `record --profile` of this name reads them.
+        With a `profile`, only `record --profile` of this name reads them. Raises DeclarationError for a class that is
+        neither a kind of the domain nor a Document with a key.
         """
-        self._refuse_stranger(kind)
+        if not issubclass(kind, Document):
+            self._refuse_stranger(kind)
+        elif problems := document_problems(kind):
+            raise DeclarationError(f"domain {self.name!r}", problems)
         self.stated.append(Stated(kind, as_facts(source), profile))
 
     def simulate(
@@ -211,7 +223,8 @@ class Domain:
 
         Facts state them, or a simulator does from documents; or the class has a policy, and no simulator yields it.
         """
-        found = {one.kind for one in self.stated} | ({self.root} if self.root else set())
+        found: set[type[Kind]] = {one.kind for one in self.stated if issubclass(one.kind, Kind)}
+        found |= {self.root} if self.root else set()
         computed: set[type[Kind]] = set()
         for simulator in self.simulators:
             if any(issubclass(one, Document) for one in simulator.needs):
@@ -269,6 +282,11 @@ class Domain:
         """Return whether a kind's entities belong to no root entity."""
         return not is_in_project(kind.__declared__, self.root)
 
+    def documents_of(self, kinds: Collection[type[Kind]]) -> set[type[Document]]:
+        """Return the classes of documents that the simulators of these kinds take."""
+        makers = [one for one in self.simulators if any(kind in kinds for kind in one.yields)]
+        return {need for one in makers for need in one.needs if issubclass(need, Document)}
+
     def project_kinds(self, *, shared: bool) -> list[type[Kind]]:
         """Return the kinds of a root entity's project, or those that all projects share."""
         return [one for one in self.kinds if self.is_shared(one) == shared]
@@ -310,14 +328,20 @@ class Domain:
         found: dict[str, Path] = {}
         for name, module in sorted(sys.modules.items()):
             file = getattr(module, "__file__", None)
-            if file and Path(file).suffix == ".py" and Path(file).resolve().is_relative_to(home):
-                found[name] = Path(file).resolve()
+            if file and file.endswith(".py") and _resolved(file).is_relative_to(home):
+                found[name] = _resolved(file)
         own = Path(__file__).resolve().parent
         for name, path in found.items():
             if "site-packages" in path.parts or path.is_relative_to(own.parent):
                 continue
             digest.update(f"{name}\n{ast.dump(ast.parse(path.read_bytes()))}\n".encode())
         return digest.hexdigest()
+
+
+@lru_cache(1 << 13)
+def _resolved(file: str) -> Path:
+    """Return where a module's file lies; a process has a thousand of them."""
+    return Path(file).resolve()
 
 
 def _as_setting(value: Any, default: Setting) -> Setting:  # noqa: C901 - one branch for each type
@@ -393,7 +417,7 @@ def _taken(  # noqa: C901, PLR0911 - one branch for each thing that a simulator 
         return _its(domain, parameter, get_args(hint)[0], each, problems)
     elif origin is All:
         (kind,) = get_args(hint)
-        if kind in domain.kinds:
+        if kind in domain.kinds or issubclass(kind, Document):
             return Taken(name=name, what="all", kind=kind)
         problems.append(f"{name} takes all {kind.__name__}, which is not among the kinds")
     elif isinstance(hint, type) and issubclass(hint, Summary):

@@ -74,7 +74,10 @@ def record_domain(
             f"The domain {domain.name!r} has no project {project!r}{nearest(project, names)}.",
             f"Its projects are {', '.join(names[:10])}." if names else "State facts of its root first.",
         )
-    shares = [(domain.name, DomainOptions())] if has_shared else []
+    alike = DomainOptions(
+        reuse=options.reuse, accept_upgrade=options.accept_upgrade
+    )  # no project has shared kinds its way
+    shares = [(domain.name, alike)] if has_shared else []
     own = [(project, options)] if project != domain.name or domain.root is None else []
     sealed = []
     for name, chosen in shares + own:
@@ -117,7 +120,7 @@ class _DomainRecipe:
 
     @cached_property
     def _asked(self) -> Asked:
-        settings = self.domain.settings_of(self.options.settings, f"project {self.project}")
+        settings = self.domain.settings_of(self.options.settings, f"Project {self.project!r}")
         run = Run(project=self.project, seed=self.options.seed, day=self.options.as_of or self.domain.today)
         return Asked(folder=self.folder, settings=settings, run=run)
 
@@ -133,13 +136,14 @@ class _DomainRecipe:
         """Everything that decides the events, as far as it is known before facts are read."""
         domain, options = self.domain, self.options
         own = domain.project_kinds(shared=self.is_shared) if domain.root else domain.kinds
+        read = {*own, *domain.documents_of(own)}
         values = {
             "domain": domain.name,
             "source": domain.name,
             "facts": {
-                f"{number}:{stated.kind.__declared__.name}:{stated.source.name}": stated.source.digest(self._asked)
+                f"{number}:{stated.name}": stated.source.digest(self._asked)
                 for number, stated in enumerate(domain.stated)
-                if stated.kind in own and stated.profile in {None, options.profile}
+                if stated.kind in read and stated.profile in {None, options.profile}
             },
             "seed": options.seed,
             "as_of": options.as_of.isoformat() if options.as_of else None,
@@ -156,7 +160,12 @@ class _DomainRecipe:
 
     @contextmanager
     def make(self, previous: journal.Run | None, tell: Tell) -> Iterator[Simulation]:
-        """Simulate, and repeat a sample: a simulator that is not pure is refused."""
+        """Simulate, and repeat a sample: a simulator that is not pure is refused.
+
+        The repetition in a new process takes longer than a small project; code that made the previous run passed it.
+        """
+        makers = ("code", "simulators", "versions")
+        is_tried = previous is not None and all(previous.inputs[one] == self.inputs.values[one] for one in makers)
         with Simulation(
             self.domain,
             asked=self._asked,
@@ -168,7 +177,7 @@ class _DomainRecipe:
             tell=tell,
         ) as simulation:
             simulation.simulate()
-            refuse_impure(self.domain, simulation, self._asked, self.folder)
+            refuse_impure(self.domain, simulation, self._asked, None if is_tried else self.folder)
             yield simulation
 
 

@@ -360,7 +360,7 @@ def _best_of_few(entities: Sequence[Any], weight: Callable[[Any], float] | None,
         if time < best:
             best, place = time, number
     if place < 0:
-        raise BadInput("The weights of a pick sum to nothing.", "Give positive weights.")
+        raise BadInput("The weights of a pick sum to zero.", "Give positive weights.")
     return place
 
 
@@ -387,7 +387,7 @@ class _Ring:
     def __init__(self, entities: Sequence[Any], weights: Sequence[float]) -> None:
         total = sum(weights)
         if total <= 0 or min(weights) < 0:
-            raise BadInput("The weights of a pick sum to nothing, or one is negative.", "Give positive weights.")
+            raise BadInput("The weights of a pick sum to zero, or one is negative.", "Give positive weights.")
         average = total / sum(1 for weight in weights if weight)
         # Powers of two: one entity more rarely changes how many points another one has.
         each = 2 ** math.floor(math.log2(max(1, min(_MOST_POINTS, _POINTS // len(entities)))))

@@ -36,7 +36,7 @@ class Draws:
         self._states = [blake2b(key=key, salt=block.to_bytes(16, "big")) for block in range(blocks)]
 
     def of(self, *key: str | int) -> Draw:
-        """The draws for the entity with that natural key; the parts are told apart by their lengths."""
+        """Return the draws for the entity with that natural key; each part's length keeps keys apart."""
         return Draw(self._states, self._places, key)
 
 
@@ -57,7 +57,7 @@ class Draw:
         self._blocks: dict[int, tuple[int, ...]] = {}
 
     def bits(self, field: str) -> int:
-        """A number of 64 random bits."""
+        """Return a number of 64 random bits."""
         block, slot = self._places[field]
         numbers = self._blocks.get(block)
         if numbers is None:
@@ -67,23 +67,23 @@ class Draw:
         return numbers[slot]
 
     def unit(self, field: str) -> float:
-        """A number in [0, 1), with 53 random bits."""
+        """Return a number in [0, 1), with 53 random bits."""
         return (self.bits(field) >> 11) * _SCALE
 
     def chance(self, field: str, rate: float) -> bool:
-        """Whether something that happens with this rate happened."""
+        """Return whether something that happens with this rate happened."""
         return self.unit(field) < rate
 
     def integer(self, field: str, low: int, high: int) -> int:
-        """An integer from low to high, both included."""
+        """Return an integer from low to high, both included."""
         return low + (self.bits(field) * (high - low + 1) >> 64)
 
     def between(self, field: str, low: float, high: float) -> float:
-        """A number in [low, high)."""
+        """Return a number in [low, high)."""
         return low + (high - low) * self.unit(field)
 
     def choose(self, field: str, choices: Sequence[tuple[Choice, float]]) -> Choice:
-        """One of the choices, by their weights, which sum to 1."""
+        """Return one of the choices, by their weights, which sum to 1."""
         left = self.unit(field)
         for choice, weight in choices:
             left -= weight

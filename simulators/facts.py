@@ -1,7 +1,7 @@
-"""Facts: entities that a file, a query, a list or a function states.
+"""Facts: entities or documents that a file, a query, a list or a function states.
 
-A source of facts gives entities of one kind, and a digest of everything that it reads, so that an unchanged source is
-not simulated again. What is wrong with a row is reported by file, line and field.
+A source of facts gives entities of one kind, or documents of one class, and a digest of everything that it reads, so
+that an unchanged source is not simulated again. What is wrong with a row is reported by file, line and field.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from seedjournal.journal import BadInput, Misuse, Type, canonical_bytes, open_database, query_rows
+import msgspec
 
-from .kinds import BadEntity, Column, Declared, Kind, named, nearest
+from seedjournal.journal import BadInput, Misuse, NotCanonical, Type, canonical_bytes, open_database, query_rows
+
+from .kinds import BadEntity, Column, Declared, Document, Kind, may_be_null, named, nearest, shown_key
 
 _ROWS = 2_000  # rows of a query that are fetched at a time
 
@@ -54,7 +56,7 @@ class Asked:
 
 
 class Facts(Protocol):
-    """A source of one kind's facts."""
+    """A source of one kind's facts, or of one class of documents."""
 
     @property
     def name(self) -> str:
@@ -65,6 +67,9 @@ class Facts(Protocol):
 
     def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
         """Yield the entities; raise BadInput with file, line and field for one that cannot be right."""
+
+    def documents(self, kind: type[Document], asked: Asked) -> Iterator[tuple[str, Document]]:
+        """Yield each document with where it stands; raise BadInput with file, line and field as for entities."""
 
 
 def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", **constants: Any) -> Facts:
@@ -123,12 +128,14 @@ class _File:
         return digest.hexdigest()
 
     def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
-        reader: RowReader | None = None
+        return _entities(declared, self._rows(asked), self.constants)
+
+    def documents(self, kind: type[Document], asked: Asked) -> Iterator[tuple[str, Document]]:
+        return _documents(kind, self._rows(asked), self.constants)
+
+    def _rows(self, asked: Asked) -> Iterator[tuple[str, dict[str, Any]]]:
         for line, row in self.rows(asked.folder / self.path):
-            where = f"{self.path}, line {line}"
-            if reader is None:
-                reader = RowReader(declared, row, self.constants, where)
-            yield reader.entity(row, where)
+            yield f"{self.path}, line {line}", row
 
 
 def _csv_rows(delimiter: str, encoding: str) -> Rows:
@@ -190,12 +197,15 @@ class _Query:
 
     def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
         del asked
-        reader: RowReader | None = None
+        return _entities(declared, self._numbered(), self.constants)
+
+    def documents(self, kind: type[Document], asked: Asked) -> Iterator[tuple[str, Document]]:
+        del asked
+        return _documents(kind, self._numbered(), self.constants)
+
+    def _numbered(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for number, row in enumerate(self._rows(), 1):
-            where = f"{self.name}, row {number}"
-            if reader is None:
-                reader = RowReader(declared, row, self.constants, where)
-            yield reader.entity(row, where)
+            yield f"{self.name}, row {number}", row
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         database = open_database(self.address, create=False)
@@ -208,45 +218,44 @@ class _Query:
 
 @dataclass(frozen=True)
 class _Listed:
-    listed: tuple[Kind, ...]
+    listed: tuple[Kind | Document, ...]
     name: str = "list"
 
     def digest(self, asked: Asked) -> str:
         del asked
-        digest = hashlib.sha256()
-        for one in self.listed:
-            encode = type(one).__declared__.encode
-            if encode is not None:
-                digest.update(canonical_bytes(list(encode(one)), "fact"))
-        return digest.hexdigest()
+        return _digest(self.listed)
 
     def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
         del asked
         for one in self.listed:
-            yield _checked(one, declared, "the list of facts")
+            yield _checked(one, declared.cls, "the list of facts")
+
+    def documents(self, kind: type[Document], asked: Asked) -> Iterator[tuple[str, Document]]:
+        del asked
+        for number, one in enumerate(self.listed, 1):
+            yield f"document {number} of the list", _checked(one, kind, "the list of facts")
 
 
 @dataclass(frozen=True)
 class _Function:
-    function: Callable[..., Iterable[Kind]]
+    function: Callable[..., Iterable[Kind | Document]]
 
     @property
     def name(self) -> str:
         return getattr(self.function, "__name__", "function")
 
     def digest(self, asked: Asked) -> str:
-        digest = hashlib.sha256()
-        for one in self._call(asked):
-            encode = type(one).__declared__.encode
-            if encode is not None:
-                digest.update(canonical_bytes(list(encode(one)), "fact"))
-        return digest.hexdigest()
+        return _digest(self._call(asked))
 
     def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
         for one in self._call(asked):
-            yield _checked(one, declared, f"the function {self.name}")
+            yield _checked(one, declared.cls, f"the function {self.name}")
 
-    def _call(self, asked: Asked) -> Iterable[Kind]:
+    def documents(self, kind: type[Document], asked: Asked) -> Iterator[tuple[str, Document]]:
+        for number, one in enumerate(self._call(asked), 1):
+            yield f"document {number} of {self.name}", _checked(one, kind, f"the function {self.name}")
+
+    def _call(self, asked: Asked) -> Iterable[Kind | Document]:
         possible = {"settings": asked.settings, "run": asked.run}
         taken = inspect.signature(self.function).parameters
         unknown = [name for name in taken if name not in possible]
@@ -258,12 +267,59 @@ class _Function:
         return self.function(**{name: possible[name] for name in taken})
 
 
-def _checked(one: Any, declared: Declared, where: str) -> Kind:
-    if type(one) is not declared.cls:
-        raise BadInput(
-            f"{where} states {one!r}, which is no {declared.cls.__name__}.", f"Make it yield {declared.cls.__name__}."
-        )
+Stated = TypeVar("Stated", Kind, Document)
+
+
+def _checked(one: Any, kind: type[Stated], where: str) -> Stated:
+    if type(one) is not kind:
+        raise BadInput(f"{where} states {one!r}, which is no {kind.__name__}.", f"Make it yield {kind.__name__}.")
     return one
+
+
+def unwritable(entity: Kind, error: NotCanonical) -> BadInput:
+    """Return the error of an entity that holds what no event can."""
+    name = type(entity).__declared__.name
+    return BadInput(
+        f"{name} {shown_key(entity)} cannot be recorded: {error.message.removeprefix('data.')}.",
+        "Correct the value: no NUL character in a text, no number beyond ±(2^53 - 1), and plain values in JSON.",
+    )
+
+
+def _digest(stated: Iterable[Kind | Document]) -> str:
+    digest = hashlib.sha256()
+    for one in stated:
+        if isinstance(one, Document):
+            digest.update(msgspec.json.encode(one, order="deterministic") + b"\n")
+        elif (encode := type(one).__declared__.encode) is not None:
+            try:
+                for path, part in zip(("key", "data"), encode(one), strict=True):
+                    digest.update(canonical_bytes(part, path))
+            except NotCanonical as error:
+                raise unwritable(one, error) from None
+    return digest.hexdigest()
+
+
+def _entities(
+    declared: Declared, rows: Iterable[tuple[str, dict[str, Any]]], constants: Mapping[str, Any]
+) -> Iterator[Kind]:
+    reader: RowReader | None = None
+    for where, row in rows:
+        if reader is None:
+            reader = RowReader(declared, row, constants, where)
+        yield reader.entity(row, where)
+
+
+def _documents(
+    kind: type[Document], rows: Iterable[tuple[str, dict[str, Any]]], constants: Mapping[str, Any]
+) -> Iterator[tuple[str, Document]]:
+    """Yield documents of rows; what a row says beyond the document's fields is left out."""
+    nullable = [one.encode_name for one in msgspec.structs.fields(kind) if may_be_null(one.type)]
+    for where, row in rows:
+        given = {**constants, **row, **{name: None for name in nullable if row.get(name) == ""}}
+        try:
+            yield where, msgspec.convert(given, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise BadInput(f"{where}: {str(error).replace('$.', '')}.", "Correct the document.") from None
 
 
 def _constants_text(constants: Mapping[str, Any]) -> bytes:

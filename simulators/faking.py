@@ -42,20 +42,20 @@ class Texts:
         self._draws = Draws(seed, f"{simulator}/texts", version, _FIELDS)
 
     def name(self, *key: str | int) -> str:
-        """A person's first and last name, such as `Omar Byrd`: letters and one space."""
+        """Return a person's first and last name, such as `Omar Byrd`: letters and one space."""
         seed = self._seed("name", key)
         with _GENERATOR_IS_TAKEN:
             faker = _seeded(seed)
             return f"{faker.first_name()} {faker.last_name()}"
 
     def task(self, *key: str | int) -> str:
-        """Something to do, such as `orchestrate real-time channels`: a verb first, no full stop."""
+        """Return something to do, such as `orchestrate real-time channels`: a verb first, no full stop."""
         seed = self._seed("task", key)
         with _GENERATOR_IS_TAKEN:
             return _seeded(seed).bs()
 
     def sentence(self, *key: str | int) -> str:
-        """A sentence of common English words without a meaning, with its full stop."""
+        """Return a sentence of common English words without a meaning, with its full stop."""
         seed = self._seed("sentence", key)
         with _GENERATOR_IS_TAKEN:
             return _seeded(seed).sentence(nb_words=8)
@@ -105,7 +105,7 @@ class Faking:
 
 
 def faker_version() -> str:
-    """The version of Faker that writes the texts."""
+    """Return the version of Faker that writes the texts."""
     from faker import VERSION
 
     return VERSION

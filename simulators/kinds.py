@@ -24,6 +24,7 @@ from typing import (
     Any,
     ClassVar,
     dataclass_transform,
+    get_args,
 )
 from uuid import UUID
 
@@ -71,7 +72,7 @@ class JsonValue:
 
 
 Json = Annotated[Any, JsonValue]
-"""Any JSON value: texts, numbers, booleans, null, lists, and objects with ASCII names."""
+"""Any JSON value: texts, numbers, booleans, null, lists, and objects whose names have no character beyond U+D7FF."""
 
 
 class NotLoaded(AttributeError):
@@ -83,7 +84,8 @@ class DeclarationError(Misuse):
 
     def __init__(self, where: str, problems: Sequence[str]) -> None:
         super().__init__(
-            f"{where}: " + "; ".join(problems) + ".", "Correct the declaration; docs/domains.md shows the rules."
+            f"{where[:1].upper()}{where[1:]}: " + "; ".join(problems) + ".",
+            "Correct the declaration; docs/domains.md shows the rules.",
         )
         self.problems = tuple(problems)
 
@@ -217,6 +219,23 @@ class Document(msgspec.Struct, metaclass=_DocumentMeta):
     """The base class of a domain's documents: frozen records with a key, which a source gives and simulators take."""
 
     __document_key__: ClassVar[tuple[str, ...]]
+
+
+def document_problems(kind: type[Document]) -> list[str]:
+    """Return what is wrong with a class of documents, each a sentence without its end."""
+    fields = {one.name: one.type for one in msgspec.structs.fields(kind)}
+    problems = [] if kind.__document_key__ else [f"{kind.__name__} has no key; write Document, key=…"]
+    for name in kind.__document_key__:
+        if name not in fields:
+            problems.append(f"{kind.__name__}: the key names {name!r}, which is no field{nearest(name, fields)}")
+        elif may_be_null(fields[name]):
+            problems.append(f"{kind.__name__}: the key names {name!r}, which may be null")
+    return problems
+
+
+def may_be_null(annotation: Any) -> bool:
+    """Return whether an annotation allows None."""
+    return type(None) in get_args(annotation)
 
 
 def document_key(document: Document) -> Key:

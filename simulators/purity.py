@@ -28,16 +28,24 @@ _LARGEST = 16 << 20  # bytes that are handed to the other process
 _TIME = 60  # seconds that the other process may take
 
 
-def refuse_impure(domain: Domain, simulation: Simulation, asked: Asked, folder: Path) -> None:
-    """Raise SimulatorFailed for a simulator whose repeated calls yield something else."""
+def refuse_impure(domain: Domain, simulation: Simulation, asked: Asked, folder: Path | None) -> None:
+    """Raise SimulatorFailed for a simulator whose repeated calls yield something else.
+
+    `folder` is where a new process finds the domain's module; None repeats the calls in this process alone.
+    """
     calls = [call for sample in simulation.calls.values() for call in sample]
     for call in reversed(calls):
         _compare(call, _repeat(call.simulator, call.entity, call.given, asked))
-    if domain.module is None or not calls:
+    if folder is None or domain.module is None:
         return
-    others = [call for call in calls if call.simulator.each is not domain.root or domain.root is None]
-    for call, made in zip(others, _elsewhere(domain, others, asked, folder), strict=False):
+    others = [
+        call
+        for call in calls
+        if call.simulator.name not in domain.tried and (call.simulator.each is not domain.root or domain.root is None)
+    ]
+    for call, made in zip(others, _elsewhere(domain, others, asked, folder) if others else (), strict=False):
         _compare(call, made)
+    domain.tried.update(call.simulator.name for call in others)
 
 
 def _repeat(simulator: Simulator, entity: Any, given: Mapping[str, Any], asked: Asked) -> list[bytes]:
@@ -91,14 +99,14 @@ def _elsewhere(domain: Domain, calls: Sequence[Call], asked: Asked, folder: Path
         return []
     seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     code = "from seedjournal.simulators.purity import answer; answer()"
-    done = subprocess.run(  # noqa: S603 - this program itself
-        [sys.executable, "-c", code, f"{domain.module}:{_name(domain)}", str(folder)],
-        input=packed,
-        capture_output=True,
-        timeout=_TIME,
-        check=False,
-        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
+    command = [sys.executable, "-c", code, f"{domain.module}:{_name(domain)}", str(folder)]
+    known = {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        done = subprocess.run(  # noqa: S603 - this program itself
+            command, input=packed, capture_output=True, timeout=_TIME, check=False, env={**os.environ, **known}
+        )
+    except subprocess.TimeoutExpired:  # the machine is busy; the calls were repeated in this process
+        return []
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         raise SimulatorFailed(

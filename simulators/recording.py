@@ -94,9 +94,9 @@ class RemovesMost(Misuse):
 
     def __init__(self, project: str, run: int, removed: int, total: int) -> None:
         super().__init__(
-            f"project {project!r}: {removed:,} of the {total:,} entities of run {run} are gone from the source, "
-            "although the settings are the same; nothing was recorded",
-            "check that the source is complete (the right folder, branch, token); --yes records it as it is",
+            f"Project {project!r}: {removed:,} of the {total:,} entities of run {run} are gone from the source, "
+            "although the settings are the same; nothing was recorded.",
+            "Check that the source is complete (the right folder, branch, token). Add --yes to record it as it is.",
         )
 
 

@@ -18,6 +18,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Self
 
+import msgspec
 import orjson
 
 from seedjournal.journal import (
@@ -26,6 +27,8 @@ from seedjournal.journal import (
     Entry,
     Event,
     KeyBytes,
+    Misuse,
+    NotCanonical,
     Policy,
     Sorter,
     Type,
@@ -36,10 +39,10 @@ from seedjournal.journal import (
 )
 from seedjournal.progress import Tell
 
-from .domain import Domain, Its, Simulator, Taken, seen_by
+from .domain import Domain, Its, Simulator, Stated, Taken, seen_by
 from .drawing import All, Draws, draws_of
-from .facts import Asked
-from .kinds import Declared, Document, Key, Kind, key_of
+from .facts import Asked, unwritable
+from .kinds import Declared, Document, Key, Kind, document_key, key_of
 
 Previous = Callable[[str], Iterable[tuple[KeyBytes, str]]]
 
@@ -101,7 +104,10 @@ class Collection:
         """Take an entity; return its event's canonical text."""
         if self._encode is None or self._write is None:
             raise TypeError
-        _, key, hashed, event = self._encode(*self._write(entity))
+        try:
+            _, key, hashed, event = self._encode(*self._write(entity))
+        except NotCanonical as error:
+            raise unwritable(entity, error) from None
         self._stated.add((key, rank, hashed, event, provenance), len(event) + len(key))
         return event
 
@@ -251,6 +257,7 @@ class Simulation:
         self._calls: dict[str, list[Call]] = {}
         self._takers: dict[tuple[str, type[Any]], tuple[Collection, bool]] = {}
         self._loaders: dict[type[Kind], Callable[[Key], Any]] = {}
+        self._documents: dict[type[Document], Sorter] = {}
         self._own = set(domain.project_kinds(shared=is_shared or domain.root is None))
         if domain.root is None:
             self._own = set(domain.kinds)
@@ -313,7 +320,7 @@ class Simulation:
             return collection
         name = kind.__declared__.name
         for stated in self._domain.stated:
-            if stated.kind is kind and stated.profile in {None, self._profile}:
+            if stated.kind is kind and self._is_read(stated):
                 self._state(collection, stated.source)
         for simulator in self._domain.simulators:
             if kind in simulator.yields and simulator.name not in self._done:
@@ -399,7 +406,8 @@ class Simulation:
             raise SimulatorFailed(
                 f"The simulator {simulator.name} yields {one!r}, which belongs to "
                 + ("one root entity." if is_of_root else "all projects."),
-                "A simulator of shared kinds takes and yields shared kinds only, and one of a root's yields its own.",
+                "Let a simulator of shared kinds take and yield shared kinds only, and one of a root's kinds yield "
+                "its own.",
             )
         taker = self._takers[simulator.name, type(one)] = collection, is_of_root
         return taker
@@ -410,7 +418,7 @@ class Simulation:
             raise SimulatorFailed(
                 f"The simulator {simulator.name} yields {one!r}, which belongs to another {root.__name__} than "
                 f"{project}.",
-                "A project holds the entities of one root.",
+                "Let it yield entities of this root only.",
             )
 
     # -- what simulators take ------------------------------------------------------------------------------------------
@@ -418,7 +426,7 @@ class Simulation:
     def _each(self, simulator: Simulator) -> Iterator[Kind | Document | None]:
         if simulator.each is None:
             yield None
-        elif issubclass(simulator.each, Kind):
+        else:
             yield from self._loaded(simulator.each)
 
     def _fixed(self, taken: Taken) -> Any:
@@ -448,8 +456,11 @@ class Simulation:
             self._summaries[kind] = summary
         return self._summaries[kind]
 
-    def _loaded(self, kind: type[Kind]) -> Iterator[Any]:
-        """Yield a kind's entities in the order of their keys, each with the entities in its key loaded."""
+    def _loaded(self, kind: type[Kind | Document]) -> Iterator[Any]:
+        """Yield entities or documents in the order of their keys, entities with those in their key loaded."""
+        if issubclass(kind, Document):
+            yield from self._read(kind)
+            return
         collection = self._complete(kind)
         declared = collection.declared
         joined = {
@@ -468,6 +479,47 @@ class Simulation:
             for name in searched:
                 values[name] = self._found(values[name])
             yield entity
+
+    def _read(self, kind: type[Document]) -> Iterator[Document]:
+        """Yield documents in the order of their keys; raise BadInput for two of one key."""
+        if kind not in self._documents:
+            self._documents[kind] = self._sorted(kind)
+        before: tuple[Any, ...] | None = None
+        read = msgspec.msgpack.Decoder(kind).decode
+        for record in self._documents[kind].records():
+            key, where, content = record
+            if before is not None and before[0] == key:
+                raise BadInput(
+                    f"{kind.__name__} {'/'.join(map(str, key))} is stated twice: {before[1]}, and {where}.",
+                    "A document can be stated once; remove one of them.",
+                )
+            before = record
+            yield read(content)
+
+    def _sorted(self, kind: type[Document]) -> Sorter:
+        """Return the documents of a class with their keys; those of other roots, whom their keys name, are left out."""
+        sources = [one for one in self._domain.stated if one.kind is kind]
+        if not sources:
+            raise Misuse(
+                f"A simulator takes {kind.__name__}, and no facts of the domain {self._domain.name!r} state any.",
+                f"Add {self._domain.name}.facts({kind.__name__}, …).",
+            )
+        documents = Sorter()
+        self._stack.callback(documents.close)
+        root = self._domain.root
+        is_of_roots = root is not None and kind.__document_key__[0] == root.__declared__.name
+        write = msgspec.msgpack.Encoder().encode
+        for stated in sources:
+            for where, one in stated.source.documents(kind, self._asked) if self._is_read(stated) else ():
+                key = document_key(one)
+                if not is_of_roots or str(key[0]) == self._asked.run.project:
+                    content = write(one)
+                    documents.add((key, where, content), len(content) + 100)
+                    self._tell("reading", 1, None)
+        return documents
+
+    def _is_read(self, stated: Stated) -> bool:
+        return stated.profile in {None, self._profile}
 
     def _found(self, named: Any) -> Any:
         """Return an entity with what is in its key loaded, from one that is named by its key."""

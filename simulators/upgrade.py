@@ -15,7 +15,7 @@ _NAMES = {"faker": "Faker", "python": "Python", "unicode": "Unicode"}
 
 
 def differing_tools(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The tools whose versions differ between two runs' inputs, as people read them.
+    """Return the tools whose versions differ between two runs' inputs, as people read them.
 
     >>> differing_tools({"versions": {"faker": "40.54"}}, {"versions": {"faker": "41.0"}, "generators": {"jira": 2}})
     ['Faker 40.54 → 41.0', 'the jira generator none → 2']
@@ -32,7 +32,7 @@ def differing_tools(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[s
 def is_same_input(
     before: Mapping[str, Any], now: Mapping[str, Any], defaults: Mapping[str, Any], *, invents_facts: bool
 ) -> bool:
-    """Whether two runs state the same facts under the same settings, whatever the tools.
+    """Return whether two runs state the same facts under the same settings, whatever the tools.
 
     Policies and `--fresh` do not count: they decide what the state keeps, not what the run states. A setting that one
     version did not have yet counts as its default. Invented facts follow from the settings, and their digest also tells

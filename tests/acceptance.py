@@ -292,7 +292,7 @@ def unreadable(user: User) -> None:
     (user.folder / "half.db").write_bytes(user.file.read_bytes()[:40_000])
     for url in ("postgresql://me@127.0.0.1:1/x", "sqlite:///half.db"):
         said, log = user.record("--journal", url, status=3), user("log", "--journal", url, status=3)
-        assert "unknown project" not in said
+        assert "There is no project" not in said
         assert said.splitlines()[0] == log.splitlines()[0], (said, log)
 
 

@@ -8,6 +8,7 @@ long. `--basetemp=FOLDER` keeps the tests' folders elsewhere, to be looked at.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import secrets
@@ -47,7 +48,9 @@ settings.load_profile("soak" if scale.is_soak() else "seedjournal")
 collect_ignore = ["analytics"]  # a Django application, which no doctest can import by itself
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30  # bytes: several times what a test run holds at once
+_SPARED = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum", "jit")  # a server for tests needs none
 _STARTED: list[Any] = []
+_ADMIN: list[psycopg.Connection[Any]] = []
 _SCRATCH: list[Path] = []
 
 
@@ -75,7 +78,7 @@ def pytest_configure() -> None:
     _STARTED.append((server, folder))
     os.environ[SERVER] = server.get_uri()
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off", "max_wal_size = '256MB'"):
+        for setting in (*(f"{name} = off" for name in _SPARED), "max_wal_size = '256MB'"):
             connection.execute(f"ALTER SYSTEM SET {setting}")  # type: ignore[arg-type]
         connection.execute("SELECT pg_reload_conf()")
 
@@ -90,6 +93,8 @@ def _has_room(memory: Path) -> bool:
 
 def pytest_unconfigure() -> None:
     """Stop what was started."""
+    while _ADMIN:
+        _ADMIN.pop().close()
     shutil.rmtree(os.environ.pop("SEEDJOURNAL_CACHE", ""), ignore_errors=True)
     while _STARTED:
         server, folder = _STARTED.pop()
@@ -98,6 +103,12 @@ def pytest_unconfigure() -> None:
         os.environ.pop(SERVER, None)
     while _SCRATCH:
         shutil.rmtree(_SCRATCH.pop(), ignore_errors=True)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over everything that was imported: it stays."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -136,10 +147,11 @@ def _sibling(name: str) -> str:
 
 
 def _administer(statement: str) -> None:
-    with psycopg.connect(os.environ[SERVER], autocommit=True) as connection:
-        if statement.startswith("CREATE DATABASE") and connection.info.server_version >= 15_00_00:
-            statement += " STRATEGY FILE_COPY"  # half the work, where no file is waited for
-        connection.execute(statement)  # type: ignore[arg-type]
+    if not _ADMIN:
+        _ADMIN.append(psycopg.connect(os.environ[SERVER], autocommit=True))
+    if statement.startswith("CREATE DATABASE") and _ADMIN[0].info.server_version >= 15_00_00:
+        statement += " STRATEGY FILE_COPY"  # half the work, where no file is waited for
+    _ADMIN[0].execute(statement)  # type: ignore[arg-type]
 
 
 _FILLED: dict[tuple[str, str], str] = {}
@@ -232,9 +244,15 @@ def make_url(tmp_path: Path, _ready: Callable[[str], str]) -> Iterator[Urls]:
 
 
 @pytest.fixture(params=MAKES)
-def url(request: pytest.FixtureRequest, make_url: Callable[[str], str]) -> str:
+def make(request: pytest.FixtureRequest) -> str:
+    """Either make of database; a module or test for which they differ in nothing chooses one."""
+    return str(request.param)
+
+
+@pytest.fixture
+def url(make: str, make_url: Callable[[str], str]) -> str:
     """The URL of a new, empty database, on either make."""
-    return make_url(request.param)
+    return make_url(make)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from sqlalchemy import select
 from seedjournal.cli import main
 from seedjournal.journal import open_database
 from tests.projectors.invented import MAPS
+from tests.seedjournal.coherence import broken
 
 CACHE = Path(__file__).resolve().parents[2] / "shared" / "data" / "cache"
 LIBUV = CACHE / "libuv" / "libuv.json.gz"
@@ -189,3 +190,31 @@ def test_both_makes_give_the_same_roots_and_rows(
     assert {kind: len(rows) for kind, rows in one.items()} == {kind: len(rows) for kind, rows in other.items()}
     for kind in one:
         assert one[kind] == other[kind], kind
+
+
+@pytest.mark.parametrize("repo", ["libuv/libuv", "documenso/documenso"])
+def test_an_earlier_and_a_later_export_contradict_nothing(
+    repo: str, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = CACHE / f"{repo}.json.gz"
+    document = orjson.loads(gzip.decompress(whole.read_bytes()))
+    middle = sorted(pr["created_at"] for pr in document["prs"])[len(document["prs"]) * 3 // 4]
+    early = tmp_path / f"{repo}.json.gz"
+    early.parent.mkdir()
+    prs = [_as_of(pr, middle) for pr in document["prs"] if pr["created_at"] < middle]
+    early.write_bytes(gzip.compress(orjson.dumps({**document, "prs": prs}), compresslevel=1))
+    command = Command(url, monkeypatch)
+    for source, more in ((early, ()), (whole, ()), (early, ()), (whole, ("--policy", "github=upsert"))):
+        command("record", "--project", "real", "--new", "--source", f"cache:{source}", *more)
+        command("project", "--yes")
+        assert broken(url) == {}
+
+
+def _as_of(pr: dict[str, Any], moment: str) -> dict[str, Any]:
+    """What an export of an earlier moment says of a pull request."""
+    commits = [one for one in pr["commits"] if one["committed_at"] < moment]
+    reviews = [one for one in pr["reviews"] if one["submitted_at"] < moment]
+    ends = pr.get("merged_at") or pr.get("closed_at")
+    is_open = {"state": "open", "is_merged": False, "merged_at": None, "closed_at": None}
+    now = {"commits": commits, "reviews": reviews, "updated_at": None, "commits_count": len(commits)}
+    return {**pr, **now, **(is_open if ends and ends >= moment else {})}

@@ -1,6 +1,6 @@
-"""Finds words that we gave up, in the documentation and in what the program prints: `python -m tests.words`.
+"""Finds words that we gave up, in the documentation and in what the program prints, and docstrings without a verb.
 
-`make check` runs it. The glossary (docs/glossary.md) has the word to use instead.
+`python -m tests.words` prints them. `make check` runs it. The glossary (docs/glossary.md) has the word to use instead.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ STRUCK = {
 }
 _STRUCK = re.compile("|".join(rf"(?P<w{n}>\b(?:{one})\b)" for n, one in enumerate(STRUCK)), re.IGNORECASE)
 
+# No verbs, with which a function's docstring would begin; Ruff's rule D401 finds nearly all others.
+NO_VERBS = set(
+    "All Another At Both By Each Every Everything From How Nothing None One Over Pairs SHA-256 Something That Two What "
+    "When Where Whether Which Who".split()
+)
+
 # Where a word may stay, and why.
 ALLOWED: dict[str, str] = {
     "docs/glossary.md": "it lists the words that we gave up",
@@ -56,6 +62,21 @@ def texts() -> Iterator[tuple[str, int, str]]:
                 continue  # a link to another room
             for number, text in _printed(ast.parse(file.read_text(encoding="utf-8"))):
                 yield str(file.relative_to(ROOT)), number, text
+
+
+def docstrings() -> Iterator[tuple[str, int, str]]:
+    """Yield the first word of each function's docstring, with its file and line; properties are named for what they are."""
+    for room in (*ROOMS, "benchmarks", "examples"):
+        for file in sorted((ROOT / room).rglob("*.py")):
+            if room == "seedjournal" and file.relative_to(ROOT).parts[1] in ROOMS:
+                continue
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if not isinstance(node, ast.FunctionDef) or any(
+                    "property" in ast.unparse(o) for o in node.decorator_list
+                ):
+                    continue
+                if text := ast.get_docstring(node):
+                    yield str(file.relative_to(ROOT)), node.lineno, text.split()[0]
 
 
 def _printed(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -82,6 +103,10 @@ def main() -> int:
             found += 1
             instead = STRUCK[list(STRUCK)[int((match.lastgroup or "w0")[1:])]]
             print(f"{file}:{line}: {match[0]!r}: write {instead}")
+    for file, line, word in docstrings():
+        if word.strip(":,.") in NO_VERBS:
+            found += 1
+            print(f"{file}:{line}: a docstring begins with {word!r}: write what the function does")
     return 1 if found else 0
 
 

@@ -37,11 +37,11 @@ def parse_address(text: str) -> URL:
         raise not_understood() from None
     backend = address.get_backend_name()
     if backend not in ("sqlite", "postgresql", "postgres"):
-        raise Misuse(f"{backend} is not a database that seedjournal knows", "use sqlite:///FILE or postgresql://…")
+        raise Misuse(f"{backend} is not a database that seedjournal knows.", "Use sqlite:///FILE or postgresql://…")
     if address.drivername not in _DRIVERS:
         raise Misuse(
-            f"{address.drivername} is not a driver that seedjournal uses",
-            "use sqlite:///FILE or postgresql://…, which means postgresql+psycopg://…",
+            f"{address.drivername} is not a driver that seedjournal uses.",
+            "Use sqlite:///FILE or postgresql://…, which means postgresql+psycopg://…",
         )
     database = address.database if _DECODES or not address.database else unquote(address.database)
     address = address.set(drivername=_DRIVERS[address.drivername], database=database or "")
@@ -52,7 +52,7 @@ def parse_address(text: str) -> URL:
         _check_sqlite(address)
         return address
     if text.count("@") > 1:  # a piece of a password would pass for a host
-        raise Misuse("the database URL contains more than one '@'", "write an @ in a password as %40")
+        raise Misuse("The database's URL contains more than one '@'.", "Write an @ in a password as %40.")
     ports = [one for one in address.normalized_query.get("port", ()) for one in one.split(",")]
     if not all(map(_HOST.fullmatch, hosts)) or not all(one.isascii() and one.isdigit() for one in ports if one):
         raise not_understood()
@@ -67,8 +67,8 @@ def parse_address(text: str) -> URL:
 def not_understood() -> Misuse:
     """Return the error for an address without meaning; it holds nothing of the address, which may have a password."""
     return Misuse(
-        "the database's URL cannot be understood",
-        "it looks like sqlite:///seedjournal.db or postgresql://USER@HOST/NAME",
+        "The database's address is not a URL.",
+        "Write it like sqlite:///seedjournal.db or postgresql://USER@HOST/NAME.",
     )
 
 
@@ -76,8 +76,8 @@ def check_schema(schema: str) -> None:
     """Raise Misuse for a name that can be no schema of a user's: one of the server's own, or none at all."""
     if not schema or "\0" in schema or schema.startswith("pg_") or schema == "information_schema":
         raise Misuse(
-            f"{schema!r} cannot hold a user's tables",
-            "name a schema of your own: PostgreSQL uses names that begin with pg_ itself",
+            f"Schema {schema!r} cannot hold a user's tables.",
+            "Name a schema of your own. Names that begin with pg_ belong to PostgreSQL.",
         )
 
 
@@ -94,8 +94,8 @@ def _refuse_half_options(text: str) -> None:
     _, mark, options = text.rpartition("@")[2].partition("?")
     if mark and not all("=" in option for option in options.split("&")):
         raise Misuse(
-            "the database's URL has a '?' with something behind it that is no OPTION=VALUE",
-            "write a '?' in a name as %3F",
+            "The part of the database's URL after '?' is not OPTION=VALUE.",
+            "Correct the option. A '?' that belongs to a name is written %3F.",
         )
 
 
@@ -106,17 +106,20 @@ def _check_sqlite(address: URL) -> None:
         address = address.set(database=":memory:")
     if (address.database or "").startswith((":memory:", "file:")):
         raise Misuse(
-            "an SQLite database must be a file, or nothing would be there for the next command",
-            "use sqlite:///seedjournal.db",
+            "The SQLite database is in memory, so the next command would find nothing.",
+            "Name a file, such as sqlite:///seedjournal.db.",
         )
     for name, value in address.query.items():
         if name != "mode":
             raise Misuse(
-                f"the address of an SQLite file has no option {name!r}",
-                "leave it out; only ?mode=ro is known, and --wait SECONDS bounds the wait for a busy file",
+                f"The address of an SQLite file has no option {name!r}.",
+                "Leave it out. The one option is ?mode=ro; --wait SECONDS says how long to wait for a busy file.",
             )
         if value not in _MODES:
-            raise Misuse("the option mode of an SQLite address is neither ro nor rw", "?mode=ro only reads the file")
+            raise Misuse(
+                "The option `mode` of an SQLite address must be ro or rw.",
+                "Write ?mode=ro to read only, or leave it out.",
+            )
 
 
 def _check_postgresql(address: URL) -> None:
@@ -124,14 +127,14 @@ def _check_postgresql(address: URL) -> None:
         from psycopg import pq
     except ImportError as error:
         raise Unavailable(
-            f"the driver for {address.drivername} is not installed: {error}",
-            "pip install 'seedjournal[postgres]'",
+            f"The driver for {address.drivername} is not installed: {error}",
+            "Run `pip install 'seedjournal[postgres]'`.",
         ) from error
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     for name in address.query:
         if name not in known:
             raise Misuse(
-                f"PostgreSQL knows no option {name!r} in an address", "leave it out; libpq's documentation lists them"
+                f"PostgreSQL knows no option {name!r} in an address.", "Leave it out; libpq's documentation lists them."
             )
 
 

@@ -55,7 +55,7 @@ def journal_id(connection: Connection) -> str:
     """Return the random id that this journal was given when it was made."""
     names = [str(name) for name in connection.execute(select(JOURNAL.c.id)).scalars()]
     if len(names) != 1:
-        raise Damaged(f"journal: {several_journals(names)}")
+        raise Damaged(f"The journal is damaged: {several_journals(names)}.")
     return names[0]
 
 
@@ -105,7 +105,7 @@ def _in_order(found: Mapping[int, Found], ids: Sequence[EventId]) -> list[Found]
     try:
         return [found[number] for number in ids]
     except KeyError as error:
-        raise Damaged(f"a manifest names event {error.args[0]}, which the journal does not hold") from None
+        raise Damaged(f"A manifest refers to event {error.args[0]}, which the journal does not hold.") from None
 
 
 def events_of_key(connection: Connection, kind: str, key: KeyBytes) -> list[Content]:
@@ -167,7 +167,7 @@ def node_reader(connection: Connection) -> ReadNodes:
                 found[NodeHash(bytes(hashed))] = _stored(level, bytes(payload))
         for hashed in hashes:
             if hashed not in found:
-                raise Damaged(f"a manifest names node {hashed.hex()[:12]}, which the journal does not hold")
+                raise Damaged(f"A manifest refers to node {hashed.hex()[:12]}, which the journal does not hold.")
         return found
 
     return read
@@ -177,11 +177,11 @@ def read_manifest(connection: Connection, root: bytes) -> Root:
     """Return the root node of that hash; raise Damaged where there is none."""
     payload = connection.execute(select(NODES.c.payload).where(NODES.c.hash == root, NODES.c.level == ROOT)).scalar()
     if payload is None:
-        raise Damaged(f"a run names manifest {root.hex()[:12]}, which the journal does not hold")
+        raise Damaged(f"A run refers to manifest {root.hex()[:12]}, which the journal does not hold.")
     try:
         return read_root(bytes(payload))
     except (ValueError, TypeError) as error:
-        raise Damaged(f"manifest {root.hex()[:12]} cannot be read: {error}") from None
+        raise Damaged(f"Manifest {root.hex()[:12]} cannot be read: {error}") from None
 
 
 def _stored(level: int, payload: bytes) -> StoredNode:
@@ -221,9 +221,9 @@ def unpack_ids(payload: bytes) -> list[EventId]:
             continue
         before += rest >> 1 if not rest & 1 else -((rest + 1) >> 1)
         if not 0 < before <= _LARGEST_ID:
-            raise Damaged(f"a leaf names event {before}, which is not an event's id")
+            raise Damaged(f"A leaf of a manifest refers to event {before}, which is not an event's id.")
         ids.append(EventId(before))
         rest = shift = 0
     if shift:
-        raise Damaged("a leaf's last event is cut short")
+        raise Damaged("A leaf of a manifest is cut short: its last event is not whole.")
     return ids

@@ -122,7 +122,9 @@ class Database:
 
     def _refuse_reading_only(self) -> None:
         if self.is_read_only:
-            raise Misuse(f"{self.shown} was opened to be read only, and this command writes", "leave ?mode=ro out")
+            raise Misuse(
+                f"{self.shown} is opened for reading only (?mode=ro), and this command writes.", "Leave out ?mode=ro."
+            )
 
     def _connect(self) -> Connection:
         until = time.monotonic() + self.wait
@@ -146,16 +148,16 @@ class Database:
             reason = (str(raw).strip().splitlines() or [type(raw).__name__])[0]
             trouble = self.dialect.trouble(raw)
             if trouble is LOCKED:
-                raise Busy(f"{self.shown} {trouble.says} (waited {self.wait} s)", trouble.hint) from error
+                raise Busy(f"{self.shown} {trouble.says} (waited {self.wait} s).", trouble.hint) from error
             if trouble is not None:
                 raise trouble.error(f"{self.shown}: {trouble.says}: {reason}", trouble.hint) from error
             if isinstance(error, ProgrammingError) and error.statement:
                 raise
             raise Unavailable(
                 f"{self.shown}: {reason}",
-                "check the address, that the server runs, and that this user may do this"
+                "Check the address, that the server runs, and that this user has the rights."
                 if isinstance(error, OperationalError)
-                else "the database refused; this step was undone",
+                else "The database refused this step and undid it. Correct what it names, and run the command again.",
             ) from error
 
 
@@ -168,7 +170,7 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
     address = parse_address(url)
     backend = address.get_backend_name()
     if schema is not None and backend != "postgresql":
-        raise Misuse("--schema needs PostgreSQL; SQLite has no schemas", "leave --schema out")
+        raise Misuse("--schema is for PostgreSQL; SQLite has no schemas.", "Leave out --schema.")
     if schema is not None:
         check_schema(schema)
     dialect = DIALECTS[backend]
@@ -186,7 +188,8 @@ def _check_file(address: URL, *, create: bool) -> None:
     if not path.exists():
         if not create or address.query.get("mode"):
             raise Unavailable(
-                f"there is no journal at {path}", "`seedjournal record` makes one; or name it: --journal URL"
+                f"There is no journal at {path}.",
+                "Make one with `seedjournal record`, or name another with --journal URL.",
             )
         if not path.parent.is_dir():
-            raise Unavailable(f"{path.parent} is not a folder", "make the folder first")
+            raise Unavailable(f"There is no folder {path.parent}.", "Make the folder first.")

@@ -39,43 +39,43 @@ _FULL_WORDS = (
 _FULL = Trouble(
     Busy,
     "too many connections are open, or the server is starting",
-    "close a connection, raise the limit (max_connections, or the role's or database's), or give a longer --wait",
+    "Close a connection, raise the limit (max_connections, or the role's or database's), or give a longer --wait.",
 )
 _LOST = Trouble(
     Unavailable,
     "the connection was lost; this step was undone",
-    "run the command again; the server's log says why it ended the connection",
+    "Run the command again. The server's log says why it ended the connection.",
 )
 _HIDDEN_ROWS = Trouble(
     Unavailable,
     "row-level security hides rows of a table from this user, and half the rows would look like damage",
-    "connect as the tables' owner or as a role with BYPASSRLS, or switch it off: "
-    "ALTER TABLE … DISABLE ROW LEVEL SECURITY",
+    "Connect as the tables' owner or as a role with BYPASSRLS, or switch it off with "
+    "`ALTER TABLE … DISABLE ROW LEVEL SECURITY`.",
 )
 _TIMED_OUT = Trouble(
     Unavailable,
     "a timeout of the server ended the command; this step was undone",
-    "raise the timeout for this user, for example: ALTER ROLE … SET statement_timeout = 0",
+    "Raise the timeout for this user, for example with `ALTER ROLE … SET statement_timeout = 0`.",
 )
 _OTHER_TABLES = Trouble(
     Unavailable,
     "a table is not as seedjournal made it",
-    "somebody changed it: put the table or column back, or restore a backup",
+    "Somebody changed it. Put the table or column back, or restore a backup.",
 )
 _SET_BACK = Trouble(
     Unavailable,
     "a table that a migration would create exists already",
-    "somebody set the version table back, or put another one there: put it back as it was, or restore a backup",
+    "Somebody set the version table back, or put another one there. Put it back as it was, or restore a backup.",
 )
 _ENCODING = Trouble(
     Unavailable,
     "the database's encoding does not have every character",
-    "use a database with the encoding UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+    "Use a database with the encoding UTF8: `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`.",
 )
 _RAISED = Trouble(
     Unavailable,
     "a trigger or a rule refused it; this step was undone",
-    "look at the triggers of the table that it names",
+    "Look at the triggers of the table that it names.",
 )
 # By SQLSTATE, or by its class where every member means the same.
 _TROUBLES = {
@@ -84,10 +84,10 @@ _TROUBLES = {
         Busy,
         "deadlock: this command and another program waited for each other, and the server ended this one; "
         "this step was undone",
-        "run the command again",
+        "Run the command again.",
     ),
     "40001": Trouble(
-        Busy, "another program changed the same rows meanwhile; this step was undone", "run the command again"
+        Busy, "another program changed the same rows meanwhile; this step was undone", "Run the command again."
     ),
     "57014": _TIMED_OUT,
     "25P03": _TIMED_OUT,
@@ -99,14 +99,16 @@ _TROUBLES = {
     "25006": Trouble(
         Unavailable,
         "this database may only be read",
-        "write to the primary server, or see default_transaction_read_only of this role and database",
+        "Write to the primary server, or see default_transaction_read_only of this role and database.",
     ),
-    "53100": Trouble(Unavailable, "the server's disk is full", "free some space there, and run the command again"),
-    "53200": Trouble(Unavailable, "the server is out of memory", "see the server's log"),
+    "53100": Trouble(Unavailable, "the server's disk is full", "Free some space there, and run the command again."),
+    "53200": Trouble(Unavailable, "the server is out of memory", "See the server's log."),
     _NOT_ALLOWED: Trouble(
-        Unavailable, "this user may not do this", "grant it; docs/postgresql.md lists what each command needs"
+        Unavailable, "this user may not do this", "Grant it; docs/postgresql.md lists what each command needs."
     ),
-    "3F000": Trouble(Unavailable, "there is no such schema", "name one that exists: --schema NAME, or search_path"),
+    "3F000": Trouble(
+        Unavailable, "there is no such schema", "Name one that exists, with --schema NAME or in search_path."
+    ),
     "42P01": _OTHER_TABLES,
     "42703": _OTHER_TABLES,
     "42804": _OTHER_TABLES,
@@ -120,8 +122,8 @@ _TROUBLES = {
     "22021": _ENCODING,
     "22P05": _ENCODING,
     "P0001": _RAISED,
-    "XX001": Trouble(Unavailable, "the database is damaged", "restore a backup; the server's log says more"),
-    "XX002": Trouble(Unavailable, "an index is damaged", "REINDEX it, and run `seedjournal verify`"),
+    "XX001": Trouble(Unavailable, "the database is damaged", "Restore a backup; the server's log says more."),
+    "XX002": Trouble(Unavailable, "an index is damaged", "Run `REINDEX` on it, then `seedjournal verify`."),
 }
 _SETTINGS = {
     "timezone": "UTC",
@@ -215,8 +217,8 @@ class PostgreSQL:
             if getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED:
                 raise
             raise Unavailable(
-                "only the owner of the journal's tables may take rows out of them, and this user is not",
-                "connect as the user that ran `seedjournal migrate`, or made the journal",
+                "Only the owner of the journal's tables may delete rows from them, and this user is not the owner.",
+                "Connect as the user that made the journal or ran `seedjournal migrate`.",
             ) from error
         yield
         for name, of in found.items():

@@ -37,7 +37,7 @@ class History:
         for place in _PLACES:
             if (place / self.name / "env.py").is_file():
                 return place / self.name
-        raise Unavailable("seedjournal's migrations are not installed", "reinstall seedjournal")
+        raise Unavailable("The migrations of seedjournal are not installed.", "Reinstall seedjournal.")
 
     @property
     def table_names(self) -> set[str]:
@@ -62,8 +62,8 @@ def ensure(database: Database, history: History, *, create: bool) -> bool:
         return False
     if not create:
         raise WrongSchema(
-            f"{database.shown} holds no seedjournal {history.name}",
-            "check the address; `seedjournal record` makes a journal, `seedjournal project` fills a target",
+            f"{database.shown} holds no seedjournal {history.name}.",
+            "Check the address. `seedjournal record` makes a journal; `seedjournal project` fills a target.",
         )
     database.set_up_file()
     with database.write("schema") as connection:
@@ -154,10 +154,10 @@ def _refuse_other_version(database: Database, history: History, found: str) -> N
     if found == history.head:
         return
     raise WrongSchema(
-        f"the {history.name} in {database.shown} has schema {found}, which this version does not know",
-        "it was made by a newer seedjournal: upgrade this one"
+        f"The {history.name} in {database.shown} has schema {found}, which this version does not know.",
+        "A newer seedjournal made it: upgrade this one."
         if found > history.head
-        else f"no version wrote that: restore a backup of {history.version_table}",
+        else f"No version of seedjournal wrote that: restore a backup of {history.version_table}.",
     )
 
 
@@ -178,10 +178,10 @@ def _refuse_scattered(connection: Connection, database: Database, history: Histo
         there = set(inspect(connection).get_table_names())
     if missing := [name for name in names if name not in there]:
         raise WrongSchema(
-            f"the {history.name} in {database.shown} is incomplete: {', '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} missing beside {history.version_table}",
-            "a table was dropped, or a schema earlier in the search path has one of its name: name the schema, or put "
-            "a backup back",
+            f"The {history.name} in {database.shown} is incomplete: {', '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing beside {history.version_table}.",
+            "Somebody dropped a table, or another schema comes earlier in the search path. Restore a backup, or name "
+            "the schema.",
         )
 
 
@@ -189,10 +189,10 @@ def _refuse_foreign(connection: Connection, database: Database, history: History
     taken = sorted(filter(inspect(connection).has_table, history.table_names))  # views as well
     if taken:
         raise WrongSchema(
-            f"{database.shown} already has {', '.join(taken)}, not made by seedjournal; nothing was written",
-            "use a database of its own, or on PostgreSQL a schema of its own: --schema NAME"
+            f"{database.shown} already has {', '.join(taken)}, not made by seedjournal; nothing was written.",
+            "Use a database of its own, or on PostgreSQL a schema of its own with --schema NAME."
             if history.name != "journal"
-            else "use a database of its own for the journal",
+            else "Use a database of its own for the journal.",
         )
 
 

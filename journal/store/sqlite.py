@@ -41,26 +41,28 @@ _PAGE = 8192  # bytes; the index of hashes is written all over, and fewer and la
 _CHECKPOINT = 8000  # pages of the write-ahead log before they are copied into the file
 
 _NOT_WRITABLE = Trouble(
-    Unavailable, "cannot be written", "check the permissions of the file and of its folder, and the disk it lies on"
+    Unavailable, "cannot be written", "Check the permissions of the file and of its folder, and the disk it lies on."
 )
 _DAMAGED = Trouble(
     Unavailable,
     "the file is damaged, or not an SQLite database",
-    "check the address; restore a backup, or save what can be read: sqlite3 FILE .recover",
+    "Check the address. Restore a backup, or save what can be read with `sqlite3 FILE .recover`.",
 )
 _OTHER_TABLES = Trouble(
     Unavailable,
     "a table is not as seedjournal made it",
-    "somebody changed it: put the table or column back, or restore a backup",
+    "Somebody changed it. Put the table or column back, or restore a backup.",
 )
 _TROUBLES = {
     "SQLITE_BUSY": LOCKED,
     "SQLITE_LOCKED": LOCKED,
-    "SQLITE_FULL": Trouble(Unavailable, "the disk is full", "free some space, and run the command again"),
-    "SQLITE_IOERR": Trouble(Unavailable, "the disk reported an error", "check that the disk has space and is in order"),
+    "SQLITE_FULL": Trouble(Unavailable, "the disk is full", "Free some space, and run the command again."),
+    "SQLITE_IOERR": Trouble(
+        Unavailable, "the disk reported an error", "Check that the disk has space and is in order."
+    ),
     "SQLITE_READONLY": _NOT_WRITABLE,
     "SQLITE_CANTOPEN": Trouble(
-        Unavailable, "cannot be opened", "check that the file is there, and the permissions of the file and its folder"
+        Unavailable, "cannot be opened", "Check that the file is there, and the permissions of the file and its folder."
     ),
     "SQLITE_PERM": _NOT_WRITABLE,
     "SQLITE_CORRUPT": _DAMAGED,
@@ -86,7 +88,9 @@ class SQLite:
         """Look whether the file is still the one that was opened, and may be written; a new connection set the rest."""
         opened = _opened(connection)
         if opened.identity != _identity(opened.path):
-            raise Unavailable(f"{opened.path} was deleted or replaced meanwhile", "run the command again")
+            raise Unavailable(
+                f"{opened.path} was deleted or replaced while this command used it.", "Run the command again."
+            )
         if _writes(connection):
             _refuse_second_name(opened.path)
             opened.log = _identity(_log_of(opened.path))
@@ -102,15 +106,18 @@ class SQLite:
         opened = _opened(connection)
         if opened.unlocked and opened.unlocked != _version(opened.path):
             connection.invalidate()
-            raise Unavailable(f"{opened.path} was written while it was read without a lock", "run the command again")
+            raise Unavailable(
+                f"{opened.path} changed while this command read it without a lock.", "Run the command again."
+            )
         if not _writes(connection):
             return
         is_there = opened.identity == _identity(opened.path)
         if not is_there or (opened.log and opened.log != _identity(_log_of(opened.path))):
             raise Unavailable(
-                f"{opened.path} was deleted or replaced while this command wrote: what it wrote is not in it",
-                "see that nothing deletes or moves a database's files while they are used, restore a backup if they "
-                "were needed, and run the command again",
+                f"{opened.path} was deleted or replaced while this command wrote to it. What the command wrote is "
+                "lost.",
+                "Find out what deletes or moves the database's files while they are in use. Restore a backup if they "
+                "were needed, and run the command again.",
             )
 
     def set_up_file(self, engine: Engine, wait: int) -> None:
@@ -278,8 +285,8 @@ def _open(path: Path, mode: str, wait: int) -> _File:
         version = _version(path)
         if version[-1]:
             raise Unavailable(
-                f"{path} has a write-ahead log that this user may not read with it",
-                "let a user who may write run `seedjournal log` once, which copies it into the file",
+                f"{path} has a write-ahead log (a file beside it) that this user may not read.",
+                "Let a user with write permission run `seedjournal log` once: it copies the log into the file.",
             )
         connection.close()
         connection = _connected(file_uri(str(path), "ro") + "&immutable=1", wait)
@@ -287,7 +294,7 @@ def _open(path: Path, mode: str, wait: int) -> _File:
     connection.path, connection.identity = path, _identity(path)
     if before != connection.identity:
         connection.close()
-        raise Unavailable(f"{path} was deleted or replaced while it was opened", "run the command again")
+        raise Unavailable(f"{path} was deleted or replaced while it was opened.", "Run the command again.")
     return connection
 
 
@@ -339,7 +346,7 @@ def is_same_file(mine: Path, theirs: Path) -> bool:
     if mine.resolve() == theirs.resolve():
         return True
     if (found := _identity(mine)) and found == _identity(theirs):
-        raise Unavailable(f"{mine} and {theirs} are one file under two names", "use one of the names for both")
+        raise Unavailable(f"{mine} and {theirs} are two names of one file.", "Use the same name for both.")
     return False
 
 
@@ -348,14 +355,14 @@ def _refuse_second_name(path: Path) -> None:
     names = path.stat().st_nlink
     if names > 1:
         raise Unavailable(
-            f"{path} has {names} names (hard links); SQLite loses what is written by two of them",
-            "leave one of the names and remove the others; a symbolic link may stay",
+            f"{path} has {names} names (hard links). SQLite loses data when programs write by different names.",
+            "Keep one of the names and remove the others. A symbolic link may stay.",
         )
     mounts = _MOUNTS.read_bytes() if _MOUNTS.exists() else b""
     if is_mounted(path.resolve(), mounts):
         raise Unavailable(
-            f"{path} is mounted as a single file; SQLite keeps a second file beside it, which would not be shared",
-            "mount the folder that the file lies in",
+            f"{path} is mounted as a single file. SQLite keeps a second file beside it, which would not be shared.",
+            "Mount the folder that holds the file.",
         )
 
 

@@ -15,6 +15,6 @@ class Trouble(NamedTuple):
     hint: str
 
 
-LOCKED = Trouble(Busy, "is locked by another process", "wait for the other process, or give a longer --wait SECONDS")
+LOCKED = Trouble(Busy, "is locked by another process", "Wait for the other process, or give a longer --wait SECONDS.")
 
 REFUSAL = "rows of a journal are never changed; seedjournal forget removes runs"  # what the guards say

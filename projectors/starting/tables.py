@@ -60,10 +60,11 @@ class Planner:
     # -- which tables ------------------------------------------------------------------------------------------------
 
     def _choose(self) -> None:
-        known = [name for name in self.catalogue.tables(self.schema) if not _OURS.fullmatch(name)]
+        known = [name for name in self.catalogue.tables_in(self.schema) if not _OURS.fullmatch(name)]
         if unknown := [name for name in self.chosen if name not in known]:
             told = "; ".join(f"there is no table {name!r}{nearest(name, known)}" for name in unknown)
             raise Misuse(told, "name tables of the database, or leave --tables out to take all")
+        self.catalogue.read((self.schema, name) for name in self.chosen or known)
         for name in self.chosen or known:
             info = self.catalogue.table(self.schema, name)
             if info is None:
@@ -102,7 +103,7 @@ class Planner:
                 )
                 nullable = any(info.columns[name].nullable for name in key.columns)
                 mode = OUTSIDE if not is_here else ITSELF if to == table else PICK
-                shown = to if is_here or key.schema is None else f"{key.schema}.{key.table}"
+                shown = to if is_here or key.schema in {None, info.schema} else f"{key.schema}.{key.table}"
                 links.setdefault(
                     key.columns,
                     Link("_".join(key.columns), key.columns, shown, referred, nullable, key.deferrable, mode),

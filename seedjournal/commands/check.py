@@ -36,18 +36,20 @@ def check_map(databases: Databases) -> Document:
     tables = layout()
     if not isinstance(tables, projectors.Tables):
         raise j.Misuse(
-            "the settings file names no map, so seedjournal makes the tables itself",
-            f'a map is named in {config.FILE}: tables = "map:target"',
+            "There is nothing to check: the settings file names no map, so seedjournal makes the tables itself.",
+            f'To use a map, name it in {config.FILE}, for example tables = "map:target".',
         )
     where = config.addresses(config.load(), databases.journal, databases.target)
     with opened_target(where, databases, create=False) as target:
         if target is None:
-            raise j.Misuse(f"there is no database at {where.target}", "check the address: --target URL")
+            raise j.Misuse(
+                f"There is no database at {where.target}.", "Check the address, and name another with --target URL."
+            )
         return {"format": FORMAT, "target": target.shown, "tables": projectors.check_fit(target, tables)}
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    """Which table holds which kind."""
+    """Return a table of which table holds which kind."""
     rows = [[kind, name] for kind, name in document["tables"].items()]
     told = f"the map fits {number_of(len(rows), 'table')} of {shown(document['target'])}"
     return f"{told}\n{table(('kind', 'table'), rows, indent=2)}\n"

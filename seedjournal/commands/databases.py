@@ -80,15 +80,15 @@ def _refuse_unknown_schema(database: j.Database, schema: str) -> None:
     if schema not in known:
         near = difflib.get_close_matches(schema, known, n=1, cutoff=0)
         raise j.Misuse(
-            f"{database.shown} has no schema {schema!r}",
-            (f"the nearest is {near[0]!r}; " if near else "") + f"`seedjournal migrate --schema {schema}` makes one",
+            f"{database.shown} has no schema {schema!r}.",
+            (f"Did you mean {near[0]!r}? " if near else "") + f"`seedjournal migrate --schema {schema}` makes it.",
         )
 
 
 def refuse_system_schema(schema: str) -> None:
     """Raise Misuse for a schema in which PostgreSQL keeps what is its own, or what goes with the session."""
     if schema.startswith("pg_") or schema == "information_schema":
-        raise j.Misuse(f"schema {schema!r} is PostgreSQL's own", "choose another name")
+        raise j.Misuse(f"Schema {schema!r} is PostgreSQL's own.", "Choose another name.")
 
 
 def layout(journal: Connection | None = None) -> Layout | Tables:

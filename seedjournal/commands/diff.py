@@ -109,9 +109,9 @@ def diff(  # noqa: PLR0913 - its options
     """Print the differences of two runs, or of tables and a state."""
     of_target = common.target is not None and len(runs) < _TWO  # two runs are in the journal, whatever the target
     if len(runs) > _TWO:
-        raise click.UsageError("diff compares two runs")
+        raise click.UsageError("`diff` compares two runs, and more are given.")
     if of_target and state:
-        raise click.UsageError("--target compares with a state already: leave --state out")
+        raise click.UsageError("--target compares tables with a state already. Leave out --state.")
     if stat:
         limit = 0
     elif limit is None and not common.as_json and is_terminal(sys.stdout):
@@ -168,7 +168,7 @@ def compare_runs(
         old, new = _two_runs(connection, names, project_name)
         if project_name not in {None, new.project}:
             raise j.Misuse(
-                f"run {new.run} is one of project {new.project!r}, not {project_name!r}", "leave --project out"
+                f"Run {new.run} belongs to project {new.project!r}, not {project_name!r}.", "Leave out --project."
             )
         comparison = Comparison(old, new, iter(()), of_states=of_states, known=known)
         if comparison.equal and not names and not of_states:
@@ -202,7 +202,7 @@ def compare_rows(
         opened_target(where, databases, create=False) as target,
     ):
         if target is None or not projectors.is_ready(target, layout_in(database)):
-            raise j.Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
+            raise j.Misuse(f"There are no rows of seedjournal in {where.target}.", "Check the address and --schema.")
         with projectors.both(database, target, writes=False) as (source, connection):
             run = j.find_run(source, names[0]) if names else _newest_run(source, project_name)
             days = projectors.days_moved(connection).get(run.project, 0)
@@ -218,16 +218,16 @@ def _known(connection: Any, asked: Sequence[str]) -> Mapping[str, j.Kind]:
     known = known_kinds(connection)
     for kind in asked:
         if kind not in known:
-            raise j.Misuse(f"unknown kind {kind!r}", f"the kinds are {', '.join(known)}")
+            raise j.Misuse(f"There is no kind {kind!r}.", f"The kinds are {', '.join(known)}.")
     return known
 
 
 def _newest_run(connection: Any, project_name: str | None) -> j.Run:
     newest = j.newest_of_each(connection)
     if project_name is None and len(newest) > 1:
-        raise j.Misuse("the journal has several projects", f"--project NAME, of {', '.join(newest)}")
+        raise j.Misuse("The journal has several projects.", f"Choose one with --project: {', '.join(newest)}.")
     if not newest:
-        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first one")
+        raise j.Misuse("The journal has no runs.", "Make the first one with `seedjournal record`.")
     name = project_name or next(iter(newest))
     if name not in newest:
         raise no_runs(connection, name)
@@ -270,8 +270,8 @@ def _two_runs(connection: Any, names: Sequence[str], project_name: str | None) -
         old, new = (j.find_run(connection, name) for name in names)
         if old.project != new.project:
             raise j.Misuse(
-                f"run {old.run} is one of {old.project!r} and run {new.run} of {new.project!r}",
-                "compare two runs of one project",
+                f"Run {old.run} belongs to project {old.project!r}, and run {new.run} to project {new.project!r}.",
+                "Compare two runs of one project.",
             )
         return old, new
     if len(names) == 1:
@@ -281,15 +281,17 @@ def _two_runs(connection: Any, names: Sequence[str], project_name: str | None) -
     projects = list(j.newest_of_each(connection))
     if project_name is None:
         if len(projects) > 1:
-            raise j.Misuse("the journal has several projects", f"--project NAME, of {', '.join(projects)}")
+            raise j.Misuse("The journal has several projects.", f"Choose one with --project: {', '.join(projects)}.")
         if not projects:
-            raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first one")
+            raise j.Misuse("The journal has no runs.", "Make the first one with `seedjournal record`.")
         project_name = projects[0]
     runs = j.all_runs(connection, project_name)
     if not runs:
         raise no_runs(connection, project_name)
     if len(runs) == 1:
-        raise j.Misuse(f"project {project_name!r} has only one run: nothing to compare", "record it again")
+        raise j.Misuse(
+            f"Project {project_name!r} has only one run, so there is nothing to compare.", "Record it again."
+        )
     return runs[-2], runs[-1]
 
 

@@ -89,7 +89,10 @@ def record_own(
         names = projects_of(domain, folder)
     if not names:
         known = ", ".join(projects_of(domain, folder)[:5])
-        raise j.Misuse("No project was chosen to record.", f"Name one with --project, such as {known}; or use --all.")
+        raise j.Misuse(
+            "No project was named, so there is nothing to record.",
+            f"Name one with --project, such as {known}, or give --all.",
+        )
     of_file = own_policies([f"{kind}={policy}" for kind, policy in settings.policy.items()])
     document: Document = {"format": FORMAT, "runs": []}
     failures: list[tuple[Exception, Failure]] = []
@@ -116,7 +119,7 @@ def _profile(settings: config.Settings, name: str | None) -> Mapping[str, Any]:
     if name not in settings.profiles:
         raise j.Misuse(
             f"There is no profile {name!r} in seedjournal.toml.",
-            f"Its profiles are {', '.join(settings.profiles) or 'none'}; write [profiles.{name}].",
+            f"Its profiles are {', '.join(settings.profiles) or 'none'}. A table [profiles.{name}] adds one.",
         )
     return settings.profiles[name]
 
@@ -132,7 +135,9 @@ def own_policies(texts: Sequence[str]) -> dict[str, j.Policy]:
         else:
             chosen[kind] = j.Policy(policy)
     if wrong:
-        raise j.Misuse(f"{', '.join(map(repr, wrong))} is not KIND=POLICY.", "The policies are once, upsert and exact.")
+        raise j.Misuse(
+            f"{', '.join(map(repr, wrong))} is not KIND=POLICY.", "Write a kind and a policy: once, upsert or exact."
+        )
     return chosen
 
 
@@ -142,6 +147,8 @@ def own_settings(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise j.Misuse(f"--set {text!r} is not KEY=VALUE.", "For example --set customers=100.")
+            raise j.Misuse(
+                f"--set {text!r} is not KEY=VALUE.", "Write a setting and its value, for example --set customers=100."
+            )
         given[key] = value
     return given

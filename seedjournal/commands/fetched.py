@@ -39,9 +39,9 @@ from .runs import FORMAT, Document
 def fetched(common: Common, *, repos: tuple[str, ...], delete: bool, export: str | None, yes: bool) -> int:
     """Print, delete or export what was fetched."""
     if delete and export:
-        raise click.UsageError("--delete and --export cannot be combined")
+        raise click.UsageError("--delete and --export cannot be combined.")
     if delete and not yes and not is_terminal(sys.stdin):
-        raise click.UsageError("--yes is needed to delete without a terminal")
+        raise click.UsageError("--delete asks before it deletes, and there is no terminal. Add --yes.")
 
     def confirm(what: str) -> None:
         if not yes:
@@ -64,7 +64,7 @@ def list_fetched(names: Sequence[str]) -> Document:
 def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Document:
     """Remove what was fetched of these repositories, once it is confirmed; what cannot be read, too."""
     if not names:
-        raise j.Misuse("--delete needs to know of which repository", "seedjournal fetched --delete OWNER/REPO")
+        raise j.Misuse("--delete needs the name of a repository.", "Write `seedjournal fetched --delete OWNER/REPO`.")
     from seedjournal.simulators.engineering import github
 
     deleted: list[Document] = []
@@ -85,7 +85,10 @@ def export_fetched(names: Sequence[str], folder: Path) -> Document:
             file, count = github.export(store, folder)
         exported.append({**_described(server, path), "file": str(file), "pull_requests": count})
     if not exported:
-        raise j.BadInput("nothing was fetched yet, so there is nothing to export", "`seedjournal record` fetches")
+        raise j.BadInput(
+            "Nothing was fetched yet, so there is nothing to export.",
+            "Fetch something first with `seedjournal record`.",
+        )
     return {"format": FORMAT, "exported": exported}
 
 
@@ -96,7 +99,9 @@ def _found(names: Sequence[str]) -> list[tuple[str, Path]]:
     wanted = {engineering.repository(name).lower() for name in names}
     found = [(server, path) for server, path in github.stores() if not wanted or _name(path) in wanted]
     if missing := sorted(wanted - {_name(path) for _, path in found}):
-        raise j.Unavailable(f"nothing was fetched of {missing[0]}", "`seedjournal fetched` lists what was")
+        raise j.Unavailable(
+            f"Nothing was fetched of {missing[0]}.", "List what was fetched with `seedjournal fetched`."
+        )
     return found
 
 

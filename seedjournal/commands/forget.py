@@ -38,12 +38,14 @@ class ForgetChoice:
         """Refuse a choice that names nothing, or that would keep no run of what it does not name."""
         if self.keep is None and not self.projects:
             raise j.Misuse(
-                "nothing to forget",
-                "--keep-runs N forgets all but the newest N runs of each project, --project NAME all runs of one",
+                "Neither runs nor a project were named, so there is nothing to forget.",
+                "Give --keep-runs N to keep the newest N runs of each project, or --project NAME to forget all runs "
+                "of one.",
             )
         if self.keep is not None and self.keep < 1:
             raise j.Misuse(
-                f"--keep-runs {self.keep} keeps no run", "--project NAME alone forgets all runs of a project"
+                f"--keep-runs {self.keep} would keep no run.",
+                "To forget all runs of a project, give --project NAME alone.",
             )
 
 
@@ -72,7 +74,7 @@ def forget(
     def ask(runs: Mapping[str, list[int]], journal: str, target: str | None) -> None:
         if not (yes or dry_run) and (runs or target):
             if not is_terminal(sys.stdin):
-                raise click.UsageError("--yes is needed to forget without a terminal")
+                raise click.UsageError("`forget` asks before it deletes runs, and there is no terminal. Add --yes.")
             rows = f" and the rows in {shown(target)}" if target else ""
             which = runs_of(runs) or "no runs"
             click.confirm(f"Forget {which} in {shown(journal)}{rows}?", abort=True, err=True)
@@ -97,7 +99,9 @@ def forget_runs(
         if choice.keep is None and databases.target is not None:
             target = stack.enter_context(opened_target(where, databases, create=False))
             if target is None or not projectors.is_ready(target, layout_in(database)):
-                raise j.Misuse(f"nothing was projected into {where.target}", "leave --target out, or check the address")
+                raise j.Misuse(
+                    f"There are no rows of seedjournal in {where.target}.", "Check the address, or leave out --target."
+                )
         with database.read() as connection:
             runs = _chosen(connection, target, choice)
         ask(runs, database.shown, target.shown if target else None)
@@ -203,7 +207,7 @@ def _text(document: Mapping[str, Any]) -> str:
 def unseed(common: Common, *, project: str, schema: str | None, dry_run: bool, yes: bool) -> int:
     """Delete a project's rows, and print how many."""
     if not (yes or dry_run or is_terminal(sys.stdin)):
-        raise click.UsageError("--yes is needed to delete rows without a terminal")
+        raise click.UsageError("`unseed` asks before it deletes rows, and there is no terminal. Add --yes.")
 
     def ask(count: int, target: str) -> None:
         if not yes:
@@ -225,12 +229,13 @@ def remove_rows(databases: Databases, project: str, ask: Callable[[int, str], No
         opened_target(where, databases, create=False) as target,
     ):
         if target is None or not projectors.is_ready(target, layout_in(database)):
-            raise j.Misuse(f"nothing was projected into {where.target}", "check the address, and --schema")
+            raise j.Misuse(f"There are no rows of seedjournal in {where.target}.", "Check the address and --schema.")
         with target.read() as connection:
             known = projectors.shown_projects(connection)
         if project not in known:
             raise j.Misuse(
-                f"{target.shown} shows nothing of project {project!r}", f"it shows {', '.join(known) or 'no project'}"
+                f"{target.shown} has no rows of project {project!r}.",
+                f"It has rows of {', '.join(known) or 'no project'}.",
             )
         rows = _rows_to_remove(database, target, choice)
         if not dry_run:

@@ -133,12 +133,14 @@ def _refuse_near_misses(kinds: Mapping[str, j.Kind], projects: Sequence[str], wh
     """Raise Misuse with the right words for `latest` without a project, and for a kind's plural or misspelt name."""
     name, *rest = what
     if name == "latest" and not rest and projects:
-        raise j.Misuse("no run is named 'latest'", f"did you mean {' or '.join(f'{one}@latest' for one in projects)}?")
+        raise j.Misuse("No run is named 'latest'.", f"Did you mean {' or '.join(f'{one}@latest' for one in projects)}?")
     if rest and name not in kinds:
         singular = [f"{name[:-3]}y"] if name.endswith("ies") else [name.removesuffix("s")]
         near = [one for one in singular if one in kinds] or difflib.get_close_matches(name, kinds, n=1)
         if near:
-            raise j.Misuse(f"unknown kind {name!r}", f"did you mean `seedjournal show {near[0]} {' '.join(rest)}`?")
+            raise j.Misuse(
+                f"There is no kind {name!r}.", f"Did you mean `seedjournal show {near[0]} {' '.join(rest)}`?"
+            )
 
 
 def names_run(kinds: Mapping[str, j.Kind], what: Sequence[str]) -> bool:
@@ -221,8 +223,8 @@ def describe_entity(
         stated = j.history(connection, kind_name, j.canonical_key(key))
         if not stated:
             raise j.Misuse(
-                f"no run has a {kind_name} {' '.join(parts)}",
-                f"a {kind_name}'s key is {', '.join(kind.key)}{_example(connection, kind)}",
+                f"No run has the {kind_name} {' '.join(parts)}.",
+                f"The key of a {kind_name} is {', '.join(kind.key)}{_example(connection, kind)}.",
             )
         return {
             "format": FORMAT,
@@ -265,15 +267,19 @@ def _incomplete(key: Mapping[str, Any], runs: Sequence[j.Run]) -> list[Document]
 def _key(known: j.Vocabulary, kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
     if len(parts) != len(kind.key):
         raise j.Misuse(
-            f"a {kind.name}'s key is {', '.join(kind.key)}; {len(parts)} given",
-            f"seedjournal show {kind.name} {_places(kind)}",
+            f"The key of a {kind.name} has {number_of(len(kind.key), 'part')} ({', '.join(kind.key)}), and "
+            f"{len(parts)} are given.",
+            f"Write `seedjournal show {kind.name} {_places(kind)}`.",
         )
     fields = j.key_fields(known, kind)
     key: dict[str, str | int] = {}
     for name, part in zip(kind.key, parts, strict=True):
         if fields[name].type is j.Type.INTEGER:
             if not (part.isascii() and part.isdigit() and len(part) <= _LONGEST_NUMBER):
-                raise j.Misuse(f"{name} is a number, not {part!r}", f"seedjournal show {kind.name} {_places(kind)}")
+                raise j.Misuse(
+                    f"The key's part {name} is a number, and {part!r} is given.",
+                    f"Write `seedjournal show {kind.name} {_places(kind)}`.",
+                )
             key[name] = int(part)
         else:
             key[name] = part

@@ -35,6 +35,7 @@ class Day(click.ParamType):  # type: ignore[type-arg]
     """A date, YYYY-MM-DD."""
 
     name = "date"
+    says = "a date like 2025-06-30"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Return the date that the text says."""
@@ -43,7 +44,7 @@ class Day(click.ParamType):  # type: ignore[type-arg]
         try:
             return datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
         except ValueError:
-            self.fail(f"{value!r} is not a date like 2025-06-30", param, ctx)
+            self.fail(f"{value!r} is not {self.says}.", param, ctx)
 
 
 DAY = Day()
@@ -52,7 +53,7 @@ DAY = Day()
 class Today(Day):
     """The date to treat as today: DATE, now, or off."""
 
-    name = "date"
+    says = "a date like 2025-06-30, now or off"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the date, or off."""
@@ -78,7 +79,7 @@ class Whole(click.ParamType):  # type: ignore[type-arg]
             try:
                 int(value)
             except ValueError:
-                self.fail(f"{value[:40]!r} is not a whole number", param, ctx)
+                self.fail(f"{value[:40]!r} is not a whole number.", param, ctx)
         return int(self._range.convert(value, param, ctx))
 
 

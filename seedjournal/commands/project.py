@@ -78,7 +78,8 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 @click.option(
     "--confirm",
     metavar="NAME",
-    help="The database's name: rows may go into tables that others own and that have rows already. Asked otherwise.",
+    help="Allow rows in tables of others that have rows already. NAME is the database's name; without this option, "
+    "project asks for it.",
 )
 @common_options
 def project(  # noqa: C901, PLR0913 - its options
@@ -98,9 +99,9 @@ def project(  # noqa: C901, PLR0913 - its options
     confirm: str | None,
 ) -> int:
     """Project the chosen runs, and print what became of the rows."""
-    deed = "" if yes or dry_run else "rebuild rows and prune" if rebuild else "prune stale rows" if prune else ""
+    deed = "" if yes or dry_run else "rebuilds rows and prunes" if rebuild else "prunes stale rows" if prune else ""
     if deed and not is_terminal(sys.stdin):
-        raise click.UsageError(f"--yes is needed to {deed} without a terminal")
+        raise click.UsageError(f"`project` asks before it {deed}, and there is no terminal. Add --yes.")
 
     def say(address: str) -> None:
         if not common.as_json and not common.quiet:
@@ -128,19 +129,19 @@ def project(  # noqa: C901, PLR0913 - its options
         if not is_terminal(sys.stdin):
             raise error
         progress.pause()
-        question = error.message.removesuffix("; nothing was written")
+        question = error.message.removesuffix("; nothing was written.")
         click.confirm(f"{shown(question)}. Delete them?", abort=True, err=True)
 
     def ask_for_name(name: str, counts: Mapping[str, int]) -> None:
         tables = ", ".join(f"{one} {number_of(count, 'row')}" for one, count in counts.items())
-        question = f"database {name!r} has tables with rows that seedjournal did not make ({tables})"
+        question = f"Database {name!r} has tables with rows that seedjournal did not make ({tables})"
         if confirm is None and is_terminal(sys.stdin):
             progress.pause()
             typed = click.prompt(f"{shown(question)}. To project into it, type its name", err=True)
         else:
             typed = confirm or ""
         if typed != name:
-            raise j.Misuse(f"{question}; nothing was written", f"if this is the right database: --confirm {name}")
+            raise j.Misuse(f"{question}; nothing was written.", f"If this is the right database, add --confirm {name}.")
 
     with Progress(quiet=common.quiet) as progress:
         document = project_runs(
@@ -179,7 +180,7 @@ def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
     settings = config.load()
     where = config.addresses(settings, databases.journal, databases.target)
     if run is not None and len(names) > 1:
-        raise j.Misuse("--run names a run of one project", "give one --project, or none")
+        raise j.Misuse("--run is a run of one project, and several projects are named.", "Give one --project, or none.")
     with opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as source:
         with source.read() as connection:
             runs = _runs_to_project(connection, names, run)
@@ -227,7 +228,8 @@ def _look_at_tables(
     """See that a map fits the target's tables, and that somebody means this database; raise Misuse otherwise."""
     if target is None or target.is_absent:
         raise j.Misuse(
-            f"there is no database at {address}", "the tables of the map are made by the program that owns them"
+            f"There is no database at {address}.",
+            "Check the address. The program that owns the map's tables makes them, not seedjournal.",
         )
     name, counts = projectors.strangers(target, tables)
     if counts and ask_for_name:
@@ -275,12 +277,12 @@ def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> 
         found = j.find_run(connection, run)
         if names and found.project != names[0]:
             raise j.Misuse(
-                f"run {found.run} is one of project {found.project!r}, not {names[0]!r}", "leave --project out"
+                f"Run {found.run} belongs to project {found.project!r}, not {names[0]!r}.", "Leave out --project."
             )
         return [found]
     newest = j.newest_of_each(connection)
     if not newest:
-        raise j.Misuse("the journal has no runs", "`seedjournal record` makes the first one")
+        raise j.Misuse("The journal has no runs.", "Make the first one with `seedjournal record`.")
     for name in names:
         if name not in newest:
             raise no_runs(connection, name)

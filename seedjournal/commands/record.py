@@ -148,7 +148,7 @@ def record(  # noqa: PLR0913 - its options
     """Record the chosen projects, and print what was recorded."""
     if names:
         meant = " ".join(f"--project {name}" for name in names)
-        raise j.Misuse(f"record takes only options, not {names[0]!r}", f"did you mean `seedjournal record {meant}`?")
+        raise j.Misuse(f"`record` takes only options, not {names[0]!r}.", f"Did you mean `seedjournal record {meant}`?")
     settings = config.load()
     domain = own_domain(replace(settings, domain=domain_name) if domain_name else settings)
     if domain is not None:
@@ -213,7 +213,7 @@ def _question(progress: Progress, *, yes: bool) -> Callable[[engineering.Removes
             raise error
         if not yes:
             progress.pause()
-            question = error.message.removesuffix("; nothing was recorded")
+            question = error.message.removesuffix("; nothing was recorded.")
             click.confirm(f"{shown(question)}. Record it?", abort=True, err=True)
 
     return ask
@@ -293,7 +293,7 @@ def _make_project(
     What is wrong with those of --set alone is wrong usage.
     """
     given = {**config.project_settings(settings, name), **config.scenario_settings(settings, scenario)}
-    origin = f"project {name}"
+    origin = f"Project {name!r}"
     try:
         return engineering.make_project(name, {**given, **sets}, origin)
     except j.BadInput as error:
@@ -339,12 +339,13 @@ def _is_missing(name: str, choice: RecordChoice) -> bool:
 def _chosen_projects(settings: config.Settings, choice: RecordChoice) -> list[str]:
     """Return the names of the projects to work on, each once; raise Misuse where none is chosen."""
     if choice.every and choice.projects:
-        raise j.Misuse("--all and --project cannot be combined", "use one of them")
+        raise j.Misuse("--all and --project cannot be combined.", "Leave one of them out.")
     if choice.every:
         return list(settings.projects or REGISTRY)
     if not choice.projects:
         raise j.Misuse(
-            "nothing to record", "--project NAME, or --all; `seedjournal registry` lists the built-in projects"
+            "No project was named, so there is nothing to record.",
+            "Name one with --project NAME, or give --all. `seedjournal registry` lists the built-in projects.",
         )
     return list(dict.fromkeys(choice.projects))
 
@@ -359,14 +360,17 @@ def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
     if not choice.new:
         refuse_unknown(databases, settings, names)
     if choice.offline:
-        raise j.Misuse("--estimate asks GitHub, and --offline does not", "leave one of them out")
+        raise j.Misuse("--estimate asks GitHub, and --offline forbids that.", "Leave one of them out.")
     found: list[Document] = []
     server = github_server()
     for name in names:
         project = _make_project(settings, name, choice.options.scenario, sets)
         source = choice.source or project.source or "github"
         if source != "github":
-            raise j.Misuse(f"project {name!r}: --estimate is for the source github", "other sources need no budget")
+            raise j.Misuse(
+                f"Project {name!r} is not recorded from GitHub, so --estimate has nothing to ask.",
+                "Leave out --estimate.",
+            )
         api = github_api(server, project)
         try:
             for repo in github_repositories(project):

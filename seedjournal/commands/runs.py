@@ -73,8 +73,8 @@ def no_runs(connection: Any, name: str) -> j.Misuse:
     """Return the error for a project that has no run; it names those that have."""
     projects = ", ".join(j.newest_of_each(connection))
     return j.Misuse(
-        f"project {name!r} has no run in this journal",
-        f"the journal has runs of {projects}" if projects else "`seedjournal record` makes the first one",
+        f"Project {name!r} has no run in this journal.",
+        f"The journal has runs of {projects}." if projects else "Make the first one with `seedjournal record`.",
     )
 
 

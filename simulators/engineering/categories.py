@@ -43,7 +43,7 @@ def is_code(category: str) -> bool:
 
 @lru_cache(maxsize=65_536)  # the same paths come again in pull request after pull request
 def file_category(path: str) -> str:
-    """One of test, frontend, backend, javascript, docs, config, other.
+    """Return one of test, frontend, backend, javascript, docs, config, other.
 
     >>> file_category("tests/app.py"), file_category("requirements.txt"), file_category("web/App.tsx")
     ('test', 'config', 'frontend')

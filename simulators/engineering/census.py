@@ -71,6 +71,12 @@ class Census:
     lead: str | None = None
     renamed: dict[str, str] = field(default_factory=dict)  # from the key of a login to the key that the member keeps
     pull_requests: int = 0
+    # The reviews of an earlier run that stay, by their pull request and id, with their reviewers and times; and whether
+    # they stay as they were where this run names them too.
+    earlier_reviews: Mapping[tuple[str, int], Mapping[int, tuple[str | None, datetime | None]]] = field(
+        default_factory=dict
+    )
+    keeps_reviews: bool = False
     # The earliest pull request that holds a commit or a check run, or names an issue.
     _commits: dict[bytes, PullRequestOrder] = field(default_factory=dict)
     _check_runs: dict[int, PullRequestOrder] = field(default_factory=dict)

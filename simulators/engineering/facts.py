@@ -133,10 +133,10 @@ class Facts(Protocol):
     """Two streams of facts."""
 
     def pull_requests(self) -> Iterator[PullRequest]:
-        """Every pull request, a piece at a time."""
+        """Yield every pull request, a piece at a time."""
 
     def loose_commits(self) -> Iterator[LooseCommit]:
-        """Every commit that is in none of them."""
+        """Yield every commit that is in no pull request."""
 
 
 class Source(Facts, Protocol):
@@ -164,7 +164,7 @@ class Source(Facts, Protocol):
         """What was left out so far."""
 
     def digest(self) -> str:
-        """A hexadecimal digest of everything that the facts are read from: equal digests, equal facts."""
+        """Return a hexadecimal digest of everything that the facts are read from: equal digests, equal facts."""
 
 
 @runtime_checkable
@@ -172,7 +172,7 @@ class Fetched(Protocol):
     """A source of what was fetched, which knows what it lacks of what there is."""
 
     def completeness(self) -> dict[str, Any]:
-        """By repository: how many pull requests there are of how many, and how many connections are not complete."""
+        """Return, by repository, how many pull requests there are of how many, and how many connections lack parts."""
 
 
 @runtime_checkable
@@ -184,21 +184,22 @@ class Reporting(Protocol):
 
 
 def repository(name: str) -> Repository:
-    """The repository of that name, OWNER/NAME; raises BadInput for anything else, such as a name with `..`."""
+    """Return the repository OWNER/NAME; raise BadInput for any other name, such as one with `..`."""
     if not _REPOSITORY.match(name):
         raise BadInput(
-            f"{name!r} is not a repository's name", "it is OWNER/NAME, of letters, digits, dot, dash, underscore"
+            f"{name!r} is not a repository's name.",
+            "Write OWNER/NAME, of letters, digits, dots, dashes and underscores.",
         )
     return Repository(name)
 
 
 def utc(moment: datetime) -> datetime:
-    """The same instant in UTC."""
+    """Return the same instant in UTC."""
     return moment.astimezone(UTC)
 
 
 def instant(moment: datetime) -> str:
-    """An instant as events write it: RFC 3339, UTC, `Z`, a fraction only where there is one.
+    """Return an instant as events write it: RFC 3339, UTC, `Z`, a fraction only where there is one.
 
     >>> instant(datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC))
     '2024-01-02T03:04:05Z'
@@ -217,7 +218,7 @@ def ratio(part: int, whole: int) -> str:
 
 
 def key_text(text: str) -> str:
-    """A text as a key holds it: one of more than 1,000 bytes is cut, and told apart from others by its digest.
+    """Return a text as a key holds it: one of more than 1,000 bytes is cut, and ends in its digest.
 
     >>> key_text("src/app.py"), len(key_text("x" * 5000))
     ('src/app.py', 1000)

@@ -149,7 +149,7 @@ def status(pr: Shown) -> str:
 
 
 def points(lines: float) -> int:
-    """Story points by lines changed.
+    """Return story points by lines changed.
 
     >>> points(49), points(50), points(800)
     (1, 2, 8)

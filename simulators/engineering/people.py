@@ -42,7 +42,7 @@ _AI_REVIEWERS = {
 
 
 def key_of(person: Person | None) -> str | None:
-    """The key of a person: the login in lower case, else `name:` and the name in lower case; None for nobody.
+    """Return a person's key: the login in lower case, else `name:` and the name in lower case; None for nobody.
 
     It depends on nothing but the one record: what a later record knows, an id say, never moves it.
     """
@@ -61,7 +61,7 @@ def are_one(one: Person | None, other: Person | None) -> bool:
 
 
 def is_bot(key: str) -> bool:
-    """Whether a login belongs to a program.
+    """Return whether a login belongs to a program.
 
     >>> is_bot("dependabot[bot]"), is_bot("elia-bottos")
     (True, False)
@@ -70,7 +70,7 @@ def is_bot(key: str) -> bool:
 
 
 def ai_reviewer(key: str) -> str | None:
-    """The type of an AI review service, None for people and other programs.
+    """Return the type of an AI review service, None for people and other programs.
 
     >>> ai_reviewer("coderabbitai[bot]")
     'coderabbit'

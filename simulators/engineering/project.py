@@ -107,7 +107,7 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     leaving_rate: Share = 0.15
 
     def recorded(self) -> dict[str, Any]:
-        """The settings as a run records them: JSON without floats, and without where and how far a source is read."""
+        """Return the settings as a run records them: JSON without floats, and without where and how far to read."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         for name in ("source", "branch", "use_mailmap", "max_cache_mb"):
             del plain[name]  # what a source is read by is in its digest
@@ -157,8 +157,8 @@ SCENARIOS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def make_project(name: str, settings: Mapping[str, Any], origin: str = "the settings") -> Project:
-    """The project of that name with these settings over the defaults.
+def make_project(name: str, settings: Mapping[str, Any], origin: str = "The settings") -> Project:
+    """Return the project of that name with these settings over the defaults.
 
     Raises Misuse for a setting that does not exist, naming the nearest, and BadInput for one out of its range.
     """
@@ -166,8 +166,8 @@ def make_project(name: str, settings: Mapping[str, Any], origin: str = "the sett
         if setting not in SETTINGS:
             near = difflib.get_close_matches(setting, SETTINGS, n=3, cutoff=0.5)
             raise Misuse(
-                f"{origin}: there is no project setting {setting!r}",
-                f"did you mean {' or '.join(near)}?" if near else f"the settings are {', '.join(SETTINGS)}",
+                f"{origin}: there is no project setting {setting!r}.",
+                f"Did you mean {' or '.join(near)}?" if near else f"The settings are {', '.join(SETTINGS)}.",
             )
     values = {**_names(name), **settings, "name": name}
     if isinstance(values.get("policy"), dict):
@@ -183,10 +183,13 @@ def make_project(name: str, settings: Mapping[str, Any], origin: str = "the sett
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """A KEY=VALUE of the command line; the value is TOML where the setting wants more than text."""
+    """Parse a KEY=VALUE of the command line; the value is TOML if the setting is more than text."""
     key, equals, raw = text.partition("=")
     if not equals or not key:
-        raise Misuse(f"--set {text!r} is not KEY=VALUE", "for example --set survey_response_rate=0.5")
+        raise Misuse(
+            f"--set {text!r} is not KEY=VALUE.",
+            "Write a setting and its value, for example --set survey_response_rate=0.5.",
+        )
     if key not in _TYPES:
         return key, raw
     if key == "policy":  # its kinds and groups are checked together
@@ -212,24 +215,24 @@ def resolve_policies(chosen: Mapping[str, Any], origin: str, wrong: Sequence[str
 
     Raises Misuse that tells every mistake at once, with the nearest names.
     """
-    mistakes = [f"{origin}{text!r} is not KIND=POLICY" for text in wrong]
+    mistakes = [f"{origin}{text!r} is not KIND=POLICY." for text in wrong]
     names = [*ENGINEERING.fact_kinds, *POLICY_GROUPS]
     for name, policy in chosen.items():
         if name in ENGINEERING.by_name and name not in names:
-            mistakes.append(f"{origin}{name}={policy}: {name} is computed from the facts, so it has no policy")
+            mistakes.append(f"{origin}{name}={policy}: {name} is computed from the facts, so it has no policy.")
         elif name not in names:
             near = " or ".join(difflib.get_close_matches(name, names, n=2, cutoff=0.6))
-            mistakes.append(f"{origin}{name}: unknown kind {name!r}" + (f", did you mean {near}?" if near else ""))
+            mistakes.append(f"{origin}{name}: there is no kind {name!r}." + (f" Did you mean {near}?" if near else ""))
         if policy not in list(Policy):
             near = " or ".join(difflib.get_close_matches(str(policy), set(Policy), n=1, cutoff=0.5))
             mistakes.append(
-                f"{origin}{name}={policy}: unknown policy {policy!r}" + (f", did you mean {near}?" if near else "")
+                f"{origin}{name}={policy}: there is no policy {policy!r}." + (f" Did you mean {near}?" if near else "")
             )
     if mistakes:
         raise Misuse(
             "\n".join(mistakes),
-            f"the policies are once, upsert and exact; the groups {', '.join(POLICY_GROUPS)}; "
-            f"the kinds {', '.join(ENGINEERING.fact_kinds)}",
+            f"The policies are once, upsert and exact; the groups {', '.join(POLICY_GROUPS)}; "
+            f"the kinds {', '.join(ENGINEERING.fact_kinds)}.",
         )
     groups = sorted(
         (name for name in chosen if name in POLICY_GROUPS), key=lambda name: (-len(POLICY_GROUPS[name]), name != "all")
@@ -239,7 +242,7 @@ def resolve_policies(chosen: Mapping[str, Any], origin: str, wrong: Sequence[str
 
 
 def places(project: Project, held: tuple[Repository, ...]) -> dict[Repository, int]:
-    """Each repository's place: by the project's settings, and behind them, by name, what only the source knows."""
+    """Return each repository's place: first those of the settings, then by name those that only the source knows."""
     listed = {repo.lower(): place for place, repo in enumerate(project.repos)}
     extra = sorted(repo for repo in held if repo.lower() not in listed)
     return {
@@ -271,8 +274,9 @@ def _convert(setting: str, value: Any, origin: str) -> None:
     try:
         msgspec.convert(value, _TYPES[setting])
     except msgspec.ValidationError as error:
+        reason = f"{str(error)[:1].lower()}{str(error)[1:]}"  # "Expected `float` <= 1.0"
         raise BadInput(
-            f"{origin}: setting {setting} = {value!r}: {error}", "see docs/settings.md for its range"
+            f"{origin}: {setting} = {value!r} is not allowed: {reason}.", "See its range in docs/settings.md."
         ) from None
 
 
@@ -283,10 +287,10 @@ def _check(project: Project, origin: str) -> None:
     _check_days(project, origin)
     _check_weights(project, origin)
     if project.joining_rate + project.leaving_rate > 1:
-        raise BadInput(f"{origin}: joining_rate and leaving_rate are more than everybody", "make them sum to 1 at most")
+        raise BadInput(f"{origin}: joining_rate and leaving_rate sum to more than 1.", "Lower one of them.")
     for low, high in _RANGES:
         if _values(getattr(project, low))[-1] > _values(getattr(project, high))[0]:
-            raise BadInput(f"{origin}: {low} is above {high}", f"lower {low} or raise {high}")
+            raise BadInput(f"{origin}: {low} is above {high}.", f"Lower {low} or raise {high}.")
 
 
 def _check_days(project: Project, origin: str) -> None:
@@ -300,11 +304,13 @@ def _check_days(project: Project, origin: str) -> None:
                 day_of(day, _ANY_DAY)
             except ValueError:
                 raise BadInput(
-                    f"{origin}: {setting}: {day!r} is no day",
-                    "a schedule's days are dates, 2026-01-31, or count back from the run's date: -30, 0",
+                    f"{origin}: {setting}: {day!r} is not a day.",
+                    "Write a date such as 2026-01-31, or a number of days before the run's date, such as -30 or 0.",
                 ) from None
         if value == {} and setting != "policy":
-            raise BadInput(f"{origin}: {setting} has no day", "give a number, or a table of days and numbers")
+            raise BadInput(
+                f"{origin}: {setting} is an empty table.", "Give a number, or a table of days with their numbers."
+            )
 
 
 def _check_weights(project: Project, origin: str) -> None:
@@ -313,13 +319,16 @@ def _check_weights(project: Project, origin: str) -> None:
         for weights in value.values() if is_scheduled(value) else (value,):
             if not isinstance(weights, dict) or any(isinstance(one, dict) for one in weights.values()):
                 raise BadInput(
-                    f"{origin}: {setting} has weights for some days only", "give weights for each of its days"
+                    f"{origin}: {setting} has weights for some days only.", "Give weights for each of its days."
                 )
             if unknown := sorted(weights.keys() - choices):
-                raise BadInput(f"{origin}: {setting} knows no {unknown[0]!r}", f"it knows {', '.join(sorted(choices))}")
+                raise BadInput(
+                    f"{origin}: {setting} has no choice {unknown[0]!r}.",
+                    f"Its choices are {', '.join(sorted(choices))}.",
+                )
             whole = sum(weight for weight in weights.values() if not isinstance(weight, dict))
             if abs(whole - 1) > _WEIGHTS_TOLERANCE:
-                raise BadInput(f"{origin}: {setting} sums to {whole:g}", "make the rates sum to 1")
+                raise BadInput(f"{origin}: the rates of {setting} sum to {whole:g}.", "Make them sum to 1.")
 
 
 def _values(setting: Any) -> list[float]:

@@ -30,7 +30,7 @@ _DEFAULT_DOMAIN = "example.com"  # reserved: a demo must not be able to write to
 
 
 def team(project: Project) -> Event:
-    """The project's team."""
+    """Return the project's team."""
     return Event(
         project=project.name,
         kind="team",
@@ -63,7 +63,7 @@ def member(census: Census, key: str, draws: Draws, as_of: date) -> Event:
 
 
 def pull_request(pr: PullRequest, census: Census) -> Event:
-    """A pull request by itself."""
+    """Return a pull request by itself."""
     author = census.key_of(pr.author)
     first_review = _first_review(pr, census)
     tools = signs_of(pr)
@@ -104,7 +104,7 @@ def pull_request(pr: PullRequest, census: Census) -> Event:
 
 
 def signs_of(pr: PullRequest) -> list[str]:
-    """The AI tools that a pull request's text and its commits' trailers name, sorted."""
+    """Return the AI tools that a pull request's text and its commits' trailers name, sorted."""
     found = set(ai_tools(pr.title))
     if pr.body:
         found.update(ai_tools(pr.body), ai_co_authors(pr.body))
@@ -114,7 +114,7 @@ def signs_of(pr: PullRequest) -> list[str]:
 
 
 def parts(pr: PullRequest, census: Census) -> Iterator[Event]:
-    """A pull request's reviews, files, and the commits and check runs that it owns."""
+    """Yield a pull request's reviews, files, and the commits and check runs that it owns."""
     project = census.project
     yield from _reviews(census, pr)
     seen: set[str] = set()
@@ -128,7 +128,7 @@ def parts(pr: PullRequest, census: Census) -> Iterator[Event]:
 
 
 def commit(census: Census, repo: Repository, one: Commit, owner: dict[str, Json] | None) -> Event:
-    """A commit, with the pull request that owns it, if any."""
+    """Return a commit, with the pull request that owns it, if any."""
     project = census.project
     tools = ai_co_authors(one.message)
     return Event(
@@ -150,12 +150,12 @@ def commit(census: Census, repo: Repository, one: Commit, owner: dict[str, Json]
 
 
 def loose_commit(census: Census, loose: LooseCommit) -> Event:
-    """A commit that no pull request holds."""
+    """Return a commit that no pull request holds."""
     return commit(census, loose.repo, loose.commit, None)
 
 
 def hours(start: datetime, end: datetime | None) -> str | None:
-    """The hours between, with two places, half a hundredth upward; None where the end is unknown.
+    """Return the hours between, with two places, half a hundredth upward; None if the end is unknown.
 
     An end before the start, as clocks that disagree give, is no time at all.
     """
@@ -166,7 +166,7 @@ def hours(start: datetime, end: datetime | None) -> str | None:
 
 
 def review_id(review: Review, census: Census) -> int:
-    """A review's number: GitHub's, or one derived from reviewer, time and state, within 53 bits."""
+    """Return a review's number: GitHub's, or one derived from reviewer, time and state, within 53 bits."""
     if review.id:
         return review.id
     text = canonical_bytes([census.key_of(review.reviewer), _maybe(review.submitted_at), review.state])
@@ -247,22 +247,27 @@ def _first_review(pr: PullRequest, census: Census) -> datetime | None:
     """
     if pr.state == "merged" and pr.merged_at is None:
         return None
-    times = [
-        review.submitted_at
-        for review in pr.reviews
-        if review.submitted_at
-        and (pr.merged_at is None or review.submitted_at <= pr.merged_at)
-        and review.state != "pending"
-        and (reviewer := census.key_of(review.reviewer)) is not None
-        and reviewer != census.key_of(pr.author)
-        and not are_one(review.reviewer, pr.author)
-        and not is_bot(reviewer)
-    ]
-    return min(times, default=None)
+    author = census.key_of(pr.author)
+    earlier = census.earlier_reviews.get((pr.repo, pr.number))
+    times: dict[int, datetime | None] = {}
+    for place, review in enumerate(pr.reviews):
+        if review.state != "pending":
+            counts = not are_one(review.reviewer, pr.author) and _is_another(census.key_of(review.reviewer), author)
+            # Only beside those of an earlier run does it matter which review it is.
+            times[review_id(review, census) if earlier else place] = review.submitted_at if counts else None
+    for number, (reviewer, submitted_at) in (earlier or {}).items():
+        if number not in times or census.keeps_reviews:
+            times[number] = submitted_at if _is_another(reviewer, author) else None
+    return min((at for at in times.values() if at and (pr.merged_at is None or at <= pr.merged_at)), default=None)
+
+
+def _is_another(reviewer: str | None, author: str | None) -> bool:
+    """Return whether a reviewer is known to be another person than the author."""
+    return reviewer is not None and reviewer != author and not is_bot(reviewer)
 
 
 def _review_order(census: Census, review: Review) -> tuple[Any, ...]:
-    """By time and content: of two reviews under one number the last is taken, whatever order they came in."""
+    """Return the sort key: time, then content. The last of two reviews with one number wins, in any order."""
     maybe = (review.submitted_at, review.body, census.key_of(review.reviewer))
     return (maybe[0] is not None, maybe[0], review.state, *((one is not None, one) for one in maybe[1:]))
 

@@ -146,7 +146,9 @@ class _Stream(Generic[Fact]):
             try:
                 fact = self._decode(content)
             except ValidationError as error:  # a number that no source may give
-                raise BadInput(f"the source gave facts that cannot be: {error}") from error
+                raise BadInput(
+                    f"The source gives a value that cannot be stored: {error}", "Correct the source."
+                ) from error
             yield fact
 
     def _first(self) -> Iterator[Fact]:

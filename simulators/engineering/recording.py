@@ -6,19 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
-import orjson
-
-from seedjournal import journal
-from seedjournal.journal import Database, Entry, Inputs, Misuse, NodeHash, Policy, Run, Sealed, Spool
+from seedjournal.journal import Database, Entry, Inputs, Misuse, Policy, Run, Sealed, Spool
 from seedjournal.progress import Tell
 
 from .. import recording
 from ..recording import DEFAULT_SEED, RemovesMost, make_inputs, tool_versions
 from .census import take_census
 from .facts import Facts, Fetched, Reporting, Skipped, Source
+from .kept import Kept
 from .kinds import ENGINEERING
 from .project import Project, make_project
 from .reading import BufferedFacts, FactsInWindow, Window
@@ -131,10 +129,12 @@ class _TeamRecipe:
     def make(self, previous: Run | None, tell: Tell) -> Iterator[_Made]:
         """Simulate into a spool."""
         state = previous.state if previous else None
-        with Spool() as spool:
+        with Spool() as spool, Kept(self.database, state, self.policies) as kept:
             tell("reading", 0, None)
-            known = _known_members(self.database, state)
-            census = take_census(self.facts, self.source.repositories, self.project, known)
+            census = take_census(self.facts, self.source.repositories, self.project, kept.keys_of_members())
+            census.lead = kept.lead(census)
+            census.earlier_reviews = kept.reviews()
+            census.keeps_reviews = self.policies["pr_review"] is Policy.ONCE
             today = simulate(
                 self.facts,
                 census,
@@ -142,31 +142,10 @@ class _TeamRecipe:
                 seed=self.options.seed,
                 as_of=self.options.as_of,
                 tools="".join(f" {name}/{version}" for name, version in sorted(self.source.versions.items())),
-                merged=partial(self._merged, state, spool),
+                kept=kept,
                 tell=tell,
             )
-            yield _Made(today, census.notices(), spool.entries)
-
-    def _merged(self, state: NodeHash | None, spool: Spool) -> Iterator[Entry]:
-        """Yield the facts that the tables will show: this run's, and by policy those of the state before."""
-        if state is None:
-            yield from spool.entries()
-            return
-        policies = {kind: self.policies[kind] for kind in self.fact_kinds}
-        with self.database.read() as connection:
-            yield from journal.merged(connection, state, policies, spool.entries)
-
-
-def _known_members(database: Database, state: NodeHash | None) -> dict[int, str]:
-    """Return the keys of a state's members by their GitHub ids; of two with one id the first by key."""
-    known: dict[int, str] = {}
-    if state is not None:
-        with database.read() as connection:
-            for _, text in journal.state_of_kind(connection, state, "team_member"):
-                member = orjson.loads(text)
-                if member["data"]["github_id"]:
-                    known.setdefault(member["data"]["github_id"], member["key"]["login"])
-    return known
+            yield _Made(today, [*census.notices(), *kept.notices()], spool.entries)
 
 
 def _policies(project: Project, options: RecordOptions) -> Mapping[str, Policy]:
@@ -177,23 +156,26 @@ def _policies(project: Project, options: RecordOptions) -> Mapping[str, Policy]:
 
 def _check(options: RecordOptions, window: Window, policies: Mapping[str, Policy]) -> None:
     if options.since and options.until and options.since >= options.until:
-        raise Misuse("--since is not before --until", "the window is [since, until)")
+        raise Misuse("--since is not before --until.", "Give an --until that is after --since.")
     if options.as_of and options.as_of.year < _EARLIEST_YEAR:
-        raise Misuse(f"--as-of {options.as_of} is before {_EARLIEST_YEAR}", "no source tells of anything earlier")
+        raise Misuse(
+            f"--as-of {options.as_of} is before {_EARLIEST_YEAR}, and no source has anything earlier.",
+            "Give a later date.",
+        )
     if window.is_open:
         return
     if options.fresh:
         raise Misuse(
             "--fresh cannot be combined with a window (--since, --until, max_prs): everything outside the window would "
-            "be dropped",
-            "leave out --fresh or the window",
+            "be dropped.",
+            "Leave out --fresh, or the window.",
         )
     exact = [kind for kind in ENGINEERING.fact_kinds if policies[kind] is Policy.EXACT]
     if exact:
         raise Misuse(
-            f"policy exact (kind {exact[0]}) needs a full recording: with a window (--since, --until, max_prs) it "
-            "would remove everything outside the window",
-            f"record without the window, or with {' '.join(f'--policy {kind}=upsert' for kind in exact)}",
+            f"Policy exact (kind {exact[0]}) needs a full recording: with a window (--since, --until, max_prs) it "
+            "would remove everything outside the window.",
+            f"Record without the window, or with {' '.join(f'--policy {kind}=upsert' for kind in exact)}.",
         )
 
 

@@ -117,7 +117,7 @@ _HOTFIX = re.compile(r"(?<![a-z0-9])hotfix(?![a-z0-9])", re.IGNORECASE)
 
 
 def ai_co_authors(message: str) -> list[str]:
-    r"""The AI tools that a commit message's Co-authored-by trailers name, sorted.
+    r"""Return the AI tools that a commit message's Co-authored-by trailers name, sorted.
 
     >>> ai_co_authors("Add x\n\nCo-Authored-By: Claude <noreply@anthropic.com>")
     ['claude']
@@ -138,7 +138,7 @@ def _tools_of(trailer: str) -> tuple[str, ...]:
 
 
 def ai_tools(text: str) -> list[str]:
-    """The AI tools that prose says were used, sorted; a sentence that denies it says nothing.
+    """Return the AI tools that prose says were used, sorted; skip a sentence that denies it.
 
     >>> ai_tools("Written with Copilot"), ai_tools("Not written with Copilot")
     (['copilot'], [])
@@ -155,7 +155,7 @@ def ai_tools(text: str) -> list[str]:
 
 
 def jira_key(*texts: str | None) -> str | None:
-    """The first Jira key in the first text that has one.
+    """Return the first Jira key in the first text that has one.
 
     >>> jira_key("Use UTF-8 [DOC-296]", None)
     'DOC-296'
@@ -168,15 +168,15 @@ def jira_key(*texts: str | None) -> str | None:
 
 
 def is_revert(title: str) -> bool:
-    """Whether a title says that it takes something back."""
+    """Return whether a title says that it reverts something."""
     return "revert" in _folded(title) and _REVERT.match(title) is not None
 
 
 def is_hotfix(title: str, branch: str | None) -> bool:
-    """Whether title or branch has hotfix as a word."""
+    """Return whether title or branch has hotfix as a word."""
     return any("hotfix" in _folded(text) and _HOTFIX.search(text) for text in (title, branch or ""))
 
 
 def _folded(text: str) -> str:
-    """Text in which a word stands as itself, in lower case, wherever a pattern that ignores case would find it."""
+    """Return the text in lower case, so that a plain search finds each word that a search without case would find."""
     return text.lower() if text.isascii() else text.translate(_DOTS).casefold()

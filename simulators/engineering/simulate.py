@@ -5,10 +5,10 @@ Two passes over the source: the census, then the events.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 
-from seedjournal.journal import Entry, Spool, encode
+from seedjournal.journal import Spool, encode
 from seedjournal.progress import Tell
 
 from ..draws import Draws
@@ -16,6 +16,7 @@ from . import pull_requests as github
 from .census import UNKNOWN, Census
 from .facts import Facts
 from .following import VERSIONS, Following, Made
+from .kept import Kept
 
 GENERATORS = {"github": github.VERSION, **VERSIONS}
 
@@ -31,23 +32,28 @@ def simulate(
     seed: int,
     as_of: date | None = None,
     tools: str = "",
-    merged: Callable[[], Iterable[Entry]] | None = None,
+    kept: Kept | None = None,
     tell: Tell = lambda *_: None,
 ) -> date:
     """Simulate into the spool; return the run's date: `as_of`, or the newest day of the merged facts.
 
-    `merged` yields, once the facts are spooled, those that the tables will show: the spooled ones if nothing else is
-    said. `tools` is what every event's provenance says besides the simulator that made it.
+    `kept` is what an earlier run said and the policies keep, if there is one. `tools` is what every event's provenance
+    says besides the simulator that made it.
     """
     provenance = {name: f"{name}/{version}{tools}" for name, version in GENERATORS.items()}
 
     def advance() -> None:
         tell("reading", 1, census.pull_requests)
 
-    spool.add((encode(event), provenance[name]) for event, name in _stated(facts, census, seed, as_of, advance))
+    stated = ((encode(event), provenance[name]) for event, name in _stated(facts, census, seed, as_of, advance))
+    if kept is None:
+        spool.add(stated)
+    else:
+        spool.add(kept.filtered(stated))
+        spool.add(kept.known_parts())
     following = Following(census.project)
     try:
-        for entry in (merged or spool.entries)():
+        for entry in kept.merged(spool) if kept else spool.entries():
             following.see(entry)
         day = as_of or following.newest_day or NOTHING_HAPPENED
         made = following.events(seed, day, lambda: tell("simulating", 1, following.count))

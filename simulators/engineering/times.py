@@ -65,8 +65,8 @@ class ImpossibleTimes:
         """Raise BadInput that names the first ones, if there are any."""
         if self.counts:
             raise BadInput(
-                f"the source {source} has {self._number()}: {self._kinds()}",
-                "correct the source, or record without --strict: then they become null",
+                f"The source {source} has {self._number()}: {self._kinds()}",
+                "Correct the source, or record without --strict, which stores these times as null.",
             )
 
     def _number(self) -> str:

@@ -61,7 +61,7 @@ class Weeks:
             count(self, event.key, event.data)
 
     def week(self, member: str, moment: str) -> Week:
-        """The sums of the week that holds an instant."""
+        """Return the sums of the week that holds an instant."""
         key = (member, _monday_of(moment[:10]))
         found = self._weeks.get(key)
         if found is None:

@@ -134,7 +134,7 @@ def test_the_servers_cpu_time_is_known(make: Make) -> None:
 
 
 def test_a_step_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="there is no journal at"):
+    with pytest.raises(SystemExit, match="There is no journal at"):
         seedjournal(("log", "--journal", f"sqlite:///{tmp_path}/none.db"), tmp_path)
 
 

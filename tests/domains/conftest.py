@@ -9,11 +9,24 @@ from textwrap import dedent
 
 import pytest
 
-from tests.seedjournal.conftest import at, run
+from seedjournal.simulators import purity
+from tests.seedjournal.conftest import at, filled, run
 
-__all__ = ["at", "run"]
+__all__ = ["at", "filled", "run"]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def repeated_elsewhere() -> None:
+    """Repeat calls of simulators in another process too, as the program does."""
+
+
+@pytest.fixture(autouse=True)
+def _repeated_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeat calls of simulators in this process alone: another one takes longer than all else that a test does."""
+    if "repeated_elsewhere" not in request.fixturenames:
+        monkeypatch.setattr(purity, "_elsewhere", lambda *_: ())
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ def test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_name
     for name in ("seeds", "map"):
         sys.modules.pop(name, None)
     error = run("project", "--json", status=3).error
-    assert "declared otherwise, or not at all: shelf;" in error["message"]
+    assert "declares differently, or not at all: shelf;" in error["message"]
     assert "record" in error["hint"]
     run("record", "--project", "one")
     assert run("project", "--json").json["projects"]["one"]["kinds"]["shelf"]["inserted"] == 2

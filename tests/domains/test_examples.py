@@ -12,11 +12,16 @@ from sqlalchemy import create_engine, text
 
 from seedjournal.simulators import domain_recording
 from seedjournal.simulators.drawing import Draw
+from tests.conftest import MAKES
 from tests.seedjournal.commands import Done, driver_url
 
 Run = Callable[..., Done]
 
-DOMAINS = {"library": ("library", ()), "shop": ("acme", ("--set", "customers=5"))}
+
+@pytest.fixture
+def make() -> str:
+    """One make: test_laws.py says that both show the same rows."""
+    return "sqlite"
 
 
 def rows(url: str, table: str) -> list[tuple[Any, ...]]:
@@ -26,41 +31,6 @@ def rows(url: str, table: str) -> list[tuple[Any, ...]]:
             return sorted(tuple(map(str, row)) for row in connection.execute(text(f'SELECT * FROM "{table}"')))
     finally:
         engine.dispose()
-
-
-@pytest.mark.parametrize("name", DOMAINS)
-def test_a_second_run_of_an_own_domain_changes_nothing(
-    name: str, example: Callable[[str], Path], run: Run, at: str
-) -> None:
-    example(name)
-    project, sets = DOMAINS[name]
-    first = run("record", "--project", project, *sets, "--json").first
-    assert first["counts"]["total"] == first["appended"] > 0
-    done = run("project", "--json").json["projects"][project]["kinds"]
-    assert sum(kind["inserted"] for kind in done.values()) == first["counts"]["total"]
-    again = run("record", "--project", project, *sets, "--json").first
-    assert (again["reused"], again["appended"], again["root"]) == (True, 0, first["root"])
-    simulated = run("record", "--project", project, *sets, "--no-reuse", "--json").first
-    assert (simulated["reused"], simulated["appended"], simulated["root"]) == (False, 0, first["root"])
-    done = run("project", "--json").json["projects"][project]["kinds"]
-    assert not any(kind["inserted"] or kind["updated"] for kind in done.values())
-    assert run("diff", "--json").json["equal"]
-    assert run("verify", "--json").json["ok"]
-
-
-def test_the_same_roots_rows_and_ids_on_both_databases(
-    example: Callable[[str], Path], run: Run, make_url: Callable[[str], str]
-) -> None:
-    example("shop")
-    found = {}
-    for backend in ("sqlite", "postgresql"):
-        url = make_url(backend)
-        place = ("--journal", url)
-        root = run("record", "--project", "acme", "--set", "customers=5", "--json", *place).first["root"]
-        run("project", *place)
-        keys = [row[0] for row in rows(url, "customers")]
-        found[backend] = (root, keys, [row[0] for row in rows(url, "orders")])
-    assert found["sqlite"] == found["postgresql"]
 
 
 def test_one_row_more_in_a_reordered_file_changes_nothing_else(
@@ -95,19 +65,22 @@ def test_facts_that_lose_most_of_their_rows_are_asked_for(example: Callable[[str
     assert counts["removed"] >= len(whole) - 2
 
 
+@pytest.mark.parametrize(("name", "project"), [("library", "library"), ("tenants", "acme")])
 def test_what_a_newer_tool_makes_otherwise_is_asked_for(
-    example: Callable[[str], Path], run: Run, at: str, monkeypatch: pytest.MonkeyPatch
+    name: str, project: str, example: Callable[[str], Path], run: Run, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    example("library")
-    first = run("record", "--project", "library", "--json").first
+    """Also where the newer tool changes what all projects share."""
+    example(name)
+    record = ("record", "--project", project)
+    first = run(*record, "--json").json["runs"]
     monkeypatch.setattr(domain_recording, "faker_version", lambda: "0.1")
-    assert run("record", "--project", "library", "--json").first["root"] == first["root"]
+    assert [one["root"] for one in run(*record, "--json").json["runs"]] == [one["root"] for one in first]
     monkeypatch.setattr(domain_recording, "faker_version", lambda: "0.2")
     monkeypatch.setattr(domain_recording, "refuse_impure", lambda *_: None)  # the other process has no such tool
     monkeypatch.setattr(Draw, "name", lambda self, name: f"Reader {self.integer(name, 1, 999)}")
-    refused = run("record", "--project", "library", status=3)
+    refused = run(*record, status=3)
     assert "Faker 0.1 → 0.2" in refused.err
-    assert run("record", "--project", "library", "--accept-upgrade", "--json").first["root"] != first["root"]
+    assert run(*record, "--accept-upgrade", "--json").json["runs"][0]["root"] != first[0]["root"]
 
 
 def test_a_customer_by_hand_wins_over_a_simulated_one(example: Callable[[str], Path], run: Run, at: str) -> None:
@@ -174,6 +147,7 @@ TREE = """
 """
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_a_tree_of_one_kind_goes_into_one_table(declare: Callable[..., Path], run: Run, at: str) -> None:
     declare(TREE)
     run("record", "--project", "one")
@@ -215,6 +189,7 @@ TYPES = """
 """
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_every_type_comes_back_as_it_went_in(declare: Callable[..., Path], run: Run, at: str) -> None:
     declare(TYPES)
     assert run("record", "--project", "one", "--json").first["counts"]["total"] == 5
@@ -242,12 +217,13 @@ JSON_VALUES = """
 
     one = Domain("one", kinds=(Sample,), today=date(2026, 1, 5))
     one.facts(Sample, [
-        Sample(name="a", note={"share": 0.25, "tiny": 1.5e-9, "list": [1, 2.5, None], "whole": 3.0}),
+        Sample(name="a", note={"share": 0.25, "tiny": 1.5e-9, "list": [1, 2.5, None], "whole": 3.0, "größe": {"大": 1}}),
         Sample(name="b", note=0.1),
     ])
 """
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_json_values_may_hold_fractions(declare: Callable[..., Path], run: Run, at: str) -> None:
     declare(JSON_VALUES)
     first = run("record", "--project", "one", "--json").first
@@ -261,4 +237,11 @@ def test_json_values_may_hold_fractions(declare: Callable[..., Path], run: Run, 
         "tiny": 1.5e-9,
         "list": [1, 2.5, None],
         "whole": 3,
+        "größe": {"大": 1},
     }
+
+
+def test_what_cannot_be_written_is_told_with_its_entity(declare: Callable[..., Path], run: Run, at: str) -> None:
+    declare(JSON_VALUES.replace("note=0.1", 'note=["a", {"deep": "b\\0"}]'))
+    refused = run("record", "--project", "one", status=3)
+    assert "sample b cannot be recorded: note[1].deep: the text holds a NUL" in refused.err

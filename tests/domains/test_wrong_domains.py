@@ -76,6 +76,7 @@ def test_a_key_that_cannot_be_is_refused(kinds: str, told: str, declare: Declare
     assert told in refused(run, 2)
 
 
+@pytest.mark.usefixtures("repeated_elsewhere")
 @pytest.mark.parametrize(
     ("line", "field"),
     [

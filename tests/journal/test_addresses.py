@@ -44,18 +44,18 @@ def test_every_part_of_the_program_means_the_same_file(written: str, name: str, 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("sqlite:///a?b.db", "no OPTION=VALUE"),
-        ("sqlite:///a.db?", "no OPTION=VALUE"),
+        ("sqlite:///a?b.db", "is not OPTION=VALUE"),
+        ("sqlite:///a.db?", "is not OPTION=VALUE"),
         ("sqlite:///a.db?uri=true&mode=ro", "no option 'uri'"),
         ("sqlite:///a.db?timeout=abc", "no option 'timeout'"),
         ("sqlite:///a.db?check_same_thread=zz", "no option 'check_same_thread'"),
-        ("sqlite:///a.db?mode=memory", "neither ro nor rw"),
-        ("sqlite:///a%00.db", "cannot be understood"),
+        ("sqlite:///a.db?mode=memory", "must be ro or rw"),
+        ("sqlite:///a%00.db", "is not a URL"),
         ("sqlite+aiosqlite:///a.db", "not a driver"),
         ("postgresql+psycopg_async://host/name", "not a driver"),
         ("postgresql+psycopg2://host/name", "not a driver"),
         ("postgresql://host/name?nosuch=1", "no option 'nosuch'"),
-        ("postgresql://host/name?connect", "no OPTION=VALUE"),
+        ("postgresql://host/name?connect", "is not OPTION=VALUE"),
     ],
 )
 def test_what_an_address_cannot_mean_is_refused(
@@ -70,7 +70,7 @@ def test_what_an_address_cannot_mean_is_refused(
 
 
 def test_an_address_that_only_reads_writes_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="there is no journal"):
+    with pytest.raises(Unavailable, match="There is no journal"):
         open_database(f"sqlite:///{tmp_path}/x.db?mode=ro", create=True)
     made = open_database(f"sqlite:///{tmp_path}/x.db", create=True)
     ensure(made, JOURNAL_HISTORY, create=True)

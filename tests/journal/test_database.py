@@ -58,7 +58,7 @@ def test_a_url_that_means_no_database_of_ours_is_refused(url: str, create: bool)
 
 
 def test_a_schema_needs_postgresql(tmp_path: Path) -> None:
-    with pytest.raises(Misuse, match="--schema needs PostgreSQL"):
+    with pytest.raises(Misuse, match="--schema is for PostgreSQL"):
         open_database(f"sqlite:///{tmp_path}/j.db", create=True, schema="s")
     assert not list(tmp_path.iterdir())
 
@@ -89,7 +89,7 @@ def test_a_database_that_the_server_has_not_is_named(make_url: Callable[[str], s
 
 
 def test_who_reads_makes_no_file(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="there is no journal at") as refused:
+    with pytest.raises(Unavailable, match="There is no journal at") as refused:
         open_database(f"sqlite:///{tmp_path}/j.db", create=False)
     assert "--journal" in refused.value.hint
     assert not list(tmp_path.iterdir())

@@ -129,7 +129,7 @@ def test_what_is_equal_is_not_read(database: Database) -> None:
 
 def test_a_missing_node_is_named(database: Database) -> None:
     run = record_all(database, things(5)).run
-    with database.read() as connection, pytest.raises(Damaged, match="names node 616161616161"):
+    with database.read() as connection, pytest.raises(Damaged, match="refers to node 616161616161"):
         list(changes(connection, NodeHash(b"a" * 32), read_manifest(connection, run.root).kinds["thing"].top))
 
 

@@ -20,11 +20,12 @@ from seedjournal.journal.event import LARGEST_INTEGER, differing_fields
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 NAMES = st.text(st.characters(min_codepoint=1, max_codepoint=127))
+INNER_NAMES = st.text(st.characters(min_codepoint=1, max_codepoint=0xD7FF))
 INTEGERS = st.integers(-LARGEST_INTEGER, LARGEST_INTEGER)
 NUMBERS = st.floats(-LARGEST_INTEGER, LARGEST_INTEGER) | st.floats(-1, 1)
 VALUES = st.recursive(
     st.none() | st.booleans() | INTEGERS | NUMBERS | TEXT,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(INNER_NAMES, inner, max_size=4),
     max_leaves=20,
 )
 DATA = st.dictionaries(NAMES | st.sampled_from(("key", "kind", "project", "data")), VALUES, max_size=4)
@@ -118,7 +119,8 @@ NAIVE = datetime(2024, 1, 1)  # noqa: DTZ001 - naive on purpose
         Size.ONE,
         Word("word"),
         OrderedDict(a=1),
-        {"é": 1},
+        {"\U0001f600": 1},
+        {"\ue000": 1},
         {1: "number"},
         {None: 1},
         {Word("word"): 1},
@@ -138,7 +140,7 @@ def test_what_has_no_canonical_form_is_refused_with_its_path(value: Any) -> None
         encode(make(data={"fine": 1, "list": ["fine", {"wrong": value}]}))
     assert deep.value.path == "data.list[1].wrong"
     assert "data.list[1].wrong: " in deep.value.message
-    assert "write decimals, instants and dates as text" in deep.value.hint
+    assert "Write decimals, instants and dates as text" in deep.value.hint
 
 
 @pytest.mark.parametrize("value", [1e16, "a\0b", "\ud800", LARGEST_INTEGER + 1, NAIVE, (1,)], ids=repr)

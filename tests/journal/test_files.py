@@ -82,7 +82,7 @@ def test_a_file_with_two_names_is_read_and_not_written(tmp_path: Path, journal: 
 
 def test_two_names_of_one_file_are_no_two_databases(tmp_path: Path, journal: Database) -> None:
     os.link(tmp_path / "x.db", tmp_path / "y.db")
-    with pytest.raises(Unavailable, match="one file under two names"):
+    with pytest.raises(Unavailable, match="two names of one file"):
         journal.is_same(open_database(f"sqlite:///{tmp_path}/y.db", create=True))
 
 

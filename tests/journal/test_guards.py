@@ -30,13 +30,16 @@ from tests.journal.things import findings, forget_all_but, record_all, row_count
 TABLES = list(METADATA.tables.values())
 
 
-@pytest.fixture
-def filled(database: Database) -> Database:
-    """A journal with a row in every table."""
+def a_row_in_every_table(database: Database) -> None:
     record_all(database, things(200))
     record_all(database, things(200), project="q")
     forget_all_but(database, 0, ["q"])
-    return database
+
+
+@pytest.fixture
+def filled(copy_of: Callable[[Callable[[Database], None]], Database]) -> Database:
+    """A journal with a row in every table."""
+    return copy_of(a_row_in_every_table)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -93,7 +96,7 @@ def test_who_does_not_own_the_tables_is_told_so(
     make_url: Callable[[str], str], open_url: Callable[[str], Database]
 ) -> None:
     database = open_url(make_url("postgresql"))
-    with pytest.raises(Unavailable, match="only the owner of the journal's tables") as refused:  # noqa: SIM117, PT012
+    with pytest.raises(Unavailable, match="Only the owner of the journal's tables") as refused:  # noqa: SIM117, PT012
         with database.write() as connection:  # and with it goes the role
             role = f"recorder_{secrets.token_hex(4)}"
             connection.execute(text(f"CREATE ROLE {role}"))
@@ -101,7 +104,7 @@ def test_who_does_not_own_the_tables_is_told_so(
             connection.execute(text(f"SET LOCAL ROLE {role}"))
             with tampering(connection):
                 connection.execute(delete(RUNS))
-    assert "connect as" in refused.value.hint
+    assert "Connect as" in refused.value.hint
 
 
 def drop_guard(database: Database, table: str) -> str:

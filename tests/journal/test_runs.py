@@ -101,18 +101,18 @@ def test_a_run_is_found_by_every_name(filled: Database) -> None:
 
 
 REFUSED = {
-    "6": "there is no run 6",
-    "0": "there is no run 0",
-    "7654321": "there is no run '7654321'",
-    "9" * 80: "there is no run",
-    "-1": "there is no run '-1'",
-    "": "there is no run ''",
-    "abcdef": "there is no run 'abcdef'",
-    "abcdef0": "root prefix 'abcdef0' is ambiguous",
-    "ABCDEF0" * 9: "there is no run",
-    "ffffffff": "there is no run 'ffffffff'",
-    "\u0663": "there is no run",
-    "latest": "there is no run 'latest'",
+    "6": "There is no run 6",
+    "0": "There is no run 0",
+    "7654321": "There is no run '7654321'",
+    "9" * 80: "There is no run",
+    "-1": "There is no run '-1'",
+    "": "There is no run ''",
+    "abcdef": "There is no run 'abcdef'",
+    "abcdef0": "Root prefix 'abcdef0' is ambiguous",
+    "ABCDEF0" * 9: "There is no run",
+    "ffffffff": "There is no run 'ffffffff'",
+    "\u0663": "There is no run",
+    "latest": "There is no run 'latest'",
     "p@": "p@ names no run",
     "p@1": "p@1 names no run",
     "p@-x": "p@-x names no run",
@@ -158,6 +158,6 @@ def test_the_format_of_seals_stays_as_it_is() -> None:
 def test_a_row_that_cannot_be_read_is_named(filled: Database) -> None:
     with filled.write() as connection, tampering(connection):
         connection.execute(update(RUNS).where(RUNS.c.run == 3).values(inputs='{"a":'))
-    with filled.read() as connection, pytest.raises(Damaged, match="the row of run 3 cannot be read") as refused:
+    with filled.read() as connection, pytest.raises(Damaged, match="The row of run 3 cannot be read") as refused:
         all_runs(connection)
     assert "verify" in refused.value.hint

@@ -34,6 +34,7 @@ from seedjournal.journal import (
 from seedjournal.journal import sealing as sealing_module
 from seedjournal.journal.appending import Addition
 from seedjournal.journal.tables import EVENTS
+from tests import scale
 from tests.conftest import MAKES
 from tests.journal.things import (
     POLICIES,
@@ -71,7 +72,7 @@ def test_a_first_run_holds_what_it_was_given(database: Database) -> None:
     assert run.inputs == {"source": "test", "seed": 7, "policies": POLICIES, "window": False, "kinds": kinds}
     assert run.policies == POLICIES
     assert run.sealed_at.endswith("Z")
-    assert content_of(database, run.root) == {("thing", number): {"content": ""} for number in range(500)}
+    assert content_of(database, run.root) == {("thing", number): {"content": ""} for number in range(200)}
     with database.read() as connection:
         assert newest(connection, "p") == run
         assert provenance(connection, ids_of(database)[0]) == "test/1"
@@ -231,7 +232,7 @@ def both(make_url: Callable[[str], str], open_url: Callable[[str], Database]) ->
     return [open_url(make_url(make)) for make in MAKES]
 
 
-@settings(max_examples=12)
+@settings(max_examples=scale.times(6, 100))
 @given(HISTORIES)
 def test_histories_follow_their_policies(
     both: list[Database], history: list[tuple[Entities, bool, dict[str, Policy]]]
@@ -269,10 +270,10 @@ def row_runs(database: Database) -> list[Run]:
 def test_long_histories_verify_on_both_databases(both: list[Database]) -> None:
     """Enough entities for trees of some height, of which random pieces come, go and change."""
     chance = random.Random(5)
-    entities = {(kind, number): "a" for kind in KINDS for number in range(500)}
+    entities = {(kind, number): "a" for kind in KINDS for number in range(200)}
     oracle = Oracle()
-    for step in range(6):
-        for place in chance.sample(sorted(entities), 40):
+    for step in range(5):
+        for place in chance.sample(sorted(entities), 20):
             entities[place] = chance.choice("abc")
         run = {place: content for place, content in entities.items() if chance.random() > 0.02 * step}
         counts, appended = oracle.take(run, POLICIES, fresh=step == 4)

@@ -291,7 +291,7 @@ class Histories(RuleBasedStateMachine):
         try:
             return side.project(run.number, **choice)
         except Misuse as refused:
-            if "that it needs are not there" not in refused.message:
+            if "that are not there" not in refused.message:
                 raise
             return None
 

@@ -133,7 +133,7 @@ def followed(step: Step, merged: Mapping[Place, Data]) -> dict[Place, Data]:
 
 
 @settings(max_examples=scale.times(2, 12))
-@given(history=st.lists(STEPS, min_size=2, max_size=5))
+@given(history=st.lists(STEPS, min_size=2, max_size=scale.times(3, 5)))
 def test_histories_of_commands(history: list[Step]) -> None:
     sides = [Side(database := emptied(make), database) for make in MAKES]
     journal, target = Journal(), Target()

@@ -13,5 +13,5 @@ pytestmark = [pytest.mark.scales, pytest.mark.xdist_group("model")]
 
 
 def test_histories() -> None:
-    run = settings(max_examples=scale.times(6, 20), stateful_step_count=scale.times(8, 15), print_blob=True)
+    run = settings(max_examples=scale.times(4, 20), stateful_step_count=scale.times(8, 15), print_blob=True)
     run_state_machine_as_test(Histories, settings=run)

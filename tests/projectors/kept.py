@@ -12,13 +12,12 @@ import tempfile
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import delete, inspect, table, text
+from sqlalchemy import inspect
 
 from seedjournal.journal import JOURNAL_HISTORY, Database, ensure, open_database
 from seedjournal.projectors import TARGET_HISTORY, build_layout, make_tables
 from seedjournal.simulators.engineering.kinds import ENGINEERING
 from tests.conftest import SERVER
-from tests.journal.things import tampering
 
 LAYOUT = build_layout(ENGINEERING.vocabulary)
 _OPEN: dict[tuple[str, str], Database] = {}
@@ -33,8 +32,12 @@ def emptied(make: str, use: str = "main") -> Database:
         ensure(database, TARGET_HISTORY, create=True)
         make_tables(database, LAYOUT)
         _OPEN[make, use] = database
+        if make == "sqlite":
+            database.engine.dispose()
+            shutil.copy(_file(database), f"{_file(database)}.empty")
+    elif make == "sqlite":
+        _copy_back(_OPEN[make, use])
     else:
-        make_tables(_OPEN[make, use], LAYOUT)
         _empty(_OPEN[make, use])
     return _OPEN[make, use]
 
@@ -62,14 +65,28 @@ def _url(make: str) -> str:
     return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
 
+def _file(database: Database) -> str:
+    return str(database.engine.url.database)
+
+
+def _copy_back(database: Database) -> None:
+    """Put the empty file into the place of SQLite's."""
+    database.engine.dispose()
+    for end in ("-wal", "-shm"):
+        Path(_file(database) + end).unlink(missing_ok=True)
+    shutil.copy(f"{_file(database)}.empty", _file(database))
+
+
 def _empty(database: Database) -> None:
+    """Delete every row of PostgreSQL's tables but those that say what they are, and every table that is nobody's."""
     notes = TARGET_HISTORY.metadata.sorted_tables
-    ours = [*reversed(LAYOUT.tables), *notes, *JOURNAL_HISTORY.metadata.sorted_tables]
+    ours = [one.name for one in (*LAYOUT.tables, *notes, *JOURNAL_HISTORY.metadata.sorted_tables)]
     stay = {"journal", JOURNAL_HISTORY.version_table, TARGET_HISTORY.version_table}
-    with database.write("target") as connection:
-        for name in set(inspect(connection).get_table_names()) - {one.name for one in ours} - stay:
-            connection.execute(text(f"DROP TABLE {name}"))
-        with tampering(connection):
-            for one in ours:
-                if one.name not in stay:
-                    connection.execute(delete(table(one.name)))
+    with database.engine.begin() as connection:
+        found = set(inspect(connection).get_table_names())
+        statements = [f"DROP TABLE {name}" for name in found - {*ours} - stay]
+        statements.append("SET LOCAL session_replication_role = replica")  # no trigger fires
+        statements += [f"DELETE FROM {name}" for name in ours if name in found - stay]
+        connection.exec_driver_sql("; ".join(statements))
+    if not found.issuperset(ours):
+        make_tables(database, LAYOUT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
 from sqlalchemy import insert
 
 from seedjournal.journal import Database, Policy, canonical_key
@@ -100,12 +99,9 @@ def test_once_keeps_adopted_rows_and_children_point_to_them(database: Database) 
         assert listed(connection, LAYOUT)[SLUG]["pull_request"] == {"foreign": 1, "stale": 0}
 
 
-@pytest.mark.parametrize("policies", [ALL_UPSERT, ALL_EXACT])
-def test_the_other_policies_update_adopted_rows_under_their_ids(
-    database: Database, policies: dict[str, Policy]
-) -> None:
+def test_the_other_policies_update_adopted_rows_under_their_ids(database: Database) -> None:
     add(database, *THEIRS)
-    run = note(database, everything(), policies)
+    run = note(database, everything(), ALL_UPSERT)
     done = show(database, run)
     assert of_id(database, "team", 7)["name"] == f"Team {SLUG}"
     assert of_id(database, "pull_request", 9)["title"] == "Change 1"
@@ -125,16 +121,15 @@ def test_adopted_rows_found_later_are_honoured_too(database: Database) -> None:
     assert (total(done, "inserted"), total(done, "foreign")) == (0, 2)
 
 
-@pytest.mark.parametrize("leave", [{"prune": True}, {"rebuild": True}])
-def test_adopted_rows_are_never_deleted(database: Database, leave: dict[str, Any]) -> None:
+def test_adopted_rows_are_never_deleted(database: Database) -> None:
     add(database, *THEIRS)
     show(database, note(database, everything(), ALL_EXACT))
-    done = show(database, note(database, everything(numbers=(2,)), ALL_EXACT, fresh=True), **leave)
+    done = show(database, note(database, everything(numbers=(2,)), ALL_EXACT, fresh=True), prune=True)
     assert done.kinds["pull_request"].deleted == 1
     assert of_id(database, "pull_request", 9)["title"] == "Change 1"
     assert {kind: one.foreign for kind, one in done.kinds.items() if one.foreign} == {"team": 1, "team_member": 1}
     assert (total(done, "stale"), total(done, "retained")) == (0, 0)
-    done = show(database, note(database, everything(), ALL_EXACT), **leave)
+    done = show(database, note(database, everything(), ALL_EXACT), rebuild=True)
     assert total(done, "foreign") == 3
     assert len(rows(database, "pull_request")["pull_requests"]) == 3
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from seedjournal.journal import Database, Finding, WrongSchema
 from seedjournal.projectors import check, listed
 from tests.projectors.invented import ALL_EXACT, SLUG, damage, everything, execute, note, rows, show, with_changed
-from tests.projectors.kept import LAYOUT
+from tests.projectors.kept import LAYOUT, emptied
 
 EDITS = {
     "title": ("pull_requests", "pull_request", "title = title || 'x'"),
@@ -249,21 +249,19 @@ def test_a_damaged_index_of_a_target_is_found(
 
 
 @pytest.mark.parametrize(
-    ("change", "problem"),
+    ("make", "change", "problem"),
     [
-        ("RENAME COLUMN title TO t", "column title is not there"),
-        ("DROP COLUMN title", "column title is not there"),
-        ("ALTER title TYPE integer USING 1", "column title has type INTEGER, not VARCHAR(500)"),
-        ("ALTER labels TYPE text", "column labels has type TEXT, not JSONB"),
-        ("ALTER id ADD GENERATED ALWAYS AS IDENTITY", "column id is GENERATED ALWAYS"),
+        ("sqlite", "RENAME COLUMN title TO t", "column title is not there"),
+        ("postgresql", "DROP COLUMN title", "column title is not there"),
+        ("postgresql", "ALTER title TYPE integer USING 1", "column title has type INTEGER, not VARCHAR(500)"),
+        ("postgresql", "ALTER labels TYPE text", "column labels has type TEXT, not JSONB"),
+        ("postgresql", "ALTER id ADD GENERATED ALWAYS AS IDENTITY", "column id is GENERATED ALWAYS"),
     ],
 )
 def test_a_changed_column_is_named(
-    database: Database, change: str, problem: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+    make: str, change: str, problem: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
 ) -> None:
-    if database.name == "sqlite" and not change.startswith(("RENAME", "DROP")):
-        change, problem = "RENAME COLUMN title TO t", "column title is not there"
-    target = open_url(make_url(database.name))
+    database, target = emptied(make), open_url(make_url(make))
     run = note(database, everything())
     show(database, run, target)
     if "IDENTITY" in change:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event as events
 from sqlalchemy import select, text
@@ -30,6 +30,7 @@ from seedjournal.journal import (
     record,
 )
 from seedjournal.projectors import Choice, Projected, both, build_layout, check, compare_target, project, remove_project
+from tests import scale
 from tests.conftest import MAKES, Urls
 from tests.projectors.invented import total, totals
 
@@ -198,6 +199,7 @@ SOME: State = {
 }
 
 
+@settings(max_examples=scale.times(8, 100))
 @given(states=st.lists(STATES, min_size=2, max_size=4))
 def test_equal_states_give_equal_rows_whatever_was_projected_before(
     pair: tuple[Database, Database], states: list[State]
@@ -241,7 +243,7 @@ def test_the_columns_of_a_part_hold_the_defaults_while_it_is_absent(pair: tuple[
     ]
 
 
-@pytest.mark.parametrize("change", ["remarks = 9", "label = 'x'", "is_open = NOT is_open", "last_id = NULL"])
+@pytest.mark.parametrize("change", ["label = 'x'", "last_id = NULL"])
 def test_an_edited_part_is_found_and_restored(pair: tuple[Database, Database], change: str) -> None:
     database = emptied(pair[0])
     run = note(database, SOME)

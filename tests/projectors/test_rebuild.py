@@ -23,9 +23,11 @@ from tests.projectors.invented import (
 from tests.projectors.kept import LAYOUT
 
 EDITS = {
-    "values": (
+    "values and rows": (
         "UPDATE pull_requests SET title = 'edited' WHERE number = 2",
         "UPDATE pull_requests SET merged_at = NULL, author_id = NULL, cycle_time_hours = 0.01, labels = '[]'",
+        "DELETE FROM pr_survey_reviews",
+        "DELETE FROM pr_files",
     ),
     "keys": (
         "UPDATE teams SET slug = 'edited'",
@@ -33,7 +35,6 @@ EDITS = {
         "UPDATE weekly_metrics SET week_start = '1999-01-04'",
         "UPDATE pr_reviews SET pull_request_id = (SELECT max(id) FROM pull_requests) WHERE pull_request_id = (SELECT min(id) FROM pull_requests)",
     ),
-    "deleted rows": ("DELETE FROM pr_survey_reviews", "DELETE FROM pr_files"),
 }
 
 

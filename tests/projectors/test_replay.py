@@ -14,6 +14,7 @@ from sqlalchemy import event as sqlalchemy_event
 from seedjournal.journal import Damaged, Database, Event, Misuse, Policy, Run, Unavailable, encode
 from seedjournal.projectors import Choice, preview
 from seedjournal.projectors.rows import derived_id
+from tests import scale
 from tests.projectors.invented import (
     ALL_EXACT,
     ALL_ONCE,
@@ -75,16 +76,16 @@ def test_both_makes_have_the_same_rows_ids_included(database: Database) -> None:
     assert rows(database) == cold(database, run, OTHER[database.name])
 
 
-@pytest.mark.parametrize("choice", [{}, {"prune": True}, {"rebuild": True}, {"dry_run": True}])
-def test_again_changes_nothing(database: Database, choice: dict[str, Any]) -> None:
+def test_again_changes_nothing(database: Database) -> None:
     events = everything()
     run = note(database, events)
     show(database, run)
     before = dump(database)
-    done = show(database, run, **choice)
-    assert totals(done) == (0, 0, 0)
-    assert total(done, "unchanged") == len(events)
-    assert dump(database) == before
+    for choice in ({}, {"prune": True}, {"rebuild": True}, {"dry_run": True}):
+        done = show(database, run, **choice)
+        assert totals(done) == (0, 0, 0)
+        assert total(done, "unchanged") == len(events)
+        assert dump(database) == before
 
 
 def test_only_what_differs_is_updated(database: Database) -> None:
@@ -131,7 +132,7 @@ def test_a_parent_that_somebody_deleted_is_named_with_the_way_out(database: Data
     show(database, note(database, [team(), member(), member("second-tester")], ALL_UPSERT))
     execute(database, "UPDATE team_members SET id = 7, login = 'own' WHERE login = 'second-tester'")  # counts are equal
     run = note(database, [team(), member(), member("second-tester"), issue()], ALL_UPSERT)
-    with pytest.raises(Misuse, match="rows of team_member that it needs are not there") as refused:
+    with pytest.raises(Misuse, match="it refers to rows of team_member that are not there") as refused:
         show(database, run)
     assert "--repair" in refused.value.hint
     assert total(show(database, run, repair=True), "inserted") == 2
@@ -140,7 +141,7 @@ def test_a_parent_that_somebody_deleted_is_named_with_the_way_out(database: Data
 # -- dry runs ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("choice", [{}, {"prune": True}, {"rebuild": True}])
+@pytest.mark.parametrize("choice", [{}, {"rebuild": True}])
 def test_a_dry_run_says_what_the_real_one_does_and_changes_nothing(database: Database, choice: dict[str, Any]) -> None:
     show(database, note(database, everything(), ALL_EXACT))
     events = with_changed(everything(numbers=(1, 3)), "pr_file", status="removed")
@@ -197,7 +198,7 @@ def statements(draw: st.DrawFn) -> list[Event]:
     steps=STEPS,
     end=st.tuples(st.integers(0, 3), st.sampled_from(({"prune": True}, {"rebuild": True}))),
 )
-@settings(max_examples=6)
+@settings(max_examples=scale.times(4, 60))
 def test_any_path_to_a_state_gives_the_rows_of_a_cold_projection(
     make: str,
     runs: list[tuple[list[Event], dict[str, Policy], bool]],
@@ -254,7 +255,7 @@ def many(size: int, status: str) -> list[Event]:
 def test_statements_do_not_grow_with_rows() -> None:
     for make in MAKES:
         spent: list[list[int]] = []
-        for size in (100, 2000):
+        for size in (20, 400):
             journal, target = emptied(make), emptied(make, "other")
             first = note(journal, many(size, "added"), ALL_EXACT)
             steps: list[tuple[Run, dict[str, Any]]] = [
@@ -274,7 +275,7 @@ def test_statements_do_not_grow_with_rows() -> None:
 def test_statements_do_not_grow_with_foreign_rows() -> None:
     for make, policy in zip(MAKES, (Policy.UPSERT, Policy.ONCE), strict=True):
         spent: list[int] = []
-        for size in (100, 2000):
+        for size in (20, 400):
             journal, target = emptied(make), emptied(make, "other")
             run = note(journal, many(size, "added"), {"pr_file": policy})
             show(journal, run, target)

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from seedjournal.cli import main
+from tests.seedjournal import documents
 
 SMALL = ("--source", "demo", "--set", "members=4", "--set", "days=40", "--set", "days_back=20", "--set", "prs=5")
 DEMO = ("record", "--project", "demo", "--new", *SMALL)
@@ -56,6 +57,13 @@ class Done:
         return found
 
 
+def valid(arguments: Sequence[str], done: Done) -> Done:
+    """Fail where a command's JSON document is not as docs/reference/json.schema.json says."""
+    if "--json" in arguments and done.out and "--help" not in arguments:
+        documents.refuse(arguments[0], json.loads(done.out))
+    return done
+
+
 def call(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> Done:
     """Run a command line in this process."""
     interrupts = signal.getsignal(signal.SIGINT)  # a command that was interrupted is deaf to more of it
@@ -63,7 +71,7 @@ def call(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> Done:
         main(arguments)
     signal.signal(signal.SIGINT, interrupts)
     out, err = capsys.readouterr()
-    return Done(int(stop.value.code or 0), out, err)
+    return valid(arguments, Done(int(stop.value.code or 0), out, err))
 
 
 def spawn(*arguments: str, folder: Path, **environment: str) -> Done:
@@ -77,7 +85,7 @@ def spawn(*arguments: str, folder: Path, **environment: str) -> Done:
         check=False,
         timeout=120,
     )
-    return Done(done.returncode, done.stdout, done.stderr)
+    return valid(arguments, Done(done.returncode, done.stdout, done.stderr))
 
 
 def driver_url(url: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import MAKES, Urls
+from tests.conftest import Urls
 from tests.seedjournal.commands import Done, call
 
 ROOT = Path(__file__).parents[2]
@@ -74,9 +74,9 @@ def at(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return url
 
 
-@pytest.fixture(params=MAKES)
+@pytest.fixture
 def filled(
-    request: pytest.FixtureRequest, make_url: Urls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    make: str, make_url: Urls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
     """A function that makes a database in which these commands were run once, every command's journal and target."""
 
@@ -86,7 +86,7 @@ def filled(
                 done = call(capsys, (*command, "--journal", address))
                 assert done.status == 0, done.out + done.err
 
-        url = make_url.filled(request.param, repr(commands), run_all)
+        url = make_url.filled(make, repr(commands), run_all)
         monkeypatch.setenv("SEEDJOURNAL_JOURNAL", url)
         return url
 

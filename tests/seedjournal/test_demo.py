@@ -6,13 +6,18 @@ import html
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.seedjournal.commands import spawn
+import pytest
+
+from tests.seedjournal.commands import Done
 from tests.seedjournal.conftest import ROOT
 
+TERMINAL = 24  # lines: each part is one screen
 
-def test_the_demo_holds_what_it_says(tmp_path: Path) -> None:
+
+def test_the_demo_holds_what_it_says(tmp_path: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "demo"
     done = subprocess.run(
         [sys.executable, "-P", "-m", "seedjournal.demo", str(folder)],
@@ -28,8 +33,10 @@ def test_the_demo_holds_what_it_says(tmp_path: Path) -> None:
     assert "0 appended to the journal" in done.stdout
     assert f"Everything is in {folder}" in done.stdout
     assert done.stdout.endswith("20 pull requests added, 0 old simulated entities moved\n")
+    assert max(len(part.splitlines()) for part in re.split(r"^# ", done.stdout, flags=re.MULTILINE)) <= TERMINAL
+    monkeypatch.chdir(folder)
     for command in re.findall(r"^  seedjournal (.*)$", done.stdout, re.MULTILINE):
-        assert spawn(*command.split(), folder=folder).status == 0, command
+        run(*command.split())
 
 
 def test_the_picture_shows_what_readme_prints() -> None:

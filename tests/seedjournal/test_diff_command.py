@@ -11,6 +11,13 @@ from tests.seedjournal.commands import FORTY, TWENTY, Done, entry, write_cache
 
 Run = Callable[..., Done]
 
+
+@pytest.fixture
+def make() -> str:
+    """One make: runs are compared by the same code on either."""
+    return "sqlite"
+
+
 CACHE = ("record", "--project", "rocket", "--new", "--source", "cache:.seeding_cache", "--policy", "github=exact")
 
 
@@ -63,7 +70,7 @@ def test_filters_and_exit_code(run: Run) -> None:
     assert (stat["changes"], stat["truncated"]) == ([], bool(stat["left_out"]))
     assert stat["truncated"]
     assert stat["kinds"]["pull_request"] == {"added": 20, "removed": 0, "changed": 0}
-    assert "unknown kind" in run("diff", "--kind", "nonsense", status=2).err
+    assert "There is no kind" in run("diff", "--kind", "nonsense", status=2).err
 
 
 def test_the_text_is_as_it_was(at: str, run: Run, golden: Callable[[str, str], None], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The JSON documents hold the keys that programs rely on, with values of the right types, on either make."""
+"""The JSON documents hold the keys that programs rely on, with values of the right types."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ from typing import Any
 
 import pytest
 
+from seedjournal.cli import COMMANDS
+from tests.seedjournal import documents
 from tests.seedjournal.commands import FORTY, TWENTY, Done
 
 Run = Callable[..., Done]
+
+PAGE = documents.SCHEMA.with_name("json.md")
+
+
+@pytest.fixture
+def make() -> str:
+    """One make: documents are made of the same values on either."""
+    return "sqlite"
+
 
 SIX = {"total", "added", "changed", "removed", "unchanged", "kept"}
 EIGHT = {"inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign"}
@@ -147,3 +158,23 @@ def test_quiet_says_nothing_on_stderr(at: str, run: Run) -> None:
         assert run(*command, "--quiet").err == ""
     assert not run("project", "-q").out.startswith("target:")
     assert run("project").out.startswith("target: ")
+
+
+def test_every_command_has_a_schema_and_the_page_names_it() -> None:
+    defined = documents.definitions()
+    for command in COMMANDS:
+        assert {command, f"{command}_run"} & set(defined), command
+    head = PAGE.read_text(encoding="utf-8").partition("## Exit")[0]
+    assert {name for name, one in defined.items() if "format" in one.get("properties", {})} <= set(
+        re.findall(r"`(\w+)`", head)
+    )
+    assert [command for command in COMMANDS if f"`{command}" not in head] == []
+
+
+def test_a_document_that_is_otherwise_is_refused(at: str, run: Run) -> None:
+    document = run(*TWENTY, "--json").json
+    for wrong in ({**document, "format": 2}, {**document, "more": 1}, {"format": 1}):
+        with pytest.raises(AssertionError, match="is not as"):
+            documents.refuse("record", wrong)
+    with pytest.raises(AssertionError, match="does not define"):
+        documents.refuse("unknown", document)

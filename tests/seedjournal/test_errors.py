@@ -14,9 +14,18 @@ import psycopg
 import pytest
 
 from seedjournal.failures import without_secrets
+from tests import messages
+from tests.conftest import MAKES
 from tests.seedjournal.commands import DEMO, TWENTY, Done, entry, execute, rows_of, write_cache
 
 Run = Callable[..., Done]
+
+
+@pytest.fixture
+def make() -> str:
+    """One make: most errors are told before or above the database."""
+    return "sqlite"
+
 
 SECRET = "hunter2"
 UNREACHABLE = f"postgresql://seeder:{SECRET}@127.0.0.1:1/seeds?sslmode=disable"
@@ -74,7 +83,7 @@ def test_wrong_words_for_commands_and_options(run: Run) -> None:
 
 @pytest.mark.parametrize("command", READING)
 def test_what_only_reads_makes_no_file(command: tuple[str, ...], run: Run) -> None:
-    assert "there is no journal" in run(*command, status=3).err
+    assert "There is no journal" in run(*command, status=3).err
     assert list(Path().iterdir()) == []
 
 
@@ -139,7 +148,7 @@ def test_a_run_that_is_not_there(at: str, run: Run) -> None:
     )
     assert "has no run in this journal" in run("project", "--project", "other", status=2).err
     assert "has no run in this journal" in run("log", "--project", "other", status=2).err
-    assert "no run has a team nobody" in run("show", "team", "nobody", status=2).err
+    assert "No run has the team nobody" in run("show", "team", "nobody", status=2).err
     assert "is a number" in run("show", "pull_request", "demo", "demo/demo", "first", status=2).err
 
 
@@ -158,7 +167,7 @@ def test_a_root_that_two_runs_begin_with_is_ambiguous(at: str, run: Run, monkeyp
 
     monkeypatch.setattr(runs, "all_runs", alike)
     done = run("show", "abababa", "--json", status=2)
-    assert done.error["message"] == "root prefix 'abababa' is ambiguous"
+    assert done.error["message"] == "Root prefix 'abababa' is ambiguous"
 
 
 def test_a_bug_of_ours_says_so(at: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +218,7 @@ def _recorded(at: str, run: Run) -> None:
     run(*TWENTY)
 
 
+@pytest.mark.parametrize("make", MAKES)
 @pytest.mark.usefixtures("_recorded", "_held")
 def test_a_busy_database_is_waited_for_and_then_given_up(run: Run) -> None:
     done = run(*DEMO, "--set", "prs=21", "--wait", "1", "--json", status=3)
@@ -217,6 +227,7 @@ def test_a_busy_database_is_waited_for_and_then_given_up(run: Run) -> None:
     assert "--wait" in done.error["hint"]
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_an_older_schema_asks_for_migrate(at: str, run: Run) -> None:
     run(*TWENTY)
     execute(at, "UPDATE seedjournal_journal_version SET version_num = '9999'")
@@ -313,6 +324,7 @@ def test_a_project_that_is_no_text(command: str, at: str, run: Run) -> None:
     assert rows_of(at) == before
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_a_first_record_that_fails_makes_no_journal(url: str, run: Run, tmp_path: Path) -> None:
     _wrong_field(write_cache(tmp_path / "cache", entry(1)))
     before = sorted(Path().rglob("*"))
@@ -331,14 +343,14 @@ def test_a_journal_that_is_down_is_no_unknown_project(run: Run) -> None:
 
 
 def test_near_misses_are_told(at: str, run: Run) -> None:
-    assert "did you mean `seedjournal record --project demo`" in run("record", "demo", "--source", "demo", status=2).err
+    assert "Did you mean `seedjournal record --project demo`" in run("record", "demo", "--source", "demo", status=2).err
     run(*TWENTY)
     assert "demo@latest" in run("show", "latest", status=2).err
     texts = [part for row in rows_of(at, "journal_events")["journal_events"] for part in row if isinstance(part, str)]
     stated = next(text for text in texts if '"kind":"pull_request"' in text)
     number = str(json.loads(stated)["key"]["number"])
     done = run("show", "pull_requests", "demo", "demo/demo", number, status=2)
-    assert f"did you mean `seedjournal show pull_request demo demo/demo {number}`?" in done.err
+    assert f"Did you mean `seedjournal show pull_request demo demo/demo {number}`?" in done.err
     run("show", "pull_request", "demo", "demo/demo", number)
     assert "seedjournal show pr_survey demo" in run("show", "pr_surveys", "demo", status=2).err
     assert "Did you mean record?" in run("recrod", status=2).err
@@ -363,4 +375,15 @@ def test_nothing_to_forget_asks_nothing(at: str, run: Run) -> None:
     run(*TWENTY)
     assert "nothing to forget" in run("forget", "--keep-runs", "9").out
     run(*TWENTY)
-    assert "--yes is needed" in run("forget", "--keep-runs", "1", status=2).err
+    assert "Add --yes" in run("forget", "--keep-runs", "1", status=2).err
+
+
+def test_every_error_is_a_sentence_and_its_hint_is_another() -> None:
+    found = list(messages.messages())
+    assert len(found) > 250
+    whole = [one for one in found if one.error not in messages.PARTS]
+    assert [one for one in whole if not messages.is_sentence(one.says)] == []
+    hints = [one for one in found if one.hint and (one.error == "Trouble" or one in whole)]
+    assert [one for one in hints if not messages.is_sentence(one.hint)] == []
+    have_theirs = {"Damaged", "Busy", "UsageError"}
+    assert [one for one in whole if not one.hint and one.error not in have_theirs] == []

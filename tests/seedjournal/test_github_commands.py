@@ -50,7 +50,7 @@ def test_offline_asks_nothing_and_gives_the_same_root(hub: Hub, run: Run, monkey
 
 def test_offline_with_nothing_fetched_says_so(hub: Hub, run: Run) -> None:
     assert run(*RECORD, "--offline", status=3).err == (
-        "error: example/thing: nothing was fetched of it yet\n  try: leave out --offline to fetch it\n"
+        "error: Nothing of example/thing was fetched yet.\n  try: Leave out --offline to fetch it.\n"
     )
     assert hub.asked == []
 
@@ -73,8 +73,8 @@ def test_without_a_token_three_ways_out_are_told(hub: Hub, run: Run, monkeypatch
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.delenv("SEEDJOURNAL_GITHUB_API")
     assert run("record", "--project", "fastapi", status=3).err == (
-        "error: project 'fastapi': GitHub's API needs a token, and there is none\n"
-        "  try: set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: "
+        "error: Project 'fastapi': GitHub's API needs a token, and there is none.\n"
+        "  try: Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use "
         "--source git:https://github.com/fastapi/fastapi.git\n"
     )
 
@@ -121,7 +121,7 @@ def test_an_estimate_counts_what_is_there_and_waits_for_resets(hub: Hub, run: Ru
 
 def test_an_estimate_is_for_github(run: Run) -> None:
     assert (
-        "is for the source github"
+        "is not recorded from GitHub"
         in run("record", "--project", "x", "--new", "--source", "demo", "--estimate", status=2).err
     )
 
@@ -162,16 +162,16 @@ def test_what_was_fetched_is_listed_exported_and_deleted(hub: Hub, run: Run, tmp
     assert "45 pull requests → out/example/thing.json.gz" in out.splitlines()[0]
     cached = run("record", "--project", "thing", "--source", "cache:out", "--json").first
     assert cached["counts"]["total"] == first["counts"]["total"]
-    assert run("fetched", "--export", "out", status=3).err.startswith("error: out/example/thing.json.gz is there")
-    assert "--yes is needed" in run("fetched", "example/thing", "--delete", status=2).err
+    assert run("fetched", "--export", "out", status=3).err.startswith("error: out/example/thing.json.gz exists already")
+    assert "Add --yes" in run("fetched", "example/thing", "--delete", status=2).err
     run("fetched", "example/thing", "--delete", "--yes")
     assert run("fetched", "--json").json["fetched"] == []
     assert list((tmp_path / "cache").rglob("*.db*")) == []
 
 
 def test_fetched_names_what_it_does_not_know(hub: Hub, run: Run) -> None:
-    assert "nothing was fetched of example/other" in run("fetched", "example/other", status=3).err
-    assert "--delete needs to know" in run("fetched", "--delete", "--yes", status=2).err
+    assert "Nothing was fetched of example/other" in run("fetched", "example/other", status=3).err
+    assert "--delete needs the name" in run("fetched", "--delete", "--yes", status=2).err
     assert "cannot be combined" in run("fetched", "a/b", "--delete", "--export", "x", status=2).err
 
 

@@ -60,45 +60,48 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
+    "Give an --until that is after --since.": "simulators/test_record.py: test_a_window_has_a_beginning_before_its_end",
+    "Leave out --estimate.": "seedjournal/test_github_commands.py: test_an_estimate_is_for_github",
+    "{}; --policy github=upsert takes the newer content": "seedjournal/test_coherence.py: test_what_came_later_is_reported_and_comes_with_upsert",
+    "Alter the table by hand so that it fits. Or run `seedjournal unseed` for its projects, drop the tables and project again. Or project into another database.": "domains/test_changed_kinds.py: test_what_cannot_follow_is_said_with_the_way_out",
+    "Restore the table seedjournal_ledger from a backup. Or run `seedjournal project --take-over`: it adopts the rows whose keys it knows, inserts the others, and never deletes an adopted row.": "projectors/test_mapped.py: test_lost_notes_are_not_guessed",
+    "Record the project again (`seedjournal record --project {}`), or use the declaration that it was recorded with.": "domains/test_changed_kinds.py: test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_named",
+    "If this is the right database, add --confirm {}.": "seedjournal/test_own_tables.py: test_rows_of_others_are_asked_about",
+    "Correct the map. `seedjournal check` says whether it fits.": "seedjournal/test_own_tables.py: test_check_names_what_a_migration_changed",
+    "Check the address, and name another with --target URL.": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
+    "Leave out --tables.": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
+    "Leave out --today, or give --today off.": "seedjournal/test_own_tables.py: test_an_id_that_holds_a_date_does_not_move",
+    "Record that entity too, or make the reference null. If somebody deleted its row, --repair puts it back.": "projectors/test_parts.py: test_a_reference_that_leads_nowhere_is_refused_by_name",
+    "Fetch something first with `seedjournal record`.": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
     "Change what should look different. Then\n`seedjournal record --project {}` and `seedjournal project` fill them.": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
     "next: seedjournal record --project {}; seedjournal project": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
     "choose another folder: --out FOLDER": "seedjournal/test_init.py: test_no_file_is_overwritten",
     "check the address: --from URL": "seedjournal/test_init.py: test_what_cannot_be_a_start",
     "name tables of the database, or leave --tables out to take all": "seedjournal/test_init.py: test_what_cannot_be_a_start",
     "make the application's tables first, or name their schema: --schema NAME": "seedjournal/test_init.py: test_what_cannot_be_a_start",
-    "alter the table by hand so that it fits; or `seedjournal unseed` its projects, drop the tables and project again; or project into another database": "domains/test_changed_kinds.py: test_what_cannot_follow_is_said_with_the_way_out",
-    "put the table seedjournal_ledger back from a backup; or `seedjournal project --take-over` adopts rows under keys of ours, which are then never deleted, and inserts the others": "projectors/test_mapped.py: test_lost_notes_are_not_guessed",
-    "record the project again (`seedjournal record --project {}`), or use the declaration that it was recorded with": "domains/test_changed_kinds.py: test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_named",
-    "if this is the right database: --confirm {}": "seedjournal/test_own_tables.py: test_rows_of_others_are_asked_about",
-    "correct the map, then `seedjournal check` says whether it fits": "seedjournal/test_own_tables.py: test_check_names_what_a_migration_changed",
-    "check the address: --target URL": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
-    "leave --tables out": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
-    "leave --today out, or say --today off": "seedjournal/test_own_tables.py: test_an_id_that_holds_a_date_does_not_move",
-    "record that entity too, or make the reference null; if its row was deleted, --repair puts it back": "projectors/test_parts.py: test_a_reference_that_leads_nowhere_is_refused_by_name",
-    "`seedjournal record` fetches": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
     "{}: {} of {} of {}; `seedjournal show RUN` names them; {}": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
-    "set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`; without a token: --source git:https://{}/{}.git": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
-    "--set repos=OWNER/NAME, or repos in seedjournal.toml": "seedjournal/test_github_commands.py: test_a_project_without_repositories_is_told",
-    "leave out --offline to fetch it": "seedjournal/test_github_commands.py: test_offline_with_nothing_fetched_says_so",
-    "leave out --offline: fetching goes on where it stopped": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
-    "leave out --offline to fetch the rest, or record with --since {}": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
-    "--skip-invalid leaves such pull requests out and lists them": "seedjournal/test_github_commands.py: test_a_pull_request_that_cannot_be_right_is_named_and_can_be_skipped",
-    "SEEDJOURNAL_CACHE names another folder; `seedjournal fetched --delete OWNER/REPO` starts again": "seedjournal/test_github_commands.py: test_a_damaged_store_is_named_and_can_be_deleted",
-    "`seedjournal fetched --delete {}` forgets the other one": "simulators/github/test_fetch.py: test_another_repository_under_the_same_name_is_refused",
-    "is this an old GitHub Enterprise Server? --source git: reads a clone instead": "simulators/github/test_three_sources.py: ",
-    "add --accept-upgrade to accept the changes, or install the versions that `seedjournal show {}` lists": "simulators/test_upgrade.py: test_what_a_changed_generator_would_change_is_told_and_nothing_recorded",
-    "close a connection, raise the limit (max_connections, or the role's or database's), or give a longer --wait": "journal/test_trouble.py: test_all_connections_in_use_are_waited_for",
-    "connect as the user that ran `seedjournal migrate`, or made the journal": "journal/test_trouble.py: test_a_reader_without_rights_is_told_so",
-    "REINDEX it, and run `seedjournal verify`": "journal/test_guards.py: ",
-    "let a user who may write run `seedjournal log` once, which copies it into the file": "faults/test_refusals.py: test_a_file_that_may_not_be_written",
+    "Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use --source git:https://{}/{}.git": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
+    "Give --set repos=OWNER/NAME, or write repos into seedjournal.toml.": "seedjournal/test_github_commands.py: test_a_project_without_repositories_is_told",
+    "Leave out --offline to fetch it.": "seedjournal/test_github_commands.py: test_offline_with_nothing_fetched_says_so",
+    "Leave out --offline; fetching then goes on where it stopped.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
+    "Leave out --offline to fetch the rest, or record with --since {}.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
+    "Add --skip-invalid to leave such pull requests out and list them.": "seedjournal/test_github_commands.py: test_a_pull_request_that_cannot_be_right_is_named_and_can_be_skipped",
+    "Name another folder with SEEDJOURNAL_CACHE, or start again with `seedjournal fetched --delete OWNER/REPO`.": "seedjournal/test_github_commands.py: test_a_damaged_store_is_named_and_can_be_deleted",
+    "Delete what was fetched with `seedjournal fetched --delete {}`, and record again.": "simulators/github/test_fetch.py: test_another_repository_under_the_same_name_is_refused",
+    "This may be an old GitHub Enterprise Server. Read a clone instead, with --source git:PATH.": "simulators/github/test_three_sources.py: ",
+    "Add --accept-upgrade to accept the changes, or install the versions that `seedjournal show {}` lists.": "simulators/test_upgrade.py: test_what_a_changed_generator_would_change_is_told_and_nothing_recorded",
+    "Close a connection, raise the limit (max_connections, or the role's or database's), or give a longer --wait.": "journal/test_trouble.py: test_all_connections_in_use_are_waited_for",
+    "Connect as the user that made the journal or ran `seedjournal migrate`.": "journal/test_trouble.py: test_a_reader_without_rights_is_told_so",
+    "Run `REINDEX` on it, then `seedjournal verify`.": "journal/test_guards.py: ",
+    "Let a user with write permission run `seedjournal log` once: it copies the log into the file.": "faults/test_refusals.py: test_a_file_that_may_not_be_written",
     "rows of a journal are never changed; seedjournal forget removes runs": "journal/test_guards.py: ",
     "{}; --set jira_key_per_repository=true keeps the repositories' keys apart": "simulators/test_jira.py: test_synthetic_keys_that_collide_are_named_and_can_be_kept_apart",
     " {} {} there too: --set branch={} reads it.": "simulators/test_git_source.py: ",
-    "choose one with the setting `branch`, for example --set branch={}": "simulators/test_git_source.py: ",
-    "--skip-invalid leaves such commits out": "simulators/test_git_source.py: ",
+    "Choose one with the setting `branch`, for example with --set branch={}.": "simulators/test_git_source.py: ",
+    "Add --skip-invalid to leave such commits out.": "simulators/test_git_source.py: ",
     "{}. docs/data.md lists the fields; --strict refuses such a source": "simulators/test_times.py: test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted",
-    "correct the source, or record without --strict: then they become null": "simulators/test_times.py: test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted",
-    "check that the source is complete (the right folder, branch, token); --yes records it as it is": "seedjournal/test_story.py: test_a_recording_that_removes_most_is_asked_for",
+    "Correct the source, or record without --strict, which stores these times as null.": "simulators/test_times.py: test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted",
+    "Check that the source is complete (the right folder, branch, token). Add --yes to record it as it is.": "seedjournal/test_story.py: test_a_recording_that_removes_most_is_asked_for",
     "the policies keep what this run removed: {}; --fresh takes it out": "seedjournal/test_story.py: test_record_says_what_the_policy_held_back_and_what_it_says_helps",
     "--policy {}=upsert": "seedjournal/test_story.py: test_record_says_what_the_policy_held_back_and_what_it_says_helps",
     "`--policy {}=upsert` when recording takes the new content": "seedjournal/test_story.py: test_what_once_keeps_is_said_and_policy_takes_it",
@@ -114,7 +117,7 @@ ELSEWHERE = {
 }  # fmt: skip
 
 
-@gives("`seedjournal migrate --schema {}` makes one", "name one that exists: --schema NAME, or search_path")
+@gives("`seedjournal migrate --schema {}` makes it.", "Name one that exists, with --schema NAME or in search_path.")
 def schemas(w: World) -> None:
     place = ("--journal", w.make_url("postgresql"))
     w.run(*DEMO, *place)
@@ -127,8 +130,8 @@ def schemas(w: World) -> None:
 
 
 @gives(
-    "check the address; `seedjournal record` makes a journal, `seedjournal project` fills a target",
-    "check the address, and --schema",
+    "Check the address. `seedjournal record` makes a journal; `seedjournal project` fills a target.",
+    "Check the address and --schema.",
 )
 def empty_databases(w: World) -> None:
     place = ("--journal", w.make_url("postgresql"))
@@ -153,13 +156,13 @@ def runs_and_states(w: World) -> None:
     w.run(*command.split())
 
 
-@gives("--target compares with a state already: leave --state out")
+@gives("--target compares tables with a state already. Leave out --state.")
 def target_and_state(w: World) -> None:
     w("diff", "--target", "--state", status=2)
     w.run("diff", "--target")
 
 
-@gives("--project NAME, of {}", "leave --project out", "give one --project, or none")
+@gives("Choose one with --project: {}.", "Leave out --project.", "Give one --project, or none.")
 def several_projects(w: World) -> None:
     w.run(*OTHER)
     w.run(*OTHER)
@@ -175,7 +178,10 @@ def several_projects(w: World) -> None:
     w.run("project", "--run", "1", "--project", "demo")
 
 
-@gives("`seedjournal record` makes the first one", "`seedjournal record` makes one; or name it: --journal URL")
+@gives(
+    "Make the first one with `seedjournal record`.",
+    "Make one with `seedjournal record`, or name another with --journal URL.",
+)
 def no_runs(w: World) -> None:
     place = ("--journal", "sqlite:///new.db")
     w("log", *place, status=3)
@@ -195,7 +201,10 @@ def limited(w: World) -> None:
     assert "left out" not in w.run("diff", "--limit", "100000").out
 
 
-@gives("Name one with --project, such as {}; or use --all.", "For example --set customers=100.")
+@gives(
+    "Name one with --project, such as {}, or give --all.",
+    "Write a setting and its value, for example --set customers=100.",
+)
 def own_domains(w: World) -> None:
     for file in (ROOT / "examples/shop").iterdir():
         if file.is_file():
@@ -221,10 +230,10 @@ def no_today(w: World) -> None:
 
 
 @gives(
-    "--delete and --export cannot be combined",
-    "--yes is needed to delete without a terminal",
-    "`seedjournal fetched` lists what was",
-    "seedjournal fetched --delete OWNER/REPO",
+    "--delete and --export cannot be combined.",
+    "--delete asks before it deletes, and there is no terminal. Add --yes.",
+    "List what was fetched with `seedjournal fetched`.",
+    "Write `seedjournal fetched --delete OWNER/REPO`.",
 )
 def fetched(w: World) -> None:
     w("fetched", "--delete", "--export", "x", status=2)
@@ -235,9 +244,9 @@ def fetched(w: World) -> None:
 
 
 @gives(
-    "--yes is needed to delete rows without a terminal",
-    "--yes is needed to forget without a terminal",
-    "--yes is needed to {} without a terminal",
+    "`unseed` asks before it deletes rows, and there is no terminal. Add --yes.",
+    "`forget` asks before it deletes runs, and there is no terminal. Add --yes.",
+    "`project` asks before it {}, and there is no terminal. Add --yes.",
 )
 def nobody_to_ask(w: World) -> None:
     for command in (
@@ -251,9 +260,9 @@ def nobody_to_ask(w: World) -> None:
 
 
 @gives(
-    "--keep-runs N forgets all but the newest N runs of each project, --project NAME all runs of one",
-    "--project NAME alone forgets all runs of a project",
-    "leave --target out, or check the address",
+    "Give --keep-runs N to keep the newest N runs of each project, or --project NAME to forget all runs of one.",
+    "To forget all runs of a project, give --project NAME alone.",
+    "Check the address, or leave out --target.",
 )
 def forgetting(w: World) -> None:
     w("forget", status=2)
@@ -264,10 +273,10 @@ def forgetting(w: World) -> None:
 
 
 @gives(
-    "seedjournal show {} {}",
-    "did you mean `seedjournal show {} {}`?",
+    "Write `seedjournal show {} {}`.",
+    "Did you mean `seedjournal show {} {}`?",
     "; for example `seedjournal show {} {}`",
-    "did you mean `seedjournal record {}`?",
+    "Did you mean `seedjournal record {}`?",
     "--project {}",
 )
 def near_misses(w: World) -> None:
@@ -299,7 +308,7 @@ def edited(w: World) -> None:
 
 @gives(
     "{} left; `seedjournal project --prune` deletes those that nothing refers to",
-    "--yes deletes them, --no-prune keeps them",
+    "Add --yes to delete them, or --no-prune to keep them.",
 )
 def stale(w: World) -> None:
     w.run(*AGAIN, "--fresh", "--set", "prs=1")
@@ -310,8 +319,8 @@ def stale(w: World) -> None:
 
 
 @gives(
-    "--project NAME, or --all; `seedjournal registry` lists the built-in projects",
-    "the nearest: {}; `seedjournal registry` lists the built-in projects; --new records one of your own",
+    "Name one with --project NAME, or give --all. `seedjournal registry` lists the built-in projects.",
+    "Did you mean {}? `seedjournal registry` lists the built-in projects; --new records one of your own.",
 )
 def which_project(w: World) -> None:
     w("record", status=2)
@@ -327,7 +336,7 @@ def bugs(w: World) -> None:
     assert "Traceback" in w("log", "--debug", status=4)
 
 
-@gives("write the rest of the address out, or give the whole of it: --journal, --target, {}, {}")
+@gives("Write the rest of the address out, or give the whole address with --journal, --target, {} or {}.")
 def variables(w: World) -> None:
     w.patch.setenv("SEEDJOURNAL_NAME", "seedjournal")
     Path("seedjournal.toml").write_text('journal = "sqlite:///${SEEDJOURNAL_NAME}.db"\n')
@@ -335,7 +344,7 @@ def variables(w: World) -> None:
     w.run("log", "--journal", "sqlite:///${SEEDJOURNAL_NAME}.db")
 
 
-@gives("--source {}:PATH", "--source {}", "--source git:PATH reads a clone's folder")
+@gives("Write --source {}:PATH.", "Write --source {}.", "Name a clone's folder with --source git:PATH.")
 def sources(w: World) -> None:
     write_cache(Path("cache"), entry(1))
     record = ("record", "--project", "rocket", "--new", "--source")
@@ -350,7 +359,7 @@ def sources(w: World) -> None:
     w.run(*record, "git:b", "--offline", "--yes")
 
 
-@gives("run `seedjournal verify` to see everything that is wrong with this journal")
+@gives("Run `seedjournal verify` to see everything that is wrong with this journal.")
 def damaged(w: World) -> None:
     w.execute("DROP TRIGGER journal_nodes_no_delete")
     w.execute("DELETE FROM journal_nodes")
@@ -359,10 +368,10 @@ def damaged(w: World) -> None:
 
 
 @gives(
-    "`seedjournal log` lists the runs",
-    "`seedjournal log` lists them",
-    "use more digits; `seedjournal log --json` gives whole roots",
-    "a run is its number, 7 or more characters of its root, PROJECT@latest or PROJECT@-N; `seedjournal log` lists the runs",
+    "`seedjournal log` lists the runs.",
+    "`seedjournal log` lists them.",
+    "Use more digits; `seedjournal log --json` prints whole roots.",
+    "Name a run by its number, 7 or more characters of its root, PROJECT@latest or PROJECT@-N; `seedjournal log` lists the runs.",
 )
 def runs(w: World) -> None:
     from dataclasses import replace
@@ -385,7 +394,10 @@ def runs(w: World) -> None:
         w.run("show", one["root"])
 
 
-@gives("leave it out; only ?mode=ro is known, and --wait SECONDS bounds the wait for a busy file", "leave --schema out")
+@gives(
+    "Leave it out. The one option is ?mode=ro; --wait SECONDS says how long to wait for a busy file.",
+    "Leave out --schema.",
+)
 def addresses(w: World) -> None:
     w("log", "--journal", "sqlite:///seedjournal.db?timeout=5", status=2)
     w.run("log", "--wait", "5")
@@ -393,7 +405,7 @@ def addresses(w: World) -> None:
     w.run("project")
 
 
-@gives("wait for the other process, or give a longer --wait SECONDS")
+@gives("Wait for the other process, or give a longer --wait SECONDS.")
 def busy(w: World) -> None:
     other = sqlite3.connect("seedjournal.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -402,7 +414,7 @@ def busy(w: World) -> None:
     w.run(*AGAIN, "--set", "prs=6", "--wait", "5")
 
 
-@gives("use a database of its own, or on PostgreSQL a schema of its own: --schema NAME")
+@gives("Use a database of its own, or on PostgreSQL a schema of its own with --schema NAME.")
 def foreign_tables(w: World) -> None:
     execute("sqlite:///theirs.db", "CREATE TABLE teams (id INTEGER)")
     w("project", "--target", "sqlite:///theirs.db", status=3)
@@ -435,9 +447,9 @@ def forgotten(w: World) -> None:
 
 
 @gives(
-    "give the column the name and type that it had, or use a database of its own, or on PostgreSQL a schema of its own: "
-    "--schema NAME; the columns of new fields are added by `seedjournal project`",
-    "`seedjournal project --repair` makes them again, with their rows; `seedjournal migrate --tables` makes them empty",
+    "Give the column the name and type that it had, or use a database of its own, or on PostgreSQL a schema of its own "
+    "with --schema NAME. `seedjournal project` adds the columns of new fields.",
+    "`seedjournal project --repair` makes them again, with their rows; `seedjournal migrate --tables` makes them empty.",
     "the table is not there; `seedjournal project --repair` makes it again",
 )
 def changed_tables(w: World) -> None:
@@ -455,8 +467,8 @@ def changed_tables(w: World) -> None:
 
 
 @gives(
-    "use a target of its own, or remove the rows with the other journal (`seedjournal unseed {}`), or `seedjournal project "
-    "--take-over` brings them to this journal's state"
+    "Use another target, or remove the rows with the other journal (`seedjournal unseed {}`). Or run `seedjournal project "
+    "--take-over`: it brings the rows to this journal's state."
 )
 def two_journals(w: World) -> None:
     other = ("--journal", "sqlite:///other.db", "--target", "sqlite:///seedjournal.db")
@@ -470,7 +482,7 @@ def two_journals(w: World) -> None:
     w.run("verify")
 
 
-@gives("if they were deleted, --repair puts them back")
+@gives("If somebody deleted them, --repair puts them back.")
 def missing_parents(w: World) -> None:
     """Another row counts in the place of the one that is gone, and a new review refers to that."""
     review = {"reviewer_login": "ada", "state": "APPROVED", "submitted_at": "2025-03-02T09:00:00Z", "body": ""}
@@ -485,9 +497,9 @@ def missing_parents(w: World) -> None:
 
 
 @gives(
-    "it would be {}{}; or change the project's setting `repos`, for example --set repos={}",
-    "look at it with `jq '.prs[{}]'`; --skip-invalid leaves such entries out and lists them",
-    "for example --set survey_response_rate=0.5",
+    "Put {}{} there, or change the project's setting `repos`, for example with --set repos={}.",
+    "Look at it with `jq '.prs[{}]'`. Add --skip-invalid to leave such entries out and list them.",
+    "Write a setting and its value, for example --set survey_response_rate=0.5.",
 )
 def caches(w: World) -> None:
     write_cache(Path("cache"), entry(1), {**entry(2), "additions": "many"})
@@ -500,7 +512,7 @@ def caches(w: World) -> None:
     w.run(*record, "--set", "survey_response_rate=0.5", "--skip-invalid")
 
 
-@gives("leave out --fresh or the window")
+@gives("Leave out --fresh, or the window.")
 def windows(w: World) -> None:
     write_cache(Path("cache"), entry(1), entry(9))
     record = ("record", "--project", "rocket", "--new", "--source", "cache:cache")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
+from sqlalchemy import event as events
 
 from seedjournal.journal import JOURNAL_HISTORY, ensure, open_database
 from tests.analytics.running import make_tables, running
 from tests.conftest import Urls
 from tests.projectors.invented import member, note, team
-from tests.seedjournal.commands import SMALL, Done, asked, execute
+from tests.seedjournal.commands import SMALL, Done, asked, entry, execute, write_cache
 
 Run = Callable[..., Done]
 
@@ -176,7 +177,7 @@ def test_a_deferred_reference_that_breaks_is_told_before_the_commit(run: Run, ta
 
 def test_where_nothing_can_be_checked(run: Run, target: str, tmp_path: Path) -> None:
     absent = f"sqlite:///{tmp_path}/absent.db"
-    assert "there is no database" in run("check", "--target", absent, status=2).err
+    assert "There is no database" in run("check", "--target", absent, status=2).err
     assert not (tmp_path / "absent.db").exists()
     assert run("check").out
     assert "tables that others own" in run("migrate", "--tables", status=2).err
@@ -198,3 +199,80 @@ def test_an_id_that_holds_a_date_does_not_move(run: Run, tmp_path: Path) -> None
     assert "--today" in run("project", "--today", status=2).err
     run("project", "--today", "off")
     assert asked("sqlite:///seedjournal.db", "SELECT day, note FROM calendar") == [("2026-01-01", "first")]
+
+
+# Projects beside each other
+
+CACHE = Path(__file__).resolve().parents[3] / "shared" / "data" / "cache"
+
+
+def written(run: Run, url: str) -> list[str]:
+    """What one more projection writes into the application's tables: statements, rows, and rows of another version."""
+    before, sent = versions(url), []
+
+    def see(*given: Any) -> None:
+        sent.append(given[2])
+
+    events.listen(Engine, "before_cursor_execute", see)
+    try:
+        counts = run("project", "--json").json["projects"].items()
+    finally:
+        events.remove(Engine, "before_cursor_execute", see)
+    found = [one for one in sent if one.split()[0] in {"INSERT", "UPDATE", "DELETE"} and "INTO seedjournal_" not in one]
+    for project, done in counts:
+        for kind, one in done["kinds"].items():
+            found += [f"{project}: {kind}" for what in ("inserted", "updated", "deleted") if one[what]]
+    after = versions(url)
+    return found + [name for name in TABLES if before[name] != after[name]]
+
+
+def goes_in_twice(run: Run, url: str, folder: Path, twins: tuple[str, str]) -> None:
+    """Project all that is recorded, of which one team has two logins with one GitHub id, the smaller one first."""
+    lax = (folder / "map.py").read_text()
+    (folder / "strict.py").write_text(lax.replace(', unique_in=["team_id"], loser=""', ""))
+    (folder / "seedjournal.toml").write_text('tables = "strict:target"')
+    told = run("project", status=2).err
+    assert f'team_member {{"login":"{twins[0]}",' in told
+    assert f'team_member {{"login":"{twins[1]}",' in told
+    assert "have the same team_id and github_id" in told
+    (folder / "seedjournal.toml").write_text('tables = "map:target"')
+    done = run("project", "--json").json["projects"]
+    recorded = {one["project"]: one["total"] for one in run("log", "--json").json["runs"]}
+    rows = {name: sum(one["inserted"] + one["unchanged"] for one in of["kinds"].values()) for name, of in done.items()}
+    assert rows == recorded  # those of projects before the one that was refused are there already
+    ids = "SELECT github_id <> '' FROM metrics_teammember WHERE lower(github_username) IN ('{}', '{}') ORDER BY lower(github_username)"
+    assert asked(url, ids.format(*twins)) == [(True,), (False,)]
+    assert written(run, url) == []
+    with running(url) as models:
+        for team in models.Team.objects.all():
+            added = models.PullRequest.objects.create(team=team, github_pr_id=0, github_repo="mine/mine")
+            assert added.id <= len(done)
+            saved = (
+                models.PullRequest.objects.exclude(id__lte=len(done)).filter(team=team).order_by("github_pr_id").first()
+            )
+            saved.llm_summary = {"summary": "of the application's own"}
+            saved.save()
+    assert written(run, url) == []
+    assert run("verify", "--json").json["findings"] == []
+
+
+def test_projects_that_share_tables(run: Run, target: str, tmp_path: Path) -> None:
+    run("record", "--project", "demo", "--new", *SMALL, "--set", "prs=20")
+    people = {"ann": 7, "bea": 7, "cem": 9}
+    for name in ("acme/rocket", "acme/sled"):
+        entries = [
+            entry(place, author_login=login, author_id=of) for place, (login, of) in enumerate(people.items(), 1)
+        ]
+        team, file = name.partition("/")[2], write_cache(tmp_path, *entries, repo=name)
+        people = {"dan": 7}
+        run("record", "--project", team, "--new", "--source", f"cache:{file}")
+    goes_in_twice(run, target, tmp_path, ("ann", "bea"))
+
+
+@pytest.mark.shared
+def test_real_projects_that_share_tables(run: Run, target: str, tmp_path: Path) -> None:
+    run("record", "--project", "demo", "--new", "--source", "demo")
+    for name in ("libuv", "documenso"):
+        source = f"cache:{CACHE / name / name}.json.gz"
+        run("record", "--project", name, "--new", "--source", source, "--as-of", "2026-05-19")
+    goes_in_twice(run, target, tmp_path, ("dephraiim", "ephraimduncan"))

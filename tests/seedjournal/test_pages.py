@@ -27,7 +27,7 @@ PAGES = sorted(
     for file in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     if "adr" not in file.parts and file.name != "CHANGELOG.md"
 )
-FIRST = {"README.md", "tutorial.md", "own-tables.md"}
+FIRST = {"README.md", "tutorial.md"}
 RENEWS = bool(os.environ.get("RENEW_GOLDEN"))
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from seedjournal.cli import COMMANDS
+from seedjournal.cli import COMMANDS, main
 from tests.seedjournal.commands import FORTY, PROGRAM, TWENTY, Done, entry, execute, rows_of, spawn, write_cache
 
 Run = Callable[..., Done]
@@ -200,7 +203,7 @@ def pipeline(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
 def test_a_pipe_that_is_closed_early_is_no_failure(run: Run, tmp_path: Path) -> None:
     run(*TWENTY)
     run(*FORTY, "--set", "prs=200")
-    for reader in ("diff | head -1", "diff --json | head -c 10", "log | true", "--help | true"):
+    for reader in ("diff | head -1", "diff --json | head -c 10", "--help | true"):
         done = pipeline(tmp_path, f"seedjournal {reader}")
         assert (done.returncode, done.stderr) == (0, ""), reader
 
@@ -223,17 +226,13 @@ def test_closed_and_full_outputs(run: Run, tmp_path: Path) -> None:
 
 
 def on_terminal(folder: Path, *arguments: str, columns: int = 80, keys: str = "") -> tuple[int, str]:
-    """Run a command on a terminal of its own, typing `keys`; its exit status and what the screen got."""
+    """Run a command on a terminal of its own, typing `keys`; its exit status and what the screen got.
+
+    Its process is forked from this one, which has imported everything.
+    """
     pid, terminal = pty.fork()
     if pid == 0:
-        os.chdir(folder)
-        os.environ.pop("COLUMNS", None)
-        import fcntl
-        import struct
-        import termios
-
-        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        os.execv(sys.executable, [*PROGRAM, *arguments])
+        os._exit(_in_child(folder, arguments, columns))
     if keys:
         os.write(terminal, keys.encode())
     seen = b""
@@ -247,6 +246,22 @@ def on_terminal(folder: Path, *arguments: str, columns: int = 80, keys: str = ""
         seen += piece
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode().replace("\r\n", "\n")
+
+
+def _in_child(folder: Path, arguments: Sequence[str], columns: int) -> int:
+    """Run a command in a new process's place; its exit status."""
+    os.chdir(folder)
+    os.environ.pop("COLUMNS", None)
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - the terminal
+    try:
+        main(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
 
 
 def plain(screen: str) -> list[str]:
@@ -337,7 +352,7 @@ def test_the_program_is_a_module_and_a_command(tmp_path: Path) -> None:
     assert spawn("registry", "--json", folder=tmp_path).out == as_command.stdout
 
 
-@pytest.mark.parametrize("module", ["click", "sqlalchemy", "seedjournal.simulators"])
+@pytest.mark.parametrize("module", ["click", "seedjournal.simulators"])
 def test_an_interrupt_while_modules_load_ends_quietly(module: str, tmp_path: Path) -> None:
     """The interrupt comes at the moment when the program imports this module."""
     code = (

@@ -89,7 +89,7 @@ def test_run_back_and_forth_gives_equal_rows(filled: Callable[..., str], run: Ru
     two = rows_of(at, *TABLES)
     refused = run("project", "--run", "demo@-1", "--json", status=2)
     assert refused.error["kind"] == "deletion"
-    assert "--no-prune keeps them" in refused.error["hint"]
+    assert "--no-prune to keep them" in refused.error["hint"]
     assert rows_of(at, *TABLES) == two
     back = summed(run("project", "--run", "demo@-1", "--no-prune", "--json").json)
     assert back["stale"] == sum(map(len, two.values())) - sum(map(len, one.values()))
@@ -178,9 +178,9 @@ def test_a_dry_run_does_nothing(at: str, run: Run) -> None:
 
 def test_prune_and_rebuild_need_yes_where_nobody_can_be_asked(filled: Callable[..., str], run: Run) -> None:
     filled(TWENTY)
-    for option, deed in (("--prune", "prune stale rows"), ("--rebuild", "rebuild rows and prune")):
+    for option, deed in (("--prune", "prunes stale rows"), ("--rebuild", "rebuilds rows and prunes")):
         done = run("project", option, "--json", status=2)
-        assert done.error["message"] == f"--yes is needed to {deed} without a terminal"
+        assert done.error["message"] == f"`project` asks before it {deed}, and there is no terminal. Add --yes."
         run("project", option, "--yes")
 
 
@@ -212,8 +212,8 @@ def test_several_projects_are_told_apart(at: str, run: Run) -> None:
     assert "has only one run" in run("diff", "--project", "demo", status=2).err
     run(*DEMO, "--set", "prs=21")
     assert run("diff", "--project", "demo", "--json").json["project"] == "demo"
-    assert "--project out" in run("diff", "3", "--project", "other", status=2).err
-    assert "compare two runs of one project" in run("diff", "1", "2", status=2).err
+    assert "Leave out --project" in run("diff", "3", "--project", "other", status=2).err
+    assert "Compare two runs of one project" in run("diff", "1", "2", status=2).err
     assert [one["project"] for one in run("log", "--project", "other", "--json").json["runs"]] == ["other"]
     only = run("project", "--project", "other", "--json").json
     assert set(only["projects"]) == {"other"}

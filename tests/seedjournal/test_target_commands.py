@@ -54,13 +54,13 @@ def test_a_copied_journal_is_refused_until_it_is_told_to_take_over(run: Run) -> 
 
 def test_unseed_counts_asks_and_takes_rows_out(filled: Callable[..., str], run: Run) -> None:
     at = filled(TWENTY)
-    assert "nothing was projected" in run("unseed", "demo", "--yes", status=2).err
+    assert "There are no rows of seedjournal" in run("unseed", "demo", "--yes", status=2).err
     run("project")
-    assert "it shows demo" in run("unseed", "demos", "--yes", status=2).err
+    assert "It has rows of demo" in run("unseed", "demos", "--yes", status=2).err
     execute(at, "CREATE TABLE own (team BIGINT REFERENCES teams (id) ON DELETE CASCADE)")
     execute(at, "INSERT INTO own SELECT id FROM teams")
     before = rows_of(at)
-    assert "--yes is needed" in run("unseed", "demo", status=2).err
+    assert "Add --yes" in run("unseed", "demo", status=2).err
     assert "would be deleted" in run("unseed", "demo", "--dry-run").out
     assert rows_of(at) == before
     done = run("unseed", "demo", "--yes", "--json").json
@@ -86,7 +86,7 @@ def test_states_and_runs_are_compared(at: str, run: Run) -> None:
 
 def test_tables_are_compared_with_the_state_that_project_would_bring(filled: Callable[..., str], run: Run) -> None:
     at = filled(TWENTY)
-    assert "nothing was projected" in run("diff", "--target", status=2).err
+    assert "There are no rows of seedjournal" in run("diff", "--target", status=2).err
     run("project")
     assert "equal" in run("diff", "--target").out
     execute(

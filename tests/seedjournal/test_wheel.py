@@ -89,7 +89,7 @@ def crowded(tmp_path: Path) -> Path:
 
 def do_the_main_job(folder: Path, *program: str | Path, **environment: str) -> None:
     """Do the main job with this program."""
-    for arguments in (DEMO, ("project",), ("log",)):
+    for arguments in (DEMO, ("project",)):
         done = subprocess.run(
             [*program, *arguments],
             cwd=folder,

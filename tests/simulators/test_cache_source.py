@@ -28,6 +28,7 @@ from seedjournal.simulators.engineering.facts import (
     Skipped,
     Source,
 )
+from tests import scale
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "cache"
 
@@ -391,16 +392,16 @@ WRONG: list[tuple[Change, str, str]] = [
     (put("commits.0.sha", "c" * 40 + "\n"), "commits[0].sha", "not 40 or 64 hexadecimal digits"),
     (put("commits.0.committed_at", "yesterday"), "commits[0].committed_at", "invalid RFC3339 encoded datetime"),
     (put("commits.0.additions", -1), "commits[0].additions", "expected `int` >= 0"),
-    (put("commits", [commit(), commit(message="Other")]), "commits[1]", "something else than commits[0]"),
+    (put("commits", [commit(), commit(message="Other")]), "commits[1]", "contradicts commits[0]"),
     (put("reviews.0.state", "LIKED"), "reviews[0].state", "is 'LIKED', not one of approved"),
     (put("reviews.0.submitted_at", None), "reviews[0].submitted_at", "only a pending one has no time"),
-    (put("reviews", [review(), review(body="Other")]), "reviews[1]", "says of 31 something else than reviews[0]"),
+    (put("reviews", [review(), review(body="Other")]), "reviews[1]", "contradicts reviews[0] about 31"),
     (put("reviews.0.github_review_id", -1), "reviews[0].github_review_id", "expected `int` >= 0"),
     (put("files.0.status", "gone"), "files[0].status", "is 'gone', not one of added"),
     (put("files.0.filename", ""), "files[0].filename", "is empty"),
-    (put("files", [file(), file(additions=9)]), "files[1]", "says of 'shop/apple.py' something else than files[0]"),
+    (put("files", [file(), file(additions=9)]), "files[1]", "contradicts files[0] about 'shop/apple.py'"),
     (put("check_runs.0.github_id", 0), "check_runs[0].github_id", "expected `int` >= 1"),
-    (put("check_runs", [check_run(), check_run(name="x")]), "check_runs[1]", "says of 51 something else"),
+    (put("check_runs", [check_run(), check_run(name="x")]), "check_runs[1]", "contradicts check_runs[0] about 51"),
     (put("title", "a\0b"), "title", "holds a NUL character"),
     (put("labels", ["a", "\0"]), "labels[1]", "holds a NUL character"),
     (put("files.0.patch", "\0"), "files[0].patch", "holds a NUL character"),
@@ -465,7 +466,7 @@ def test_a_nul_in_a_field_that_is_not_listed_is_nobodys_business(tmp_path: Path)
 def test_a_number_that_stands_twice_makes_both_entries_wrong(tmp_path: Path) -> None:
     path = write(tmp_path / "shop.json", top(entry(7), entry(8), entry(7, title="Sell pears")))
     error = refusal(path)
-    assert error.message == f"{path}: entry 0 (pull request 7): number: 7 stands at entry 2 as well"
+    assert error.message == f"{path}: entry 0 (pull request 7): number: 7 is also the number of entry 2"
 
     source = CacheSource(path, skip_invalid=True)
     assert [pr.number for pr in source.pull_requests()] == [8]
@@ -491,10 +492,10 @@ def test_skipped_lists_each_entry_once_in_the_order_of_the_files(tmp_path: Path)
 GOOD = json.dumps(top(entry())).encode()
 
 BROKEN: dict[str, tuple[str, bytes, str]] = {
-    "truncated gzip": ("shop.json.gz", gzip.compress(GOOD)[:-20], "breaks off"),
-    "not gzip": ("shop.json.gz", GOOD, "no gzip file"),
+    "truncated gzip": ("shop.json.gz", gzip.compress(GOOD)[:-20], "ends too early"),
+    "not gzip": ("shop.json.gz", GOOD, "not a gzip file"),
     "damaged gzip": ("shop.json.gz", gzip.compress(GOOD)[:30] + b"\0\0\0" + gzip.compress(GOOD)[33:], "damaged"),
-    "text after the gzip": ("shop.json.gz", gzip.compress(GOOD) + b"more", "no gzip file"),
+    "text after the gzip": ("shop.json.gz", gzip.compress(GOOD) + b"more", "not a gzip file"),
     "empty gzip": ("shop.json.gz", b"", "is not JSON"),
     "gzip under a plain name": ("shop.json", gzip.compress(GOOD), "is not UTF-8 at byte 1"),
     "empty": ("shop.json", b"", "is not JSON"),
@@ -603,7 +604,7 @@ class TestFiles:
             CacheSource(Path("a\0b"))
         with pytest.raises(BadInput, match="holds no cache file"):
             CacheSource(tmp_path)
-        with pytest.raises(BadInput, match=r"notes\.txt is no cache file"):
+        with pytest.raises(BadInput, match=r"notes\.txt is not a cache file"):
             CacheSource(write(tmp_path / "notes.txt", b""))
 
     def test_links_that_lead_out_are_refused(self, tmp_path: Path) -> None:
@@ -663,7 +664,9 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from places(part)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=scale.times(100, 1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_no_mutation_of_an_entry_ends_in_anything_but_our_errors(tmp_path: Path, data: st.DataObject) -> None:
     content = copy.deepcopy(top(entry(1), entry(2)))
@@ -686,7 +689,9 @@ def test_no_mutation_of_an_entry_ends_in_anything_but_our_errors(tmp_path: Path,
             assert "\0" not in f"{pr.title}{pr.body}{pr.labels}"
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=scale.times(100, 1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_no_bytes_end_in_anything_but_our_errors(tmp_path: Path, data: st.DataObject) -> None:
     text = bytearray(data.draw(st.sampled_from([GOOD, gzip.compress(GOOD, mtime=0), b""])))

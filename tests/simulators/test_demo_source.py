@@ -492,8 +492,8 @@ def test_every_setting_is_in_the_digest(change: dict[str, Any]) -> None:
         ({"days": 2, "as_of": date.min}, "there are no 2 days up to 0001-01-01"),
         ({"ai_rate": 1.5}, "ai_rate = 1.5 is out of bounds"),
         ({"repos": ("../x",)}, "is not a repository's name"),
-        ({"project": "a\nb"}, "is no project's name"),
-        ({"project": "\ud800"}, "is no project's name"),
+        ({"project": "a\nb"}, "is not a project's name"),
+        ({"project": "\ud800"}, "is not a project's name"),
     ],
 )
 def test_settings_out_of_bounds_are_refused(bad: dict[str, Any], told: str) -> None:

@@ -561,7 +561,7 @@ def test_the_default_branch_is_the_remote_s_then_its_main_then_head_s(made: Made
     assert chosen.digest() != made.source().digest()
     with pytest.raises(BadInput, match="no branch 'typo'") as caught:
         GitSource(str(made.folder), branch="typo").digest()
-    assert caught.value.hint == "its branches are main, master, trunk"
+    assert caught.value.hint == "Its branches are main, master, trunk"
 
 
 def test_an_only_branch_is_taken_and_commits_without_a_branch_are_not_nothing(made: Made) -> None:
@@ -740,7 +740,7 @@ def test_a_missing_object_is_an_error(tmp_path: Path, what: str) -> None:
 def test_git_itself_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = history(tmp_path / "made").source()
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Unavailable, match="git is not installed"):
+    with pytest.raises(Unavailable, match="Git is not installed"):
         source.digest()
 
 

@@ -5,6 +5,8 @@ That folder lies beside this repository or not; the situations that it has are a
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
 import sqlite3
@@ -15,10 +17,10 @@ from typing import Any
 
 import pytest
 
+from seedjournal.cli import main
 from tests.simulators.test_cache_source import check_run, commit, entry, review, top, write
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "github"
-COMMAND = Path(sys.executable).parent / "seedjournal"
 
 Entry = dict[str, Any]
 Rows = list[tuple[Any, ...]]
@@ -93,9 +95,16 @@ TWO_RECORDINGS: dict[str, tuple[list[list[Entry]], dict[str, Rows]]] = {
 
 
 def called(folder: Path, *arguments: str) -> str:
-    done = subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main(arguments)
+    assert not ended.value.code, out.getvalue() + err.getvalue()
+    return out.getvalue()
 
 
 def recorded(folder: Path, *inputs: Path) -> str:

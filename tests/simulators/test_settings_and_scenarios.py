@@ -240,16 +240,16 @@ def test_a_schedule_is_even_between_its_days_and_constant_outside() -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "told"),
     [
-        ("survey_response_rate", {}, "has no day"),
-        ("survey_response_rate", {"soon": 0.5}, "'soon' is no day"),
-        ("survey_response_rate", {"2026-02-30": 0.5}, "is no day"),
-        ("survey_response_rate", {"5": 0.5}, "is no day"),
+        ("survey_response_rate", {}, "is an empty table"),
+        ("survey_response_rate", {"soon": 0.5}, "'soon' is not a day"),
+        ("survey_response_rate", {"2026-02-30": 0.5}, "is not a day"),
+        ("survey_response_rate", {"5": 0.5}, "is not a day"),
         ("survey_response_rate", {"-5": 1.5}, "survey_response_rate"),
-        ("quality_rates", {"-5": {"1": 0.5, "3": 0.4}}, "sums to 0.9"),
-        ("quality_rates", {"-5": {"1": 1.0}, "3": 0.4}, "is no day"),
+        ("quality_rates", {"-5": {"1": 0.5, "3": 0.4}}, "sum to 0.9"),
+        ("quality_rates", {"-5": {"1": 1.0}, "3": 0.4}, "is not a day"),
         ("quality_rates", {"-5": {"1": 1.0}, "0": 0.4}, "for some days only"),
         ("lowest_guess_rate", {"-5": 0.5, "0": 0.9}, "above"),
-        ("joining_rate", 0.9, "more than everybody"),
+        ("joining_rate", 0.9, "more than 1"),
     ],
 )
 def test_a_schedule_that_is_none_is_refused(setting: str, value: Any, told: str) -> None:

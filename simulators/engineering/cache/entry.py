@@ -122,7 +122,7 @@ _DECODER = msgspec.json.Decoder(PullRequestEntry)
 
 
 def read_entry(text: msgspec.Raw, suspect: str = "") -> PullRequestEntry:
-    """The entry that JSON states; raises WrongField for the first thing in it that has the wrong shape.
+    """Return the entry in JSON; raise WrongField for the first thing in it that has the wrong shape.
 
     `suspect` says what a NUL character in a text stands for, where the file has any. It is searched for only then:
     walking every text of every file would cost more than reading it.
@@ -146,7 +146,7 @@ def replace_half_pairs(text: bytes | bytearray, by: bytes) -> bytes:
 
 
 def wrong_field(error: msgspec.ValidationError) -> WrongField:
-    """What msgspec found wrong, by the path of the field."""
+    """Return what msgspec found wrong, with the path of the field."""
     reason, _, path = str(error).partition(" - at `$")
     field = path.rstrip("`").removeprefix(".")
     missing = re.fullmatch(r"Object missing required field `(\w+)`", reason)

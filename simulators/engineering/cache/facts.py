@@ -202,7 +202,7 @@ def _check_run(entry: CheckRunEntry, times: Checked) -> CheckRun:
 
 
 def _person(login: str | None, name: str | None, number: int | None = None) -> Person | None:
-    """Who it was, None for a deleted account: an id alone names nobody."""
+    """Return the person, None for a deleted account: an id alone names nobody."""
     login = login if login and not login.isspace() else None
     name = name if name and not name.isspace() else None
     if login is None and name is None:
@@ -216,7 +216,7 @@ def _parts(
     made: Callable[[_Raw], _Fact],
     identity: Callable[[_Fact], str | int | None],
 ) -> tuple[_Fact, ...]:
-    """The facts of one list of an entry, each part once.
+    """Return the facts of one list of an entry, each part once.
 
     A part that is repeated word for word is what overlapping pages of an interface leave behind: it says the same
     thing twice, and collapses. Two different statements about one identity cannot both be right.
@@ -234,11 +234,11 @@ def _parts(
         known = identity(fact)
         place, other = first.setdefault(fact if known is None else known, (index, fact))
         if other != fact:
-            raise WrongField(f"{name}[{index}]", f"says of {_shown(known)} something else than {name}[{place}]")
+            raise WrongField(f"{name}[{index}]", f"contradicts {name}[{place}] about {_shown(known)}")
     return tuple(fact for _, fact in first.values())
 
 
 def _shown(value: object) -> str:
-    """A value as messages show it, short."""
+    """Return a value as messages print it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

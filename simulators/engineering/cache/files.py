@@ -53,17 +53,15 @@ def find(path: Path, repos: Sequence[str] = (), *, needs_all: bool = False) -> F
         _unreadable(path, error)
     if not stat.S_ISDIR(mode):
         if not path.name.endswith((PLAIN, PACKED)):
-            raise BadInput(
-                f"{shown(path)} is no cache file", "a cache file is named OWNER/REPO.json or OWNER/REPO.json.gz"
-            )
+            raise BadInput(f"{shown(path)} is not a cache file.", "Name it OWNER/REPO.json or OWNER/REPO.json.gz.")
         _refuse_special(path, mode)
         _refuse_twin(path, path.with_name(_other_name(path.name)))
         return Found((path,))
     files = sorted(_below(path))
     if not files:
         raise BadInput(
-            f"{shown(path)} holds no cache file",
-            "a cache folder holds OWNER/REPO.json or OWNER/REPO.json.gz; hidden files do not count",
+            f"{shown(path)} holds no cache file.",
+            "Put OWNER/REPO.json or OWNER/REPO.json.gz there; hidden files do not count.",
         )
     every = files
     missing: list[str] = []
@@ -87,9 +85,9 @@ def _of_repositories(
         found += own
     if missing and (needs_all or not found):
         raise BadInput(
-            f"{shown(path)} holds no cache file of {missing[0]}",
-            f"it would be {missing[0]}{PACKED}; or change the project's setting `repos`, for example --set "
-            f"repos={repository_of(files[0])}",
+            f"{shown(path)} holds no cache file of {missing[0]}.",
+            f"Put {missing[0]}{PACKED} there, or change the project's setting `repos`, for example with --set "
+            f"repos={repository_of(files[0])}.",
         )
     return sorted(found), missing
 
@@ -100,7 +98,7 @@ def repository_of(file: Path) -> str:
 
 
 def read(file: Path, largest: int) -> Content:
-    """The file's JSON, at most `largest` bytes of it.
+    """Return the file's JSON, at most `largest` bytes of it.
 
     Raises BadInput where it is longer, is no gzip, breaks off, or is not UTF-8; Unavailable where it cannot be opened.
     """
@@ -111,18 +109,18 @@ def read(file: Path, largest: int) -> Content:
             with gzip.GzipFile(fileobj=stream) as unpacked:
                 return _read(unpacked, file, largest)
     except EOFError as error:
-        raise BadInput(f"{shown(file)} breaks off: {error}", "fetch or copy the file again") from error
+        raise BadInput(f"{shown(file)} ends too early: {error}", "Fetch or copy the file again.") from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise BadInput(
-            f"{shown(file)} is no gzip file, or a damaged one: {error}",
-            "fetch or copy the file again; name it .json if it was never compressed",
+            f"{shown(file)} is not a gzip file, or is damaged: {error}",
+            "Fetch or copy the file again. Name it .json if it was never compressed.",
         ) from error
     except OSError as error:
         _unreadable(file, error)
 
 
 def shown(path: Path) -> str:
-    """A path as messages show it, whatever bytes its name has."""
+    """Return a path as messages print it, whatever bytes its name has."""
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
@@ -135,8 +133,8 @@ def _read(stream: BinaryIO | gzip.GzipFile, file: Path, largest: int) -> Content
         chunk = stream.read(_CHUNK)
         if len(text) + len(chunk) > largest:
             raise BadInput(
-                f"{shown(file)} holds more than {_size(largest)} of JSON",
-                "look where the file comes from; the setting max_cache_mb lets it be larger",
+                f"{shown(file)} holds more than {_size(largest)} of JSON.",
+                "Check where the file comes from. The setting max_cache_mb allows a larger one.",
             )
         pending = len(decoder.getstate()[0])
         try:
@@ -154,7 +152,7 @@ def _size(count: int) -> str:
 
 def _not_utf8(file: Path, text: bytearray, place: int, error: UnicodeDecodeError) -> NoReturn:
     packed = text.startswith(_GZIP) or (not text and error.object.startswith(_GZIP))
-    hint = "it looks compressed: name it .json.gz" if packed else "write the file as UTF-8"
+    hint = "It looks compressed: name it .json.gz." if packed else "Write the file as UTF-8."
     raise BadInput(f"{shown(file)} is not UTF-8 at byte {place}: {error.reason}", hint) from error
 
 
@@ -185,14 +183,14 @@ def _refuse_twin(file: Path, other: Path) -> None:
     if os.path.lexists(other):
         first, second = sorted((file.name, other.name))
         raise BadInput(
-            f"{shown(file.parent)} holds {first} beside {second}",
-            "only one of the two can be the repository's cache: move the other away",
+            f"{shown(file.parent)} holds {first} beside {second}.",
+            "Keep one of the two as the repository's cache, and move the other away.",
         )
 
 
 def _refuse_special(file: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):  # a pipe cannot be read twice
-        raise BadInput(f"{shown(file)} is not a regular file", "write its content into a file first")
+        raise BadInput(f"{shown(file)} is not a regular file.", "Write its content into a file first.")
 
 
 def _refuse_leading_out(path: Path, inside: str) -> None:
@@ -204,11 +202,11 @@ def _refuse_leading_out(path: Path, inside: str) -> None:
         _unreadable(path, error)
     if not Path(target).is_relative_to(inside):
         raise BadInput(
-            f"{shown(path)} is a link that leads out of the cache folder",
-            "put the file itself there, or name the folder it is in",
+            f"{shown(path)} is a link that leads out of the cache folder.",
+            "Put the file itself there, or name the folder that holds it.",
         )
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> NoReturn:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    raise Unavailable(f"{shown(path)} cannot be read: {reason}", "check the path and its permissions") from error
+    raise Unavailable(f"{shown(path)} cannot be read: {reason}", "Check the path and its permissions.") from error

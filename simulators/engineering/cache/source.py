@@ -128,7 +128,7 @@ class CacheSource:
         return self._impossible.notices()
 
     def digest(self) -> str:
-        """SHA-256 over the repositories and the decompressed bytes of their files.
+        """Return the SHA-256 over the repositories and the decompressed bytes of their files.
 
         Moving, renaming or recompressing files changes nothing. Leaving out invalid entries does: where some are, the
         same bytes are an error without it.
@@ -138,7 +138,7 @@ class CacheSource:
         return hashlib.sha256("\n".join(("seedjournal:cache:1", rule, *lines)).encode()).hexdigest()
 
     def pull_requests(self) -> Iterator[PullRequest]:
-        """Every pull request, in the order of the files and of their entries."""
+        """Yield every pull request, in the order of the files and of their entries."""
         self._impossible = ImpossibleTimes()
         for file in self._files:
             yield from self._pull_requests_of(file)
@@ -146,7 +146,7 @@ class CacheSource:
             self._impossible.refuse(self.name)
 
     def loose_commits(self) -> Iterator[LooseCommit]:
-        """None: a cache file holds commits of pull requests only."""
+        """Yield nothing: a cache file holds commits of pull requests only."""
         return iter(())
 
     def _pull_requests_of(self, file: Path) -> Iterator[PullRequest]:
@@ -170,7 +170,7 @@ class CacheSource:
         if not self._skip_invalid:
             raise BadInput(
                 f"{shown(file)}: {entry}: {wrong}",
-                f"look at it with `jq '.prs[{index}]'`; --skip-invalid leaves such entries out and lists them",
+                f"Look at it with `jq '.prs[{index}]'`. Add --skip-invalid to leave such entries out and list them.",
             ) from wrong
         self._skipped[file, index] = Skipped(file=shown(file), entry=entry, reason=str(wrong))
 
@@ -187,23 +187,24 @@ class CacheSource:
             repo = _repository(top)
         except WrongField as wrong:
             raise BadInput(
-                f"{shown(file)}: {wrong}", "a cache file is {repo, fetched_at, since_date, prs: [...]}"
+                f"{shown(file)}: {wrong}",
+                "Correct the file. A cache file is {repo, fetched_at, since_date, prs: [...]}.",
             ) from wrong
         # GitHub takes names that differ in case only for one repository.
         holder = self._holders.setdefault(repo.lower(), file)
         if holder != file:
             raise BadInput(
-                f"{shown(holder)} and {shown(file)} both hold {repo}",
-                "only one of the two can be the repository's cache: move the other away",
+                f"{shown(holder)} and {shown(file)} both hold {repo}.",
+                "Keep one of the two as the repository's cache, and move the other away.",
             )
         identity = _Identity(repo, sha256)
         if self._identities.setdefault(file, identity) != identity:
-            raise Unavailable(f"{shown(file)} changed while it was read", "record again when nothing writes to it")
+            raise Unavailable(f"{shown(file)} changed while it was read.", "Record again when no program writes to it.")
         return _Opened(repo, top.prs, suspect)
 
 
 def _top(text: bytearray) -> tuple[_File, str]:
-    """A file's top level, and what a NUL in a text of it stands for, empty where there can be none.
+    """Return a file's top level, and what a NUL in one of its texts means: empty where there can be none.
 
     Half a surrogate pair is the fault of one text in one entry, yet msgspec refuses the file for it, without saying
     where. Such a file is read with NULs in their place, which the search for NULs then finds by field.
@@ -239,7 +240,7 @@ def _refuse_repeated(number: int, index: int, places: list[int]) -> None:
     """Refuse every entry of a number that a file holds twice: which one to believe must not depend on their order."""
     if len(places) > 1:
         other = places[1] if places[0] == index else places[0]
-        raise WrongField("number", f"{number} stands at entry {other} as well")
+        raise WrongField("number", f"{number} is also the number of entry {other}")
 
 
 def _number(entry: msgspec.Raw) -> int | None:

@@ -55,7 +55,7 @@ class Setting:
     rates: Mapping[str, Schedule]
 
     def draws(self, name: str, fields: tuple[str, ...]) -> Draws:
-        """The draws of one sort of thing in this project."""
+        """Return the draws of one sort of thing in this project."""
         return Draws(self.seed, f"demo/{self.project}/{name}", VERSION, fields)
 
 

@@ -100,7 +100,7 @@ class Invention:
         }
 
     def pull_request(self, index: int) -> PullRequest:
-        """The pull request with that index, from 1."""
+        """Return the pull request with that index, from 1."""
         course = self._course(index)
         if index % 2 == 0 and self._takes_back(index):
             return self._revert(index, course, self._course(index - 1).topic, self.pull_request(index - 1))
@@ -121,7 +121,7 @@ class Invention:
         )
 
     def loose_commit(self, index: int) -> LooseCommit | None:
-        """The commit that was pushed to the main branch by the side of that pull request: one in twenty has one."""
+        """Return the commit pushed to the main branch along with that pull request: one in twenty has one."""
         pull = self._pulls.of(index)
         if not pull.chance("loose", _LOOSE):
             return None
@@ -375,7 +375,7 @@ def _quarter(moment: datetime) -> str:
 
 
 def _labels(draw: Draw, topic: Topic) -> tuple[str, ...]:
-    """None, one or two labels, sorted: what it is for, and where."""
+    """Return no, one or two labels, sorted: what the pull request is for, and where."""
     if not draw.chance("labelled", 0.75):
         return ()
     labels = topic.purpose.labels

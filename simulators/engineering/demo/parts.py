@@ -341,12 +341,12 @@ def _from(pool: Sequence[str], start: int) -> Iterator[str]:
 
 
 def instant(seconds: int) -> datetime:
-    """The instant so many seconds after 1970 began."""
+    """Return the instant so many seconds after 1970 began."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def sha(draw: Draw) -> str:
-    """A commit's name: 160 bits."""
+    """Return a commit's name: 160 bits."""
     return f"{draw.bits('sha0'):016x}{draw.bits('sha1'):016x}{draw.bits('sha2') >> 32:08x}"
 
 
@@ -362,7 +362,7 @@ def _check(number: int, name: str, conclusion: str, started: int, completed: int
 
 
 def _packed(bits: int, index: int, place: int) -> int:
-    """An id of 53 bits that no other part of the same kind has: it holds the index and the place."""
+    """Return an id of 53 bits that no other part of the same kind has: it holds the index and the place."""
     return bits >> 40 << _INDEX_BITS | index << _PLACE_BITS | place
 
 

@@ -76,16 +76,16 @@ class DemoSource:
         for setting, (low, high) in _BOUNDS.items():
             value = getattr(self, setting)
             if not low <= value <= high:
-                raise BadInput(f"demo: {setting} = {value} is out of bounds", f"{setting} may be {low:,} to {high:,}")
+                raise BadInput(f"demo: {setting} = {value} is out of bounds.", f"Give {low:,} to {high:,}.")
         if self.as_of.toordinal() < self.days:
             raise BadInput(
-                f"demo: there are no {self.days} days up to {self.as_of}", "take a later as_of or fewer days"
+                f"demo: there are no {self.days} days up to {self.as_of}.", "Give a later as_of or fewer days."
             )
         if not self.project.isprintable():
-            raise BadInput(f"demo: {self.project!r} is no project's name", "a name is printable text")
+            raise BadInput(f"demo: {self.project!r} is not a project's name.", "Use printable text.")
         rates = schedule(self.ai_rate, self.as_of).values
         if not all(0 <= rate <= 1 for rate in rates):
-            raise BadInput(f"demo: ai_rate = {self.ai_rate} is out of bounds", "ai_rate may be 0 to 1")
+            raise BadInput(f"demo: ai_rate = {self.ai_rate} is out of bounds.", "Give 0 to 1.")
         _ = self.repositories
 
     @property
@@ -110,7 +110,7 @@ class DemoSource:
         return []
 
     def digest(self) -> str:
-        """A hexadecimal digest of every setting and of every name.
+        """Return a hexadecimal digest of every setting and of every name.
 
         The names and not a sample of them: whatever another version of Faker writes differently, it is another digest.
         """
@@ -122,11 +122,11 @@ class DemoSource:
         return digest.hexdigest()
 
     def pull_requests(self) -> Iterator[PullRequest]:
-        """Every pull request, made one at a time; the first ones of a larger demo are those of a smaller one."""
+        """Yield every pull request, made one at a time; a larger demo begins with those of a smaller one."""
         return map(self._invention.pull_request, self._indexes)
 
     def loose_commits(self) -> Iterator[LooseCommit]:
-        """The commits pushed to the main branch: one for every twenty pull requests, about."""
+        """Yield the commits pushed to the main branch: about one for every twenty pull requests."""
         return filter(None, map(self._invention.loose_commit, self._indexes))
 
     @property

@@ -80,7 +80,7 @@ _HELPER = (
 )
 _SILENCE = 120  # seconds after which who says nothing is given up: a clone that is asked, a server that is fetched from
 _MEMORY = 2 << 30  # bytes that one git may hold: trees can be written that unfold without end
-_INCOMPLETE = "is the clone complete? `git fsck` tells; `git fetch --refetch` completes a partial clone"
+_INCOMPLETE = "Check with `git fsck` whether the clone is complete. `git fetch --refetch` completes a partial clone."
 
 
 class Address(NamedTuple):
@@ -113,20 +113,20 @@ class Clone:
 
 
 def version() -> str:
-    """The version of git, such as `2.39.5`."""
+    """Return the version of git, such as `2.39.5`."""
     answer = _run(["version"], _environment())
     found = re.match(r"git version (\S+)", answer)
     return found[1] if found else "unknown"
 
 
 def address(location: str) -> Address | None:
-    """The remote repository that a location names, or None where it is a path; raises BadInput where it is refused."""
-    hint = "it is a folder, or an address with https, http, ssh, git or file, or host:path"
+    """Return the remote repository that a location names, or None for a path; raise BadInput where it is refused."""
+    hint = "Give a folder, an address with https, http, ssh, git or file, or host:path."
     if not location or location.startswith("-") or any(ord(character) < ord(" ") for character in location):
-        raise BadInput(f"{scrubbed(location)!r} is not where a repository can be", hint)
+        raise BadInput(f"{scrubbed(location)!r} is neither a folder nor an address of a repository.", hint)
     scheme = re.match(r"([A-Za-z0-9][A-Za-z0-9+.-]*):(:|//)", location)
     if scheme and (scheme[2] == ":" or scheme[1].lower() not in _TRANSPORTS):
-        raise BadInput(f"git's transport {scheme[1]!r} is not allowed", hint)
+        raise BadInput(f"Git's transport {scheme[1]!r} is not allowed.", hint)
     if not scheme:
         remote = re.match(r"(?:[^/@:\s]+@)?([^/:@\s-][^/:@\s]*):.", location)
         return Address(location, location.rpartition("@")[2]) if remote and not Path(location).exists() else None
@@ -135,9 +135,11 @@ def address(location: str) -> Address | None:
         parts = urlsplit(location)
         user, secret, host = parts.username, parts.password, parts.netloc.rpartition("@")[2]
     except ValueError as problem:
-        raise BadInput(f"{shown!r} is not an address", hint) from problem
+        raise BadInput(f"{shown!r} is not an address.", hint) from problem
     if parts.query or parts.fragment:  # it may be a token, and git's arguments are for all to see
-        raise BadInput(f"{shown} has something behind ? or #", "a user name and a password stand before the host")
+        raise BadInput(
+            f"{shown} has something after ? or #.", "Leave it out. A user name and a password come before the host."
+        )
     if parts.scheme == "ssh":
         return Address(parts._replace(netloc=f"{user}@{host}" if user else host).geturl(), shown)
     bare = parts._replace(netloc=host).geturl()
@@ -145,19 +147,19 @@ def address(location: str) -> Address | None:
         return Address(bare, shown)
     user, secret = unquote(user), unquote(secret or "")
     if any(ord(character) < ord(" ") for character in user + secret):
-        raise BadInput(f"the user name or password for {shown} holds a control character", hint)
+        raise BadInput(f"The user name or password for {shown} holds a control character.", hint)
     return Address(bare, shown, user, secret)
 
 
 def scrubbed(text: str) -> str:
-    """The same text without what may be secret in addresses: user names, passwords, queries."""
+    """Return the text without what may be secret in addresses: user names, passwords, queries."""
     return re.sub(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)(?:[^/\s'\"]*@)?([^\s'\"?#]*)(?:[?#][^\s'\"]*)?", r"\1\2", text)
 
 
 def mirror(remote: Address, cache: Path) -> Path:
-    """The folder of a bare clone of a remote's branches and pull requests, brought up to date; raises Unavailable.
+    """Return the folder of an up-to-date bare clone of a remote's branches and pull requests; raise Unavailable.
 
-    Who comes second waits; a clone that is not finished lies under another name and is removed by the next one.
+    A second process waits. An unfinished clone has another name, and the next process removes it.
     """
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", remote.shown.partition("://")[2] or remote.shown).strip("-.")[-80:]
     folder = cache / "git" / f"{safe}-{hashlib.sha256(remote.url.encode()).hexdigest()[:12]}.git"
@@ -177,16 +179,16 @@ def mirror(remote: Address, cache: Path) -> Path:
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
     except OSError as problem:
-        hint = "SEEDJOURNAL_CACHE names another folder for clones"
+        hint = "Name another folder for clones with the variable SEEDJOURNAL_CACHE."
         raise Unavailable(f"{folder.parent} cannot hold a clone: {problem.strerror}", hint) from problem
     return folder
 
 
 def opened(folder: Path, shown: str) -> Clone:
-    """The clone in this very folder (not in one above it); raises BadInput where there is none or it is shallow."""
+    """Return the clone in this folder, not in one above it; raise BadInput if there is none or it is shallow."""
     place = folder.resolve()
     if not place.is_dir():
-        raise BadInput(f"{shown} is not a folder", "give the folder of a clone, or an address")
+        raise BadInput(f"{shown} is not a folder.", "Give the folder of a clone, or an address.")
     environment = _environment({"GIT_CEILING_DIRECTORIES": str(place.parent), "GIT_ALLOW_PROTOCOL": ""})
 
     def ask(*arguments: str) -> str:
@@ -207,7 +209,9 @@ def opened(folder: Path, shown: str) -> Clone:
         )
     ).split("\n")[:-1]
     if described[-1] == "true":
-        raise BadInput(f"{shown} is a shallow clone: its history is cut off", "complete it: `git fetch --unshallow`")
+        raise BadInput(
+            f"{shown} is a shallow clone: its history is cut off.", "Complete it with `git fetch --unshallow`."
+        )
     listed = "--format=%(objecttype) %(objectname) %(refname) %(symref)"
     refs = {}
     answer = ask("for-each-ref", listed)
@@ -230,7 +234,7 @@ def opened(folder: Path, shown: str) -> Clone:
 
 @contextmanager
 def reading(clone: Clone) -> Iterator[Mapping[str, str]]:
-    """The environment for reading a clone's objects and nothing else of it."""
+    """Yield the environment for reading a clone's objects and nothing else of it."""
     with tempfile.TemporaryDirectory(prefix="seedjournal-git-") as name:
         folder = Path(name)
         for part in ("objects", "refs"):
@@ -249,7 +253,7 @@ def reading(clone: Clone) -> Iterator[Mapping[str, str]]:
 def pipe(
     arguments: Iterable[str], lines: IO[bytes], environment: Mapping[str, str], subject: str
 ) -> Iterator[IO[bytes]]:
-    """What git prints, as a stream, when it is fed a file; raises BadInput at the end where git failed.
+    """Yield what git prints, as a stream, when it is fed a file; raise BadInput at the end if git failed.
 
     A reader that leaves early ends git. The input is a file, so that no full pipe can stop both.
     """
@@ -322,9 +326,9 @@ def _started(
             command, env=environment, stdin=fed, stdout=subprocess.PIPE, stderr=complaints
         )
     except FileNotFoundError as problem:
-        raise Unavailable("git is not installed", "install git, or use another source") from problem
+        raise Unavailable("Git is not installed.", "Install git, or use another source.") from problem
     except OSError as problem:
-        raise Unavailable(f"git cannot be run: {problem.strerror}", "is it installed as it should be?") from problem
+        raise Unavailable(f"Git cannot be run: {problem.strerror}", "Check how git is installed.") from problem
     locks.limit_data(process.pid, _MEMORY)
     return process
 
@@ -338,7 +342,7 @@ def _completed(
         except subprocess.TimeoutExpired as problem:
             process.kill()
             raise BadInput(
-                f"git says nothing for {patience} s", "is everything in the clone a regular file?"
+                f"Git gave no answer for {patience} s.", "Check that everything in the clone is a regular file."
             ) from problem
         except BaseException:
             process.kill()
@@ -349,20 +353,20 @@ def _completed(
 def _run(
     arguments: Iterable[str], environment: Mapping[str, str], failing: str = "git failed", remote: Address | None = None
 ) -> str:
-    """What git prints; where it fails, BadInput for a clone that is here and Unavailable for a remote one."""
+    """Return what git prints. If it fails, raise BadInput for a local clone and Unavailable for a remote."""
     done = _completed(arguments, environment, None if remote else _SILENCE)
     if done.returncode == 0:
         return os.fsdecode(done.stdout)
     complaint = _complaint(done.stderr)
     if remote is None:
-        raise BadInput(f"{failing}: {complaint}", "give the folder of a clone, or an address")
+        raise BadInput(f"{failing}: {complaint}", "Give the folder of a clone, or an address.")
     for secret in {remote.user, remote.secret} - {None, ""}:
         complaint = complaint.replace(str(secret), "…")
-    raise Unavailable(f"{failing}: {complaint}", "check the address, the network and your rights")
+    raise Unavailable(f"{failing}: {complaint}", "Check the address, the network and your rights.")
 
 
 def _complaint(printed: bytes) -> str:
-    """Git's own words: the first line, and the one that says what was fatal."""
+    """Return git's own words: the first line, and the one that says what was fatal."""
     lines = [line.strip() for line in scrubbed(printed.decode(errors="replace")).splitlines() if line.strip()]
     fatal = next((line for line in lines if line.startswith("fatal:")), None)
     chosen = dict.fromkeys(line for line in (lines[0] if lines else None, fatal) if line)

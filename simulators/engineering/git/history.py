@@ -83,15 +83,15 @@ class Graph:
         return place
 
     def name(self, place: int) -> bytes:
-        """A commit's object name."""
+        """Return a commit's object name."""
         return bytes(self.names[place * self.width : (place + 1) * self.width])
 
     def tree(self, place: int) -> bytes:
-        """A commit's tree's object name."""
+        """Return a commit's tree's object name."""
         return bytes(self.trees[place * self.width : (place + 1) * self.width])
 
     def by_time(self, place: int) -> tuple[int, int, bytes]:
-        """What commits are sorted by: committer time, distance from the root, name."""
+        """Return the sort key of a commit: committer time, distance from the root, name."""
         return self.committed[place], self.generations[place], self.name(place)
 
     def follow(self, tip: int | None) -> None:
@@ -110,7 +110,7 @@ class Graph:
                     left += self.parents[place]
 
     def beyond(self, head: int, is_known: Callable[[int], bool]) -> array[int]:
-        """The commits reachable from head through none that is known (with one, all its ancestors are)."""
+        """Return the commits reachable from head through unknown ones only: all ancestors of a known one are known."""
         seen = set[int]()
         left = [head]
         while left:
@@ -121,11 +121,11 @@ class Graph:
         return array("i", seen)
 
     def unmerged(self, head: int) -> array[int]:
-        """The commits reachable from head and not from the default branch."""
+        """Return the commits reachable from head and not from the default branch."""
         return self.beyond(head, lambda place: self.brought[place] >= 0)
 
     def landed_by(self, head: int, landing: int) -> array[int]:
-        """The commits reachable from head and not from a default-branch commit's first parent."""
+        """Return the commits reachable from head and not from a default-branch commit's first parent."""
         if self.is_mainline(landing):
             return self.beyond(head, lambda place: 0 <= self.brought[place] < self.brought[landing])
         before = self.parents[landing][:1]
@@ -150,7 +150,7 @@ class Graph:
         return found
 
     def is_mainline(self, place: int) -> bool:
-        """Whether a commit is on the default branch's first-parent line."""
+        """Return whether a commit is on the default branch's first-parent line."""
         position = self.brought[place]
         return position >= 0 and self.mainline[position] == place
 
@@ -162,7 +162,7 @@ class Graph:
         return found
 
     def fork(self, commits: Iterable[int]) -> int:
-        """Where commits begin: their parent outside of them, the nearest if there are several, -1 if none."""
+        """Return where commits begin: their parent outside of them, the nearest if there are several, -1 if none."""
         inside = set(commits)
         outside = {parent for place in inside for parent in self.parents[place]} - inside
         return max(outside, key=lambda place: (self.generations[place], self.by_time(place)), default=-1)

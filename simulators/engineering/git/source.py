@@ -79,7 +79,7 @@ _PATCH = (
     *("diff-tree", "--stdin", "-r", "-p", "--root", "--no-renames", "--full-index", "--unified=3"),
     *("--diff-algorithm=myers", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative"),
 )
-_FSCK = "`git fsck` tells what is missing or damaged"
+_FSCK = "Run `git fsck`: it lists what is missing or damaged."
 _OBJECT_FORMATS = {20: "sha1", 32: "sha256"}
 _STATUSES = {b"A": "added", b"D": "removed", b"R": "renamed", b"C": "copied"}
 
@@ -187,7 +187,7 @@ class GitSource:
         self._use_mailmap = use_mailmap
         self._tell = tell
         if self._address is None and not Path(location).is_dir():
-            raise BadInput(f"{scrubbed(location)} is not a folder", "give the folder of a clone, or an address")
+            raise BadInput(f"{scrubbed(location)} is not a folder.", "Give the folder of a clone, or an address.")
 
     @property
     def repositories(self) -> tuple[Repository, ...]:
@@ -205,7 +205,7 @@ class GitSource:
         return list(self._history.skipped) if "_history" in self.__dict__ else []
 
     def digest(self) -> str:
-        """Over the names of all commits from which facts are read, this source's version and the repository's name."""
+        """Return a hash of this source's version, the repository's name, and the names of all commits with facts."""
         at = self._snapshot
         mergeable = sorted(at.mergeable & at.heads.keys()) if at.mergeable is not None else None
         content = [_VERSION, at.repo, at.base_ref, at.tip, sorted(at.heads.items()), mergeable, self._use_mailmap]
@@ -224,7 +224,7 @@ class GitSource:
         return said if history is None else [*said, *history.impossible.notices()]
 
     def pull_requests(self) -> Iterator[PullRequest]:
-        """Every pull request by number, as far as head refs and the default branch's subjects tell."""
+        """Yield every pull request by number, as far as head refs and the default branch's subjects show them."""
         history = self._history
         if self._strict:
             history.impossible.refuse(self.name)
@@ -232,7 +232,7 @@ class GitSource:
             yield _pull_request(history, self._snapshot, plan)
 
     def loose_commits(self) -> Iterator[LooseCommit]:
-        """The default branch's commits that neither are in a pull request nor landed one."""
+        """Yield the default branch's commits that are in no pull request and landed none."""
         history = self._history
         graph = history.graph
         held = bytearray(len(graph.parents))
@@ -287,7 +287,7 @@ def _branch(clone: Clone, shown: str, wanted: str | None, *, has_heads: bool) ->
     names = sorted(found)
     listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
     if wanted is not None and wanted not in found:
-        raise BadInput(f"{shown} has no branch {wanted!r}", f"its branches are {listed or 'none'}")
+        raise BadInput(f"{shown} has no branch {wanted!r}.", f"Its branches are {listed or 'none'}.")
     ref, reason = _usual(clone, remote) if wanted is None else (found[wanted], "the setting `branch` names it")
     if ref is None and len(names) == 1:
         ref, reason = found[names[0]], "it is the only branch"
@@ -299,11 +299,12 @@ def _branch(clone: Clone, shown: str, wanted: str | None, *, has_heads: bool) ->
         reason = f"HEAD names the branch {head!r}, which is not there" if head else "HEAD names no branch"
         raise BadInput(
             f"{shown}: {reason}, and there are several others: {listed}",
-            f"choose one with the setting `branch`, for example --set branch={names[0]}",
+            f"Choose one with the setting `branch`, for example with --set branch={names[0]}.",
         )
     if clone.refs and not clone.detached and not has_heads:
         raise BadInput(
-            f"{shown} has commits, but no branch: only refs such as {_name(min(clone.refs))}", "fetch its branches"
+            f"{shown} has commits, but no branch: only refs such as {_name(min(clone.refs))}.",
+            "Fetch its branches with `git fetch`.",
         )
     return Branch(None, clone.detached, "there is no branch, and HEAD is this commit" if clone.detached else "")
 
@@ -401,7 +402,7 @@ class _Reader:
                         entry = f"commit {name.decode()}"
                         if not self._skip_invalid:
                             raise BadInput(
-                                f"{repo}: {entry}: {commit.problem}", "--skip-invalid leaves such commits out"
+                                f"{repo}: {entry}: {commit.problem}", "Add --skip-invalid to leave such commits out."
                             )
                         history.skipped.append(Skipped(file=repo, entry=entry, reason=commit.problem))
                     for role, written in commit.impossible.items():
@@ -620,7 +621,7 @@ def _mailmap(tip: str, environment: Mapping[str, str], repo: Repository) -> Mail
 def _compared(
     graph: Graph, pairs: Iterable[bytes], environment: Mapping[str, str], repo: Repository
 ) -> Iterator[tuple[list[ChangedFile], int]]:
-    """The files that differ, for every pair of trees. Git is silent about a tree that it misses; this is not."""
+    """Yield the files that differ, for each pair of trees; raise BadInput for a missing tree, where git is silent."""
     with tempfile.TemporaryFile() as asked:
         asked.writelines(pairs)
         with pipe(_DIFF, asked, environment, repo) as printed:
@@ -635,17 +636,17 @@ def _compared(
             for _ in found:
                 pass
         if missing:
-            raise BadInput(f"{repo}: git cannot compare the trees {missing.decode().strip()}", _FSCK)
+            raise BadInput(f"{repo}: git cannot compare the trees {missing.decode().strip()}.", _FSCK)
 
 
 def _pair(graph: Graph, before: int, after: int) -> bytes:
-    """Two trees as git is asked for their difference; what was before the first commit is the empty tree."""
+    """Write the line that asks git to compare two trees; before the first commit there is the empty tree."""
     nothing = hashlib.new(_OBJECT_FORMATS[graph.width], b"tree 0\0", usedforsecurity=False)
     return f"{(graph.tree(before) if before >= 0 else nothing.digest()).hex()} {graph.tree(after).hex()}\n".encode()
 
 
 def _tokens(printed: IO[bytes]) -> Iterator[bytes]:
-    """What stands between NULs; what is cut off at the end counts for nothing."""
+    """Yield the texts between NULs; ignore a text that is cut off at the end."""
     rest = b""
     while chunk := printed.read(1 << 18):
         *whole, rest = (rest + chunk).split(b"\0")
@@ -655,7 +656,7 @@ def _tokens(printed: IO[bytes]) -> Iterator[bytes]:
 
 
 def _changes(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, list[ChangedFile], int]]:
-    """Pairs of trees with their differing files, from `diff-tree --stdin --raw --numstat -z`.
+    """Yield pairs of trees with their differing files, from `diff-tree --stdin --raw --numstat -z`.
 
     A pair's own line ends in a newline, everything after it in NUL; a renamed file is told by both names, the new last.
     """
@@ -783,7 +784,7 @@ def _pull_request(history: _History, at: _Snapshot, plan: Plan) -> PullRequest:
 
 
 def _merged(changes: Iterable[list[ChangedFile]]) -> tuple[ChangedFile, ...]:
-    """The files of changes one after another, each name once: lines add up, and what was added is until removed."""
+    """Return the files of successive changes, each once: lines add up, and an added file stays added until removed."""
     files: dict[str, ChangedFile] = {}
     for file in (file for change in changes for file in change):
         before = files.setdefault(file.filename, file)

@@ -45,7 +45,7 @@ _FIRST_SECONDARY_PAUSE = 60.0  # GitHub: "wait for at least one minute"
 _LONGEST_SECONDARY_PAUSE = 900.0
 _LONGEST_RETRY_AFTER = 3600
 _MOST_REDIRECTS = 3
-_KEPT = "what was fetched is kept; the same command goes on from there"
+_KEPT = "What was fetched is kept; the same command goes on from there."
 
 _OK, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 200, 401, 403, 429
 _REDIRECTS = {301, 302, 307, 308}
@@ -75,11 +75,11 @@ class Clock:
     """The machine's own clock and chance, handed in so that tests neither wait nor draw."""
 
     def now(self) -> datetime:
-        """The present moment, in UTC."""
+        """Return the present moment, in UTC."""
         return datetime.now(UTC)
 
     def elapsed(self) -> float:
-        """Seconds since some moment; never goes back."""
+        """Return the seconds since some moment; they never decrease."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -87,7 +87,7 @@ class Clock:
         time.sleep(seconds)
 
     def jitter(self) -> float:
-        """A number in [0, 1), so that many clients do not come back at once."""
+        """Return a number in [0, 1), so that many clients do not come back at once."""
         return random.random()  # noqa: S311 - no secret depends on it
 
 
@@ -146,7 +146,7 @@ class Api:
         self._client.close()
 
     def ask(self, query: str, variables: Mapping[str, Any]) -> Answer:
-        """What the server says to a query.
+        """Return the server's answer to a query.
 
         Raises TooMuch where it should be asked for less, StaleCursor for a cursor that it does not know, and
         Unavailable where asking again will not help, or did not.
@@ -208,13 +208,13 @@ class Api:
             if self.pool.leave_out(token, repo):
                 raise _NextTokenError
             raise Unavailable(
-                f"{self._server.host} forbids it: {self._words(reply)}",
-                f"look at the rights of the token from {token.origin}; {_KEPT}",
+                f"{self._server.host} forbids this request: {self._words(reply)}",
+                f"Check the rights of the token from {token.origin}. {_KEPT}",
             )
         if status in _WRONG_ADDRESS and not self._has_answered:
             raise Unavailable(
                 f"{self._server.graphql} is not the address of GitHub's API: HTTP {status}: {self._words(reply)}",
-                f"{VARIABLE} names the server, such as https://HOST/api; unset, it is {DEFAULT}",
+                f"Set {VARIABLE} to the server's address, such as https://HOST/api. If it is not set, it is {DEFAULT}.",
             )
         raise _AgainError(f"HTTP {status}: {self._words(reply)}")
 
@@ -248,7 +248,7 @@ class Api:
             if not len(self.pool):
                 raise Unavailable(
                     f"{self._server.host} refuses the token from {token.origin}: {self._words(reply)}",
-                    f"has it expired? make a new one; {_KEPT}",
+                    f"Make a new one if it has expired. {_KEPT}",
                 )
             raise _NextTokenError
         if len(self.pool) > 1:
@@ -257,7 +257,7 @@ class Api:
         raise _AgainError("the token was refused")
 
     def _answer(self, token: Token, reply: _Reply) -> Answer:
-        """The answer in a reply of status 200."""
+        """Return the answer in a reply of status 200."""
         content, document = _document(reply.content)
         if document is None:
             raise _AgainError("an answer that is no JSON, or not all of it")
@@ -271,7 +271,7 @@ class Api:
             if any(_REFUSED.search(str(error.get("message"))) for error in errors):
                 raise Unavailable(
                     f"{self._server.host} refuses a query: {self._words(reply)}",
-                    "is this an old GitHub Enterprise Server? --source git: reads a clone instead",
+                    "This may be an old GitHub Enterprise Server. Read a clone instead, with --source git:PATH.",
                 )
             raise self._too_much(self._words(reply))
         if _is_without_edges(data) or (_is_missing(data) and any(is_trouble(error) for error in errors)):
@@ -297,7 +297,7 @@ class Api:
                 raise StaleCursor
 
     def _too_much(self, reason: str) -> TooMuch:
-        """What to raise where less should be asked for, after a moment."""
+        """Return the error to raise if less should be requested, after a moment."""
         self._clock.sleep(_PAUSE_BEFORE_LESS * (1 + self._clock.jitter()))
         return TooMuch(self._shown(reason))
 
@@ -322,15 +322,15 @@ class Api:
         if failures >= _TRIES:
             raise Unavailable(
                 f"{self._server.host} cannot be asked: {self._shown(reason)}",
-                f"check the network, whether GitHub has trouble, and {VARIABLE} where it is set; {_KEPT}",
+                f"Check the network, whether GitHub has trouble, and {VARIABLE} where it is set. {_KEPT}",
             )
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
         self._clock.sleep(pause * (0.5 + self._clock.jitter()))
 
     def _secondary_pause(self, reply: _Reply, before: int) -> float:
-        """How many seconds to wait for the secondary limit; raises Unavailable where waiting did not help."""
+        """Return how many seconds to wait for the secondary limit; raise Unavailable if waiting did not help."""
         if before >= _TRIES_AT_SECONDARY_LIMIT:
-            raise Unavailable(f"{self._server.host} limits requests and goes on doing so", f"try later: {_KEPT}")
+            raise Unavailable(f"{self._server.host} still limits requests, after several waits.", f"Try later. {_KEPT}")
         after = reply.headers.get("retry-after", "")
         until = _http_date(after)
         if until is not None:
@@ -341,7 +341,7 @@ class Api:
         return pause * (1 + self._clock.jitter() / 2)
 
     def _sent(self, token: Token, body: bytes) -> _Reply:
-        """The response to one request; redirects lead to the same server only."""
+        """Return the response to one request; follow redirects to the same server only."""
         address = self._server.graphql
         for _ in range(_MOST_REDIRECTS + 1):
             reply = self._sent_once(address, token, body)
@@ -350,8 +350,8 @@ class Api:
             target = urljoin(address, reply.headers.get("location", ""))
             if urlsplit(target)[:2] != urlsplit(address)[:2]:
                 raise Unavailable(
-                    f"{self._server.host} sends us to {self._shown(urlsplit(target).netloc or 'nowhere')}",
-                    "a token is sent to no other server; SEEDJOURNAL_GITHUB_API names the right one",
+                    f"{self._server.host} redirects to {self._shown(urlsplit(target).netloc or 'nowhere')}.",
+                    "seedjournal sends a token to no other server. Name the right one with SEEDJOURNAL_GITHUB_API.",
                 )
             address = target
         raise _AgainError("it redirects in circles")
@@ -389,7 +389,7 @@ class Api:
         The reset is what the server says, by its own clock; a minute from now where it says nothing, or what is past.
         """
         if before >= _WAITS_FOR_RESETS * len(self.pool):
-            raise Unavailable(f"{self._server.host} limits requests and goes on doing so", f"try later: {_KEPT}")
+            raise Unavailable(f"{self._server.host} still limits requests, after several waits.", f"Try later. {_KEPT}")
         now = self._clock.now()
         served = _served_at(reply) or now
         told = reply.headers.get("x-ratelimit-reset", "")
@@ -402,7 +402,7 @@ class Api:
         self.pool.note(token, RESOURCE, Budget(0, now + left))
 
     def _words(self, reply: _Reply) -> str:
-        """What a refusal says, short and without tokens."""
+        """Return what a refusal says, short and without tokens."""
         document = _document(reply.content)[1] or {}
         errors = document.get("errors")
         first = errors[0] if isinstance(errors, list) and errors else document

@@ -122,7 +122,7 @@ def error_of(node: Node, connection: Connection) -> str | None:
 
 
 def first_part(node: Node, connection: Connection) -> Node | None:
-    """What came of a connection with the pull request itself; None where it has to be asked for by itself.
+    """Return the part of a connection that came with the pull request; None if it needs a request of its own.
 
     The last commit stands for the head only where it is the head: a branch that was pushed anew meanwhile differs.
     """
@@ -137,7 +137,7 @@ def first_part(node: Node, connection: Connection) -> Node | None:
 
 
 def more_part(data: Mapping[str, Any], connection: Connection) -> Node | None:
-    """What a page of one connection brought; None where the server gave nothing: the pull request may be gone."""
+    """Return the part in a page of one connection; None if the server gave nothing: the pull request may be gone."""
     if connection is not CHECK_RUNS:
         return _connection((data.get("node") or {}).get(connection.field))
     commit = (data.get("repository") or {}).get("object")
@@ -148,13 +148,13 @@ def more_part(data: Mapping[str, Any], connection: Connection) -> Node | None:
 
 
 def next_cursor(part: Node) -> str | None:
-    """Where the next page of a connection begins; None at its end."""
+    """Return the cursor of the next page of a connection; None at its end."""
     page = part["pageInfo"]
     return page.get("endCursor") if page.get("hasNextPage") else None
 
 
 def joined(node: Node, connection: Connection, parts: Iterable[Node]) -> Part:
-    """A connection of a pull request from the pages that brought it.
+    """Return a connection of a pull request, joined from its pages.
 
     The newest page says how many there are; of files the pull request itself says so too, and the greater counts.
     """
@@ -178,7 +178,7 @@ def joined(node: Node, connection: Connection, parts: Iterable[Node]) -> Part:
 
 
 def assembled(node: Node, parts: Mapping[str, Part], own_name: str) -> Node:
-    """The pull request with whole lists in place of its connections, by the facts' names.
+    """Return the pull request with whole lists instead of its connections, by the facts' names.
 
     `own_name` is the repository's name on the server, which an issue of the same repository bears too.
     """
@@ -193,12 +193,12 @@ def assembled(node: Node, parts: Mapping[str, Part], own_name: str) -> Node:
 
 
 def digest(whole: Node) -> bytes:
-    """SHA-256 over everything that a pull request's facts are read from."""
+    """Return the SHA-256 of everything that a pull request's facts come from."""
     return hashlib.sha256(msgspec.json.encode(whole, order="sorted")).digest()
 
 
 def wanted(*, check_runs: bool) -> tuple[Connection, ...]:
-    """The connections to fetch."""
+    """Return the connections to fetch."""
     return CONNECTIONS if check_runs else tuple(one for one in CONNECTIONS if one is not CHECK_RUNS)
 
 
@@ -226,7 +226,7 @@ _CONNECTION_FIELDS = {connection.field for connection in CONNECTIONS} | {"head",
 
 
 def _connection(value: Any) -> Node | None:
-    """A connection as it was answered; None where it is not one."""
+    """Return a connection from an answer; None where it is not one."""
     if not isinstance(value, dict) or not isinstance(value.get("nodes"), list):
         return None
     if not isinstance(value.get("totalCount"), int) or not isinstance(value.get("pageInfo"), dict):

@@ -32,11 +32,11 @@ class Interval:
     ended_at: datetime | None = None
 
     def ends(self) -> tuple[datetime | str | None, ...]:
-        """Both ends, each with its cursor, and when it had ended."""
+        """Return both ends, each with its cursor, and when it had ended."""
         return self.low, self.low_cursor, self.high, self.high_cursor, self.ended_at
 
     def holds(self, moment: datetime | None) -> bool:
-        """Whether the moment is covered; None is the beginning of history."""
+        """Return whether the moment is covered; None is the beginning of history."""
         return self.low is None if moment is None else (self.low is None or self.low <= moment) and moment <= self.high
 
 
@@ -49,12 +49,12 @@ class Stretch:
     ended_at: datetime | None
 
     def holds(self, moment: datetime | None) -> bool:
-        """Whether the moment is covered."""
+        """Return whether the moment is covered."""
         return replace(self.bottom, high=self.top.high).holds(moment)
 
 
 def stretches(intervals: Sequence[Interval]) -> list[Stretch]:
-    """The intervals joined where they touch, from the earliest on."""
+    """Return the intervals joined where they touch, from the earliest on."""
     found: list[Stretch] = []
     for one in sorted(intervals, key=lambda one: (one.low is not None, one.low or one.high, one.id)):
         if found and (one.low is None or one.low <= found[-1].top.high):
@@ -68,7 +68,7 @@ def stretches(intervals: Sequence[Interval]) -> list[Stretch]:
 
 
 def holding(found: Sequence[Stretch], moment: datetime | None) -> Stretch | None:
-    """The stretch that covers the moment."""
+    """Return the stretch that covers the moment."""
     return next((one for one in found if one.holds(moment)), None)
 
 
@@ -86,7 +86,7 @@ class Seen:
 
 
 def grown_upward(interval: Interval, seen: Seen) -> Interval:
-    """The interval after a page that continues it upward."""
+    """Return the interval after a page that continues it upward."""
     settled = [edge for edge in seen.edges if edge[0] < seen.start]
     if settled:
         moment, cursor = settled[-1]
@@ -97,7 +97,7 @@ def grown_upward(interval: Interval, seen: Seen) -> Interval:
 
 
 def grown_downward(interval: Interval, seen: Seen, since: datetime) -> Interval:
-    """The interval after a page that continues it downward, to `since` and no further.
+    """Return the interval after a page that continues it downward, to `since` and no further.
 
     How far a page reaches beyond is chance, and must not decide what is told.
     """
@@ -109,7 +109,7 @@ def grown_downward(interval: Interval, seen: Seen, since: datetime) -> Interval:
 
 
 def begun_at_end(interval: Interval, seen: Seen) -> Interval | None:
-    """An interval that a page at the end of history begins; None where nothing on it is settled yet."""
+    """Return an interval that a page at the end of history begins; None if nothing on it is settled yet."""
     settled = [cursor for moment, cursor in seen.edges if moment < seen.start]
     if not settled and not seen.is_first:
         return None

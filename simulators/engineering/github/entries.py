@@ -127,7 +127,7 @@ def _derived(text: bytes) -> int:
 
 
 def moment(text: str) -> datetime:
-    """A time as the API writes it."""
+    """Return a time as the API writes it."""
     return msgspec.convert(text, datetime)
 
 
@@ -176,14 +176,14 @@ def _check_run(node: Node, number: int) -> Node:
 
 
 def _issue(node: Node) -> int | str:
-    """An issue's number, with the repository before it where that is another one."""
+    """Return an issue's number, after its repository if that is another one."""
     if "repository" not in node:
         return int(node["number"])
     return f"{node['repository']['nameWithOwner']}#{node['number']}"
 
 
 def _actor(node: Node | None, logins: Logins) -> Person | None:
-    """Who did it, None for an account that is gone. A program's login gets the ending by which it is known."""
+    """Return the account, None for a deleted one. A program's login gets the ending that shows what it is."""
     if node is None:
         return None
     login = node["login"]
@@ -194,7 +194,7 @@ def _actor(node: Node | None, logins: Logins) -> Person | None:
 
 
 def _git_actor(node: Node | None, logins: Logins) -> Person | None:
-    """A commit's author: the account that GitHub knows, else whom the no-reply address names, else the name alone."""
+    """Return a commit's author: the account that GitHub knows, else that of the no-reply address, else the name."""
     if node is None:
         return None
     user = node["user"]

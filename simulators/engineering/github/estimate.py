@@ -43,7 +43,7 @@ class Estimate:
 
 
 def page_points(size: int, *, check_runs: bool) -> int:
-    """What a page of so many pull requests costs, by the formula that GitHub publishes."""
+    """Return what a page of so many pull requests costs, by the formula that GitHub publishes."""
     connections = _CONNECTIONS + (_CONNECTIONS_OF_CHECKS if check_runs else 0)
     return max(1, int((1 + size * connections) / 100 + 0.5))
 
@@ -58,11 +58,11 @@ def estimate(
     try:
         answer = api.ask_patiently(ESTIMATE, {"owner": owner, "name": name, "search": search})
     except TooMuch as much:
-        raise Unavailable(f"{repo}: GitHub cannot say how much there is: {much}", "try later") from None
+        raise Unavailable(f"{repo}: GitHub cannot say how much there is: {much}", "Try later.") from None
     found, search_found = answer.data.get("repository"), answer.data.get("search") or {}
     if not found:
         reason = next((str(error.get("message", "")) for error in answer.errors), "it does not say why")
-        raise Unavailable(f"{repo}: {reason}", "is the name right, and may the token read the repository?")
+        raise Unavailable(f"{repo}: {reason}", "Check the name, and that the token may read the repository.")
     count = int(search_found.get("issueCount") or 0) if since else int(found["pullRequests"]["totalCount"])
     stored, size = 0, _FIRST_SIZE
     if path.exists():

@@ -56,7 +56,7 @@ def fetched(
     clock: Clock | None = None,
     tell: Tell = lambda *_: None,
 ) -> Store:
-    """The repository's store, brought up to date as `fetch` does; none is left behind where there is nothing in it."""
+    """Yield the repository's store, brought up to date as `fetch` does; leave no store if there is nothing in it."""
     path = place(server, repo)
     store = Store(path, create=True)
     try:
@@ -101,7 +101,9 @@ def fetch(
             try:
                 walk.cover(since)
             except StaleCursor:
-                raise Unavailable(f"{repo}: GitHub refuses cursors that it has just given", "try later") from None
+                raise Unavailable(
+                    f"{repo}: GitHub refuses page cursors that it gave a moment ago.", "Try later."
+                ) from None
         if since is None:
             walk.find_missing()
         walk.ask_again()
@@ -296,7 +298,7 @@ class _Walk:
             cursor = way.next(info["startCursor"], page)
 
     def _row(self, end: Interval, at: datetime, cursor: str | None) -> int:
-        """The row to extend: the stretch's own, or a new one at its end where it was fetched with more than now."""
+        """Return the row to extend: the stretch's own, or a new one at its end if it was fetched with more parts."""
         if end.check_runs == self.check_runs:
             return end.id
         row = self.store.new_interval()
@@ -310,7 +312,7 @@ class _Walk:
         return next((one for one in self.store.intervals(check_runs=False) if one.id == row), None)
 
     def _grown(self, page: Page) -> Interval | None:
-        """The interval that a page extends, as it is behind the page; None where it does not begin yet."""
+        """Return the interval that a page extends, as it is after the page; None if it does not begin yet."""
         seen, step = _seen(page), page.step
         saved = self._saved(step.interval)
         if not step.backward:
@@ -372,7 +374,7 @@ class _Walk:
         except TooMuch:
             raise Unavailable(
                 f"{self.repo}: not even one pull request at a time can be fetched: {reason}",
-                "try later: what was fetched is kept; the same command goes on from there",
+                "Try later. What was fetched is kept; the same command goes on from there.",
             ) from None
         self._check(answer)
         return self._stored(query, variables, answer, replace(step, bare=True), 1)
@@ -386,7 +388,7 @@ class _Walk:
                 self._note_missed(pulls, self.store.numbers(check_runs=self.check_runs))
 
     def _not_too_late(self, since: datetime | None) -> datetime | None:
-        """The moment, or the last that can be covered, where it lies behind that."""
+        """Return the moment, or the last one that can be covered if that is earlier."""
         return since if since is None or self.start is None else min(since, self.start - coverage.TICK)
 
     def _size(self) -> int:
@@ -432,15 +434,15 @@ class _Walk:
                 self.store.set(id=found["id"], repo=self.repo)
         elif known != found["id"]:
             raise Unavailable(
-                f"{self.repo} is now another repository than the one that was fetched",
-                f"`seedjournal fetched --delete {self.repo}` forgets the other one",
+                f"{self.repo} is now another repository than the one that was fetched.",
+                f"Delete what was fetched with `seedjournal fetched --delete {self.repo}`, and record again.",
             )
 
     def _not_given(self, answer: Answer) -> Unavailable:
         reason = next((str(error.get("message", "")) for error in answer.errors), "it does not say why")
         return Unavailable(
             f"{self.repo}: GitHub does not give its pull requests: {reason}",
-            "is the name right, and may the token read the repository?",
+            "Check the name, and that the token may read the repository.",
         )
 
     def _tell(self, more: int, note: str) -> None:

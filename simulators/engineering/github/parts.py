@@ -132,8 +132,9 @@ def endless(repo: str, connection: str) -> Unavailable:
     Such a page is not stored, so that the next fetch asks for it again.
     """
     return Unavailable(
-        f"{repo}: the server's pages of {connection} do not end: it says that there are more, and gives no way to them",
-        "this is a fault of the server: try later; what was fetched is kept, and the same command goes on from there",
+        f"{repo}: the server's pages of {connection} do not end. It says that there are more, and gives no address "
+        "for them.",
+        "This is a fault of the server. Try later. What was fetched is kept; the same command goes on from there.",
     )
 
 
@@ -166,7 +167,7 @@ def _follow(api: Api, store: Store, page: Page, node: Node, connection: Connecti
 def _asked(
     api: Api, whose: Mapping[str, Any], connection: Connection, after: str | None
 ) -> tuple[Mapping[str, Any], Answer] | None:
-    """The variables that were answered, and the answer; None where not even one node at a time comes."""
+    """Return the answered variables and the answer; None if not even one node at a time comes."""
     size, failures = _SIZE, 0
     while True:
         variables = {**whose, "first": size} | ({} if after is None else {"after": after})
@@ -184,7 +185,7 @@ def _asked(
 
 
 def _whose(store: Store, node: Node, connection: Connection) -> dict[str, Any]:
-    """What a connection is of: the pull request, or, of check runs, its head commit."""
+    """Return the owner of a connection: the pull request or, for check runs, its head commit."""
     owner, _, name = store.repo.partition("/")
     whose = {"oid": node["headRefOid"]} if connection is CHECK_RUNS else {"id": node["id"]}
     return {"owner": owner, "name": name, **whose}

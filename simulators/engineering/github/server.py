@@ -30,23 +30,23 @@ class Server:
 
     @classmethod
     def at(cls, address: str = "") -> Server:
-        """The server at an address such as `https://api.github.com` or `https://HOST/api`.
+        """Return the server at an address such as `https://api.github.com` or `https://HOST/api`.
 
         Raises Misuse for an address that a token must not be sent to: one without TLS, or with a password in it.
         """
         address = address.strip() or DEFAULT
-        hint = f"{VARIABLE} looks like https://HOST/api; unset, it is {DEFAULT}"
+        hint = f"Write it like https://HOST/api. If it is not set, it is {DEFAULT}."
         try:
             parts = urlsplit(address)
             host, port = parts.hostname or "", parts.port
         except ValueError as error:
-            raise Misuse(f"{VARIABLE} is not an address", hint) from error
+            raise Misuse(f"{VARIABLE} is not an address.", hint) from error
         if not host or parts.scheme not in {"https", "http"} or parts.query or parts.fragment:
-            raise Misuse(f"{VARIABLE} is not the address of a server's API", hint)
+            raise Misuse(f"{VARIABLE} is not the address of a server's API.", hint)
         if parts.username is not None or parts.password is not None:
-            raise Misuse(f"{VARIABLE} holds a user name or password", "tokens have a variable of their own")
+            raise Misuse(f"{VARIABLE} holds a user name or password.", "Leave it out, and set GITHUB_TOKEN.")
         if parts.scheme == "http" and host not in _LOOPBACK:
-            raise Misuse(f"{VARIABLE} names a server without TLS, which would see the token in clear", hint)
+            raise Misuse(f"{VARIABLE} names a server without TLS, so anybody on the way could read the token.", hint)
         path = re.sub(r"(?:/v3|/graphql)?/*\Z", "", parts.path)
         base = parts._replace(path=path).geturl()
         place = "-".join(part for part in (host, str(port or ""), path.strip("/")) if part)
@@ -63,12 +63,12 @@ def folder() -> Path:
 
 
 def place(server: Server, repo: Repository) -> Path:
-    """The file of a repository's store. GitHub takes names that differ in case only for one."""
+    """Return the file of a repository's store. For GitHub, names that differ only in case are equal."""
     return folder() / server.folder / f"{repo.lower()}.db"
 
 
 def stores() -> Iterator[tuple[str, Path]]:
-    """Every store there is, of any server: the server's folder and the file."""
+    """Yield every store there is, of any server: the server's folder and the file."""
     found = sorted(folder().glob("*/*/*.db"))
     for path in found:
         yield path.parent.parent.name, path
@@ -83,4 +83,4 @@ def delete(path: Path) -> None:
         with suppress(OSError):  # another store lies there
             path.parent.rmdir()
     except OSError as error:
-        raise Unavailable(f"{path} cannot be removed: {error.strerror}", "check its permissions") from error
+        raise Unavailable(f"{path} cannot be removed: {error.strerror}", "Check its permissions.") from error

@@ -85,7 +85,7 @@ class GitHubSource:
         return [self._skipped[place] for place in sorted(self._skipped)]
 
     def digest(self) -> str:
-        """SHA-256 over the content of every pull request that facts are told of."""
+        """Return the SHA-256 over the content of every pull request that facts come from."""
         whole = hashlib.sha256(f"seedjournal:github:1 {self._check_runs} {self._skip_invalid}\n".encode())
         for one in self._held:
             whole.update(f"{one.repo}\n".encode())
@@ -96,7 +96,7 @@ class GitHubSource:
         return whole.hexdigest()
 
     def pull_requests(self) -> Iterator[PullRequest]:
-        """Every pull request; memory holds one page."""
+        """Yield every pull request; memory holds one page."""
         self._impossible = ImpossibleTimes()
         for one in self._held:
             for number, whole in self._wholes(one):
@@ -108,7 +108,7 @@ class GitHubSource:
             self._impossible.refuse(self.name)
 
     def entries(self) -> Iterator[PullRequestEntry]:
-        """Every pull request as a cache file writes it."""
+        """Yield every pull request as a cache file writes it."""
         for one in self._held:
             for number, whole in self._wholes(one):
                 try:
@@ -117,7 +117,7 @@ class GitHubSource:
                     self._leave_out(one.repo, number, wrong)
 
     def loose_commits(self) -> Iterator[LooseCommit]:
-        """None: only pull requests are fetched."""
+        """Yield nothing: only pull requests are fetched."""
         return iter(())
 
     def notices(self) -> list[str]:
@@ -125,7 +125,7 @@ class GitHubSource:
         return [*_of_logins(self._renamed), *self._impossible.notices()]
 
     def completeness(self) -> dict[str, Any]:
-        """How much of each repository there is: pull requests against GitHub's own count, and every connection.
+        """Return how much of each repository there is: pull requests against GitHub's own count, and each connection.
 
         Each repository has `pull_requests` {stored, counted, since}, `renamed_to`, and by connection {complete,
         partial, failed}; `incomplete` lists connections that are not complete, the first 100 by number, and `errors`
@@ -199,7 +199,7 @@ class GitHubSource:
         return one.store.versions(low=one.low, check_runs=self._check_runs)
 
     def _wholes(self, one: _Held) -> Iterator[tuple[int, Node]]:
-        """The pull requests of a repository with whole lists, in the order of the pages that hold them."""
+        """Yield the pull requests of a repository with whole lists, in the order of the pages that hold them."""
         newest = {version.number: version.page for version in self._versions(one)}
         for page, data in one.store.pages(newest):
             name = data["repository"]["nameWithOwner"]
@@ -214,7 +214,8 @@ class GitHubSource:
     def _leave_out(self, repo: Repository, number: int, wrong: WrongField) -> None:
         if not self._skip_invalid:
             raise BadInput(
-                f"{repo}: pull request {number}: {wrong}", "--skip-invalid leaves such pull requests out and lists them"
+                f"{repo}: pull request {number}: {wrong}",
+                "Add --skip-invalid to leave such pull requests out and list them.",
             ) from wrong
         self._skipped[repo, number] = Skipped(file=repo, entry=f"pull request {number}", reason=str(wrong))
 
@@ -242,7 +243,7 @@ def _of_logins(renamed: Mapping[int, Sequence[str]]) -> list[str]:
 
 
 def covered(repo: Repository, store: Store, *, since: datetime | None, check_runs: bool) -> datetime | None:
-    """From when on everything is there, None being the beginning; raises Unavailable where that is after `since`."""
+    """Return from when on everything is there, None for the beginning; raise Unavailable if that is after `since`."""
     found = coverage.stretches(store.intervals(check_runs=check_runs))
     if since is not None and found and found[-1].ended_at is not None:
         since = min(since, found[-1].top.high)  # nothing later is there
@@ -253,12 +254,12 @@ def covered(repo: Repository, store: Store, *, since: datetime | None, check_run
     if whole is not None and whole.bottom.low is not None:
         day = whole.bottom.low.date().isoformat()
         raise Unavailable(
-            f"{repo}: what was fetched goes back to {day} only",
-            f"leave out --offline to fetch the rest, or record with --since {day}",
+            f"{repo}: what was fetched goes back to {day} only.",
+            f"Leave out --offline to fetch the rest, or record with --since {day}.",
         )
     raise Unavailable(
-        f"{repo} was not fetched to the end",
-        "leave out --offline: fetching goes on where it stopped",
+        f"{repo} was not fetched to the end.",
+        "Leave out --offline; fetching then goes on where it stopped.",
     )
 
 
@@ -276,7 +277,7 @@ def export(store: Store, folder: Path) -> tuple[Path, int]:
     file = folder / f"{repo}.json.gz"
     for other in (file, file.with_suffix("")):
         if other.exists():
-            raise BadInput(f"{other} is there already", "move it away, or export to another folder")
+            raise BadInput(f"{other} exists already.", "Move it away, or export to another folder.")
     unfinished = file.with_name(f".{file.name}.new")
     count = 0
     try:
@@ -298,7 +299,7 @@ def export(store: Store, folder: Path) -> tuple[Path, int]:
         unfinished.replace(file)
     except OSError as error:
         raise Unavailable(
-            f"{file} cannot be written: {error.strerror}", "check the folder and its permissions"
+            f"{file} cannot be written: {error.strerror}", "Check the folder and its permissions."
         ) from error
     finally:
         unfinished.unlink(missing_ok=True)

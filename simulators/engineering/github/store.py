@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS accounts (  -- every login of every account, and when
     PRIMARY KEY (id, login)
 ) WITHOUT ROWID;
 """
-_HINT = "SEEDJOURNAL_CACHE names another folder; `seedjournal fetched --delete OWNER/REPO` starts again"
+_HINT = "Name another folder with SEEDJOURNAL_CACHE, or start again with `seedjournal fetched --delete OWNER/REPO`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +196,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction: all of it or nothing."""
+        """Run one transaction: all of it or nothing."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -215,7 +215,7 @@ class Store:
     # What is known of the repository: its name and id there, counts, the page size that works.
 
     def get(self, name: str) -> str | None:
-        """A fact about the repository or its fetching."""
+        """Return a stored fact about the repository or its fetching."""
         row = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -269,7 +269,7 @@ class Store:
         return int(cursor.lastrowid or 0)
 
     def pending(self) -> Page | None:
-        """The page that a fetch which ended early has stored but not yet used, with its parts."""
+        """Return the page, with its parts, that an interrupted fetch has stored and not yet used."""
         row = self._connection.execute(
             "SELECT id, response, step, fetched_at FROM pages WHERE settled = 0 AND parent IS NULL"
             " ORDER BY id DESC LIMIT 1"
@@ -277,7 +277,7 @@ class Store:
         return None if row is None else _page(*row)
 
     def settled(self) -> Iterator[Page]:
-        """Every page of pull requests that was used, in the order in which they came."""
+        """Yield every page of pull requests that was used, in the order of their arrival."""
         rows = self._connection.execute("SELECT id FROM pages WHERE settled = 1 AND parent IS NULL ORDER BY id")
         for (page,) in rows.fetchall():
             yield _page(
@@ -287,7 +287,7 @@ class Store:
             )
 
     def parts(self, page: int, node: Node, connection: Connection) -> Iterator[Node]:
-        """What there is of a connection of a pull request of a page, in the order in which it came."""
+        """Yield the stored parts of a connection of a pull request of a page, in the order of their arrival."""
         first = first_part(node, connection)
         if first is not None:
             yield first
@@ -300,7 +300,7 @@ class Store:
                 yield more
 
     def pages(self, numbers: Mapping[int, int]) -> Iterator[tuple[int, Node]]:
-        """Pages of pull requests by id, one at a time: those that hold the newest version of any of these numbers."""
+        """Yield pages of pull requests by id, one at a time: those with the newest version of any of these numbers."""
         for page in sorted(set(numbers.values())):
             (response,) = self._connection.execute("SELECT response FROM pages WHERE id = ?", (page,)).fetchone()
             yield page, _data(zlib.decompress(response))
@@ -413,7 +413,7 @@ class Store:
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
 
     def versions(self, *, low: datetime | None, check_runs: bool) -> Iterator[Version]:
-        """The newest version of every pull request by number, of those updated at `low` or later."""
+        """Yield the newest version of every pull request by number, of those updated at `low` or later."""
         rows = self._connection.execute(
             "SELECT number, updated_at, page, digest, missing FROM versions AS one"
             " WHERE updated_at >= ? AND check_runs >= ? AND NOT EXISTS (SELECT 1 FROM versions AS other WHERE"
@@ -431,7 +431,7 @@ class Store:
             )
 
     def intervals(self, *, check_runs: bool) -> list[Interval]:
-        """What is covered, with check runs, or with and without."""
+        """Return the covered intervals, with check runs, or with and without."""
         rows = self._connection.execute(
             "SELECT id, check_runs, low, low_cursor, high, high_cursor, ended_at FROM intervals"
             " WHERE check_runs >= ? AND high IS NOT NULL",
@@ -451,7 +451,7 @@ class Store:
         ]
 
     def covered(self, *, check_runs: bool) -> list[Stretch]:
-        """The stretches of pages that were asked for with check runs, or without."""
+        """Return the stretches of pages that were asked for with check runs, or without."""
         return stretches([one for one in self.intervals(check_runs=False) if one.check_runs == check_runs])
 
     def save(self, interval: Interval) -> None:
@@ -468,7 +468,7 @@ class Store:
         )
 
     def new_interval(self) -> int:
-        """A number for an interval that is not there yet."""
+        """Return a number for a new interval."""
         (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM intervals").fetchone()
         return int(last) + 1
 
@@ -477,13 +477,13 @@ class Store:
         self._connection.execute("DELETE FROM intervals")
 
     def sizes(self) -> tuple[int, int]:
-        """How many pages there are, and how many bytes the file has."""
+        """Return how many pages there are, and how many bytes the file has."""
         (pages,) = self._connection.execute("SELECT count(*) FROM pages").fetchone()
         files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
         return int(pages), sum(file.stat().st_size for file in files if file.exists())
 
     def last_fetched(self) -> str | None:
-        """When the newest page came."""
+        """Return when the newest page came."""
         row = self._connection.execute("SELECT fetched_at FROM pages ORDER BY id DESC LIMIT 1").fetchone()
         return None if row is None else str(row[0])
 
@@ -496,7 +496,7 @@ class Store:
                         self._connection.execute(statement)
                     self.set(format=FORMAT)
         if self.get("format") != FORMAT:
-            raise Unavailable(f"{self.path} was written by another version of seedjournal", _HINT)
+            raise Unavailable(f"{self.path} was written by another version of seedjournal.", _HINT)
         if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'accounts'").fetchone():
             with self.writing():
                 for statement in _LATER_SCHEMA.split(";\n"):

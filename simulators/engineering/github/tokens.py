@@ -26,15 +26,15 @@ class Token:
         self.origin = origin
 
     def __repr__(self) -> str:
-        """Where it came from."""
+        """Return where the token came from."""
         return f"<token: {self.origin}>"
 
     def signature(self) -> str:
-        """The value of the Authorization header."""
+        """Return the value of the Authorization header."""
         return f"Bearer {self._secret}"
 
     def scrubbed(self, content: bytes) -> bytes:
-        """The same bytes with stars in the token's place, for servers that echo what they were sent."""
+        """Return the bytes with stars in place of the token, for servers that echo what they receive."""
         return content.replace(self._secret.encode(), b"***")
 
 
@@ -61,7 +61,7 @@ class Pool:
         self._turn = 0
 
     def __len__(self) -> int:
-        """How many tokens are left."""
+        """Return how many tokens are left."""
         return len(self._tokens)
 
     def turn(self, resource: str, now: datetime, repo: str = "") -> Token | None:
@@ -81,7 +81,7 @@ class Pool:
         self._budgets[token, resource] = budget
 
     def budget(self, token: Token, resource: str) -> Budget | None:
-        """What is known of a token's budget."""
+        """Return the known budget of a token, if any."""
         return self._budgets.get((token, resource))
 
     def next_reset(self, resource: str, repo: str = "") -> datetime:
@@ -109,7 +109,7 @@ class Pool:
         self._refusals.pop(token, None)
 
     def left(self, resource: str, now: datetime) -> int | None:
-        """The points left over all tokens that a server told of; None before it told of any."""
+        """Return the points left over all tokens whose budget is known; None if none is."""
         told = [budget for (_, name), budget in self._budgets.items() if name == resource]
         return sum(budget.remaining for budget in told if budget.reset_at > now) if told else None
 
@@ -120,14 +120,14 @@ class Pool:
         self._turn = 0
 
     def scrubbed(self, content: bytes) -> bytes:
-        """The same bytes without any token, discarded ones too."""
+        """Return the same bytes without any token, discarded ones too."""
         for token in self._known:
             content = token.scrubbed(content)
         return content
 
 
 def find_tokens(environment: Mapping[str, str], ask_gh: Callable[[], str] | None = None) -> list[Token]:
-    """The tokens of the environment, else the one that `gh` knows; none where nobody knows any.
+    """Return the tokens of the environment, else the one that `gh` knows; none if there is none.
 
     Raises Misuse for a value that no HTTP header can carry, without showing it.
     """
@@ -137,8 +137,8 @@ def find_tokens(environment: Mapping[str, str], ask_gh: Callable[[], str] | None
         for place, secret in enumerate(secrets, 1):
             if not _SHAPE.match(secret):
                 raise Misuse(
-                    f"{variable} holds something at place {place} that is no token",
-                    "tokens are letters, digits and underscores, separated by commas",
+                    f"Entry {place} of {variable} is not a token.",
+                    "Write tokens of letters, digits and underscores, separated by commas.",
                 )
         if secrets:
             several = len(secrets) > 1
@@ -151,7 +151,7 @@ def find_tokens(environment: Mapping[str, str], ask_gh: Callable[[], str] | None
 
 
 def ask_gh(host: str) -> str:
-    """What `gh auth token` prints for a host; empty where gh is absent or knows none."""
+    """Return what `gh auth token` prints for a host; empty if gh is absent or knows none."""
     try:
         done = subprocess.run(  # noqa: S603 - no shell
             ["gh", "auth", "token", "--hostname", host],  # noqa: S607 - the user's own gh

