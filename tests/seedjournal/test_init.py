@@ -156,6 +156,40 @@ def test_checks_that_are_more_than_the_usual(run: Run, make_url: Urls) -> None:
     assert asked(url, "SELECT count(DISTINCT kind), min(packs % 5), max(packs % 5) FROM part") == [(3, 0, 0)]
 
 
+TENANTS = """
+CREATE TABLE django_migrations (id INTEGER PRIMARY KEY, app TEXT NOT NULL);
+CREATE TABLE django_content_type (id INTEGER PRIMARY KEY, app_label VARCHAR(100) NOT NULL, model VARCHAR(100) NOT NULL);
+INSERT INTO django_content_type VALUES (7, 'crm', 'page');
+CREATE TABLE tenant (id INTEGER PRIMARY KEY, slug VARCHAR(20) NOT NULL UNIQUE);
+CREATE TABLE crm_page (id INTEGER PRIMARY KEY, content_type_id INTEGER NOT NULL REFERENCES django_content_type,
+    tenantId INTEGER NOT NULL REFERENCES tenant, "class" TEXT NOT NULL, "Ünits" INTEGER NOT NULL, "two words" TEXT);
+CREATE TABLE crm_tagged (id INTEGER PRIMARY KEY, content_type_id INTEGER NOT NULL REFERENCES django_content_type,
+    object_id INTEGER NOT NULL);
+CREATE TABLE project (tenant_id INTEGER NOT NULL REFERENCES tenant, number INTEGER NOT NULL, name TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, number));
+CREATE TABLE member (tenant_id INTEGER NOT NULL REFERENCES tenant, login VARCHAR(30) NOT NULL, password TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, login));
+CREATE TABLE task (id INTEGER PRIMARY KEY, tenant_id INTEGER NOT NULL, project_number INTEGER NOT NULL,
+    owner_login VARCHAR(30) NOT NULL, draw INTEGER, run TEXT, date DATE NOT NULL, number INTEGER,
+    FOREIGN KEY (tenant_id, project_number) REFERENCES project, FOREIGN KEY (tenant_id, owner_login) REFERENCES member);
+CREATE TABLE "Domain" (id INTEGER PRIMARY KEY, "import" TEXT NOT NULL, self_id INTEGER NOT NULL REFERENCES "Domain");
+"""
+
+
+def test_tenants_frameworks_and_names_that_python_has(run: Run, make_url: Urls) -> None:
+    url = make_url("sqlite")
+    make(url, TENANTS)
+    done = run("init", "--from", url, "--rows", "60", "--json").json
+    assert set(done["left_out"]) == {"django_migrations", "django_content_type", "crm_tagged"}
+    is_well_written()
+    first = seed(run, done["project"], Path(url).name)
+    assert all(one["inserted"] for one in first.values())
+    assert asked(url, "PRAGMA foreign_key_check") == []
+    assert asked(url, "SELECT DISTINCT content_type_id FROM crm_page") == [(7,)]
+    assert asked(url, "SELECT DISTINCT password FROM member") == [("!",)]
+    assert asked(url, "SELECT count(*) > 5, count(DISTINCT tenant_id) > 1 FROM task") == [(True, True)]
+
+
 def test_no_file_is_overwritten(run: Run, make_url: Urls, tmp_path: Path) -> None:
     url = make_url("sqlite")
     make(url, BOOKSHOP)
