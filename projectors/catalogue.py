@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, TextClause, text
+from sqlalchemy.exc import DBAPIError
 
 _INTEGERS = {"int2", "int4", "int8", "rowid", "integer"}
 _BITS = {"int2": 16, "int4": 32, "int8": 64}
@@ -164,6 +165,24 @@ class Catalogue:
     def rules(self, info: TableInfo) -> Rules:
         """Return what else the table's rows must obey."""
         return self._reader.rules(info)
+
+    def obeys(self, info: TableInfo, check: str, values: Mapping[str, str | None]) -> bool:
+        """Say whether these values, as text, would pass a check; the database computes it, and nothing is stored."""
+        quote = self.connection.dialect.identifier_preparer.quote_identifier
+        places = {name: f"value_{number}" for number, name in enumerate(values)}
+        columns = [f"CAST(:{places[name]} AS {info.columns[name].type or 'TEXT'}) AS {quote(name)}" for name in values]
+        spelled = re.sub(r"\bVALUE\b", quote(next(iter(values))), check).replace(":", r"\:")
+        query = f"SELECT ({spelled}) IS NOT {self._false} FROM (SELECT {', '.join(columns)}) AS one"  # noqa: S608 - the database's own words
+        try:
+            with self.connection.begin_nested():
+                found = self.connection.execute(text(query), {places[name]: value for name, value in values.items()})
+                return bool(found.scalar())
+        except DBAPIError:
+            return False
+
+    @property
+    def _false(self) -> str:
+        return "FALSE" if self.connection.dialect.name == "postgresql" else "0"
 
     def database_name(self) -> str:
         """Return the database's own name: for SQLite, the file's."""

@@ -180,14 +180,11 @@ def try_out(name: str, app: App, socket: str) -> None:
         folder = Path(given) / "seeds"
         folder.mkdir()
         start = _seedjournal(folder, "init", "--from", site.url, "--rows", ROWS)
-        try:
-            _seedjournal(folder, "record", "--project", start["project"])
-            first = _seedjournal(folder, "project", "--confirm", name)["projects"][start["project"]]["kinds"]
-            before = _versions(site.url)
-            second = _seedjournal(folder, "project")["projects"][start["project"]]["kinds"]
-        except SystemExit:
-            shutil.copy(folder / "seeds.py", HOME / f"{name}_seeds.py")
-            raise
+        shutil.copy(folder / "seeds.py", HOME / f"{name}_seeds.py")  # to look at
+        _seedjournal(folder, "record", "--project", start["project"])
+        first = _seedjournal(folder, "project", "--confirm", name)["projects"][start["project"]]["kinds"]
+        before = _versions(site.url)
+        second = _seedjournal(folder, "project")["projects"][start["project"]]["kinds"]
         assert not any(one["inserted"] or one["updated"] or one["deleted"] for one in second.values()), second
         assert _versions(site.url) == before
         seeded = time.monotonic()

@@ -71,6 +71,8 @@ class Limits:
     longest: int | None = None
     is_json: bool = False
     is_required: bool = False
+    examples: tuple[str, ...] = ()  # values that the database accepts, where the constraint is more than the usual
+    is_null: bool = False  # only null is accepted
 
     def rise(self, low: Decimal | str, *, is_above: bool) -> None:
         """Take a lower bound."""

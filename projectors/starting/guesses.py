@@ -412,6 +412,31 @@ def _chosen(name: str, choices: tuple[object, ...], sort: Sort, column: Column) 
     return Guess(annotation, f'one.choose("{name}", ({spelled}{comma}))')
 
 
+def _one_of(name: str, column: Column, sort: Sort, limits: Limits) -> Guess | None:
+    """Choose among values of which the database says that it takes them."""
+    spelled = {
+        Sort.TEXT: _quoted,
+        Sort.INTEGER: lambda one: one,
+        Sort.DECIMAL: lambda one: f'Decimal("{one}")' if "." in one else f"Decimal({one})",
+        Sort.FLOAT: lambda one: str(float(one)),
+        Sort.BOOLEAN: lambda one: one.capitalize(),
+        Sort.DATE: _day,
+    }.get(sort)
+    if spelled is None:
+        return None
+    listed = ", ".join(str(spelled(one)) for one in limits.examples)
+    comma = "," if len(limits.examples) == 1 else ""
+    annotation = {
+        Sort.TEXT: "str",
+        Sort.INTEGER: "int",
+        Sort.DECIMAL: "Annotated[Decimal, Places({1}, {0})]".format(*digits_of(column)),
+        Sort.FLOAT: "float",
+        Sort.BOOLEAN: "bool",
+        Sort.DATE: "date",
+    }[sort]
+    return Guess(annotation, f'one.choose("{name}", ({listed}{comma}))', note="other values that its CHECK allows?")
+
+
 def _quoted(value: int | str) -> str:
     if isinstance(value, int):
         return str(value)
@@ -428,6 +453,8 @@ def guess(  # noqa: C901, PLR0911, PLR0912 - one for each sort of value
     choices = column.labels or limits.choices
     if choices and sort in {Sort.TEXT, Sort.INTEGER, Sort.DECIMAL}:
         return _chosen(name, tuple(choices), sort, column)
+    if limits.examples and (found := _one_of(name, column, sort, limits)):
+        return found
     match sort:
         case Sort.TEXT:
             return _text(name, column, limits, table, distinct=distinct)

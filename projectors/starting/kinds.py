@@ -272,7 +272,9 @@ class KindDecider:
         is_needed = not column.fills_itself or name in self.info.primary_key
         words = set(words_of(name))
         limits = self.said.of(name)
-        if column.nullable and any(re.search(rf"\b{re.escape(name)}\b", check) for check in self.said.unclear):
+        if limits.is_null or (
+            column.nullable and any(re.search(rf"\b{re.escape(name)}\b", check) for check in self.said.unclear)
+        ):
             self._leave(name)
             return
         if not is_needed and (column.identity or (words & _GONE and sort in {Sort.INSTANT, Sort.DATE})):
@@ -312,6 +314,10 @@ class KindDecider:
             self._leave(name)
             return
         self._hold(column, field_name, found, sort)
+
+    def _is_unclear(self, name: str) -> bool:
+        """Say whether a constraint that is not understood is about a column."""
+        return any(re.search(rf"\b{re.escape(name)}\b", check) for check in self.said.unclear)
 
     def _hold(self, column: Column, name: str, found: Guess, sort: Sort) -> None:
         annotation = f"{found.annotation} | None" if column.nullable else found.annotation

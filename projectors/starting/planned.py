@@ -16,7 +16,7 @@ BUILTINS = tuple(dir(builtins))
 
 _USED = frozenset(
     """All Annotated Decimal Domain Draw Fixed Iterator Json Kind Literal Places Run Size Tables UUID at date
-    datetime draw field initial lookup made one place ref run settings sql taken target time
+    datetime draw field initial lookup made one place ref run self settings sql taken target time
     timedelta touch two""".split()
 )  # what a module of ours uses by these names
 

@@ -12,13 +12,17 @@ from seedjournal.journal import Misuse
 from ..catalogue import ALWAYS, Catalogue, Column, Partitions, Rules, TableInfo, UniqueKey
 from ..mapping import DATABASE, DERIVED, KEY, PARENT, nearest
 from .checks import Said, read_checks
+from .examples import find_examples
 from .guesses import Sort, sort_of
 from .planned import AT, ITSELF, NULL, OUTSIDE, PICK, KindPlan, Link, snake
 
 _OF_TOOLS = re.compile(
     r"django_(migrations|content_type|session|admin_log|site)|auth_permission|alembic_version|schema_migrations"
-    r"|ar_internal_metadata|flyway_schema_history|databasechangelog(lock)?|spatial_ref_sys|(journal|seedjournal)_\w+"
+    r"|ar_internal_metadata|flyway_schema_history|databasechangelog(lock)?|spatial_ref_sys"
 )
+_OURS = re.compile(r"journal(_events|_nodes|_kinds|_runs|_forgotten)?|seedjournal_\w+")
+_CONTENT_TYPES = "django_content_type"
+_OF_ANY_TABLE = re.compile(r"object_(id|pk|uuid)$")
 _FEWER = 3  # so many times fewer parents than children
 _FEWEST = 10
 
@@ -56,12 +60,13 @@ class Planner:
     # -- which tables ------------------------------------------------------------------------------------------------
 
     def _choose(self) -> None:
-        known = self.catalogue.tables_in(self.schema)
+        known = [name for name in self.catalogue.tables_in(self.schema) if not _OURS.fullmatch(name)]
         if unknown := [name for name in self.chosen if name not in known]:
             told = "; ".join(f"there is no table {name!r}{nearest(name, known)}" for name in unknown)
             raise Misuse(
                 f"{told[0].upper()}{told[1:]}.", "Name tables of the database, or leave out --tables to take all."
             )
+        self.catalogue.read((self.schema, name) for name in self.chosen or known)
         for name in self.chosen or known:
             info = self.catalogue.table(self.schema, name)
             if info is None:
@@ -78,6 +83,7 @@ class Planner:
                     read_checks(checks, info.columns, said, column)
                 if rules.partitions:
                     _read_bounds(rules.partitions, said)
+                find_examples(self.catalogue, info, said, is_on_postgresql=self.is_on_postgresql)
                 self.said[name] = said
         if not self.infos:
             raise Misuse(
@@ -99,7 +105,7 @@ class Planner:
                 )
                 nullable = any(info.columns[name].nullable for name in key.columns)
                 mode = OUTSIDE if not is_here else ITSELF if to == table else PICK
-                shown = to if is_here or key.schema is None else f"{key.schema}.{key.table}"
+                shown = to if is_here or key.schema in {None, info.schema} else f"{key.schema}.{key.table}"
                 links.setdefault(
                     key.columns,
                     Link("_".join(key.columns), key.columns, shown, referred, nullable, key.deferrable, mode),
@@ -129,6 +135,8 @@ class Planner:
             if link.nullable:
                 continue
             columns = ", ".join(link.columns)
+            if link.to == _CONTENT_TYPES and (told := [one for one in info.columns if _OF_ANY_TABLE.search(one)]):
+                return f"{columns} and {told[0]} together refer to rows of any table"
             if link.mode == OUTSIDE and (
                 not link.is_single or set(link.columns) & {*info.primary_key} or link.columns[0] in alone
             ):
@@ -187,6 +195,7 @@ class Planner:
             and (sort := sort_of(info.columns[name], is_on_postgresql=self.is_on_postgresql)) in rank
             and not info.columns[name].labels
             and not said.of(name).choices
+            and not said.of(name).examples
         ]
         return min(found)[1] if found else None
 

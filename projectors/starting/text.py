@@ -162,18 +162,18 @@ def _row(kind: KindPlan, values: list[FieldPlan], each: str | None) -> Iterator[
     shared = {name for choice in kind.choices for name in re.findall(r"== (\w+)", choice.value)}
     from_choices = {choice.name for choice in kind.choices}
     first = [one for one in early if one.name in shared and not _uses(one.value, from_choices)]
-    yield from (f"{one.name} = {one.value}" for one in first)
+    yield from (line for one in first for line in _assigned(one.name, one.value, 8))
     done = {one.name for one in first}
     for choice in kind.choices:
         for one in early:
             if one.name not in done and re.search(rf"== {one.name}\b", choice.value):
                 done.add(one.name)
-                yield f"{one.name} = {one.value}"
+                yield from _assigned(one.name, one.value, 8)
         yield f"{choice.name} = {choice.value}"
         if choice.stops:
             yield f"if not {choice.name}:"
             yield "    continue"
-    yield from (f"{one.name} = {one.value}" for one in early if one.name not in done)
+    yield from (line for one in early if one.name not in done for line in _assigned(one.name, one.value, 8))
     for number, names in enumerate(kind.combinations):
         taken, found = _taken(kind, number), f"({', '.join(names)}{',' if len(names) == 1 else ''})"
         yield f"if {found} in {taken}:"
@@ -198,11 +198,34 @@ def _row(kind: KindPlan, values: list[FieldPlan], each: str | None) -> Iterator[
 
 
 def _argument(name: str, value: str, indent: int) -> list[str]:
-    """Return the lines of an argument: a condition that is too long for one has its parts on three."""
-    match = re.fullmatch(r"(.+) (if .+) (else .+)", value)
-    if indent + len(f"{name}={value},") <= _LONGEST or match is None:
+    """Return the lines of an argument, as the formatter would split them."""
+    if indent + len(f"{name}={value},") <= _LONGEST:
         return [f"{name}={value},"]
-    return [f"{name}={match[1]}", match[2], f"{match[3]},"]
+    if match := re.fullmatch(r"(.+) (if .+) (else .+)", value):
+        return [f"{name}={match[1]}", match[2], f"{match[3]},"]
+    return _split_choice(f"{name}=", value, ",", indent)
+
+
+def _assigned(name: str, value: str, indent: int) -> list[str]:
+    """Return the lines of an assignment, as the formatter would split them."""
+    if indent + len(f"{name} = {value}") <= _LONGEST:
+        return [f"{name} = {value}"]
+    if " else " in value:
+        return [f"{name} = (", f"    {value}", ")"]
+    return _split_choice(f"{name} = ", value, "", indent)
+
+
+def _split_choice(begin: str, value: str, end: str, indent: int) -> list[str]:
+    match = re.fullmatch(r'(one\.choose\()("\w+"), \((.*?),?\)\)', value)
+    if match is None:
+        return [f"{begin}{value}{end}"]
+    opens, name, listed = match.groups()
+    comma = "," if value.endswith(",))") else ""
+    if indent + len(f"    {name}, ({listed}{comma})") <= _LONGEST:
+        return [f"{begin}{opens}", f"    {name}, ({listed}{comma})", f"){end}"]
+    found = re.findall(r'(?:\w+\()?"(?:[^"\\]|\\.)*"\)?|\w+\([^)]*\)|[-\w.]+', listed)
+    items = [f"        {one}," for one in found]
+    return [f"{begin}{opens}", f"    {name},", "    (", *items, "    ),", f"){end}"]
 
 
 def _uses(text: str, names: Iterable[str]) -> bool:

@@ -54,7 +54,7 @@ def make(url: str, statements: str) -> None:
 def is_well_written() -> None:
     """The module that a user starts from passes the linters of this project, and mypy's strict mode."""
     ruff = [sys.executable, "-m", "ruff"]
-    as_examples = ["--config", str(ROOT / "pyproject.toml"), "--ignore", "D101,D103,INP001"]
+    as_examples = ["--config", str(ROOT / "pyproject.toml"), "--ignore", "D101,D103,INP001,TD"]
     for command in (
         [*ruff, "check", "--no-cache", *as_examples, "seeds.py"],
         [*ruff, "format", "--no-cache", "--config", str(ROOT / "pyproject.toml"), "--diff", "seeds.py"],
@@ -133,6 +133,61 @@ def test_a_rental_of_postgresql_with_everything_that_tables_have(run: Run, make_
     execute(url, "UPDATE customer SET phone = '1'")
     run("record", "--project", done["project"], "--set", "actors=20")
     assert run("project", "--json").json["projects"][done["project"]]["kinds"]["actor"]["inserted"] == 7
+
+
+CHECKED = """
+CREATE TABLE part (id INTEGER PRIMARY KEY, code TEXT NOT NULL CHECK (code GLOB '[A-Z][A-Z][0-9]'),
+    kind TEXT NOT NULL CHECK (kind IN ('a', 'b') OR kind = 'c'), mail TEXT NOT NULL CHECK (mail LIKE '%@%'),
+    packs INTEGER NOT NULL CHECK (packs % 5 = 0), least INTEGER, most INTEGER CHECK (least IS NULL OR most >= least),
+    one INTEGER, other INTEGER CHECK ((one IS NULL) <> (other IS NULL)), lower TEXT NOT NULL CHECK (lower = lower(lower)),
+    ratio DECIMAL(5, 2) NOT NULL CHECK (ratio > 0 AND ratio < 1), state TEXT CHECK (length(state) = 2),
+    title VARCHAR(5) NOT NULL CHECK (title <> ''), "when" DATE NOT NULL CHECK ("when" >= '2025-06-01'))
+"""
+
+
+def test_checks_that_are_more_than_the_usual(run: Run, make_url: Urls) -> None:
+    """The database says which of many values it takes; what it takes none of is left null, or a comment says so."""
+    url = make_url("sqlite")
+    make(url, CHECKED)
+    done = run("init", "--from", url, "--rows", "90", "--json").json
+    is_well_written()
+    first = seed(run, done["project"], Path(url).name)
+    assert first["part"]["inserted"] == 30
+    assert asked(url, "SELECT count(DISTINCT kind), min(packs % 5), max(packs % 5) FROM part") == [(3, 0, 0)]
+
+
+TENANTS = """
+CREATE TABLE django_migrations (id INTEGER PRIMARY KEY, app TEXT NOT NULL);
+CREATE TABLE django_content_type (id INTEGER PRIMARY KEY, app_label VARCHAR(100) NOT NULL, model VARCHAR(100) NOT NULL);
+INSERT INTO django_content_type VALUES (7, 'crm', 'page');
+CREATE TABLE tenant (id INTEGER PRIMARY KEY, slug VARCHAR(20) NOT NULL UNIQUE);
+CREATE TABLE crm_page (id INTEGER PRIMARY KEY, content_type_id INTEGER NOT NULL REFERENCES django_content_type,
+    tenantId INTEGER NOT NULL REFERENCES tenant, "class" TEXT NOT NULL, "Ünits" INTEGER NOT NULL, "two words" TEXT);
+CREATE TABLE crm_tagged (id INTEGER PRIMARY KEY, content_type_id INTEGER NOT NULL REFERENCES django_content_type,
+    object_id INTEGER NOT NULL);
+CREATE TABLE project (tenant_id INTEGER NOT NULL REFERENCES tenant, number INTEGER NOT NULL, name TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, number));
+CREATE TABLE member (tenant_id INTEGER NOT NULL REFERENCES tenant, login VARCHAR(30) NOT NULL, password TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, login));
+CREATE TABLE task (id INTEGER PRIMARY KEY, tenant_id INTEGER NOT NULL, project_number INTEGER NOT NULL,
+    owner_login VARCHAR(30) NOT NULL, draw INTEGER, run TEXT, date DATE NOT NULL, number INTEGER,
+    FOREIGN KEY (tenant_id, project_number) REFERENCES project, FOREIGN KEY (tenant_id, owner_login) REFERENCES member);
+CREATE TABLE "Domain" (id INTEGER PRIMARY KEY, "import" TEXT NOT NULL, self_id INTEGER NOT NULL REFERENCES "Domain");
+"""
+
+
+def test_tenants_frameworks_and_names_that_python_has(run: Run, make_url: Urls) -> None:
+    url = make_url("sqlite")
+    make(url, TENANTS)
+    done = run("init", "--from", url, "--rows", "60", "--json").json
+    assert set(done["left_out"]) == {"django_migrations", "django_content_type", "crm_tagged"}
+    is_well_written()
+    first = seed(run, done["project"], Path(url).name)
+    assert all(one["inserted"] for one in first.values())
+    assert asked(url, "PRAGMA foreign_key_check") == []
+    assert asked(url, "SELECT DISTINCT content_type_id FROM crm_page") == [(7,)]
+    assert asked(url, "SELECT DISTINCT password FROM member") == [("!",)]
+    assert asked(url, "SELECT count(*) > 5, count(DISTINCT tenant_id) > 1 FROM task") == [(True, True)]
 
 
 def test_no_file_is_overwritten(run: Run, make_url: Urls, tmp_path: Path) -> None:
