@@ -11,7 +11,7 @@ from ..mapping import DATABASE, DERIVED
 from .checks import Said
 from .guesses import Guess, Sort, guess, is_secret, plain_value, sort_of, words_of
 from .planned import AT, ITSELF, NULL, OUTSIDE, PICK, Choice, FieldPlan, KindPlan, Link, Names, singular, snake
-from .tables import Planner
+from .tables import CONTENT_TYPES, Planner
 
 _CHANGED = {"updated", "modified", "changed", "update", "synced", "edited"}
 _LATER = {
@@ -170,12 +170,13 @@ class KindDecider:
 
     def _outside(self, link: Link, info: Column) -> None:
         """Refer to a row that nobody fills here: nothing where that may be, else the first that is there."""
-        if link.nullable:
-            self.plan.theirs.append(info.name)
-            return
-        if link.to == "django_content_type" and (words := self._django_model()):
+        is_generic = any(name.endswith(("object_id", "object_pk")) for name in self.info.columns)
+        if link.to == CONTENT_TYPES and not is_generic and (words := self._django_model()):
             app, model = words
             self.plan.columns[info.name] = f'initial(lookup("{link.to}", app_label="{app}", model="{model}"))'
+            return
+        if link.nullable:
+            self.plan.theirs.append(info.name)
             return
         spelled = ".".join(f'"{part}"' for part in link.to.split("."))
         referred = f'"{link.referred[0] or "id"}"'
