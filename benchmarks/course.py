@@ -1,4 +1,4 @@
-"""One data set on one make of database: its databases as the steps left them, and every sample so far."""
+"""One data set on one database system: its databases as the steps left them, and every sample so far."""
 
 from __future__ import annotations
 
@@ -130,9 +130,9 @@ class Course:
         self.add(step, replace(sample, facts={**facts, "stored events": new.events, "stored nodes": new.nodes}))
         return run
 
-    def command(self, step: str, *arguments: str) -> Any:
-        """Run another command of seedjournal's; its document."""
-        sample, document = self._measured(step, arguments, None)
+    def command(self, step: str, *arguments: str, folder: Path | None = None) -> Any:
+        """Run another command of seedjournal's, where a map lies if a folder is given; its document."""
+        sample, document = self._measured(step, arguments, None, folder)
         self.add(step, sample)
         return document
 
@@ -166,11 +166,13 @@ class Course:
         """Keep a sample."""
         self.samples.by_step[step].append(sample)
 
-    def _measured(self, step: str, arguments: Sequence[str], chosen: Path | None) -> tuple[Sample, Any]:
+    def _measured(
+        self, step: str, arguments: Sequence[str], chosen: Path | None, folder: Path | None = None
+    ) -> tuple[Sample, Any]:
         self._begin(step)
         whole = (*arguments, "--json", "--quiet")
         if chosen is None:
-            sample, document = seedjournal(whole, self.folder)
+            sample, document = seedjournal(whole, folder or self.folder)
         else:
             sample, document = own("sources", ("altered", str(chosen), *whole), self.folder)
         return self._end(sample), document

@@ -1,4 +1,4 @@
-"""The databases of a benchmark: new ones of either make, what lies in them, and a PostgreSQL started for the run."""
+"""The databases of a benchmark: new ones, what lies in them, and a PostgreSQL started for the run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Stored(NamedTuple):
 
 
 class Make(Protocol):
-    """A make of database: where new ones come from, and what is asked about them without seedjournal's code."""
+    """A database system: where new ones come from, and what is asked about them without seedjournal's code."""
 
     name: str
 

@@ -173,6 +173,13 @@ ROWS = (
         note=lambda course: f"restored by {course.make.restorer()}",
     ),
     Row(
+        name="project, cold, into tables of others: time / COPY's",
+        stages=(s.others,),
+        figures=lambda samples: samples.ratios(s.OTHERS, s.COPY_FLOOR),
+        most=2.5,
+        makes=("PostgreSQL",),
+    ),
+    Row(
         name="project again, nothing new",
         stages=(s.project_again,),
         figures=lambda samples: samples.seconds(s.PROJECT_AGAIN),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 from .course import Course, write_chosen
-from .processes import Sample, seedjournal
+from .options import ROOT
+from .processes import Sample, own, seedjournal
 
 COLD = "record, cold"
 APPEND_FLOOR = "append floor"
@@ -13,6 +16,8 @@ AGAIN = "record again, inputs equal"
 NO_REUSE = "record again, --no-reuse"
 PROJECT = "project, cold"
 RESTORE_FLOOR = "restore floor"
+OTHERS = "project, cold, into tables of others"
+COPY_FLOOR = "COPY into the same tables"
 PROJECT_AGAIN = "project again"
 CHANGED = "record, 100 changed"
 CHANGED_NO_REUSE = "record again, the changed source"
@@ -78,6 +83,31 @@ def project(course: Course) -> None:
             course.make.dump(course.target, dump)
         course.restore(RESTORE_FLOOR, dump)
     dump.unlink(missing_ok=True)
+
+
+def others(course: Course) -> None:
+    """Project into a Django application's tables; COPY into the same tables of the rows that are then there."""
+    if course.make.name != "PostgreSQL":
+        return
+    folder = course.folder / "others"
+    shutil.copytree(ROOT / "examples" / "django_analytics", folder, dirs_exist_ok=True)
+    address = ("--journal", course.journal, "--target")
+    for repeat in range(course.repeats):
+        url = _application(course)
+        course.command(OTHERS, "project", *address, url, folder=folder)
+        if repeat == 0:
+            own("analytics", ("out", url, str(folder)), folder)
+        url = _application(course)
+        course.own(COPY_FLOOR, "analytics", "copy", url, str(folder))
+        course.make.drop(url)
+    shutil.rmtree(folder)
+
+
+def _application(course: Course) -> str:
+    """Make a new database with the application's empty tables."""
+    url = course.new("others")
+    own("analytics", ("make", url), course.folder)
+    return url
 
 
 def project_again(course: Course) -> None:
@@ -163,6 +193,7 @@ STAGES = (
     again,
     no_reuse,
     project,
+    others,
     project_again,
     changes,
     verify,

@@ -72,9 +72,10 @@ class ChangedByUpgrade(SeedJournalError):
 
     def __init__(self, project: str, run: int, tools: Sequence[str], events: Mapping[str, int]) -> None:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in events.items())
+        what = ", ".join(tools)
         super().__init__(
-            f"{', '.join(tools)} would change {sum(events.values()):,} events of project {project!r}, although the "
-            f"input is the same as in run {run} ({kinds}); nothing was recorded.",
+            f"{what[:1].upper()}{what[1:]} would change {sum(events.values()):,} events of project {project!r}, "
+            f"although the input is the same as in run {run} ({kinds}); nothing was recorded.",
             f"Add --accept-upgrade to accept the changes, or install the versions that `seedjournal show {run}` lists.",
         )
         self.tools = tuple(tools)

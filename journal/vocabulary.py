@@ -115,6 +115,10 @@ class Vocabulary:
         """Index the kinds."""
         object.__setattr__(self, "by_name", {kind.name: kind for kind in self.kinds})
 
+    def __hash__(self) -> int:
+        """Hash the text, as references hold dictionaries."""
+        return hash(self.text)
+
     def __getitem__(self, name: str) -> Kind:
         """Return the kind of that name; raise Misuse if there is none."""
         try:

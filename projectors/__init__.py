@@ -5,7 +5,7 @@ Whoever calls passes a layout: a domain's kinds and the tables that hold them.
 
 from .check import check, days_moved, has_positions, listed, unchecked
 from .compare import compare_target
-from .fitting import fit
+from .fitting import DoesNotFit, fit
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
 from .mapped_replay import check_fit, strangers
 from .mapping import Tables
@@ -18,6 +18,7 @@ __all__ = [
     "TARGET_HISTORY",
     "Choice",
     "DeletesMany",
+    "DoesNotFit",
     "KindResult",
     "Layout",
     "Projected",

@@ -246,8 +246,9 @@ _REFERENCES = text("""
     JOIN pg_attribute theirs ON theirs.attrelid = con.confrelid AND theirs.attnum = pair.theirs
     WHERE con.contype = 'f' AND con.conrelid = ANY(:oids) ORDER BY con.conrelid, con.oid, pair.place""")
 _TRIGGERS = text("""
-    SELECT tgrelid, 'trigger ' || tgname FROM pg_trigger
-    WHERE tgrelid = ANY(:oids) AND NOT tgisinternal AND tgenabled <> 'D'
+    SELECT DISTINCT asked.oid, 'trigger ' || tgname FROM unnest(CAST(:oids AS oid[])) asked (oid)
+    JOIN LATERAL (SELECT asked.oid AS relid UNION SELECT relid FROM pg_partition_tree(asked.oid)) part ON true
+    JOIN pg_trigger ON tgrelid = part.relid AND NOT tgisinternal AND tgenabled <> 'D'
     UNION ALL SELECT ev_class, 'rule ' || rulename FROM pg_rewrite
     WHERE ev_class = ANY(:oids) AND rulename <> '_RETURN' ORDER BY 1, 2""")
 _NAMES = text("""

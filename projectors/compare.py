@@ -53,7 +53,7 @@ def compare_target(
 ) -> Iterator[EntityChange]:
     """Yield what separates a project's rows from a run's state: added and changed are what a projection would write.
 
-    Removed are rows of the project that the state does not have. Dates are told as events have them.
+    Removed are rows of the project that the state does not have. Dates are those of the events.
     """
     if isinstance(layout, Tables):
         from .mapped_replay import compare_mapped

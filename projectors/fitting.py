@@ -1,12 +1,12 @@
 """Fitting a map to a database: whether it can work at all, and what each column is computed from.
 
-Everything that cannot work is told in one error, before any row is written.
+One error names everything that cannot work, before any row is written.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -169,6 +169,13 @@ class MappedKind:
         """Name the kinds of entities that a reference, or a part of the key, may lead to."""
         path = self.paths[name]
         return (path.to, *(path.reference.also if path.reference else ()))
+
+    @cached_property
+    def own_pointers(self) -> tuple[str, ...]:
+        """The columns that a foreign key leads to the table's own rows, and that may be null."""
+        keys = (one.columns for one in self.info.foreign_keys if one.table.lower() == self.info.name.lower())
+        led = {key[0] for key in keys if len(key) == 1}
+        return tuple(name for name in self.written if name in led and self.info.columns[name].nullable)
 
     @property
     def moves_id(self) -> bool:
@@ -475,16 +482,24 @@ def literal_of(given: Any) -> ColumnElement[Any]:  # noqa: PLR0911 - one for eac
 # -- judging -------------------------------------------------------------------------------------------------------
 
 
-def fit(connection: Connection, tables: Tables, address: str) -> Mapped:
-    """Fit a map to the database; raise Misuse with everything that cannot work."""
-    judge = _Judge(tables, Catalogue(connection), is_on_postgresql=connection.dialect.name == "postgresql")
-    fitted = judge.fit()
-    if judge.problems:
-        told = "".join(f"\n  - {one}" for one in dict.fromkeys(judge.problems))
-        raise Misuse(
+class DoesNotFit(Misuse):
+    """A map does not fit the database: `problems` has everything that cannot work."""
+
+    def __init__(self, address: str, problems: Sequence[str]) -> None:
+        told = "".join(f"\n  - {one}" for one in problems)
+        super().__init__(
             f"The map does not fit {address}; nothing was written:{told}",
             "Correct the map. `seedjournal check` says whether it fits.",
         )
+        self.problems = problems
+
+
+def fit(connection: Connection, tables: Tables, address: str) -> Mapped:
+    """Fit a map to the database; raise DoesNotFit with everything that cannot work."""
+    judge = _Judge(tables, Catalogue(connection), is_on_postgresql=connection.dialect.name == "postgresql")
+    fitted = judge.fit()
+    if judge.problems:
+        raise DoesNotFit(address, list(dict.fromkeys(judge.problems)))
     return fitted
 
 

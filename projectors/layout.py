@@ -345,6 +345,7 @@ def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:
             return str(value)
 
 
+@lru_cache(16)
 def build_layout(vocabulary: Vocabulary) -> Layout:
     """Lay out a domain: one table a kind, parents before children; a part is more columns of its whole's table.
 

@@ -40,6 +40,7 @@ from sqlalchemy import (
     select,
     text,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import DataError, IntegrityError
@@ -428,14 +429,16 @@ class MappedWriter:
         """Add all staged rows to an empty table; None where a constraint refuses some, which comparing then names."""
         names = list(self.mapped.written)
         order = [self.stage.c[name] for name in self.mapped.identity]
-        staged = select(*(self.stage.c[name] for name in names)).order_by(*order)
+        staged = select(*map(self._at_first, names)).order_by(*order)
         try:
             with self.connection.begin_nested():
                 stored = self._do_with_given_ids(insert(self.rows).from_select(names, staged))
+                self._lead_to_own(true())
         except IntegrityError:
             return None
         self._note(is_new=self.mapped.scheme != DATABASE)
-        self._refuse_rewritten()
+        if self.mapped.info.triggers or not self.mapped.is_on_postgresql:  # nothing else there rewrites a row
+            self._refuse_rewritten()
         return stored
 
     def write_absent(self, texts: Texts) -> int:
@@ -486,16 +489,17 @@ class MappedWriter:
         """Note rows under keys of ours that nobody noted as adopted."""
         rows, stage = self.rows, self.stage
         is_new = ~self.in_ledger(stage.c[_KEY])
+        is_stranger = dialect_of(self.connection).is_absent(self.id_text(rows), LEDGER.c.id, LEDGER.c.kind == self.kind)
         if self.mapped.gives_ids:
             if not self.mapped.key:
                 return False
             matched = and_(
                 *(rows.c[name] == stage.c[name] for name in self.mapped.key),
-                ~exists().where(self.is_noted(rows)),
+                is_stranger,
                 or_(stage.c[self.mapped.identity[0]].is_(None), ~self.same_row(rows, stage)),
             )
         else:
-            matched = and_(self.same_row(rows, stage), ~exists().where(self.is_noted(rows)))
+            matched = and_(self.same_row(rows, stage), is_stranger)
         query = select(stage.c[_KEY], self.id_text(rows)).join_from(stage, rows, matched)
         found = self.connection.execute(query.where(or_(is_new, self._is_lost(stage)))).all()
         if not found:
@@ -618,7 +622,8 @@ class MappedWriter:
         if not self._count(select(func.count()).select_from(LEDGER).where(back)):
             return
         if gone := self.mapped.declared.gone:
-            marked = exists().where(self.is_noted(self.rows, STALE), LEDGER.c.key.in_(select(self.stage.c[_KEY])))
+            found = select(*map(self.noted_id, self.mapped.identity)).where(back)
+            marked = tuple_(*(self.rows.c[name] for name in self.mapped.identity)).in_(found)
             changed = {gone.column: false() if self._marks_by_flag else None, **self._touched()}
             self.connection.execute(update(self.rows).values(changed).where(marked))
         self.connection.execute(update(LEDGER).values(why=MADE).where(back))
@@ -669,12 +674,39 @@ class MappedWriter:
         if not expected:
             return 0
         names = list(self.mapped.written)
-        statement = insert(self.rows).from_select(names, select(*(self.stage.c[name] for name in names)).where(is_new))
+        added = Table("seedjournal_added", MetaData(), Column("key", Text, primary_key=True), prefixes=["TEMPORARY"])
+        if self._own_pointers:
+            added.create(self.connection, checkfirst=False)
+            self.connection.execute(insert(added).from_select(["key"], select(self.stage.c[_KEY]).where(is_new)))
+        statement = insert(self.rows).from_select(names, select(*map(self._at_first, names)).where(is_new))
         stored = self._do_with_given_ids(statement)
+        if self._own_pointers:
+            self._lead_to_own(self.stage.c[_KEY].in_(select(added.c.key)))
+            added.drop(self.connection, checkfirst=False)
         left = self._count(count_new)
         if stored < expected or left:
             raise self._swallowed(expected, min(stored, expected - left))
         return expected
+
+    @property
+    def _own_pointers(self) -> tuple[str, ...]:
+        """Name the columns that lead to rows of the same table and are filled after the rows are there.
+
+        Only SQLite needs it: while a reference waits for its row, each new row makes it look through all others, where
+        no index has the column first.
+        """
+        return () if self.mapped.is_on_postgresql else self.mapped.own_pointers
+
+    def _at_first(self, name: str) -> ColumnElement[Any]:
+        return null() if name in self._own_pointers else self.stage.c[name]
+
+    def _lead_to_own(self, among: ColumnElement[bool]) -> None:
+        """Fill the columns that lead to rows of the same table."""
+        if led := {name: self.stage.c[name] for name in self._own_pointers}:
+            has_any = or_(*(one.is_not(None) for one in led.values()))
+            self.connection.execute(
+                update(self.rows).values(led).where(self.same_row(self.rows, self.stage), has_any, among)
+            )
 
     def _do_with_given_ids(self, statement: Any) -> int:
         """Insert rows with values of ours in a column that is GENERATED ALWAYS AS IDENTITY as well."""
@@ -780,8 +812,8 @@ class MappedWriter:
         names = self.mapped.owned
         query = select(LEDGER.c.key, *(self.rows.c[name] for name in names))
         query = query.join_from(LEDGER, self.rows, self.is_noted(self.rows, *why))
-        is_staged = exists().where(self.stage.c[_KEY] == LEDGER.c.key)
-        query = query.where(LEDGER.c.project == self.project, ~is_staged).order_by(self._in_order(LEDGER.c.key))
+        is_unseen = dialect_of(self.connection).is_absent(LEDGER.c.key, self.stage.c[_KEY])
+        query = query.where(LEDGER.c.project == self.project, is_unseen).order_by(self._in_order(LEDGER.c.key))
         for key, *values in self.connection.execute(query):
             yield key, dict(zip(names, values, strict=True))
 
@@ -805,7 +837,7 @@ class MappedWriter:
             loser = next((one for one in self.mapped.losers if one.name in unique.columns), None)
             self._refuse_shared(unique, loser)
             losing: list[str] = []
-            for key, holder, noted in self._held(unique):
+            for key, holder, number in self._held(unique):
                 if holder is not None:
                     if not (unique.deferrable and self.mapped.is_on_postgresql):
                         aside[holder] = None
@@ -813,7 +845,7 @@ class MappedWriter:
                     losing.append(key)
                 else:
                     raise Misuse(
-                        f"{self.kind} {key} has the value of {noted} in {_words(unique)} "
+                        f"{self.kind} {key} has the value of {self._holder(number)} in {_words(unique)} "
                         f"({self.mapped.shown}: {unique.name}); nothing was written.",
                         "Change one of the two, or say in the map what gives way, with null_as(…, unique_in=[…], "
                         "loser=…).",
@@ -879,8 +911,15 @@ class MappedWriter:
             given = {loser.name: literal_of(loser.unique.loser)}
             self.connection.execute(update(self.stage).values(given).where(self.stage.c[_KEY].in_(batch)))
 
+    def _holder(self, number: str) -> str:
+        """Name a row by its id, for people."""
+        noted = select(LEDGER.c.key).where(LEDGER.c.kind == self.kind, LEDGER.c.id == number)
+        if key := self.connection.execute(noted).scalar():
+            return f"{self.kind} {key}"
+        return f"row {number} of {self.mapped.shown}, which seedjournal did not make"
+
     def _held(self, unique: UniqueKey) -> Iterator[tuple[str, str | None, str]]:
-        """Yield (key, holder's key, holder's words) of staged rows whose value another row of the table has.
+        """Yield (key, holder's key, holder's id) of staged rows whose value another row of the table has.
 
         The holder's key is None unless that row is staged as well, with another value.
         """
@@ -893,22 +932,17 @@ class MappedWriter:
                 for one, two in zip(theirs, ours, strict=True)
             )
         )
-        query = select(staged.c[_KEY], other.c[_KEY], self.id_text(held), LEDGER.c.key)
+        query = select(staged.c[_KEY], other.c[_KEY], self.id_text(held))
         query = query.select_from(staged).join(held, and_(same, ~self.same_row(held, staged)))
         query = query.outerjoin(other, self.same_row(held, other))
-        query = query.outerjoin(LEDGER, self.is_noted(held))
-        for key, holder, number, noted in self.connection.execute(query).all():
-            words = (
-                f"{self.kind} {noted}"
-                if noted
-                else f"row {number} of {self.mapped.shown}, which seedjournal did not make"
-            )
-            yield key, holder, words
+        yield from map(tuple, self.connection.execute(query).all())
 
     @property
     def _aside(self) -> Table:
         columns = (
-            Column(name, Spelled(one.type)) for name, one in self.mapped.info.columns.items() if not one.generated
+            Column(name, Spelled(one.type), primary_key=name in self.mapped.identity)
+            for name, one in self.mapped.info.columns.items()
+            if not one.generated
         )
         return Table("seedjournal_aside", MetaData(), *columns, prefixes=["TEMPORARY"])
 
@@ -983,7 +1017,7 @@ class MappedWriter:
             LEDGER.c.kind == self.kind,
             LEDGER.c.project == self.project,
             LEDGER.c.why != STALE,
-            LEDGER.c.key.not_in(select(keys.c.key)),
+            dialect_of(self.connection).is_absent(LEDGER.c.key, keys.c.key),
         )
         if self._count(select(func.count()).select_from(LEDGER).where(unseen)):
             self.connection.execute(delete(LEDGER).where(unseen, LEDGER.c.why == ADOPTED))
@@ -1003,7 +1037,7 @@ class MappedWriter:
             "seedjournal_gone",
             MetaData(),
             Column("key", Text),
-            *(Column(name, self.mapped.spelled(name)) for name in self.mapped.identity),
+            *(Column(name, self.mapped.spelled(name), primary_key=True) for name in self.mapped.identity),
             prefixes=["TEMPORARY"],
         )
         gone.create(self.connection, checkfirst=False)
@@ -1070,13 +1104,12 @@ class MappedWriter:
 
         pointing = table(pointer.table, *map(column, dict.fromkeys(names)), schema=pointer.schema).alias("pointing")
         target = self.rows.alias("target")
-        pairs = (
-            pointing.c[mine] == target.c[theirs] for mine, theirs in zip(pointer.columns, pointer.referred, strict=True)
-        )
-        found = exists().where(self.same_row(target, gone), *pairs)
+        pairs = zip(pointer.columns, pointer.referred, strict=True)
+        joined = and_(*(pointing.c[mine] == target.c[theirs] for mine, theirs in pairs))
+        found = select(*(target.c[name] for name in self.mapped.identity)).join_from(pointing, target, joined)
         if is_itself:
             found = found.where(~exists().where(self.same_row(pointing, other)))
-        return found
+        return tuple_(*(gone.c[name] for name in self.mapped.identity)).in_(found)
 
     def _softly_pointed(self, gone: Table, other: Any) -> Iterator[ColumnElement[bool]]:
         """Say in SQL that a column of a mapped table that no foreign key binds holds the row's id, in anybody's row."""
@@ -1085,15 +1118,17 @@ class MappedWriter:
                 if any(key.columns == (column.name,) for key in child.info.foreign_keys):
                     continue
                 pointing = child.table.alias("pointing")
-                number: ColumnElement[Any] = gone.c[self.mapped.identity[0]]
-                if self.mapped.is_on_postgresql:
-                    number = cast(number, Spelled(column.type))
-                found = exists().where(pointing.c[column.name] == number)
+                (name,) = self.mapped.identity
+                told: ColumnElement[Any] = pointing.c[column.name]
+                if column.base != self.mapped.info.columns[name].base:
+                    told = cast(told, Text)
+                found = select(told).where(told.is_not(None))
                 if kind_column is not None:
                     found = found.where(pointing.c[kind_column] == word)
                 if child.info == self.mapped.info:
                     found = found.where(~exists().where(self.same_row(pointing, other)))
-                yield found
+                number: ColumnElement[Any] = gone.c[name]
+                yield (cast(number, Text) if column.base != self.mapped.info.columns[name].base else number).in_(found)
 
     def stale_count(self) -> int:
         """Count stale rows that are still there."""

@@ -79,7 +79,7 @@ def strangers(database: Database, tables: Tables) -> tuple[str, dict[str, int]]:
 
 
 def check_fit(database: Database, tables: Tables) -> dict[str, str]:
-    """Return the tables by kind, where the map fits; raise Misuse with everything that cannot work."""
+    """Return the tables by kind, where the map fits; raise DoesNotFit with everything that cannot work."""
     with database.read() as connection:
         fitted = fit(connection, tables, database.shown)
         return {kind: one.shown for kind, one in fitted.maps.items()}

@@ -24,16 +24,17 @@ _SCRIPT = """\
 import random, sqlite3
 
 db = sqlite3.connect("script.db")
-db.execute("CREATE TABLE IF NOT EXISTS members (login TEXT PRIMARY KEY, hours REAL)")
+columns = "login TEXT PRIMARY KEY, hours REAL"
+db.execute(f"CREATE TABLE IF NOT EXISTS members ({columns})")
 for login in ("ada", "grace"):
     db.execute("INSERT INTO members VALUES (?, ?)", (login, random.random()))
 db.commit()
 """
 
 _QUESTION = """\
-SELECT CASE is_ai_assisted WHEN 1 THEN 'with an assistant' ELSE 'without' END AS written,
+SELECT CASE is_ai_assisted WHEN 1 THEN 'yes' ELSE 'no' END AS assistant,
        count(*) AS merged, round(avg(cycle_time_hours), 1) AS hours_to_merge
-FROM pull_requests WHERE state = 'merged' GROUP BY written;"""
+FROM pull_requests WHERE state = 'merged' GROUP BY assistant;"""
 
 _LATEST_ISSUE = "SELECT jira_key FROM jira_issues ORDER BY issue_created_at DESC, jira_key LIMIT 1"
 
@@ -47,7 +48,7 @@ def main() -> int:
     _show(there, *_RECORD, f"prs={_START}")
     _screen("It brings tables to what was recorded.")
     _show(there, "project")
-    _screen("The second run: nothing is added to the journal, and no row is written.")
+    _screen("The second run adds nothing to the journal, and writes no row.")
     _show(there, *_RECORD, f"prs={_START}", "--no-reuse")
     _show(there, "project")
     _screen("The tables answer questions. Do assistants make merging faster?")
@@ -58,9 +59,10 @@ def main() -> int:
     _show(there, *_RECORD, f"prs={_START + _MORE}", "--quiet")
     _show(there, "diff", "--stat")
     added, moved = _summary(_json(there, "diff", f"{_PROJECT}@-1", f"{_PROJECT}@latest"))
-    _screen("One setting changes: fewer people answer surveys. Only surveys move, and the weekly sums over them.")
+    _screen("One setting changes: fewer people answer surveys. What moves?")
     _show(there, *_RECORD, f"prs={_START + _MORE}", "--set", "survey_response_rate=0.3", "--quiet")
     _show(there, "diff", "--stat")
+    _say("", "Surveys, and the weekly sums over them. Nothing else.")
     _screen("The tables follow, and every hash and every row is checked.")
     _show(there, "project", "--yes", "--quiet")
     _show(there, "verify")

@@ -93,23 +93,23 @@ def _told(error: BaseException) -> tuple[str, str, str, int]:
     """Return kind, message, hint and exit status."""
     match error:
         case KeyboardInterrupt() | click.Abort():
-            return "interrupted", "interrupted; nothing is half written", "", INTERRUPTED
+            return "interrupted", "Interrupted; nothing is half written.", "", INTERRUPTED
         case click.ClickException():
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "seedjournal"
-            return "usage", error.format_message(), f"{path} --help", WRONG_USE
+            return "usage", error.format_message(), f"Run `{path} --help`.", WRONG_USE
         case j.SeedJournalError():  # behind click's own errors, for which the journal need not be loaded
             status = WRONG_USE if isinstance(error, j.Misuse) else NOT_DONE
             return error.kind, error.message, error.hint, status
         case UnicodeEncodeError():  # which texts of a source are not: they were looked at
             part = error.object[error.start : error.end]
-            return "usage", f"{part!r} is not valid UTF-8", "", WRONG_USE
+            return "usage", f"{part!r} is not valid UTF-8.", "Write it in UTF-8.", WRONG_USE
         case MemoryError() | RecursionError() | OSError() | sqlite3.OperationalError():
-            return "unavailable", _named(error), "check disk, memory and permissions", NOT_DONE
+            return "unavailable", _named(error), "Check disk, memory and permissions.", NOT_DONE
     return (
         "bug",
-        f"a bug in seedjournal: {_named(error)}",
-        "run the command again with --debug, and report what it prints",
+        f"A bug in seedjournal: {_named(error)}",
+        "Run the command again with --debug, and report what it prints.",
         OUR_BUG,
     )
 

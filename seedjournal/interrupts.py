@@ -7,7 +7,7 @@ import signal
 import sys
 
 _STATUS = 130
-_MESSAGE = "interrupted; nothing is half written"
+_MESSAGE = "Interrupted; nothing is half written."
 
 
 def quit_at_once(*_: object) -> None:

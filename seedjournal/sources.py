@@ -34,9 +34,9 @@ def open_source(project: engineering.Project, choice: RecordChoice, tell: Tell) 
             "Use cache:PATH, git:PATH-or-URL, github or demo.",
         )
     if name in {"cache", "git"} and not rest:
-        raise j.Misuse(f"The source {name} needs a path.", f"Write --source {name}:PATH.")
+        raise j.Misuse(f"The source {name} needs a path.", f"Write `--source {name}:PATH`.")
     if name in {"github", "demo"} and rest:
-        raise j.Misuse(f"The source {name} takes no path.", f"Write --source {name}.")
+        raise j.Misuse(f"The source {name} takes no path.", f"Write `--source {name}`.")
     match name:
         case "cache":
             from seedjournal.simulators.engineering.cache.source import CacheSource
@@ -136,7 +136,7 @@ def github_api(server: Server, project: engineering.Project) -> Api:
         raise j.Unavailable(
             f"Project {project.name!r}: GitHub's API needs a token, and there is none.",
             "Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use "
-            f"--source git:https://{server.host}/{github_repositories(project)[0]}.git",
+            f"`--source git:https://{server.host}/{github_repositories(project)[0]}.git`.",
         )
     return github.Api(server, github.Pool(tokens))
 

@@ -25,7 +25,7 @@ _DIGEST = re.compile(r"[0-9a-f]{40,}")
 _WIDE = 10_000  # in a pipe nothing is folded
 
 _EVERY = 0.1  # seconds between two updates of a bar
-_WORTH_A_LINE = 1.0  # seconds a stage takes before it is told of where there is no bar
+_WORTH_A_LINE = 1.0  # seconds a stage takes before a line reports it where there is no bar
 _WORTH_ANOTHER = 60.0
 
 
@@ -53,7 +53,7 @@ def table(
     """Return columns that fit the terminal, numbers to the right.
 
     Only the columns in `folds` may take several lines; it says how wide a word in them stays whole. Where the terminal
-    is too narrow for all columns, each row becomes a list of its values, but for noughts.
+    is too narrow for all columns, each row becomes a list of its values, but for zeros.
     """
     folds = folds or {}
     from rich.cells import cell_len

@@ -30,6 +30,7 @@ from .kinds import DeclarationError, Declared, Document, Kind, document_problems
 
 Entity = TypeVar("Entity")
 Function = TypeVar("Function", bound=Callable[..., Any])
+_PROGRAM = __name__.partition(".")[0]
 Setting = int | float | str | bool | date
 
 
@@ -173,7 +174,8 @@ class Domain:
     ) -> Callable[[Function], Function]:
         """Declare a simulator: a function that yields entities, called for each entity of a kind, or once a project.
 
-        Its draws are named by the function; `name` keeps them when it is renamed, a greater `version` draws all anew.
+        The function's name is part of its draws; `name` keeps them when it is renamed, and a greater `version` changes
+        all of them.
         """
 
         def declare(function: Function) -> Function:
@@ -330,9 +332,8 @@ class Domain:
             file = getattr(module, "__file__", None)
             if file and file.endswith(".py") and _resolved(file).is_relative_to(home):
                 found[name] = _resolved(file)
-        own = Path(__file__).resolve().parent
         for name, path in found.items():
-            if "site-packages" in path.parts or path.is_relative_to(own.parent):
+            if "site-packages" in path.parts or name.partition(".")[0] == _PROGRAM:
                 continue
             digest.update(f"{name}\n{ast.dump(ast.parse(path.read_bytes()))}\n".encode())
         return digest.hexdigest()

@@ -43,7 +43,11 @@ _NORMAL = NormalDist()
 
 
 class Draw:
-    """The draws of one function for one entity, each by a name of its own."""
+    """The draws of one function for one entity, each by a name of its own.
+
+    A draw depends on the seed, the function's name, the entity's key and the draw's name, and on nothing else. Raise
+    Misuse for a name that one entity draws twice.
+    """
 
     __slots__ = ("_drawn", "_names", "_source", "_state")
 
@@ -123,7 +127,10 @@ class Draw:
     def choose(
         self, name: str, choices: Mapping[Choice, float] | Sequence[tuple[Choice, float]] | Sequence[Choice]
     ) -> Choice:
-        """Return one of the choices, by their weights, or each equally often where they have none."""
+        """Return one of the choices, by their weights, or each equally often where they have none.
+
+        There must be a choice, and weights of zero or more that do not all vanish.
+        """
         weighted: Sequence[tuple[Choice, float]] = _weighted(choices)
         left = self.unit(name) * sum([weight for _, weight in weighted])
         for choice, weight in weighted:
@@ -133,7 +140,10 @@ class Draw:
         return next((choice for choice, weight in reversed(weighted) if weight > 0), weighted[-1][0])
 
     def pick(self, name: str, entities: Sequence[Choice], weight: Callable[[Choice], float] | None = None) -> Choice:
-        """Return one of many entities, by weight; one entity more changes only the few picks that it takes."""
+        """Return one of many entities, by weight; one entity more changes only the few picks that it takes.
+
+        Raise BadInput for no entities, a negative weight, or weights that sum to zero.
+        """
         if not entities:
             raise BadInput(
                 f"pick({name!r}, …): there is nothing to pick from.", "Make sure that the list is not empty."
@@ -298,7 +308,7 @@ def draws_of(seed: int, function: str, version: int, locale: str = "en_US") -> D
 
 
 def _name_of(entity: Sequence[Any]) -> bytes:
-    """Return the bytes that stand for an entity; parts are told apart by their lengths."""
+    """Return the bytes that stand for an entity; each part's length keeps parts apart."""
     text = ""
     for one in entity:
         if isinstance(one, Kind):

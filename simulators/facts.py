@@ -77,12 +77,19 @@ def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", 
 
     A column is a field, or a part of a reference: `customer` where one part is left beyond the root, `customer.email`
     where several are. A blank is null where the field may be null, "" for other text, and an error otherwise.
+
+    The path is relative to the settings file's folder. Recording raises BadInput that names file, line and field for
+    what does not fit.
     """
     return _File(Path(path), constants, _csv_rows(delimiter, encoding))
 
 
 def json_lines(path: str | Path, **constants: Any) -> Facts:
-    """State a kind's facts by a file with one JSON object a line; `constants` are fields that every line shares."""
+    """State a kind's facts by a file with one JSON object a line; `constants` are fields that every line shares.
+
+    The path is relative to the settings file's folder. Recording raises BadInput that names file, line and field for
+    what does not fit.
+    """
     return _File(Path(path), constants, _json_rows)
 
 

@@ -1,7 +1,7 @@
 """Texts: Faker under keys.
 
 Faker remembers a position in a sequence, so a text would depend on every text before it. Here its random numbers are
-seeded anew for each text, from the keyed digest that draws come from: a text is a pure function of (seed, simulator,
+seeded again for each text, from the keyed digest that draws come from: a text is a pure function of (seed, simulator,
 version, key, field), as a draw is.
 
 Only what the whole supported range of Faker (40.1 up to, but without, 41) gives alike is used: names, made-up tasks and

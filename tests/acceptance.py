@@ -529,7 +529,7 @@ def near_misses(user: User) -> None:
     assert (process.returncode, out, err) == (
         130,
         "",
-        "error: interrupted; nothing is half written\n",
+        "error: Interrupted; nothing is half written.\n",
     ) or process.returncode == -2
 
 

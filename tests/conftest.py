@@ -8,7 +8,9 @@ long. `--basetemp=FOLDER` keeps the tests' folders elsewhere, to be looked at.
 
 from __future__ import annotations
 
+import fcntl
 import gc
+import hashlib
 import os
 import re
 import secrets
@@ -35,6 +37,7 @@ pytest.register_assert_rewrite("tests.faults", "tests.model")  # what asserts th
 
 MAKES = ("sqlite", "postgresql")
 SERVER = "SEEDJOURNAL_TEST_POSTGRES"
+FILLED = "TESTS_FILLED"  # the folder that says which databases were filled, to all workers
 
 settings.register_profile(
     "seedjournal",
@@ -65,6 +68,8 @@ def pytest_configure() -> None:
         _SCRATCH.append(Path(tempfile.mkdtemp(prefix="seedjournal-", dir=MEMORY)))
         os.environ["TMPDIR"] = tempfile.tempdir = str(_SCRATCH[0])
     os.environ["SEEDJOURNAL_CACHE"] = tempfile.mkdtemp(prefix="seedjournal-cache-")  # never the user's own
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ[FILLED] = tempfile.mkdtemp(prefix="seedjournal-filled-")
     if os.environ.get(SERVER):
         return
     folder = Path(tempfile.mkdtemp(prefix="seedjournal-pg-"))
@@ -96,6 +101,8 @@ def pytest_unconfigure() -> None:
     while _ADMIN:
         _ADMIN.pop().close()
     shutil.rmtree(os.environ.pop("SEEDJOURNAL_CACHE", ""), ignore_errors=True)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ.pop(FILLED, ""), ignore_errors=True)
     while _STARTED:
         server, folder = _STARTED.pop()
         server.cleanup()
@@ -154,9 +161,6 @@ def _administer(statement: str) -> None:
     _ADMIN[0].execute(statement)  # type: ignore[arg-type]
 
 
-_FILLED: dict[tuple[str, str], str] = {}
-
-
 class Urls:
     """Makes new databases, empty ones or with empty journal and target in them, and removes them."""
 
@@ -179,17 +183,20 @@ class Urls:
         return self._copy(make, self._ready(make))
 
     def filled(self, make: str, what: str, fill: Callable[[str], object]) -> str:
-        """The URL of a copy of a database that was filled once: when a worker first asks for what is in it."""
-        if (make, what) not in _FILLED:
-            name = f"r_{secrets.token_hex(6)}"
-            if make == "sqlite":
-                _FILLED[make, what] = str(Path(os.environ["SEEDJOURNAL_CACHE"]) / f"{name}.db")
-                fill(f"sqlite:///{_FILLED[make, what]}")
-            else:
-                _administer(f"CREATE DATABASE {name}")
-                _FILLED[make, what] = name
-                fill(_sibling(name))
-        return self._copy(make, _FILLED[make, what])
+        """The URL of a copy of a database that was filled once: when any worker first asks for what is in it."""
+        place = Path(os.environ[FILLED]) / hashlib.sha256(f"{make} {what}".encode()).hexdigest()
+        with place.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not place.exists():
+                name = f"r_{secrets.token_hex(6)}"
+                if make == "sqlite":
+                    name = f"{place}.{name}.db"
+                    fill(f"sqlite:///{name}")
+                else:
+                    _administer(f"CREATE DATABASE {name}")
+                    fill(_sibling(name))
+                place.write_text(name)
+        return self._copy(make, place.read_text())
 
     def _copy(self, make: str, template: str) -> str:
         name = f"t_{secrets.token_hex(6)}"

@@ -50,7 +50,7 @@ def messages() -> Iterator[Message]:
 def is_sentence(text: str) -> bool:
     """Return whether a text begins and ends as a sentence; `{}` may stand at both ends, an option at the beginning."""
     begins = re.match(r"[A-Z0-9{`'\"]|--|\w+(?=:| =|\()|seedjournal |ai_rate", text)
-    return bool(begins) and text.endswith((".", "?", "…", "{}", ".git"))
+    return bool(begins) and text.endswith((".", "?", "…", "{}"))
 
 
 def _errors() -> set[str]:

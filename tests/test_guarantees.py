@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+from tests.mutations import PLANTED
+
 TESTS = Path(__file__).parent
 PAGE = (TESTS.parent / "docs" / "guarantees.md").read_text(encoding="utf-8")
 NAMED = re.compile(r"`(?P<file>[\w/]+\.py)`|`(?P<folder>[\w/]+/)`|`(?P<test>test_\w+)`")
@@ -38,3 +40,10 @@ def test_every_promise_names_what_holds_it() -> None:
         _, promise, holder, _ = re.split(r"(?<!\\)\|", row)
         assert promise.strip()
         assert re.search(r"`[\w/]+\.py`|`[\w/]+/`", holder), row
+
+
+def test_every_planted_mistake_has_its_place_and_its_row() -> None:
+    for one in PLANTED:
+        text = (TESTS.parent / one.file).read_text(encoding="utf-8")
+        assert text.count(one.old) == 1, f"{one.promise}: {one.old}"
+        assert f"| {one.promise} | `{one.test.partition('::')[0]}`" in PAGE, one.promise

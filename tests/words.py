@@ -1,4 +1,4 @@
-"""Finds words that we gave up, in the documentation and in what the program prints, and docstrings without a verb.
+"""Finds words that we gave up, in the documentation and the code, and docstrings of functions without a verb.
 
 `python -m tests.words` prints them. `make check` runs it. The glossary (docs/glossary.md) has the word to use instead.
 """
@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("journal", "projectors", "simulators", "seedjournal")
+CODE = (*ROOMS, "benchmarks", "examples")
 
 # What we gave up, and what to write instead.
 STRUCK = {
@@ -56,17 +59,17 @@ def texts() -> Iterator[tuple[str, int, str]]:
     for file in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             yield str(file.relative_to(ROOT)), number, line
-    for room in ROOMS:
+    for room in CODE:
         for file in sorted((ROOT / room).rglob("*.py")):
             if room == "seedjournal" and file.relative_to(ROOT).parts[1] in ROOMS:
                 continue  # a link to another room
-            for number, text in _printed(ast.parse(file.read_text(encoding="utf-8"))):
+            for number, text in _said(file.read_text(encoding="utf-8")):
                 yield str(file.relative_to(ROOT)), number, text
 
 
 def docstrings() -> Iterator[tuple[str, int, str]]:
     """Yield the first word of each function's docstring, with its file and line; properties are named for what they are."""
-    for room in (*ROOMS, "benchmarks", "examples"):
+    for room in CODE:
         for file in sorted((ROOT / room).rglob("*.py")):
             if room == "seedjournal" and file.relative_to(ROOT).parts[1] in ROOMS:
                 continue
@@ -79,18 +82,14 @@ def docstrings() -> Iterator[tuple[str, int, str]]:
                     yield str(file.relative_to(ROOT)), node.lineno, text.split()[0]
 
 
-def _printed(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield a module's texts of more than one word; its docstrings are for those who read the code."""
-    inside = {
-        id(node.body[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and isinstance(node.body[0], ast.Expr)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and id(node) not in inside:
-            text = node.value
-            if isinstance(text, str) and " " in text:
-                yield node.lineno, text
+def _said(source: str) -> Iterator[tuple[int, str]]:
+    """Yield a module's texts of more than one word, its docstrings and comments among them."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            yield node.lineno, node.value
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
 
 
 def main() -> int:

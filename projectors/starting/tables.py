@@ -63,7 +63,9 @@ class Planner:
         known = [name for name in self.catalogue.tables_in(self.schema) if not _OURS.fullmatch(name)]
         if unknown := [name for name in self.chosen if name not in known]:
             told = "; ".join(f"there is no table {name!r}{nearest(name, known)}" for name in unknown)
-            raise Misuse(told, "name tables of the database, or leave --tables out to take all")
+            raise Misuse(
+                f"{told[0].upper()}{told[1:]}.", "Name tables of the database, or leave out --tables to take all."
+            )
         self.catalogue.read((self.schema, name) for name in self.chosen or known)
         for name in self.chosen or known:
             info = self.catalogue.table(self.schema, name)
@@ -85,8 +87,8 @@ class Planner:
                 self.said[name] = said
         if not self.infos:
             raise Misuse(
-                "there is no table to begin with",
-                "make the application's tables first, or name their schema: --schema NAME",
+                "There is no table to begin with.",
+                "Make the application's tables first, or name their schema with --schema NAME.",
             )
 
     # -- how they depend on each other -------------------------------------------------------------------------------

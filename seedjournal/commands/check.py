@@ -12,7 +12,7 @@ from seedjournal import projectors
 
 from .. import settings as config
 from ..terminal import number_of, shown, table
-from . import FINE, exits
+from . import DIFFERENT, FINE, exits
 from .databases import Databases, layout, opened_target
 from .options import Common, common_options
 from .runs import FORMAT, Document
@@ -21,18 +21,19 @@ from .runs import FORMAT, Document
 @click.command(
     help="Say whether the map that the settings file names fits the target's tables: what `project` looks at first.\n\n"
     "Nothing is written, and no journal is needed: run it after every migration of the tables.",
-    epilog=exits("the map fits").replace("  2    usage error", "  2    the map does not fit; all reasons are named"),
+    epilog=exits("the map fits", "the map does not fit; all reasons are printed"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the tables.")
 @common_options
 def check(common: Common, *, schema: str | None) -> int:
     """Print which table holds which kind, or everything that does not fit."""
-    common.give(check_map(common.databases(schema)), _text)
-    return FINE
+    document = check_map(common.databases(schema))
+    common.give(document, _text)
+    return FINE if document["ok"] else DIFFERENT
 
 
 def check_map(databases: Databases) -> Document:
-    """Fit the map to the target's tables; raise Misuse with everything that cannot work."""
+    """Fit the map to the target's tables; the findings are what does not fit. Raise Misuse where there is no map."""
     tables = layout()
     if not isinstance(tables, projectors.Tables):
         raise j.Misuse(
@@ -45,11 +46,18 @@ def check_map(databases: Databases) -> Document:
             raise j.Misuse(
                 f"There is no database at {where.target}.", "Check the address, and name another with --target URL."
             )
-        return {"format": FORMAT, "target": target.shown, "tables": projectors.check_fit(target, tables)}
+        found: Document = {"format": FORMAT, "target": target.shown}
+        try:
+            return {**found, "ok": True, "tables": projectors.check_fit(target, tables), "findings": []}
+        except projectors.DoesNotFit as misfit:
+            return {**found, "ok": False, "tables": {}, "findings": list(misfit.problems)}
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    """Return a table of which table holds which kind."""
+    """Return a table of which table holds which kind, or what does not fit."""
+    if not document["ok"]:
+        told = "".join(f"\n  - {one}" for one in document["findings"])
+        return f"the map does not fit {shown(document['target'])}:{told}\n"
     rows = [[kind, name] for kind, name in document["tables"].items()]
     told = f"the map fits {number_of(len(rows), 'table')} of {shown(document['target'])}"
     return f"{told}\n{table(('kind', 'table'), rows, indent=2)}\n"

@@ -148,7 +148,7 @@ def own_settings(texts: Sequence[str]) -> dict[str, str]:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise j.Misuse(
-                f"--set {text!r} is not KEY=VALUE.", "Write a setting and its value, for example --set customers=100."
+                f"--set {text!r} is not KEY=VALUE.", "Write a setting and its value, for example `--set customers=100`."
             )
         given[key] = value
     return given

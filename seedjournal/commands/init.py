@@ -67,13 +67,13 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
     files = {name: folder / name for name in (f"{MODULE}.py", config.FILE.name)}
     if there := [str(one) for one in files.values() if one.exists()]:
         raise j.Misuse(
-            f"{' and '.join(there)} {'exists' if len(there) == 1 else 'exist'} already; nothing was written",
-            "choose another folder: --out FOLDER",
+            f"{' and '.join(there)} {'exists' if len(there) == 1 else 'exist'} already; nothing was written.",
+            "Choose another folder with --out FOLDER.",
         )
     where = config.addresses(config.Settings(), databases.journal, source)
     with opened_target(where, databases, create=False) as target:
         if target is None:
-            raise j.Misuse(f"there is no database at {where.target}", "check the address: --from URL")
+            raise j.Misuse(f"There is no database at {where.target}.", "Check the address that --from names.")
         with target.read() as connection:
             start = projectors.plan_start(connection, schema=databases.schema, chosen=chosen, rows=rows)
         address, needs_password = settings_address(source, folder)
@@ -90,7 +90,7 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
                 opened.write(text)
         except FileExistsError:
             raise j.Misuse(
-                f"{files[file]} exists already and was left as it is", "choose another folder: --out FOLDER"
+                f"{files[file]} exists already, and stays as it is.", "Choose another folder with --out FOLDER."
             ) from None
     return {
         "format": FORMAT,

@@ -125,7 +125,7 @@ def _known(databases: Databases) -> tuple[Mapping[str, j.Kind], list[str]]:
     try:
         with opened_journal(databases, config.load(), create=False) as database, database.read() as connection:
             return known_kinds(connection), list(j.newest_of_each(connection))
-    except j.SeedJournalError:  # which is told when the journal is needed
+    except j.SeedJournalError:  # which is reported when the journal is needed
         return vocabulary(config.load()).by_name, []
 
 

@@ -66,7 +66,7 @@ TODAY = Today()
 
 
 class Whole(click.ParamType):  # type: ignore[type-arg]
-    """A whole number in a range that is told when it is left; click's own would tell it in every help."""
+    """A whole number in a range. An error names the range; click's own type would print it in every help."""
 
     name = "number"
 

@@ -141,7 +141,9 @@ def project(  # noqa: C901, PLR0913 - its options
         else:
             typed = confirm or ""
         if typed != name:
-            raise j.Misuse(f"{question}; nothing was written.", f"If this is the right database, add --confirm {name}.")
+            raise j.Misuse(
+                f"{question}; nothing was written.", f"If this is the right database, add `--confirm {name}`."
+            )
 
     with Progress(quiet=common.quiet) as progress:
         document = project_runs(
@@ -172,7 +174,7 @@ def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
 ) -> Document:
     """Bring the target to the chosen projects' newest runs, or to one run; `say` hears the target's address first.
 
-    `ask` is told the address and how many rows a dry run leaves stale, and may stop everything. `ask_to_delete` hears
+    `ask` gets the address and how many rows a dry run leaves stale, and may stop everything. `ask_to_delete` hears
     of a projection that would delete many rows, and may stop it; without it that is an error. `ask_for_name` hears the
     database's name and how many rows its tables have before the first projection into others' tables, and may stop it.
     """

@@ -1,6 +1,6 @@
 """Facts: what every source yields. The same repository read by another source gives equal facts.
 
-Facts say what happened and nothing about how it is told: logins as written, times in UTC, counts as the source has
+Facts say what happened, and not how events write it: logins as written, times in UTC, counts as the source has
 them. Whatever a source does not know is None or empty, never a made-up value.
 """
 
@@ -144,12 +144,12 @@ class Source(Facts, Protocol):
 
     Both streams can be read as often as wanted and give the same facts each time, in any order; a pull request holds
     each commit, file and check run once. Reading raises BadInput for an entry that cannot be right, naming file, entry
-    and field; a source that was told to skip such entries lists them in `skipped`, each once however often it is read.
+    and field; a source that skips such entries lists them in `skipped`, each once however often it is read.
     """
 
     @property
     def name(self) -> str:
-        """What people are told and the run records: `cache`, `git`, `demo`; no path, no address, no secret."""
+        """The source's name, for people and for the run's inputs, such as `cache`: no path, no address, no secret."""
 
     @property
     def repositories(self) -> tuple[Repository, ...]:

@@ -188,7 +188,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise Misuse(
             f"--set {text!r} is not KEY=VALUE.",
-            "Write a setting and its value, for example --set survey_response_rate=0.5.",
+            "Write a setting and its value, for example `--set survey_response_rate=0.5`.",
         )
     if key not in _TYPES:
         return key, raw

@@ -175,7 +175,7 @@ def _check(options: RecordOptions, window: Window, policies: Mapping[str, Policy
         raise Misuse(
             f"Policy exact (kind {exact[0]}) needs a full recording: with a window (--since, --until, max_prs) it "
             "would remove everything outside the window.",
-            f"Record without the window, or with {' '.join(f'--policy {kind}=upsert' for kind in exact)}.",
+            f"Record without the window, or with `{' '.join(f'--policy {kind}=upsert' for kind in exact)}`.",
         )
 
 

@@ -1,7 +1,7 @@
 """Signs in text: AI tools, Jira keys, reverts and hotfixes.
 
 One pattern table each, all of them case-insensitive but for Jira keys, whose shape is upper case. Texts are anybody's:
-what repeats is bounded wherever it could be divided in many ways, so that no text takes for ever.
+what repeats is bounded wherever it could be divided in many ways, so that every text ends soon.
 """
 
 from __future__ import annotations

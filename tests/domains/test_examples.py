@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from seedjournal.simulators import domain_recording
+from seedjournal.simulators.domain import load_domain
 from seedjournal.simulators.drawing import Draw
 from tests.conftest import MAKES
+from tests.domains.conftest import EXAMPLES
 from tests.seedjournal.commands import Done, driver_url
 
 Run = Callable[..., Done]
@@ -245,3 +247,8 @@ def test_what_cannot_be_written_is_told_with_its_entity(declare: Callable[..., P
     declare(JSON_VALUES.replace("note=0.1", 'note=["a", {"deep": "b\\0"}]'))
     refused = run("record", "--project", "one", status=3)
     assert "sample b cannot be recorded: note[1].deep: the text holds a NUL" in refused.err
+
+
+def test_the_code_of_a_domain_inside_a_checkout_counts() -> None:
+    """A domain that lies beside seedjournal's own code is a user's too."""
+    assert load_domain("seeds:shop", EXAMPLES / "shop").code_digest() != ""

@@ -16,6 +16,7 @@ from seedjournal.simulators.engineering.git import commands as git_commands
 from seedjournal.simulators.engineering.git.commit import Mailmap, path_of, read, reviewers
 from seedjournal.simulators.engineering.git.conventions import landings
 from seedjournal.simulators.engineering.git.source import GitSource
+from tests import scale
 from tests.hostile.test_cache_files import TEXTS
 from tests.hostile.test_command_line import printable
 from tests.seedjournal.commands import Done
@@ -134,13 +135,16 @@ def test_a_tree_that_unfolds_without_end_is_given_up(made: Made, monkeypatch: py
         everything(made.source())
 
 
+@pytest.mark.scales
 def test_a_hundred_thousand_files_in_a_commit(made: Made) -> None:
+    """Ten thousand in `make test`."""
+    folders = scale.times(10, 100)
     blob = made.git("hash-object", "-w", "--stdin", feed=b"x\n")
     inner = made.git("mktree", feed="".join(f"100644 blob {blob}\t{number}\n" for number in range(1_000)).encode())
-    tree = made.git("mktree", feed="".join(f"040000 tree {inner}\t{number}\n" for number in range(100)).encode())
+    tree = made.git("mktree", feed="".join(f"040000 tree {inner}\t{number}\n" for number in range(folders)).encode())
     made.point(pull_9_head=commit_of(made, tree))
     (found,) = (pull for pull in made.source().pull_requests() if pull.number == 9)
-    assert (len(found.files), found.additions) == (100_000 + 2, 100_000)
+    assert (len(found.files), found.additions) == (1_000 * folders + 2, 1_000 * folders)
 
 
 @pytest.mark.parametrize("place", ["config", "HEAD", "packed-refs", "included"])

@@ -72,10 +72,8 @@ def test_progress_shows_a_name_and_does_not_obey_it(
     assert "\x1b]0;" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
-def test_a_terminal_may_have_any_encoding(encoding: str, tmp_path: Path) -> None:
-    record = ("record", "--project", "→漢", "--new", *SMALL)
-    for command in (record, (*record, "--seed", "7"), ("diff", "--stat"), ("log",), ("show", "→")):
-        done = spawn(*command, "--journal", "sqlite:///a.db", folder=tmp_path, PYTHONIOENCODING=encoding)
+def test_a_terminal_may_have_any_encoding(tmp_path: Path) -> None:
+    for command in (("record", "--project", "→漢", "--new", *SMALL), ("diff", "1", "1", "--stat"), ("show", "→")):
+        done = spawn(*command, "--journal", "sqlite:///a.db", folder=tmp_path, PYTHONIOENCODING="latin-1")
         assert done.status == (2 if command[0] == "show" else 0), done
         assert "bug" not in done.err

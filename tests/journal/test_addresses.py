@@ -77,7 +77,7 @@ def test_an_address_that_only_reads_writes_nothing(tmp_path: Path) -> None:
     made.engine.dispose()
     reading = open_database(f"sqlite:///{tmp_path}/x.db?mode=ro", create=True)
     assert not ensure(reading, JOURNAL_HISTORY, create=False)
-    with pytest.raises(Misuse, match="read only"), reading.write() as connection:
+    with pytest.raises(Misuse, match="reading only"), reading.write() as connection:
         connection.execute(text("CREATE TABLE theirs (note TEXT)"))
     reading.engine.dispose()
 

@@ -118,9 +118,9 @@ REFUSED = {
     "p@-x": "p@-x names no run",
     "p@--1": "p@--1 names no run",
     "p@-" + "9" * 30: "names no run",
-    "p@-3": "project 'p' has 3 runs, too few for @-3",
-    "nobody@latest": "project 'nobody' has no run in this journal",
-    "@latest": "project '' has no run",
+    "p@-3": "Project 'p' has 3 runs, too few for @-3",
+    "nobody@latest": "Project 'nobody' has no run in this journal",
+    "@latest": "Project '' has no run",
 }
 
 

@@ -72,7 +72,7 @@ def test_a_first_run_holds_what_it_was_given(database: Database) -> None:
     assert run.inputs == {"source": "test", "seed": 7, "policies": POLICIES, "window": False, "kinds": kinds}
     assert run.policies == POLICIES
     assert run.sealed_at.endswith("Z")
-    assert content_of(database, run.root) == {("thing", number): {"content": ""} for number in range(200)}
+    assert content_of(database, run.root) == {("thing", number): {"content": ""} for number in range(500)}
     with database.read() as connection:
         assert newest(connection, "p") == run
         assert provenance(connection, ids_of(database)[0]) == "test/1"

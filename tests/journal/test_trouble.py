@@ -72,11 +72,9 @@ def test_a_reader_without_rights_is_told_so(on_postgresql: Database, role: str) 
 def test_all_connections_in_use_are_waited_for(on_postgresql: Database, role: str) -> None:
     administer(on_postgresql, f"ALTER ROLE {role} CONNECTION LIMIT 1")
     url = parse(plain(on_postgresql)).set(username=role, password="x").render_as_string(hide_password=False)
-    with psycopg.connect(url):
-        reader = as_role(on_postgresql, role)
-        with pytest.raises(Busy, match="too many connections"):
-            row_counts(reader)
     holder = psycopg.connect(url)
+    with pytest.raises(Busy, match="too many connections"):
+        row_counts(as_role(on_postgresql, role))
     threading.Timer(1, holder.close).start()
     patient = as_role(on_postgresql, role, wait=30)
     assert row_counts(patient)["journal_runs"] == 1

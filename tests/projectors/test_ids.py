@@ -111,7 +111,7 @@ def test_a_strangers_row_under_an_id_of_ours_is_refused(database: Database, coll
     )
     run = note(database, [team(), member(login), usage(login)])
     said = refused(database, run, login).message
-    assert f"table team_members has a row with id {first(login)} and key {key(number).decode()}" in said
+    assert f"Table team_members has a row with id {first(login)} and key {key(number).decode()}" in said
     execute(database, "UPDATE team_members SET id = -1")
     assert total(show(database, run), "inserted") == 2
 

@@ -286,7 +286,7 @@ def test_triggers_that_meddle(database: Database, when: str, what: str) -> None:
         show(database, record(database, guest("a", mail="x")), tables)
     meddle(database, when, what)
     before = do(database, "SELECT login, mail FROM guests")
-    with pytest.raises(Unavailable, match=r"table guests .*trigger meddles"):
+    with pytest.raises(Unavailable, match=r"Table guests .*trigger meddles"):
         show(database, record(database, guest("a", mail="y"), guest("b", mail="z")), tables)
     assert do(database, "SELECT login, mail FROM guests") == before
     given_once = guests({"mail": initial(sql(":mail"))}, fields="mail")
@@ -407,6 +407,38 @@ def test_rows_that_exchange_values(postgres: Database, constraint: str) -> None:
     assert do(postgres, "SELECT id, colour FROM guests ORDER BY login") == ids
     assert is_stable(postgres, moved, tables)
     if "EXCLUDE" in constraint:
-        with pytest.raises(Unavailable, match=r"table guests: .*exclusion constraint"):
+        with pytest.raises(Unavailable, match=r"Table guests: .*exclusion constraint"):
             show(postgres, record(postgres, guest("a", seat=1), guest("b", seat=2)), tables)
         assert do(postgres, "SELECT id, colour FROM guests ORDER BY login") == ids
+
+
+def test_triggers_of_partitions(postgres: Database) -> None:
+    do(
+        postgres,
+        "CREATE TABLE guests (id BIGINT, login TEXT NOT NULL, mail TEXT, PRIMARY KEY (id)) PARTITION BY HASH (id)",
+    )
+    do(postgres, "CREATE TABLE some_guests PARTITION OF guests FOR VALUES WITH (MODULUS 2, REMAINDER 0)")
+    do(postgres, "CREATE TABLE other_guests PARTITION OF guests FOR VALUES WITH (MODULUS 2, REMAINDER 1)")
+    facts = [guest(one, mail=one) for one in "abcdefgh"]
+    tables = guests(fields="mail")
+    do(
+        postgres,
+        "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ begin new.mail := 'x'; return new; end $$",
+    )
+    do(postgres, "CREATE TRIGGER meddles BEFORE INSERT ON some_guests FOR EACH ROW EXECUTE FUNCTION meddle()")
+    with pytest.raises(Unavailable, match=r"guests did not keep what was written: mail .*trigger meddles"):
+        show(postgres, record(postgres, *facts), tables)
+    do(postgres, "DROP TRIGGER meddles ON some_guests")
+    run = record(postgres, *facts)
+    assert changed(show(postgres, run, tables)) == (8, 0, 0)
+    assert is_stable(postgres, run, tables)
+
+
+def test_a_constraint_that_swallows_rows(make_url: Urls) -> None:
+    database = open_database(make_url("sqlite"), create=True)
+    ensure(database, JOURNAL_HISTORY, create=True)
+    do(database, "CREATE TABLE guests (id BIGINT PRIMARY KEY, login TEXT UNIQUE, seat INT NOT NULL ON CONFLICT IGNORE)")
+    tables = guests({"seat": sql("nullif(:seat, 0)")}, fields="seat")
+    with pytest.raises(Unavailable, match="guests took 1 of 2 rows"):
+        show(database, record(database, guest("a", seat=1), guest("b", seat=0)), tables)
+    database.engine.dispose()

@@ -40,7 +40,7 @@ def test_rows_that_a_trigger_keeps_out_are_an_error(database: Database, way: str
     keep_out(database, "UPDATE" if way == "updated" else "INSERT")
     before = dump(database)
     try:
-        with pytest.raises(Unavailable, match=r"table ai_usage_daily took 0 of \d rows; .*trigger quiet"):
+        with pytest.raises(Unavailable, match=r"Table ai_usage_daily took 0 of \d rows; .*trigger quiet"):
             show(database, run)
         assert dump(database) == before
     finally:
@@ -55,7 +55,7 @@ def test_rows_that_a_rule_puts_elsewhere_are_an_error(rule: str) -> None:
     execute(database, f"CREATE RULE aside AS ON INSERT TO pr_files DO INSTEAD {rule}")
     before = dump(database)
     try:
-        with pytest.raises(Unavailable, match=r"table pr_files took 0 of \d+ rows; .*rule aside"):
+        with pytest.raises(Unavailable, match=r"Table pr_files took 0 of \d+ rows; .*rule aside"):
             show(database, note(database, everything()))
         after = dump(database)
         assert {name: after[name] for name in after if "journal" not in name} == {

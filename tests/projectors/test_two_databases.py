@@ -26,7 +26,7 @@ from tests.projectors.invented import (
 )
 from tests.projectors.kept import LAYOUT, emptied
 
-PAIRS = [(one, two) for one in ("sqlite", "postgresql") for two in ("sqlite", "postgresql")]
+PAIRS = [("sqlite", "postgresql"), ("postgresql", "sqlite")]
 
 
 @pytest.mark.parametrize(("make", "target_make"), PAIRS)

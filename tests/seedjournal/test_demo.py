@@ -14,7 +14,7 @@ import pytest
 from tests.seedjournal.commands import Done
 from tests.seedjournal.conftest import ROOT
 
-TERMINAL = 24  # lines: each part is one screen
+COLUMNS, LINES = 80, 24  # of a terminal: each part is one screen
 
 
 def test_the_demo_holds_what_it_says(tmp_path: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +33,9 @@ def test_the_demo_holds_what_it_says(tmp_path: Path, run: Callable[..., Done], m
     assert "0 appended to the journal" in done.stdout
     assert f"Everything is in {folder}" in done.stdout
     assert done.stdout.endswith("20 pull requests added, 0 old simulated entities moved\n")
-    assert max(len(part.splitlines()) for part in re.split(r"^# ", done.stdout, flags=re.MULTILINE)) <= TERMINAL
+    assert max(len(part.splitlines()) for part in re.split(r"^# ", done.stdout, flags=re.MULTILINE)) <= LINES
+    commands = ("  cd ", "Everything is in", "$ seedjournal")  # their length is the folder's, or the reader's to know
+    assert [one for one in done.stdout.splitlines() if len(one) > COLUMNS and not one.startswith(commands)] == []
     monkeypatch.chdir(folder)
     for command in re.findall(r"^  seedjournal (.*)$", done.stdout, re.MULTILINE):
         run(*command.split())

@@ -167,7 +167,7 @@ def test_a_root_that_two_runs_begin_with_is_ambiguous(at: str, run: Run, monkeyp
 
     monkeypatch.setattr(runs, "all_runs", alike)
     done = run("show", "abababa", "--json", status=2)
-    assert done.error["message"] == "Root prefix 'abababa' is ambiguous"
+    assert done.error["message"] == "Root prefix 'abababa' is ambiguous."
 
 
 def test_a_bug_of_ours_says_so(at: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +177,7 @@ def test_a_bug_of_ours_says_so(at: str, run: Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("seedjournal.commands.looking.list_runs", broken)
     done = run("log", status=4)
     assert done.err.startswith(
-        "error: a bug in seedjournal: ValueError: a surprise at postgresql://me:***@localhost/x\n  try: "
+        "error: A bug in seedjournal: ValueError: a surprise at postgresql://me:***@localhost/x\n  try: "
     )
     assert run("log", "--json", status=4).error["kind"] == "bug"
     assert "Traceback" in run("log", "--debug", status=4).err
@@ -193,7 +193,7 @@ def test_an_interruption_is_130_and_one_line(at: str, run: Run, monkeypatch: pyt
         raise KeyboardInterrupt
 
     monkeypatch.setattr("seedjournal.commands.looking.list_runs", stop)
-    assert run("log", status=130).err == "error: interrupted; nothing is half written\n"
+    assert run("log", status=130).err == "error: Interrupted; nothing is half written.\n"
     assert run("log", "--json", status=130).error["kind"] == "interrupted"
 
 

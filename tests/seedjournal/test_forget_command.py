@@ -111,8 +111,8 @@ def test_a_target_of_its_own(recorded: str, run: Run, tmp_path: Any) -> None:
         ((), "nothing to forget"),
         (("--keep-runs", "0"), "--keep-runs 0 would keep no run"),
         (("--keep-runs", "1"), "`forget` asks before it deletes runs, and there is no terminal"),
-        (("--project", "dmeo", "--yes"), "project 'dmeo' has no run in this journal"),
-        (("--keep-runs", "1", "--project", "dmeo", "--yes"), "project 'dmeo' has no run in this journal"),
+        (("--project", "dmeo", "--yes"), "Project 'dmeo' has no run in this journal"),
+        (("--keep-runs", "1", "--project", "dmeo", "--yes"), "Project 'dmeo' has no run in this journal"),
         (("--keep-runs", "x"), "Invalid value"),
     ],
 )

@@ -75,7 +75,7 @@ def test_without_a_token_three_ways_out_are_told(hub: Hub, run: Run, monkeypatch
     assert run("record", "--project", "fastapi", status=3).err == (
         "error: Project 'fastapi': GitHub's API needs a token, and there is none.\n"
         "  try: Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use "
-        "--source git:https://github.com/fastapi/fastapi.git\n"
+        "`--source git:https://github.com/fastapi/fastapi.git`.\n"
     )
 
 

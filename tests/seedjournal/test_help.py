@@ -36,4 +36,4 @@ def test_h_is_help_and_a_version_is_told(run: Callable[..., Done]) -> None:
 
 def test_no_command_is_wrong_use(run: Callable[..., Done]) -> None:
     done = run(status=2)
-    assert (done.out, done.err) == ("", "error: Missing command.\n  try: seedjournal --help\n")
+    assert (done.out, done.err) == ("", "error: Missing command.\n  try: Run `seedjournal --help`.\n")

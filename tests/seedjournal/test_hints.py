@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from seedjournal.cli import main
 from tests.conftest import Urls
 from tests.seedjournal.commands import DEMO, SMALL, Done, entry, execute, write_cache
 from tests.seedjournal.hints import ROOT, hints
@@ -66,7 +67,7 @@ ELSEWHERE = {
     "Alter the table by hand so that it fits. Or run `seedjournal unseed` for its projects, drop the tables and project again. Or project into another database.": "domains/test_changed_kinds.py: test_what_cannot_follow_is_said_with_the_way_out",
     "Restore the table seedjournal_ledger from a backup. Or run `seedjournal project --take-over`: it adopts the rows whose keys it knows, inserts the others, and never deletes an adopted row.": "projectors/test_mapped.py: test_lost_notes_are_not_guessed",
     "Record the project again (`seedjournal record --project {}`), or use the declaration that it was recorded with.": "domains/test_changed_kinds.py: test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_named",
-    "If this is the right database, add --confirm {}.": "seedjournal/test_own_tables.py: test_rows_of_others_are_asked_about",
+    "If this is the right database, add `--confirm {}`.": "seedjournal/test_own_tables.py: test_rows_of_others_are_asked_about",
     "Correct the map. `seedjournal check` says whether it fits.": "seedjournal/test_own_tables.py: test_check_names_what_a_migration_changed",
     "Check the address, and name another with --target URL.": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
     "Leave out --tables.": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
@@ -75,16 +76,16 @@ ELSEWHERE = {
     "Fetch something first with `seedjournal record`.": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
     "Change what should look different. Then\n`seedjournal record --project {}` and `seedjournal project` fill them.": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
     "next: seedjournal record --project {}; seedjournal project": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
-    "choose another folder: --out FOLDER": "seedjournal/test_init.py: test_no_file_is_overwritten",
-    "check the address: --from URL": "seedjournal/test_init.py: test_what_cannot_be_a_start",
-    "name tables of the database, or leave --tables out to take all": "seedjournal/test_init.py: test_what_cannot_be_a_start",
-    "make the application's tables first, or name their schema: --schema NAME": "seedjournal/test_init.py: test_what_cannot_be_a_start",
+    "Choose another folder with --out FOLDER.": "seedjournal/test_init.py: test_no_file_is_overwritten",
+    "Check the address that --from names.": "seedjournal/test_init.py: test_what_cannot_be_a_start",
+    "Name tables of the database, or leave out --tables to take all.": "seedjournal/test_init.py: test_what_cannot_be_a_start",
+    "Make the application's tables first, or name their schema with --schema NAME.": "seedjournal/test_init.py: test_what_cannot_be_a_start",
     "{}: {} of {} of {}; `seedjournal show RUN` names them; {}": "seedjournal/test_github_commands.py: test_what_is_partial_is_seen_everywhere",
-    "Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use --source git:https://{}/{}.git": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
+    "Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use `--source git:https://{}/{}.git`.": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
     "Give --set repos=OWNER/NAME, or write repos into seedjournal.toml.": "seedjournal/test_github_commands.py: test_a_project_without_repositories_is_told",
     "Leave out --offline to fetch it.": "seedjournal/test_github_commands.py: test_offline_with_nothing_fetched_says_so",
     "Leave out --offline; fetching then goes on where it stopped.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
-    "Leave out --offline to fetch the rest, or record with --since {}.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
+    "Leave out --offline to fetch the rest, or record with `--since {}`.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
     "Add --skip-invalid to leave such pull requests out and list them.": "seedjournal/test_github_commands.py: test_a_pull_request_that_cannot_be_right_is_named_and_can_be_skipped",
     "Name another folder with SEEDJOURNAL_CACHE, or start again with `seedjournal fetched --delete OWNER/REPO`.": "seedjournal/test_github_commands.py: test_a_damaged_store_is_named_and_can_be_deleted",
     "Delete what was fetched with `seedjournal fetched --delete {}`, and record again.": "simulators/github/test_fetch.py: test_another_repository_under_the_same_name_is_refused",
@@ -97,7 +98,7 @@ ELSEWHERE = {
     "rows of a journal are never changed; seedjournal forget removes runs": "journal/test_guards.py: ",
     "{}; --set jira_key_per_repository=true keeps the repositories' keys apart": "simulators/test_jira.py: test_synthetic_keys_that_collide_are_named_and_can_be_kept_apart",
     " {} {} there too: --set branch={} reads it.": "simulators/test_git_source.py: ",
-    "Choose one with the setting `branch`, for example with --set branch={}.": "simulators/test_git_source.py: ",
+    "Choose one with the setting `branch`, for example with `--set branch={}`.": "simulators/test_git_source.py: ",
     "Add --skip-invalid to leave such commits out.": "simulators/test_git_source.py: ",
     "{}. docs/data.md lists the fields; --strict refuses such a source": "simulators/test_times.py: test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted",
     "Correct the source, or record without --strict, which stores these times as null.": "simulators/test_times.py: test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted",
@@ -113,7 +114,7 @@ ELSEWHERE = {
     "`seedjournal project --repair` restores edited rows": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` notes these rows as stale, `seedjournal project --prune` then deletes those that nothing refers to": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
     "`seedjournal project --repair` writes the notes again": "seedjournal/test_verify_command.py: test_the_remedies_of_rows_and_notes_help",
-    "… {} left out; --limit N shows more": "seedjournal/test_verify_command.py: test_thousands_of_findings_are_few_lines_and_all_are_counted",
+    "… {} left out; --limit N shows more": "seedjournal/test_verify_command.py: test_many_findings_are_few_lines_and_all_are_counted",
 }  # fmt: skip
 
 
@@ -203,7 +204,7 @@ def limited(w: World) -> None:
 
 @gives(
     "Name one with --project, such as {}, or give --all.",
-    "Write a setting and its value, for example --set customers=100.",
+    "Write a setting and its value, for example `--set customers=100`.",
 )
 def own_domains(w: World) -> None:
     for file in (ROOT / "examples/shop").iterdir():
@@ -329,7 +330,7 @@ def which_project(w: World) -> None:
     w.run("record", "--project", "domo", "--new", *SMALL)
 
 
-@gives("run the command again with --debug, and report what it prints")
+@gives("Run the command again with --debug, and report what it prints.")
 def bugs(w: World) -> None:
     w.patch.setattr("seedjournal.commands.looking.list_runs", lambda *_: 1 // 0)
     w("log", status=4)
@@ -344,7 +345,7 @@ def variables(w: World) -> None:
     w.run("log", "--journal", "sqlite:///${SEEDJOURNAL_NAME}.db")
 
 
-@gives("Write --source {}:PATH.", "Write --source {}.", "Name a clone's folder with --source git:PATH.")
+@gives("Write `--source {}:PATH`.", "Write `--source {}`.", "Name a clone's folder with --source git:PATH.")
 def sources(w: World) -> None:
     write_cache(Path("cache"), entry(1))
     record = ("record", "--project", "rocket", "--new", "--source")
@@ -497,30 +498,32 @@ def missing_parents(w: World) -> None:
 
 
 @gives(
-    "Put {}{} there, or change the project's setting `repos`, for example with --set repos={}.",
+    "Put {}{} there, or change the project's setting `repos`, for example with `--set repos={}`.",
     "Look at it with `jq '.prs[{}]'`. Add --skip-invalid to leave such entries out and list them.",
-    "Write a setting and its value, for example --set survey_response_rate=0.5.",
+    "Write a setting and its value, for example `--set survey_response_rate=0.5`.",
 )
 def caches(w: World) -> None:
     write_cache(Path("cache"), entry(1), {**entry(2), "additions": "many"})
     record = ("record", "--project", "rocket", "--new", "--source", "cache:cache")
     said = w(*record, "--set", "repos=acme/absent", status=3)
-    (way,) = re.findall(r"--set repos=\S+", said)
+    (way,) = re.findall(r"`(--set repos=\S+)`", said)
     w(*record, *way.split(), status=3)
     w.run(*record, *way.split(), "--skip-invalid")
     w(*record, "--set", "prs", status=2)
     w.run(*record, "--set", "survey_response_rate=0.5", "--skip-invalid")
 
 
-@gives("Leave out --fresh, or the window.")
+@gives("Leave out --fresh, or the window.", "Give an --until that is after --since.")
 def windows(w: World) -> None:
     write_cache(Path("cache"), entry(1), entry(9))
     record = ("record", "--project", "rocket", "--new", "--source", "cache:cache")
     w(*record, "--fresh", "--since", "2025-03-05", status=2)
     w.run(*record, "--fresh")
+    w(*record, "--since", "2025-03-05", "--until", "2025-03-04", status=2)
+    w.run(*record, "--since", "2025-03-05", "--until", "2025-03-10")
     w.run(*record, "--since", "2025-03-05")
     command = (*record, "--policy", "all=exact", "--since", "2025-03-05")
-    (way,) = re.findall(r"or with ((?:--policy \w+=upsert ?)+)", " ".join(w(*command, status=2).split()))
+    (way,) = re.findall(r"or with `((?:--policy \w+=upsert ?)+)`", " ".join(w(*command, status=2).split()))
     w.run(*command, *way.split())
     w.run(*record, "--policy", "all=exact")
 
@@ -528,12 +531,12 @@ def windows(w: World) -> None:
 @pytest.fixture(scope="module")
 def projected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal of one projected run, to copy."""
-    from tests.seedjournal.commands import spawn
-
-    folder = tmp_path_factory.mktemp("projected")
+    file = tmp_path_factory.mktemp("projected") / "seedjournal.db"
     for command in (DEMO, ("project",)):
-        assert spawn(*command, folder=folder).status == 0
-    return folder / "seedjournal.db"
+        with pytest.raises(SystemExit) as ended:
+            main((*command, "--quiet", "--journal", f"sqlite:///{file}"))
+        assert not ended.value.code
+    return file
 
 
 @cache

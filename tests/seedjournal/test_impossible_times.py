@@ -17,7 +17,7 @@ def test_record_reports_them_and_strict_refuses(run: Run, tmp_path: Path) -> Non
     path = write(tmp_path / "acme" / "shop.json", top(entry(merged_at=BEFORE), entry(8)))
     record = ("record", "--project", "acme", "--new", "--source", f"cache:{path}")
     refused = run(*record, "--strict", status=3)
-    assert "error: the source cache has 1 impossible time: a merge before the creation (1: acme/shop#7" in refused.err
+    assert "error: The source cache has 1 impossible time: a merge before the creation (1: acme/shop#7" in refused.err
     words = " ".join(run(*record).out.split())
     assert "1 impossible time became null, and so did what is computed from it: a merge before the creation" in words
     assert "impossible" in run(*record, "--strict", status=3).err  # what was recorded before is read again

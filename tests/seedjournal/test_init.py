@@ -204,13 +204,13 @@ def test_no_file_is_overwritten(run: Run, make_url: Urls, tmp_path: Path) -> Non
 
 def test_what_cannot_be_a_start(run: Run, make_url: Urls, tmp_path: Path) -> None:
     url = make_url("sqlite")
-    assert "there is no database at" in run("init", "--from", "sqlite:///absent.db", status=2).err
+    assert "There is no database at" in run("init", "--from", "sqlite:///absent.db", status=2).err
     assert not Path("absent.db").exists()
     make(url, "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
-    assert "there is no table to begin with" in run("init", "--from", url, status=2).err
+    assert "There is no table to begin with" in run("init", "--from", url, status=2).err
     make(url, BOOKSHOP)
     told = run("init", "--from", url, "--tables", "author,bok", status=2).err
-    assert "there is no table 'bok'; the nearest is 'book'" in told
+    assert "There is no table 'bok'; the nearest is 'book'" in told
     assert "schema 'books'" in run("init", "--from", make_url("postgresql"), "--schema", "books", status=2).err
     assert list(tmp_path.glob("*.py")) == []
     run("init", "--from", url, "--tables", "author,category", "--tables", "book")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,17 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "django_analytics"
 
 
 @pytest.fixture
-def target(make_url: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def target(make_url: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The application's database, empty but for its tables; the folder has the map."""
-    url = make_url("postgresql")
+
+    def fill(address: str) -> None:
+        with running(address):
+            make_tables()
+
+    url = make_url.filled("postgresql", "the application's tables", fill)
     for file in ("map.py", "seedjournal.toml"):
         shutil.copy(EXAMPLE / file, tmp_path)
     monkeypatch.setenv("SEEDJOURNAL_TARGET", url)
-    with running(url):
-        make_tables()
     return url
 
 
@@ -119,7 +122,7 @@ def test_rows_of_others_are_asked_about(run: Run, target: str) -> None:
         models.Team.objects.create(name="Ours", slug="ours")
     name = make_url(target).database
     refused = run("project", status=2)
-    assert f"database '{name}' has tables with rows that seedjournal did not make (teams_team 1 row)" in refused.err
+    assert f"Database '{name}' has tables with rows that seedjournal did not make (teams_team 1 row)" in refused.err
     assert f"--confirm {name}" in refused.err
     run("project", "--confirm", "other", status=2)
     assert asked(target, "SELECT count(*) FROM metrics_teammember") == [(0,)]
@@ -140,7 +143,7 @@ def test_check_names_what_a_migration_changed(run: Run, target: str) -> None:
         "DROP TABLE metrics_weeklymetrics",
     ):
         execute(target, statement)
-    told = run("check", status=2).err
+    told = run("check", status=1).out
     for one in (
         "pull_request.title has no column in metrics_pullrequest",
         "metrics_pullrequest.headline (text) is NOT NULL without a default, and nobody fills it",
@@ -150,8 +153,11 @@ def test_check_names_what_a_migration_changed(run: Run, target: str) -> None:
         "weekly_metrics: there is no table metrics_weeklymetrics",
     ):
         assert one in told, told
+    found = run("check", "--json", status=1).json
+    assert (found["ok"], found["tables"]) == (False, {})
     run("record", "--project", "demo", "--new", *SMALL)
-    assert run("project", status=2).err == told
+    refused = run("project", status=2).err
+    assert all(one in told and one in refused for one in found["findings"])
     assert asked(target, "SELECT count(*) FROM teams_team") == [(0,)]
 
 
@@ -276,3 +282,30 @@ def test_real_projects_that_share_tables(run: Run, target: str, tmp_path: Path) 
         source = f"cache:{CACHE / name / name}.json.gz"
         run("record", "--project", name, "--new", "--source", source, "--as-of", "2026-05-19")
     goes_in_twice(run, target, tmp_path, ("dephraiim", "ephraimduncan"))
+
+
+def test_what_is_forgotten_takes_its_rows_along(run: Run, target: str) -> None:
+    run("record", "--project", "demo", "--new", *SMALL)
+    run("project")
+    with running(target) as models:
+        mine = models.Team.objects.create(name="Ours", slug="ours")
+        held = models.TeamMember.objects.first()
+        models.Membership.objects.create(team=held.team, user="me")
+    run("forget", "--project", "demo", "--target", target, "--yes")
+    assert asked(target, "SELECT slug FROM teams_team ORDER BY slug = 'ours'") == [("demo",), ("ours",)]  # one is held
+    assert asked(target, "SELECT count(*) FROM metrics_pullrequest") == [(0,)]
+    assert asked(target, "SELECT count(*) FROM seedjournal_positions") == [(0,)]
+    assert mine.id == 1
+
+
+def test_all_notes_lost_is_a_first_projection_that_asks(run: Run, target: str) -> None:
+    run("record", "--project", "demo", "--new", *SMALL)
+    run("project")
+    before = asked(target, "SELECT id FROM metrics_teammember ORDER BY id")
+    for table in ("seedjournal_ledger", "seedjournal_positions", "seedjournal_rows", "seedjournal_target_version"):
+        execute(target, f"DROP TABLE {table}")
+    told = run("project", status=2).err
+    assert "metrics_teammember" in told
+    run("project", "--confirm", str(make_url(target).database))
+    assert asked(target, "SELECT id FROM metrics_teammember ORDER BY id") == before
+    assert run("verify", "--json").json["findings"] == []

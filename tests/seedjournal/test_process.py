@@ -130,7 +130,7 @@ def test_an_interrupted_recording_leaves_nothing_half_done(
     run("migrate", *place)
     code = WAITING.format(module=module, name=name, behind=behind)
     done = interrupt(tmp_path, code, *TWENTY, *place, after="there")
-    assert (done.status, done.out, done.err) == (130, "", "error: interrupted; nothing is half written\n")
+    assert (done.status, done.out, done.err) == (130, "", "error: Interrupted; nothing is half written.\n")
     assert run("log", "--json", *place).json["runs"] == []
     run("verify", *place)
     again = run(*TWENTY, *place, "--json").first
@@ -145,7 +145,7 @@ def test_an_interrupt_within_generated_code_is_told_like_any_other() -> None:
         [sys.executable, "-m", "tests.seedjournal.interrupted"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == "error: interrupted; nothing is half written\n"
+    assert done.stderr == "error: Interrupted; nothing is half written.\n"
 
 
 @pytest.mark.soak
@@ -170,7 +170,7 @@ def test_a_big_recording_is_interrupted_wherever_it_is(tmp_path: Path, run: Run)
         statuses.append(process.returncode)
         if process.returncode:
             assert (process.returncode, out) == (130, "")
-            assert err.splitlines()[-1] == "error: interrupted; nothing is half written"
+            assert err.splitlines()[-1] == "error: Interrupted; nothing is half written."
         else:
             assert out.startswith("demo: run 1, ")
         assert "Traceback" not in err
@@ -368,7 +368,7 @@ def test_an_interrupt_while_modules_load_ends_quietly(module: str, tmp_path: Pat
     )
     command = [sys.executable, "-P", "-c", code, "record", "--project", "demo", "--source", "demo"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted; nothing is half written\n")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: Interrupted; nothing is half written.\n")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -130,7 +130,7 @@ def test_a_schema_that_is_not_there_is_refused_by_every_command(server: str, run
     ):
         refused = run(*command, "--schema", "seedz", status=2).err
         assert "has no schema 'seedz'" in refused
-        assert "the nearest is 'seeds'" in refused
+        assert "Did you mean 'seeds'?" in refused
     for name in ("pg_temp", "information_schema"):
         assert "pg_" in run("project", "--schema", name, status=2).err
         assert "pg_" in run("migrate", "--schema", name, status=2).err

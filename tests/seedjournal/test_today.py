@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 from tests.seedjournal.commands import Done, driver_url
 
 Run = Callable[..., Done]
+Filled = Callable[..., str]
 Dump = dict[str, list[tuple[Any, ...]]]
 
 RECORD = ("record", "--project", "demo", "--new", "--source", "demo", "--set", "prs=12")
@@ -76,10 +77,9 @@ def as_of(run: Run) -> date:
     return date.fromisoformat(run("log", "--json").json["runs"][0]["as_of"])
 
 
-@pytest.mark.parametrize("weeks", [1, -1, 30, -300])
-def test_dates_move_by_whole_weeks_under_the_same_ids(weeks: int, run: Run, at: str) -> None:
-    run(*RECORD)
-    run("project")
+@pytest.mark.parametrize(("make", "weeks"), [("sqlite", 1), ("postgresql", -1), ("postgresql", 30), ("sqlite", -300)])
+def test_dates_move_by_whole_weeks_under_the_same_ids(weeks: int, run: Run, filled: Filled) -> None:
+    at = filled(RECORD, ("project",))
     before, today = dump(at), as_of(run) + timedelta(7 * weeks + 6)
     moved = run("project", "--today", today.isoformat(), "--json").json["projects"]["demo"]
     assert moved["days_moved"] == 7 * weeks
@@ -98,8 +98,8 @@ def test_dates_move_by_whole_weeks_under_the_same_ids(weeks: int, run: Run, at: 
     assert dump(at) == before
 
 
-def test_later_runs_are_shown_as_far_moved(run: Run, at: str, make_url: Callable[[str], str]) -> None:
-    run(*RECORD)
+def test_later_runs_are_shown_as_far_moved(run: Run, filled: Filled, make_url: Callable[[str], str]) -> None:
+    at = filled(RECORD, ("project",))
     today = (as_of(run) + timedelta(70)).isoformat()
     assert run("project", "--today", today, "--json").json["projects"]["demo"]["days_moved"] == 70
     run(*RECORD[:-1], "prs=15")
@@ -115,9 +115,8 @@ def test_later_runs_are_shown_as_far_moved(run: Run, at: str, make_url: Callable
     assert dump(at) == moved
 
 
-def test_edits_adopted_rows_and_rows_of_others_stay(run: Run, at: str) -> None:
-    run(*RECORD)
-    run("project")
+def test_edits_adopted_rows_and_rows_of_others_stay(run: Run, filled: Filled) -> None:
+    at = filled(RECORD, ("project",))
     before = created(at)
     edited, other = sorted(before)[:2]
     statements(
@@ -152,16 +151,15 @@ def test_a_settings_file_moves_dates_at_every_projection(run: Run, at: str, tmp_
     assert "today = 7 is neither" in run("project", status=3).err
 
 
-def test_moved_rows_can_be_taken_away(run: Run, at: str) -> None:
-    run(*RECORD)
+def test_moved_rows_can_be_taken_away(run: Run, filled: Filled) -> None:
+    at = filled(RECORD, ("project",))
     run("project", "--today", (as_of(run) + timedelta(21)).isoformat())
     run("unseed", "demo", "--yes")
     assert not any(dump(at).values())
 
 
-def test_somebody_elses_row_in_the_way_is_told_and_nothing_moves(run: Run, at: str) -> None:
-    run(*RECORD)
-    run("project")
+def test_somebody_elses_row_in_the_way_is_told_and_nothing_moves(run: Run, filled: Filled) -> None:
+    at = filled(RECORD, ("project",))
     statements(
         at,
         "CREATE TABLE copied AS SELECT * FROM weekly_metrics WHERE week_start = "
@@ -179,10 +177,10 @@ def test_somebody_elses_row_in_the_way_is_told_and_nothing_moves(run: Run, at: s
 
 
 @pytest.mark.parametrize("wrong", ["tomorrow", "2025-13-01"])
-def test_a_wrong_date_is_refused(wrong: str, run: Run, at: str) -> None:
+def test_a_wrong_date_is_refused(wrong: str, run: Run) -> None:
     assert "is not a date" in run("project", "--today", wrong, status=2).err
 
 
-def test_a_date_long_ago_is_refused(run: Run, at: str) -> None:
+def test_a_date_long_ago_is_refused(run: Run) -> None:
     run(*RECORD)
     assert "--today 1969-12-31 is before 1970" in run("project", "--today", "1969-12-31", status=2).err

@@ -594,7 +594,7 @@ class TestFiles:
         for _ in range(2):
             with pytest.raises(BadInput) as caught:
                 _ = source.repositories
-            assert caught.value.message == f"{one} and {two} both hold {repo}"
+            assert caught.value.message == f"{one} and {two} both hold {repo}."
         assert "both hold" in refusal(tmp_path).message
 
     def test_what_is_missing_or_empty_is_named(self, tmp_path: Path) -> None:

@@ -355,7 +355,7 @@ def test_impossible_times_are_null_and_counted(made: Made, time: bytes) -> None:
     assert "3 impossible times became null" in source.notices()[-1]
     assert f"commit {bad[:7]} committer {time.decode()}" in source.notices()[-1]
     assert source.skipped == []
-    with pytest.raises(BadInput, match="the source git has 3 impossible times"):
+    with pytest.raises(BadInput, match="The source git has 3 impossible times"):
         pulls(GitSource(str(made.folder), repo="example/thing", strict=True))
 
 
@@ -561,7 +561,7 @@ def test_the_default_branch_is_the_remote_s_then_its_main_then_head_s(made: Made
     assert chosen.digest() != made.source().digest()
     with pytest.raises(BadInput, match="no branch 'typo'") as caught:
         GitSource(str(made.folder), branch="typo").digest()
-    assert caught.value.hint == "Its branches are main, master, trunk"
+    assert caught.value.hint == "Its branches are main, master, trunk."
 
 
 def test_an_only_branch_is_taken_and_commits_without_a_branch_are_not_nothing(made: Made) -> None:

@@ -27,6 +27,7 @@ from seedjournal.simulators.engineering.kinds import ENGINEERING
 from seedjournal.simulators.engineering.people import key_of
 from seedjournal.simulators.engineering.reading import Window
 from seedjournal.simulators.engineering.simulate import GENERATORS
+from tests import scale
 from tests.simulators.acme import (
     SHOP,
     SITE,
@@ -59,7 +60,7 @@ AS_OF = date(2024, 3, 29)
 
 
 @given(lists_of_pull_requests(), LOOSE, st.integers(0, 2**40))
-@settings(max_examples=40)
+@settings(max_examples=scale.times(20, 300))
 def test_every_event_is_of_the_vocabulary_and_points_inside_its_run(
     facts: list[PullRequest], loose: list[LooseCommit], seed: int
 ) -> None:
@@ -69,7 +70,7 @@ def test_every_event_is_of_the_vocabulary_and_points_inside_its_run(
 
 
 @given(lists_of_pull_requests(), LOOSE, st.randoms(use_true_random=False))
-@settings(max_examples=40)
+@settings(max_examples=scale.times(20, 300))
 def test_no_order_of_facts_matters(facts: list[PullRequest], loose: list[LooseCommit], chance: random.Random) -> None:
     def shuffled(parts: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(chance.sample(list(parts), len(parts)))
@@ -92,7 +93,7 @@ def test_no_order_of_facts_matters(facts: list[PullRequest], loose: list[LooseCo
 
 
 @given(lists_of_pull_requests(range(1, 4)), lists_of_pull_requests(range(4, 7), most=3))
-@settings(max_examples=40)
+@settings(max_examples=scale.times(20, 300))
 def test_more_pull_requests_change_no_event_of_the_others(known: list[PullRequest], new: list[PullRequest]) -> None:
     before = events_of(Facts(*known), as_of=AS_OF)
     after = stated(events_of(Facts(*known, *new), as_of=AS_OF))
@@ -137,7 +138,7 @@ def test_more_pull_requests_change_no_event_of_the_others(known: list[PullReques
 
 
 @given(lists_of_pull_requests(), st.integers(0, 40), st.integers(1, 60))
-@settings(max_examples=30)
+@settings(max_examples=scale.times(15, 300))
 def test_another_as_of_adds_and_drops_days_at_the_ends_and_changes_nothing_else(
     facts: list[PullRequest], later: int, days_back: int
 ) -> None:
@@ -189,7 +190,7 @@ def test_another_as_of_adds_and_drops_days_at_the_ends_and_changes_nothing_else(
     st.none() | st.dates(date(2023, 6, 2), date(2024, 6, 2)),
     st.none() | st.integers(1, 3),
 )
-@settings(max_examples=40)
+@settings(max_examples=scale.times(20, 300))
 def test_a_window_is_a_filter_on_the_source(
     facts: list[PullRequest], loose: list[LooseCommit], since: date | None, until: date | None, newest: int | None
 ) -> None:

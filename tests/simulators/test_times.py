@@ -15,6 +15,7 @@ from seedjournal.journal import BadInput
 from seedjournal.simulators.engineering.cache.source import CacheSource
 from seedjournal.simulators.engineering.facts import PullRequest
 from seedjournal.simulators.engineering.times import CLOCKS_DIFFER
+from tests import scale
 from tests.simulators.acme import Facts, events_of, of_kind
 from tests.simulators.test_cache_source import Change, check_run, commit, entry, put, review, top, write
 
@@ -54,7 +55,7 @@ def test_an_impossible_time_is_null_counted_and_refused_where_that_is_wanted(
         assert sentence.startswith("1 impossible time became null")
         assert words in sentence
     assert source.skipped == []
-    with pytest.raises(BadInput, match="the source cache has 1 impossible time: ") as refused:
+    with pytest.raises(BadInput, match="The source cache has 1 impossible time: ") as refused:
         list(CacheSource(path, strict=True).pull_requests())
     assert words in refused.value.message
     assert "record without --strict" in refused.value.hint
@@ -98,7 +99,9 @@ _TIMES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=scale.times(60, 1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_no_times_refuse_a_pull_request_and_those_that_stay_agree(tmp_path: Path, data: st.DataObject) -> None:
     draw = lambda: data.draw(_TIMES)  # noqa: E731

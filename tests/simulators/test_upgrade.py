@@ -56,9 +56,9 @@ def test_what_a_changed_generator_would_change_is_told_and_nothing_recorded(
         assert (told.value.tools, told.value.events) == (("the jira generator 2 → 99",), {"jira_issue": 3})
         assert rows(database) == before
     message = (
-        "the jira generator 2 → 99 would change 3 events of project 'acme', although the input is the same as in run 1 "
+        "The jira generator 2 → 99 would change 3 events of project 'acme', although the input is the same as in run 1 "
     )
-    assert told.value.message == f"{message}(jira_issue 3); nothing was recorded"
+    assert told.value.message == f"{message}(jira_issue 3); nothing was recorded."
     assert "--accept-upgrade" in told.value.hint
 
     second = record(database, *order(accept_upgrade=True)).sealed
@@ -81,7 +81,7 @@ def test_going_back_to_older_tools_is_told_as_well(database: Database, monkeypat
     with monkeypatch.context() as patch:
         other_jira(patch)
         record(database, *order(accept_upgrade=True))
-    with pytest.raises(ChangedByUpgrade, match="the jira generator 99 → 2"):
+    with pytest.raises(ChangedByUpgrade, match="The jira generator 99 → 2"):
         record(database, *order())
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from seedjournal.journal import Event
 from seedjournal.simulators.engineering.facts import LooseCommit, PullRequest
 from seedjournal.simulators.engineering.weekly import Weeks
+from tests import scale
 from tests.simulators.acme import (
     TOOLS,
     Facts,
@@ -168,7 +169,7 @@ def test_every_column() -> None:
 
 
 @given(lists_of_pull_requests())
-@settings(max_examples=30)
+@settings(max_examples=scale.times(15, 300))
 def test_sums_are_those_of_the_same_runs_events(facts: list[PullRequest]) -> None:
     events = events_of(Facts(*facts))
     told = of_kind(events, "weekly_metrics")

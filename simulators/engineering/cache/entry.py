@@ -109,7 +109,7 @@ class PullRequestEntry(Struct, frozen=True, kw_only=True, gc=False):
 class WrongField(Exception):
     """A field that cannot be right: its path in the entry, empty for the entry itself, and what is wrong with it.
 
-    It never leaves the source: who reads the file adds file and entry.
+    It never leaves the source: the reader of the file adds file and entry.
     """
 
     def __init__(self, field: str, reason: str) -> None:

@@ -86,8 +86,8 @@ def _of_repositories(
     if missing and (needs_all or not found):
         raise BadInput(
             f"{shown(path)} holds no cache file of {missing[0]}.",
-            f"Put {missing[0]}{PACKED} there, or change the project's setting `repos`, for example with --set "
-            f"repos={repository_of(files[0])}.",
+            f"Put {missing[0]}{PACKED} there, or change the project's setting `repos`, for example with "
+            f"`--set repos={repository_of(files[0])}`.",
         )
     return sorted(found), missing
 

@@ -105,7 +105,7 @@ class CacheSource:
 
     @property
     def name(self) -> str:
-        """What people are told and the run records."""
+        """The source's name, for people and for the run's inputs."""
         return "cache"
 
     @property

@@ -18,7 +18,7 @@ from msgspec.structs import replace as changed
 from ...draws import Draw
 from ..assistants import PUBLIC_SINCE, Assistants
 from ..facts import ChangedFile, Commit, LooseCommit, PullRequest, Repository, Review
-from ..shapes import HOURS, LINES, REVIEWS, Quantiles, blend, quantile
+from ..shapes import HOURS, LINES, REVIEWS, Quantiles, blend, quantile, rank
 from . import words
 from .cast import People, Person, Setting
 from .parts import Frame, Parts, Topic, instant, sha
@@ -37,8 +37,8 @@ _DELETED: Quantiles = ((0, 0.07, 0.22, 0.45, 0.70, 0.88, 0.98, 1), (0, 0, 0.10, 
 # How closely one draw follows another: half is a rank correlation of about .7.
 _FILES_BY_LINES, _COMMITS_BY_LINES, _HOURS_BY_COMMITS, _REVIEWS_BY_LINES = 0.47, 0.36, 0.36, 0.36
 
-_MERGED, _CLOSED = 0.80, 0.93  # of what ends in time; the rest stays open
-_STAYS_OPEN = 0.25  # of what would end after the window
+_MERGED, _CLOSED = 0.80, 0.95  # of what ends in time; the rest stays open
+_STAYS_OPEN = 0.5  # of what would end after the window
 _REVERTS = 0.09  # of every second pull request, where the one before it was merged in time
 _LOOSE = 0.05
 _MOST_FILES_OF_HOTFIX = 4
@@ -169,19 +169,20 @@ class Invention:
         else:
             # The smaller third, the middle and the larger third have their own purposes.
             purpose = draw.choose("purpose", words.BY_SIZE[int(lines * 3)])
-            topic = self._topic(purpose, index, tailed=draw.chance("tailed", 0.5))
+            topic = self._topic(purpose, index, tailed=draw.chance("tailed", 0.4))
             slow = blend(blend(lines, draw.unit("commits"), _COMMITS_BY_LINES), draw.unit("hours"), _HOURS_BY_COMMITS)
-            lasts = int(quantile(HOURS, slow) * HOUR * self._rates["cycle_time_factor"].at(day))
-            ends = created + lasts
-            if lasts > HOUR:
-                ends = next_work(author, ends, draw.unit("morning"))
+            factor = self._rates["cycle_time_factor"].at(day)
+            lasts = int(quantile(HOURS, slow) * HOUR * factor)
+            ends = _at_work(author, created, lasts, draw.unit("morning"))
         last, left = timing.last, (1 - share) * timing.days * DAY
         is_taken_back = index % 2 == 1 and self._takes_back(index + 1)
         is_in_time = is_taken_back or lasts <= left
         if not is_in_time and left > HOUR and not draw.chance("stays open", _STAYS_OPEN):
             is_in_time = True
-            rest = max(0, last - created - 10 * MINUTE)
-            ends = next_work(author, created + 10 * MINUTE + int(draw.unit("rest") * rest), draw.unit("morning"))
+            sooner = quantile(HOURS, rank(HOURS, left / HOUR) * draw.unit("rest"))
+            ends = _at_work(author, created, int(sooner * HOUR), draw.unit("morning"))
+        if is_in_time and ends > last and not is_hotfix:  # somebody finishes it before
+            ends = created + int((0.2 + 0.75 * draw.unit("rest")) * max(0, last - created))
         ending = draw.unit("ending")
         state = "open"
         if is_in_time:
@@ -360,6 +361,11 @@ def _assistant(course: _Course, assistants: Assistants) -> tuple[str, str] | Non
         return None
     is_claude = course.author.shows_claude and day >= PUBLIC_SINCE["claude"]
     return words.AI_TOOLS["claude" if is_claude else trait.tool]
+
+
+def _at_work(author: Person, created: int, lasts: int, unit: float) -> int:
+    """Return when something ends that lasts so long: if it is more than an hour, in working hours."""
+    return next_work(author, created + lasts, unit) if lasts > HOUR else created + lasts
 
 
 def _squared(unit: float) -> float:

@@ -106,7 +106,9 @@ class Parts:
                 deleted = lines
             elif share and status in {"modified", "renamed"}:
                 its = share + ((bits >> 38 & 0x3FF) / 0x400 - 0.5) * spread
-                deleted = min(lines, int(lines * its + (bits >> 48 & 0x3FF) / 0x400))
+                # Who changes a line adds one; few only take away.
+                most = lines if bits >> 60 == 0 else max(0, lines - 1)
+                deleted = min(most, int(lines * its + (bits >> 48 & 0x3FF) / 0x400))
             files.append(ChangedFile(filename=path, status=status, additions=lines - deleted, deletions=deleted))
         files.sort(key=_by_name)
         return tuple(files)
@@ -330,9 +332,10 @@ def _paths(frame: Frame, drawn: Sequence[int]) -> Iterator[tuple[str, str]]:
 
 
 def _from(pool: Sequence[str], start: int) -> Iterator[str]:
-    """Yield everything in a pool once, from a drawn place on and with a drawn step."""
+    """Yield everything in a pool once, from a drawn place on and with a drawn step; the first ones are drawn most."""
     size = len(pool)
-    at = start % size
+    unit = (start >> 8 & 0xFFFF) / 0x10000
+    at = int(unit * unit * unit * size)
     steps = words.steps(size)
     step = steps[(start >> 4) % len(steps)]
     for _ in range(size):

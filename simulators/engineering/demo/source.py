@@ -90,7 +90,7 @@ class DemoSource:
 
     @property
     def name(self) -> str:
-        """What people are told and the run records."""
+        """The source's name, for people and for the run's inputs."""
         return "demo"
 
     @cached_property

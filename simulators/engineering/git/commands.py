@@ -101,7 +101,7 @@ class Ref(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clone:
-    """A clone as it stood when it was opened: where its objects lie, its refs, and what HEAD was."""
+    """A clone as it was when it was opened: where its objects lie, its refs, and what HEAD was."""
 
     objects: Path
     object_format: str

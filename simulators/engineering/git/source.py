@@ -299,7 +299,7 @@ def _branch(clone: Clone, shown: str, wanted: str | None, *, has_heads: bool) ->
         reason = f"HEAD names the branch {head!r}, which is not there" if head else "HEAD names no branch"
         raise BadInput(
             f"{shown}: {reason}, and there are several others: {listed}",
-            f"Choose one with the setting `branch`, for example with --set branch={names[0]}.",
+            f"Choose one with the setting `branch`, for example with `--set branch={names[0]}`.",
         )
     if clone.refs and not clone.detached and not has_heads:
         raise BadInput(
@@ -658,7 +658,7 @@ def _tokens(printed: IO[bytes]) -> Iterator[bytes]:
 def _changes(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, list[ChangedFile], int]]:
     """Yield pairs of trees with their differing files, from `diff-tree --stdin --raw --numstat -z`.
 
-    A pair's own line ends in a newline, everything after it in NUL; a renamed file is told by both names, the new last.
+    A pair's own line ends in a newline, everything after it in NUL; a renamed file comes with both names, the new last.
     """
     pair = b""
     statuses: dict[bytes, str] = {}

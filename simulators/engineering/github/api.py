@@ -63,7 +63,7 @@ _TOO_MUCH_WORDS = (
 _SECONDARY_WORDS = ("secondary rate limit", "abuse detection")
 _LIMIT_WORDS = "rate limit"
 LACKING_RIGHTS = frozenset(("FORBIDDEN", "INSUFFICIENT_SCOPES"))
-LASTING = LACKING_RIGHTS | {"NOT_FOUND"}  # types of errors that asking again does not mend; all others are trouble
+LASTING = LACKING_RIGHTS | {"NOT_FOUND"}  # types of errors that asking again does not fix; all others are trouble
 _REFUSED = re.compile(
     r"doesn't (?:exist|accept)|cannot query|unknown (?:argument|type|field)|isn't a defined|parse error|syntax error|"
     r"no such type|unexpected",
@@ -155,7 +155,7 @@ class Api:
         repo = f"{variables.get('owner')}/{variables.get('name')}"
         failures = limits = used_up = 0
         while True:
-            token = self._token(repo)  # each try is signed anew: the turn may have changed
+            token = self._token(repo)  # each try is signed again: the turn may have changed
             try:
                 reply = self._sent(token, body)
                 self._note_budget(token, reply)
@@ -415,7 +415,7 @@ class Api:
 
 
 class _AgainError(Exception):
-    """What a second try may mend: no response, half of one, trouble of the server's."""
+    """A failure that a second try may fix: no response, half of one, trouble of the server's."""
 
 
 class _LimitedError(Exception):
@@ -431,7 +431,7 @@ class _NextTokenError(Exception):
 
 
 def is_trouble(error: Mapping[str, Any]) -> bool:
-    """Return whether an error is one that asking again may mend, not a lack of rights or of the thing itself."""
+    """Return whether an error is one that asking again may fix, not a lack of rights or of the thing itself."""
     return error.get("type") not in LASTING and "could not resolve" not in str(error.get("message", "")).lower()
 
 

@@ -1,7 +1,7 @@
 """What is covered of a repository's history, in the order of updates; pure.
 
 An interval says: every pull request whose last update lies in [low, high] is stored in that version. It stays true
-for ever, since an update moves a pull request to the end. So an interval may grow at either end, page by page, and
+forever, since an update moves a pull request to the end. So an interval may grow at either end, page by page, and
 end at any page; it never reaches into the last minutes before its page was asked for, where order is not settled yet.
 """
 
@@ -99,7 +99,7 @@ def grown_upward(interval: Interval, seen: Seen) -> Interval:
 def grown_downward(interval: Interval, seen: Seen, since: datetime) -> Interval:
     """Return the interval after a page that continues it downward, to `since` and no further.
 
-    How far a page reaches beyond is chance, and must not decide what is told.
+    How far a page reaches beyond is chance, and must not decide what the facts are.
     """
     kept = [edge for edge in seen.edges if edge[0] >= since]
     low: datetime | None = since

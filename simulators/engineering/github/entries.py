@@ -103,7 +103,7 @@ def accounts(whole: Node) -> Iterator[tuple[int, str]]:
 def check_runs(whole: Node) -> Iterator[tuple[Node, int]]:
     """Yield the check runs of a pull request, each with its number. Commit statuses are none.
 
-    A number is told, or stands in the address; else it is derived from the head commit, address and name, and from
+    The number is in a field, or in the address; else it is derived from the head commit, address and name, and from
     which of those that agree in them it is: what stays the same while a check runs.
     """
     alike: Counter[tuple[str, str]] = Counter()

@@ -51,7 +51,7 @@ def page_points(size: int, *, check_runs: bool) -> int:
 def estimate(
     api: Api, repo: Repository, path: Path, *, since: datetime | None = None, check_runs: bool = True
 ) -> Estimate:
-    """Ask how many pull requests were updated at `since` or later, and reckon; `path` is where its store is, if any."""
+    """Estimate what fetching the pull requests updated since then takes; `path` is where its store would be."""
     owner, _, name = repo.partition("/")
     moment = (since or datetime.min.replace(tzinfo=UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     search = f"repo:{repo} is:pr" + (f" updated:>={moment}" if since else "")

@@ -1,4 +1,4 @@
-"""Fetching a repository's pull requests into its store, so that whatever came is there for ever.
+"""Fetching a repository's pull requests into its store, so that whatever came stays there.
 
 Pull requests are walked in the order of their last update. A walk goes upward from where the last one was sure, and
 ends where there is nothing more; where only the later part of history is wanted, it first goes down from what is

@@ -255,7 +255,7 @@ def covered(repo: Repository, store: Store, *, since: datetime | None, check_run
         day = whole.bottom.low.date().isoformat()
         raise Unavailable(
             f"{repo}: what was fetched goes back to {day} only.",
-            f"Leave out --offline to fetch the rest, or record with --since {day}.",
+            f"Leave out --offline to fetch the rest, or record with `--since {day}`.",
         )
     raise Unavailable(
         f"{repo} was not fetched to the end.",

@@ -126,7 +126,7 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def may_heal(self) -> bool:
-        """Whether an error took it that asking again may mend."""
+        """Whether it is missing because of an error that asking again may fix."""
         return self.error is not None and self.error not in LASTING
 
     @property
@@ -408,7 +408,7 @@ class Store:
         yield from self._connection.execute("SELECT id, login, seen_at FROM accounts")
 
     def forget_versions(self) -> None:
-        """Forget what pages say, for it to be read from them anew."""
+        """Forget what pages say, so that they are read again."""
         for table in ("versions", "troubles", "accounts"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
 

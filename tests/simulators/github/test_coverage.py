@@ -18,6 +18,7 @@ from seedjournal.simulators.engineering.github import GitHubSource, Store, fetch
 from seedjournal.simulators.engineering.github.api import Answer, Api
 from seedjournal.simulators.engineering.github.coverage import Interval, holding, stretches
 from seedjournal.simulators.engineering.github.tokens import Pool, Token
+from tests import scale
 from tests.simulators.github.hub import Asked, Hub, pull, stamp
 from tests.simulators.github.world import REPO, SECRET, START, HubClock, fact
 
@@ -58,7 +59,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=scale.times(8, 100))
 @given(st.lists(steps, max_size=8), moments, st.booleans())
 def test_what_is_covered_is_there_after_any_history(
     history: list[tuple[Any, ...]], since: datetime | None, check_runs: bool
@@ -115,7 +116,7 @@ def compare(hub: Hub, store: Store, since: datetime | None, *, check_runs: bool)
     assert found.items() <= there.items()
 
 
-@settings(max_examples=8)
+@settings(max_examples=scale.times(5, 50))
 @given(st.lists(st.integers(0, 6), max_size=6), st.sampled_from([None, at(20)]))
 def test_broken_off_anywhere_it_ends_as_if_it_never_was(kills: list[int], since: datetime | None) -> None:
     digests = set()
