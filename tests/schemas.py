@@ -125,6 +125,7 @@ def _make_wagtail(site: Site) -> None:
 
 
 def _look_at_wagtail(site: Site) -> None:
+    site.run("python", "manage.py", "fixtree", "--noinput", "--settings=magazine.settings.seeded")
     print(site.run("python", "manage.py", "shell", "--settings=magazine.settings.seeded", "-c", _LISTED).strip())
 
 

@@ -342,8 +342,15 @@ class KindDecider:
             self.plan.notes.append(f"{name}: {note}")
 
     def _of_tree(self, column: Column) -> None:
-        """Fill a tree of materialized paths, as django-treebeard keeps it: every row is a root of its own."""
-        values = {"path": ("str", 'f"S{place:03}"'), "depth": ("int", "1"), "numchild": ("int", "0")}
+        """Fill a tree of materialized paths, as django-treebeard keeps it: below its first root, where it has rows."""
+        has_root = self.planner.catalogue.has_rows(self.info.schema, self.table)
+        values = {
+            "path": ("str", 'f"0001S{place:03}"' if has_root else 'f"S{place:03}"'),
+            "depth": ("int", "2" if has_root else "1"),
+            "numchild": ("int", "0"),
+        }
+        if has_root and column.name == "numchild":
+            self.plan.notes.append("the first root does not count these rows: let the application repair its tree")
         annotation, value = values[column.name]
         name = self._take_name(column.name)
         self._hold(column, name, Guess(annotation, value, most=999), Sort.TEXT)
