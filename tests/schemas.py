@@ -96,7 +96,7 @@ assert not Page.find_problems()[0], Page.find_problems()
 client = Client()
 client.force_login(get_user_model().objects.get(username="boss"))
 assert client.get("/").status_code == 200
-for path in ("", "pages/", "users/", "images/", "documents/", "redirects/", "collections/", "locales/", "sites/", "reports/site-history/"):
+for path in ("", "pages/", "users/", "images/", "documents/", "redirects/", "collections/", "sites/", "reports/site-history/"):
     answer = client.get(f"/admin/{path}", follow=True)
     assert answer.status_code == 200, (path, answer.status_code)
 home = Page.objects.get(depth=2, id__lt=10)

@@ -285,7 +285,7 @@ class KindDecider:
             self._give_once(name, '"!"', "") if is_needed else self._leave(name)
             return
         if sort is Sort.INSTANT and words & _CHANGED:
-            if is_needed and not is_distinct:
+            if column.default is None and not is_distinct:
                 self.plan.columns[name] = "touch"
             else:
                 self._leave(name)
