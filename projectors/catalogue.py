@@ -13,7 +13,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, TextClause, exists, select, table, text
 from sqlalchemy.exc import DBAPIError
 
 _INTEGERS = {"int2", "int4", "int8", "rowid", "integer"}
@@ -165,6 +165,11 @@ class Catalogue:
     def rules(self, info: TableInfo) -> Rules:
         """Return what else the table's rows must obey."""
         return self._reader.rules(info)
+
+    def has_rows(self, schema: str | None, name: str) -> bool:
+        """Say whether a table has any row."""
+        rows = table(name, schema=schema)
+        return bool(self.connection.execute(select(exists().select_from(rows))).scalar())
 
     def obeys(self, info: TableInfo, check: str, values: Mapping[str, str | None]) -> bool:
         """Say whether these values, as text, would pass a check; the database computes it, and nothing is stored."""

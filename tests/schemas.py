@@ -96,10 +96,10 @@ assert not Page.find_problems()[0], Page.find_problems()
 client = Client()
 client.force_login(get_user_model().objects.get(username="boss"))
 assert client.get("/").status_code == 200
-for path in ("", "pages/", "users/", "images/", "documents/", "redirects/", "collections/", "locales/", "sites/", "reports/site-history/"):
+for path in ("", "pages/", "users/", "images/", "documents/", "redirects/", "collections/", "sites/", "reports/site-history/"):
     answer = client.get(f"/admin/{path}", follow=True)
     assert answer.status_code == 200, (path, answer.status_code)
-home = Page.objects.get(depth=2, id__lt=10)
+home = Page.objects.get(slug="home")
 added = home.add_child(instance=Page(title="Written by the application"))
 assert added.id < 1000, added.id
 print("listed", Page.objects.count(), "pages")
@@ -125,12 +125,63 @@ def _make_wagtail(site: Site) -> None:
 
 
 def _look_at_wagtail(site: Site) -> None:
+    site.run("python", "manage.py", "fixtree", "--noinput", "--settings=magazine.settings.seeded")
     print(site.run("python", "manage.py", "shell", "--settings=magazine.settings.seeded", "-c", _LISTED).strip())
+
+
+# -- superset ------------------------------------------------------------------------------------------------------
+
+_CONFIGURED = """
+SECRET_KEY = "a test's own, which nobody else uses: 0123456789"
+SQLALCHEMY_DATABASE_URI = "postgresql+psycopg2://postgres@/{database}?host={socket}"
+"""
+_SHOWN = """
+from superset.app import create_app
+
+app = create_app()
+with app.app_context():
+    from superset import db
+    from superset.models.dashboard import Dashboard
+
+    for mapper in db.Model.registry.mappers:
+        for one in db.session.query(mapper.class_).limit(20):
+            assert one.__dict__
+    print("listed", db.session.query(Dashboard).count(), "dashboards")
+client = app.test_client()
+answer = client.post("/api/v1/security/login", json={"username": "boss", "password": "secret", "provider": "db"})
+head = {"Authorization": "Bearer " + answer.get_json()["access_token"]}
+for name in ("dashboard", "chart", "database", "dataset", "log", "query", "saved_query"):
+    answer = client.get(f"/api/v1/{name}/", headers=head)
+    assert answer.status_code == 200, (name, answer.get_json())
+"""
+
+
+def _of_superset(site: Site) -> dict[str, str]:
+    config = site.folder / "superset_config.py"
+    config.write_text(_CONFIGURED.format(database=site.database, socket=site.socket), encoding="utf-8")
+    return {"SUPERSET_CONFIG_PATH": str(config), "SUPERSET_HOME": str(site.folder), "FLASK_APP": "superset"}
+
+
+def _make_superset(site: Site) -> None:
+    environment = _of_superset(site)
+    site.run("superset", "db", "upgrade", **environment)
+    boss = "--username boss --firstname B --lastname S --email boss@example.com --password secret"
+    site.run("superset", "fab", "create-admin", *boss.split(), **environment)
+    site.run("superset", "init", **environment)
+
+
+def _look_at_superset(site: Site) -> None:
+    print(site.run("python", "-c", _SHOWN, **_of_superset(site)).strip())
 
 
 # -- all ---------------------------------------------------------------------------------------------------------
 
-APPS = {"wagtail": App(("wagtail>=6,<8", "psycopg[binary]"), _make_wagtail, _look_at_wagtail)}
+APPS = {
+    "wagtail": App(("wagtail>=6,<8", "psycopg[binary]"), _make_wagtail, _look_at_wagtail),
+    "superset": App(
+        ("apache-superset>=6,<7", "flask-caching<2.4", "rich", "psycopg2-binary"), _make_superset, _look_at_superset
+    ),
+}
 
 
 def _install(name: str, app: App) -> Path:

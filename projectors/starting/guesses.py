@@ -162,6 +162,7 @@ _TEXTS: tuple[tuple[str, str, int], ...] = (
     ("currency|currency code", 'one.choose({n}, ("EUR", "GBP", "USD"))', 3),
     ("language|language code|locale|lang", 'one.choose({n}, ("de", "en", "fr"))', 2),
     ("timezone|time zone|tz", 'one.choose({n}, ("Europe/Berlin", "UTC"))', 13),
+    ("sqlalchemy uri|database uri|database url|connection string|dsn", '"sqlite://"', 9),
     ("slug|url path", "one.code({n}).lower()", 8),
     ("url|link|website|homepage|uri|web site|href", 'f"https://example.com/{{one.code({n}).lower()}}"', 28),
     ("domain|hostname|host", 'f"{{one.code({n}).lower()}}.example.com"', 20),

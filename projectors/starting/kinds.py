@@ -11,7 +11,7 @@ from ..mapping import DATABASE, DERIVED
 from .checks import Said
 from .guesses import Guess, Sort, guess, is_secret, plain_value, sort_of, words_of
 from .planned import AT, ITSELF, NULL, OUTSIDE, PICK, Choice, FieldPlan, KindPlan, Link, Names, singular, snake
-from .tables import Planner
+from .tables import CONTENT_TYPES, Planner
 
 _CHANGED = {"updated", "modified", "changed", "update", "synced", "edited"}
 _LATER = {
@@ -170,12 +170,13 @@ class KindDecider:
 
     def _outside(self, link: Link, info: Column) -> None:
         """Refer to a row that nobody fills here: nothing where that may be, else the first that is there."""
-        if link.nullable:
-            self.plan.theirs.append(info.name)
-            return
-        if link.to == "django_content_type" and (words := self._django_model()):
+        is_generic = any(name.endswith(("object_id", "object_pk")) for name in self.info.columns)
+        if link.to == CONTENT_TYPES and not is_generic and (words := self._django_model()):
             app, model = words
             self.plan.columns[info.name] = f'initial(lookup("{link.to}", app_label="{app}", model="{model}"))'
+            return
+        if link.nullable:
+            self.plan.theirs.append(info.name)
             return
         spelled = ".".join(f'"{part}"' for part in link.to.split("."))
         referred = f'"{link.referred[0] or "id"}"'
@@ -284,7 +285,7 @@ class KindDecider:
             self._give_once(name, '"!"', "") if is_needed else self._leave(name)
             return
         if sort is Sort.INSTANT and words & _CHANGED:
-            if is_needed and not is_distinct:
+            if column.default is None and not is_distinct:
                 self.plan.columns[name] = "touch"
             else:
                 self._leave(name)
@@ -341,8 +342,15 @@ class KindDecider:
             self.plan.notes.append(f"{name}: {note}")
 
     def _of_tree(self, column: Column) -> None:
-        """Fill a tree of materialized paths, as django-treebeard keeps it: every row is a root of its own."""
-        values = {"path": ("str", 'f"S{place:03}"'), "depth": ("int", "1"), "numchild": ("int", "0")}
+        """Fill a tree of materialized paths, as django-treebeard keeps it: below its first root, where it has rows."""
+        has_root = self.planner.catalogue.has_rows(self.info.schema, self.table)
+        values = {
+            "path": ("str", 'f"0001S{place:03}"' if has_root else 'f"S{place:03}"'),
+            "depth": ("int", "2" if has_root else "1"),
+            "numchild": ("int", "0"),
+        }
+        if has_root and column.name == "numchild":
+            self.plan.notes.append("the first root does not count these rows: let the application repair its tree")
         annotation, value = values[column.name]
         name = self._take_name(column.name)
         self._hold(column, name, Guess(annotation, value, most=999), Sort.TEXT)

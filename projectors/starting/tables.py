@@ -21,7 +21,7 @@ _OF_TOOLS = re.compile(
     r"|ar_internal_metadata|flyway_schema_history|databasechangelog(lock)?|spatial_ref_sys"
 )
 _OURS = re.compile(r"journal(_events|_nodes|_kinds|_runs|_forgotten)?|seedjournal_\w+")
-_CONTENT_TYPES = "django_content_type"
+CONTENT_TYPES = "django_content_type"
 _OF_ANY_TABLE = re.compile(r"object_(id|pk|uuid)$")
 _FEWER = 3  # so many times fewer parents than children
 _FEWEST = 10
@@ -132,18 +132,27 @@ class Planner:
         info = self.infos[table]
         alone = {one.columns[0] for one in info.uniques if len(one.columns) == 1}
         for link in self.links[table]:
+            columns = ", ".join(link.columns)
+            if link.to == CONTENT_TYPES and (told := self._of_any_table(info)):
+                return f"{columns} and {told[0]} together refer to rows of any table"
             if link.nullable:
                 continue
-            columns = ", ".join(link.columns)
-            if link.to == _CONTENT_TYPES and (told := [one for one in info.columns if _OF_ANY_TABLE.search(one)]):
-                return f"{columns} and {told[0]} together refer to rows of any table"
             if link.mode == OUTSIDE and (
                 not link.is_single or set(link.columns) & {*info.primary_key} or link.columns[0] in alone
             ):
                 return f"{columns} refers to {link.to}, which is not filled here"
+            if link.mode == OUTSIDE and not self._has_rows(link):
+                return f"{columns} refers to {link.to}, which is not filled here and has no rows"
             if link.mode == ITSELF and (not link.is_single or not self._can_be_numbered(table)):
                 return f"{columns} refers to the table itself and must not be null"
         return ""
+
+    def _of_any_table(self, info: TableInfo) -> list[str]:
+        return [name for name, one in info.columns.items() if _OF_ANY_TABLE.search(name) and not one.nullable]
+
+    def _has_rows(self, link: Link) -> bool:
+        schema, _, name = link.to.rpartition(".") if "." in link.to else (self.schema, "", link.to)
+        return self.catalogue.has_rows(schema, name)
 
     def scheme(self, table: str) -> str:
         """Choose how rows get their ids."""
