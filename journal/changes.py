@@ -15,6 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from .appending import grow
+from .errors import Damaged
 from .event import KeyBytes, decode, differing_fields
 from .fold import Policy, merge, resolve
 from .manifest import (
@@ -176,14 +177,17 @@ def fold_root(connection: Connection, policies: Mapping[str, Policy], previous: 
 
 
 def key_of(text: str) -> KeyBytes:
-    """Return the key's canonical bytes inside an event's canonical text.
+    """Return the key's canonical bytes inside an event's canonical text; raise Damaged for a text that is none.
 
     The top-level key is the last object named so: behind it stand two texts only, in which quotes are escaped.
 
     >>> key_of('{"data":{"key":{"a":1}},"key":{"slug":"x"},"kind":"team","project":"p"}')
     b'{"slug":"x"}'
     """
-    return KeyBytes(text[text.rindex(',"key":{') + 7 : text.rindex(',"kind":"')].encode())
+    try:
+        return KeyBytes(text[text.rindex(',"key":{') + 7 : text.rindex(',"kind":"')].encode())
+    except ValueError:
+        raise Damaged(f"An event's text is not as it was written: {text[:40]!r}…") from None
 
 
 def _by_key(connection: Connection, ids: Sequence[EventId]) -> dict[KeyBytes, EventId]:
