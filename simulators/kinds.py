@@ -388,10 +388,11 @@ def initializer(
     required = [name for name in names if name not in defaults]
     optional = [name for name in names if name in defaults]
     signature = ", ".join([*required, *(f"{name}=_defaults[{name!r}]" for name in optional)])
-    lines = [f"def __init__(self{', *, ' + signature if signature else ''}):", "    _values = self.__dict__"]
+    named = f", /, *, {signature}" if signature else ""  # a field may be named `self`
+    lines = [f"def __init__(_entity{named}):", "    _values = _entity.__dict__"]
     lines += [f"    _values[{name!r}] = {name}" for name in names]
     if checked:
-        lines.append("    _check(self)")
+        lines.append("    _check(_entity)")
     space: dict[str, Any] = {"_defaults": dict(defaults), "_check": check}
     exec("\n".join(lines), space)  # noqa: S102 - the names are a class's own attributes
     return space["__init__"]

@@ -252,3 +252,22 @@ def test_what_cannot_be_written_is_told_with_its_entity(declare: Callable[..., P
 def test_the_code_of_a_domain_inside_a_checkout_counts() -> None:
     """A domain that lies beside seedjournal's own code is a user's too."""
     assert load_domain("seeds:shop", EXAMPLES / "shop").code_digest() != ""
+
+
+NAMED = """
+    class Row(Kind, key="key"):
+        key: str
+        self: int
+        data: str
+        kind: str = "x"
+
+    one = Domain("one", kinds=(Row,), today=date(2026, 1, 5))
+    one.facts(Row, [Row(key="a", self=1, data="b")])
+"""
+
+
+def test_fields_may_have_the_names_that_the_program_uses(declare: Callable[..., Path], run: Run, at: str) -> None:
+    declare(NAMED)
+    run("record", "--project", "one")
+    run("project")
+    assert [row[1:] for row in rows(at, "rows")] == [("a", "1", "b", "x")]
