@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy import URL
 
 from seedjournal import journal as j
 from seedjournal import projectors
@@ -33,9 +37,17 @@ _VARIABLE = re.compile(r"\$\{\w+\}")
     "Each table becomes a kind with believable values; foreign keys, unique and CHECK constraints are kept. Nothing in "
     "the database is changed, and no row is read. Then record and project as with any other domain.",
     epilog="\b\nFor example:\n"
-    "  seedjournal init --from postgresql://me@localhost/shop --rows 200\n\n" + exits("the files were written"),
+    "  seedjournal init --from postgresql://me@localhost/shop --rows 200\n"
+    "  seedjournal init --from django:shop.settings\n"
+    "  seedjournal init --from sqlalchemy:shop.models:Base --target URL\n\n" + exits("the files were written"),
 )
-@click.option("--from", "source", metavar="URL", required=True, help="The database whose tables are to be filled.")
+@click.option(
+    "--from",
+    "source",
+    metavar="SOURCE",
+    required=True,
+    help="The database whose tables to fill: its URL, django:SETTINGS, or sqlalchemy:MODULE:BASE with --target.",
+)
 @click.option(
     "--rows",
     metavar="N",
@@ -70,6 +82,8 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
             f"{' and '.join(there)} {'exists' if len(there) == 1 else 'exist'} already; nothing was written.",
             "Choose another folder with --out FOLDER.",
         )
+    source, declared = database_of(source, databases.target)
+    chosen = chosen or declared
     where = config.addresses(config.Settings(), databases.journal, source)
     with opened_target(where, databases, create=False) as target:
         if target is None:
@@ -101,6 +115,60 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
         "left_out": start.left_out,
         "variables": [PASSWORD] if needs_password else [],
     }
+
+
+def database_of(source: str, target: str | None) -> tuple[str, list[str]]:
+    """Return a database's address, and the tables that the models of SQLAlchemy name; none means all.
+
+    The application's own modules are imported from the working folder. Raises Misuse where that fails.
+    """
+    framework, _, named = source.partition(":")
+    if framework == "django":
+        os.environ["DJANGO_SETTINGS_MODULE"] = named
+        told = _imported(f"{named}:DATABASES", "Django's settings")["default"]
+        return address_of_django(told), []
+    if framework == "sqlalchemy":
+        if target is None:
+            raise j.Misuse("Models of SQLAlchemy name no database.", "Name it with --target URL.")
+        base = _imported(named, "SQLAlchemy's models")
+        return target, sorted(one.name for one in getattr(base, "metadata", base).tables.values())
+    return source, []
+
+
+def _imported(address: str, what: str) -> Any:
+    """Return what `module:name` names."""
+    module, _, name = address.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise j.Misuse(
+            f"{what} {address!r} cannot be imported: {error}.",
+            "Run init with your application's Python, in the folder that it runs in.",
+        ) from None
+
+
+def address_of_django(told: Mapping[str, Any]) -> str:
+    """Return the address of a database in Django's settings."""
+    engine, host = str(told.get("ENGINE", "")), str(told.get("HOST") or "")
+    if engine.endswith("sqlite3"):
+        return f"sqlite:///{told['NAME']}"
+    if not engine.endswith(("postgresql", "postgis")):
+        raise j.Misuse(
+            f"Django's default database is made by {engine or 'no engine'}, and seedjournal writes to PostgreSQL and "
+            "SQLite.",
+            "Name another database with its URL.",
+        )
+    address = URL.create(
+        "postgresql",
+        username=told.get("USER") or None,
+        password=told.get("PASSWORD") or None,
+        host=None if host.startswith("/") else host or None,
+        port=int(told["PORT"]) if told.get("PORT") else None,
+        database=str(told["NAME"]),
+        query={"host": host} if host.startswith("/") else {},
+    )
+    return address.render_as_string(hide_password=False)
 
 
 def settings_address(source: str, folder: Path) -> tuple[str, bool]:

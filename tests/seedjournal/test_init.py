@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from seedjournal.commands.init import settings_address
+from seedjournal.commands.init import address_of_django, settings_address
+from seedjournal.journal import Misuse
 from tests.conftest import Urls
-from tests.seedjournal.commands import Done, asked, execute
+from tests.seedjournal.commands import Done, asked, execute, spawn
 from tests.seedjournal.conftest import ROOT
 
 Run = Callable[..., Done]
@@ -234,3 +235,72 @@ def test_what_cannot_be_a_start(run: Run, make_url: Urls, tmp_path: Path) -> Non
 )
 def test_no_password_is_written(given: str, written: str) -> None:
     assert settings_address(given, Path())[0] == written
+
+
+MODELS = """
+from sqlalchemy import Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Shelf(Base):
+    __tablename__ = "shelf"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+"""
+SHELVES = "CREATE TABLE shelf (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);\nCREATE TABLE other (id INTEGER PRIMARY KEY)"
+
+
+@pytest.mark.parametrize(
+    ("source", "tables"),
+    [(("django:site_settings",), ["other", "shelf"]), (("sqlalchemy:models:Base", "--target", "{}"), ["shelf"])],
+    ids=["django", "sqlalchemy"],
+)
+def test_a_framework_names_database_and_tables(source: tuple[str, ...], tables: list[str], tmp_path: Path) -> None:
+    """In a process of its own, as the application's modules are imported."""
+    url = f"sqlite:///{tmp_path}/app.db"
+    make(url, SHELVES)
+    engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "app.db")}
+    (tmp_path / "site_settings.py").write_text(f"DATABASES = {{'default': {engine}}}\n", encoding="utf-8")
+    (tmp_path / "models.py").write_text(MODELS, encoding="utf-8")
+    command = ("init", "--from", *(one.format(url) for one in source), "--rows", "20", "--json")
+    done = spawn(*command, folder=tmp_path)
+    assert done.status == 0, done.err
+    assert sorted(done.json["tables"]) == tables
+    for next_ in (("record", "--project", "app"), ("project",)):
+        assert spawn(*next_, folder=tmp_path).status == 0
+    assert len(asked(url, "SELECT * FROM shelf")) > 1
+
+
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        ({"ENGINE": "django.db.backends.postgresql", "NAME": "a", "USER": "u", "PASSWORD": "p/w", "HOST": "h", "PORT": 5},
+         "postgresql://u:p%2Fw@h:5/a"),
+        ({"ENGINE": "django.contrib.gis.db.backends.postgis", "NAME": "a", "HOST": "/run/pg"},
+         "postgresql:///a?host=%2Frun%2Fpg"),
+        ({"ENGINE": "django.db.backends.sqlite3", "NAME": Path("/data/app.sqlite3")}, "sqlite:////data/app.sqlite3"),
+    ],
+)  # fmt: skip
+def test_djangos_default_database_has_an_address(told: dict[str, Any], address: str) -> None:
+    assert address_of_django(told) == address
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (("--from", "django:no.such"), "Django's settings 'no.such:DATABASES' cannot be imported"),
+        (("--from", "sqlalchemy:no.such:Base"), "Models of SQLAlchemy name no database."),
+        (("--from", "sqlalchemy:json:Base", "--target", "sqlite:///x.db"), "'json:Base' cannot be imported"),
+    ],
+)
+def test_a_framework_that_names_nothing_is_told(source: tuple[str, ...], told: str, run: Run) -> None:
+    assert told in run("init", *source, status=2).err
+
+
+def test_a_database_that_django_has_elsewhere_is_refused() -> None:
+    with pytest.raises(Misuse, match="writes to PostgreSQL and SQLite"):
+        address_of_django({"ENGINE": "django.db.backends.mysql", "NAME": "a"})
