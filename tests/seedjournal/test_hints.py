@@ -62,8 +62,6 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
     "Name it with --target URL.": "seedjournal/test_init.py: test_a_framework_that_names_nothing_is_told",
-    "Run init with your application's Python, in the folder that it runs in.": "seedjournal/test_init.py: test_a_framework_that_names_nothing_is_told",
-    "Name another database with its URL.": "seedjournal/test_init.py: test_a_database_that_django_has_elsewhere_is_refused",
     "Give an --until that is after --since.": "simulators/test_record.py: test_a_window_has_a_beginning_before_its_end",
     "Leave out --estimate.": "seedjournal/test_github_commands.py: test_an_estimate_is_for_github",
     "{}; --policy github=upsert takes the newer content": "seedjournal/test_coherence.py: test_what_came_later_is_reported_and_comes_with_upsert",
