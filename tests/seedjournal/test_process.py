@@ -299,7 +299,10 @@ def test_sixty_columns_are_enough(run: Run, tmp_path: Path) -> None:
     execute(f"sqlite:///{tmp_path}/seedjournal.db", "DELETE FROM pr_files")
     status, screen = on_terminal(tmp_path, "verify", columns=60)
     assert status == 1
-    assert max(map(len, plain(screen))) <= 60, screen
+    for line in plain(screen):
+        assert len(line) <= 60 or len(line.split()) == 1, (
+            line
+        )  # a file's long path is not broken, so that it can be copied
     assert max(map(len, plain(on_terminal(tmp_path, "show", "2")[1]))) <= 80
     for arguments in (("show", "nobody@latest"), ("show", "pull_request", "demo"), ("record", "--project", "polr")):
         status, screen = on_terminal(tmp_path, *arguments)
