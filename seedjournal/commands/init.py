@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import URL
 
 from seedjournal import journal as j
 from seedjournal import projectors
@@ -150,6 +149,8 @@ def _imported(address: str, what: str) -> Any:
 
 def address_of_django(told: Mapping[str, Any]) -> str:
     """Return the address of a database in Django's settings."""
+    from sqlalchemy import URL
+
     engine, host = str(told.get("ENGINE", "")), str(told.get("HOST") or "")
     if engine.endswith("sqlite3"):
         return f"sqlite:///{told['NAME']}"
