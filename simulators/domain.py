@@ -486,8 +486,7 @@ def load_named(address: str, folder: Path, what: str, kind: type[Any]) -> Any:
     if not colon or not module or not name:
         raise Misuse(f"{address!r} names no {what}.", f'Write {what} = "module:name", such as "seeds:library".')
     place = str(folder.resolve())
-    if place not in sys.path:
-        sys.path.insert(0, place)
+    sys.path[:] = [place, *(one for one in sys.path if one != place)]  # before other folders with such a module
     known = sys.modules.get(module)
     if known is not None and not (known.__file__ or "").startswith(place):
         del sys.modules[module]  # another folder's module of this name
