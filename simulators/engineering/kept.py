@@ -22,7 +22,7 @@ from .kinds import ENGINEERING
 
 Spooled = tuple[Canonical, str]
 
-PARTS = {"pr_review": "reviews", "commit": "commits", "pr_file": "files", "pr_check_run": "check runs"}
+PARTS = {"pr_review": "review", "commit": "commit", "pr_file": "file", "pr_check_run": "check run"}
 
 
 class Kept:
@@ -119,7 +119,9 @@ class Kept:
         """Say how much belongs to pull requests that are kept as they were, and how to take it."""
         if not self._left_out:
             return []
-        counts = ", ".join(f"{count:,} {PARTS[kind]}" for kind, count in sorted(self._left_out.items()))
+        counts = ", ".join(
+            f"{count:,} {PARTS[kind]}{'' if count == 1 else 's'}" for kind, count in sorted(self._left_out.items())
+        )
         pulls = len(self._differing)
         whole = "1 pull request stays as it was" if pulls == 1 else f"{pulls:,} pull requests stay as they were"
         first = f"{whole} first recorded (policy once), without what came later: {counts}"

@@ -100,7 +100,7 @@ def test_what_came_later_is_reported_and_comes_with_upsert(at: str, run: Run, tm
     kept = run(*record)
     assert (
         "1 pull request stays as it was first recorded (policy once), without what came later: "
-        "1 commits, 1 files, 1 reviews; --policy github=upsert takes the newer content" in " ".join(kept.out.split())
+        "1 commit, 1 file, 1 review; --policy github=upsert takes the newer content" in " ".join(kept.out.split())
     )
     assert run(*record, "--no-reuse", "--json").first["appended"] == 0
     run("project")
