@@ -101,7 +101,7 @@ class Sorter:
         in_a_block = max(1, len(self._waiting) * _BLOCK // self._size)
         with room_in_the_temporary_folder("the run's events"):
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="seedjournal-")  # noqa: SIM115 - close
+                self._file = tempfile.TemporaryFile(prefix="seedjournal-")  # noqa: SIM115 - the method `close` closes it
             self._file.seek(self._end)
             for block in batched(self._waiting, in_a_block):
                 text = _ENCODER.encode(block)

@@ -121,13 +121,12 @@ class Rules:
     """What else a table's rows must obey, as the database spells it: only who invents rows for it needs this.
 
     `checks` are the expressions of CHECK constraints, `domains` those of a column's type, in which VALUE is the column.
-    `set_by_triggers` names columns that a trigger assigns, `indexed` holds what each unique index of expressions says.
+    `set_by_triggers` names columns that a trigger assigns.
     """
 
     checks: tuple[str, ...] = ()
     domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     set_by_triggers: frozenset[str] = frozenset()
-    indexed: Mapping[str, str] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
     partitions: Partitions | None = None
 
@@ -278,9 +277,6 @@ _DOMAINS = text("""
 _ASSIGNING = text("""
     SELECT p.proname, p.prosrc, encode(t.tgargs, 'escape') FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
     WHERE t.tgrelid = :oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 2 = 2""")
-_INDEXED = text("""
-    SELECT i.relname, pg_get_indexdef(i.oid) FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
-    WHERE x.indrelid = :oid AND x.indisunique AND x.indexprs IS NOT NULL""")
 _PARTITIONED = text("""
     SELECT ARRAY(SELECT a.attname::text FROM unnest(p.partattrs) WITH ORDINALITY k(num, place)
         JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.num ORDER BY k.place)
@@ -356,7 +352,6 @@ class _PostgreSQL:
             checks=tuple(_inside(said) for sort, said in constraints if sort == "c"),
             domains={column: tuple(said) for column, said in domains.items()},
             set_by_triggers=frozenset(assigned & info.columns.keys()),
-            indexed={row[0]: row[1] for row in self.connection.execute(_INDEXED, asked)},
             excluded=tuple(said for sort, said in constraints if sort == "x"),
             partitions=Partitions(columns=tuple(by), bounds=tuple(self.connection.execute(_BOUNDS, asked).scalars()))
             if by is not None
@@ -528,21 +523,19 @@ class _SQLite:
         ((made,),) = self._ask(
             "SELECT coalesce(sql, '') FROM sqlite_master WHERE type = 'table' AND name = ?", info.name
         )
-        query = "SELECT name, sql FROM sqlite_master WHERE type = ? AND tbl_name = ? AND sql IS NOT NULL"
+        query = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
         update = re.compile(
             rf'\bUPDATE\s+"?{re.escape(info.name)}"?\s+SET\s+(.*?)(?:\bWHERE\b|;)', re.IGNORECASE | re.DOTALL
         )
         assigned = {
             name
-            for _, said in self._ask(query, "trigger", info.name)
+            for (said,) in self._ask(query, info.name)
             for part in update.findall(said)
             for name in re.findall(r'(?:^|,)\s*["`\[]?(\w+)["`\]]?\s*=', part)
         }
-        plain = {one.name for one in info.uniques if one.is_plain}
         return Rules(
             checks=tuple(_checks_in(made)),
             set_by_triggers=frozenset(assigned & info.columns.keys()),
-            indexed={name: said for name, said in self._ask(query, "index", info.name) if name not in plain},
         )
 
     def database_name(self) -> str:

@@ -389,7 +389,7 @@ class _Expressions:
         raise TypeError(value)
 
     def word(self, word: Any, info: catalogue.Column) -> ColumnElement[Any]:
-        """Return what stands for a kind."""
+        """Return the value that a generic reference holds for a kind."""
         return self._looked_up(word, info) if isinstance(word, LookupValue) else self._constant(word, info)
 
     def _placed(self, name: str) -> str:
@@ -586,7 +586,7 @@ class _Judge:
                 f"{declared.shown} has row-level security that is active for this user; project as one with BYPASSRLS"
             )
         if not info.primary_key:
-            self.problems.append(f"{declared.shown} has no primary key, by which rows could be told apart")
+            self.problems.append(f"{declared.shown} has no primary key, so that its rows cannot be told apart")
             return
         paths = {
             name: path

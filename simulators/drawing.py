@@ -308,7 +308,7 @@ def draws_of(seed: int, function: str, version: int, locale: str = "en_US") -> D
 
 
 def _name_of(entity: Sequence[Any]) -> bytes:
-    """Return the bytes that stand for an entity; each part's length keeps parts apart."""
+    """Return an entity as bytes: the length of each part comes first, so that no two entities have the same bytes."""
     text = ""
     for one in entity:
         if isinstance(one, Kind):

@@ -69,7 +69,7 @@ class Facts(Protocol):
         """Yield the entities; raise BadInput with file, line and field for one that cannot be right."""
 
     def documents(self, kind: type[Document], asked: Asked) -> Iterator[tuple[str, Document]]:
-        """Yield each document with where it stands; raise BadInput with file, line and field as for entities."""
+        """Yield each document with its file and line; raise BadInput with file, line and field as for entities."""
 
 
 def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", **constants: Any) -> Facts:

@@ -209,7 +209,7 @@ def _ending(words: list[str]) -> tuple[str, int] | None:
 
 
 def _inside(value: str) -> str:
-    """Return an expression with quotes that may stand in an f-string."""
+    """Return an f-string in which the quotes inside braces are single ones, as Python 3.11 needs them."""
     return (
         re.sub(r"(?<=\{)[^{}]*(?=\})", lambda match: match[0].replace('"', "'"), value)
         if value.startswith("f")

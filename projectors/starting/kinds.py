@@ -273,9 +273,7 @@ class KindDecider:
         is_needed = not column.fills_itself or name in self.info.primary_key
         words = set(words_of(name))
         limits = self.said.of(name)
-        if limits.is_null or (
-            column.nullable and any(re.search(rf"\b{re.escape(name)}\b", check) for check in self.said.unclear)
-        ):
+        if limits.is_null or (column.nullable and self._is_unclear(name)):
             self._leave(name)
             return
         if not is_needed and (column.identity or (words & _GONE and sort in {Sort.INSTANT, Sort.DATE})):
@@ -403,7 +401,7 @@ class KindDecider:
     def _combinations(self) -> None:
         """Leave rows out that would repeat what no two rows may share."""
         for unique in self._uniques():
-            columns = self.planner.columns_of(self.table, unique)
+            columns = unique.columns
             names = [self.plan.held[name] for name in columns if name in self.plan.held]
             if any(name in self.distinct for name in columns) or (self.plan.each and self.plan.each[0] in names):
                 continue

@@ -74,7 +74,7 @@ class Planner:
             if not self.chosen and _OF_TOOLS.fullmatch(name):
                 self.left_out[name] = "a framework or a tool keeps it"
             elif not info.primary_key:
-                self.left_out[name] = "it has no primary key, by which rows could be told apart"
+                self.left_out[name] = "it has no primary key, so that its rows cannot be told apart"
             else:
                 self.infos[name] = info
                 self.rules[name] = rules = self.catalogue.rules(info)
@@ -115,18 +115,16 @@ class Planner:
 
     def _leave_out_dependants(self) -> None:
         """Leave out tables that cannot be filled without a row that nobody here fills."""
-        while True:
-            for table in list(self.infos):
-                if reason := self._cannot_fill(table):
-                    self.left_out[table] = reason
-                    del self.infos[table]
-                    for links in self.links.values():
-                        for link in links:
-                            if link.to == table:
-                                link.mode = OUTSIDE
-                    break
-            else:
-                return
+        while found := next(((one, reason) for one in self.infos if (reason := self._cannot_fill(one))), None):
+            self._leave_out(*found)
+
+    def _leave_out(self, table: str, reason: str) -> None:
+        self.left_out[table] = reason
+        del self.infos[table]
+        for links in self.links.values():
+            for link in links:
+                if link.to == table:
+                    link.mode = OUTSIDE
 
     def _cannot_fill(self, table: str) -> str:
         info = self.infos[table]
@@ -199,7 +197,7 @@ class Planner:
         rank = {Sort.TEXT: 0, Sort.UUID: 1, Sort.INTEGER: 2}
         found = [
             (rank[sort], name)
-            for name in self.columns_of(table, unique)
+            for name in unique.columns
             if name not in by_link
             and (sort := sort_of(info.columns[name], is_on_postgresql=self.is_on_postgresql)) in rank
             and not info.columns[name].labels
@@ -207,19 +205,6 @@ class Planner:
             and not said.of(name).examples
         ]
         return min(found)[1] if found else None
-
-    def columns_of(self, table: str, unique: UniqueKey) -> list[str]:
-        """Return the columns of a unique key, also those that are in an expression."""
-        columns = [name for name in unique.columns if name]
-        if not unique.is_plain:
-            said = self.rules[table].indexed.get(unique.name, "")
-            inside = said[said.index("(") :] if "(" in said else ""
-            columns += [
-                name
-                for name in self.infos[table].columns
-                if name not in columns and re.search(rf"\b{re.escape(name)}\b", inside)
-            ]
-        return columns
 
     def _order(self) -> list[str]:
         """Put parents before children; break circles where a reference may be null, or its check can wait."""
@@ -239,15 +224,11 @@ class Planner:
             elif cost == 2:  # noqa: PLR2004
                 link.mode = NULL
             else:
-                self.left_out[table] = (
+                self._leave_out(
+                    table,
                     f"{', '.join(link.columns)} leads back to the table through others; let it be null, or make its "
-                    "foreign key DEFERRABLE"
+                    "foreign key DEFERRABLE",
                 )
-                del self.infos[table]
-                for links in self.links.values():
-                    for one in links:
-                        if one.to == table:
-                            one.mode = OUTSIDE
                 self._leave_out_dependants()
                 left = [one for one in left if one in self.infos]
                 order = [one for one in order if one in self.infos]

@@ -124,8 +124,8 @@ def database_of(source: str, target: str | None) -> tuple[str, list[str]]:
     framework, _, named = source.partition(":")
     if framework == "django":
         os.environ["DJANGO_SETTINGS_MODULE"] = named
-        told = _imported(f"{named}:DATABASES", "Django's settings")["default"]
-        return address_of_django(told), []
+        told = _imported(f"{named}:DATABASES", "Django's settings")
+        return address_of_django(told.get("default", {})), []
     if framework == "sqlalchemy":
         if target is None:
             raise j.Misuse("Models of SQLAlchemy name no database.", "Name it with --target URL.")
@@ -140,9 +140,9 @@ def _imported(address: str, what: str) -> Any:
     sys.path.insert(0, str(Path.cwd()))
     try:
         return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - the application's own code runs
         raise j.Misuse(
-            f"{what} {address!r} cannot be imported: {error}.",
+            f"{what} {address!r} cannot be imported: {type(error).__name__}: {error}.",
             "Run init with your application's Python, in the folder that it runs in.",
         ) from None
 
@@ -187,9 +187,8 @@ def settings_address(source: str, folder: Path) -> tuple[str, bool]:
     if match := _PASSWORD.fullmatch(address):
         scheme, user, password, rest = match.groups()
         is_told = is_told or bool(password and not _VARIABLE.fullmatch(password))
-        address = (
-            f"{scheme}{user}:{f'${{{PASSWORD}}}' if is_told else password}@{rest}" if is_told or password else address
-        )
+        if is_told:
+            address = f"{scheme}{user}:${{{PASSWORD}}}@{rest}"
     return "?".join([address, *(["&".join(kept)] if kept else [])]), is_told
 
 

@@ -292,12 +292,16 @@ def test_djangos_default_database_has_an_address(told: dict[str, Any], address: 
 @pytest.mark.parametrize(
     ("source", "told"),
     [
+        (("--from", "django:mended"), "Django's default database is made by no engine"),
+        (("--from", "django:broken"), "cannot be imported: ZeroDivisionError: division by zero."),
         (("--from", "django:no.such"), "Django's settings 'no.such:DATABASES' cannot be imported"),
         (("--from", "sqlalchemy:no.such:Base"), "Models of SQLAlchemy name no database."),
         (("--from", "sqlalchemy:json:Base", "--target", "sqlite:///x.db"), "'json:Base' cannot be imported"),
     ],
 )
 def test_a_framework_that_names_nothing_is_told(source: tuple[str, ...], told: str, run: Run) -> None:
+    Path("mended.py").write_text("DATABASES = {}\n", encoding="utf-8")
+    Path("broken.py").write_text("1 / 0\n", encoding="utf-8")
     assert told in run("init", *source, status=2).err
 
 

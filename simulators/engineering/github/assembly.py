@@ -124,7 +124,7 @@ def error_of(node: Node, connection: Connection) -> str | None:
 def first_part(node: Node, connection: Connection) -> Node | None:
     """Return the part of a connection that came with the pull request; None if it needs a request of its own.
 
-    The last commit stands for the head only where it is the head: a branch that was pushed again meanwhile differs.
+    The last commit is taken for the head only where it is the head: a branch that was pushed again meanwhile differs.
     """
     if connection is not CHECK_RUNS:
         return _connection(node[connection.field]) if node.get(connection.field) is not None else None
