@@ -25,7 +25,6 @@ _TEXTS = (
 ).split()
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 _PATTERN = re.compile(r"(~~\*?|~\*?|\bLIKE|\bGLOB|\bREGEXP|\bSIMILAR TO)\s*\(?\s*E?'((?:[^']|'')*)'", re.IGNORECASE)
-_CATEGORIES = {"DIGIT": string.digits, "SPACE": " "}
 _PLAIN: dict[Sort, tuple[str, ...]] = {
     Sort.INTEGER: ("0", "1", "2", "5", "10", "50", "100", "1000", "-1"),
     Sort.DECIMAL: ("0", "0.5", "1", "5", "10", "-1"),

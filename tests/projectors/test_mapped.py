@@ -411,17 +411,19 @@ def test_diff_shows_columns(database: Database) -> None:
     ]
 
 
-def trigger(database: Database, on: str, what: str) -> None:
-    """Make a trigger that changes or swallows what is inserted."""
+def trigger(database: Database, on: str, what: str, when: str = "INSERT", changed: str = "words, trim") -> None:
+    """Make a trigger that swallows what is done to a table, or changes one of its columns by a function."""
+    column, function = changed.split(", ")
     if database.name == "postgresql":
-        body = {"swallow": "return null", "rewrite": "new.words := trim(new.words); return new"}[what]
+        rewrite = f"new.{column} := {function}(new.{column}); return new"
+        body = {"swallow": "return null", "rewrite": rewrite}[what]
         do(database, f"CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ begin {body}; end $$")
-        do(database, f"CREATE TRIGGER meddles BEFORE INSERT ON {on} FOR EACH ROW EXECUTE FUNCTION meddle()")
+        do(database, f"CREATE TRIGGER meddles BEFORE {when} ON {on} FOR EACH ROW EXECUTE FUNCTION meddle()")
     elif what == "swallow":
-        do(database, f"CREATE TRIGGER meddles BEFORE INSERT ON {on} BEGIN SELECT raise(IGNORE); END")
+        do(database, f"CREATE TRIGGER meddles BEFORE {when} ON {on} BEGIN SELECT raise(IGNORE); END")
     else:
-        body = f"UPDATE {on} SET words = trim(words) WHERE id = new.id"
-        do(database, f"CREATE TRIGGER meddles AFTER INSERT ON {on} BEGIN {body}; END")
+        body = f"UPDATE {on} SET {column} = {function}({column}) WHERE id = new.id"
+        do(database, f"CREATE TRIGGER meddles AFTER {when} ON {on} BEGIN {body}; END")
 
 
 @pytest.mark.parametrize(("what", "told"), [("swallow", "took 0 of 1"), ("rewrite", "words of remark")])

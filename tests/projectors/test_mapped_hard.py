@@ -27,7 +27,7 @@ from seedjournal.journal import (
 )
 from seedjournal.projectors import Tables
 from tests.conftest import MAKES, Urls
-from tests.projectors.test_mapped import changed, do, faults, note, show
+from tests.projectors.test_mapped import changed, do, faults, note, show, trigger
 
 PROJECT = "house"
 GUEST = Kind(
@@ -264,19 +264,6 @@ def test_each_column_has_one_owner(database: Database) -> None:
 # Triggers
 
 
-def meddle(database: Database, when: str, what: str) -> None:
-    """Make a trigger on guests that swallows what is done, or rewrites it."""
-    if database.name == "postgresql":
-        body = {"swallow": "return null", "rewrite": "new.mail := upper(new.mail); return new"}[what]
-        do(database, f"CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ begin {body}; end $$")
-        do(database, f"CREATE TRIGGER meddles BEFORE {when} ON guests FOR EACH ROW EXECUTE FUNCTION meddle()")
-    elif what == "swallow":
-        do(database, f"CREATE TRIGGER meddles BEFORE {when} ON guests BEGIN SELECT raise(IGNORE); END")
-    else:
-        body = "UPDATE guests SET mail = upper(mail) WHERE id = new.id"
-        do(database, f"CREATE TRIGGER meddles AFTER {when} ON guests BEGIN {body}; END")
-
-
 @pytest.mark.parametrize("what", ["swallow", "rewrite"])
 @pytest.mark.parametrize("when", ["INSERT", "UPDATE"])
 def test_triggers_that_meddle(database: Database, when: str, what: str) -> None:
@@ -284,7 +271,7 @@ def test_triggers_that_meddle(database: Database, when: str, what: str) -> None:
     tables = guests(fields="mail")
     if when == "UPDATE":
         show(database, record(database, guest("a", mail="x")), tables)
-    meddle(database, when, what)
+    trigger(database, "guests", what, when, "mail, upper")
     before = do(database, "SELECT login, mail FROM guests")
     with pytest.raises(Unavailable, match=r"Table guests .*trigger meddles"):
         show(database, record(database, guest("a", mail="y"), guest("b", mail="z")), tables)
@@ -299,7 +286,7 @@ def test_triggers_that_meddle(database: Database, when: str, what: str) -> None:
 def test_a_trigger_that_keeps_rows_from_being_deleted(database: Database) -> None:
     do(database, "CREATE TABLE guests (id BIGINT PRIMARY KEY, login TEXT NOT NULL UNIQUE)")
     show(database, record(database, guest("a"), guest("b")), guests(fields=""))
-    meddle(database, "DELETE", "swallow")
+    trigger(database, "guests", "swallow", "DELETE")
     run = record(database, guest("a"))
     done = show(database, run, guests(fields="")).kinds["guest"]
     assert (done.deleted, done.stale) == (0, 1)
