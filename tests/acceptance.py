@@ -527,9 +527,10 @@ def near_misses(user: User) -> None:
         time.sleep(moment)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-        if process.returncode != -signal.SIGINT and "init_import_site" not in err:
+        if process.returncode != -signal.SIGINT and "Fatal Python error: init_" not in err:
             break  # else Python was still starting, and nothing of the program had run
-    assert (process.returncode, out, err) == (130, "", "error: Interrupted; nothing is half written.\n")
+    ended = (process.returncode, out, err)
+    assert ended == (130, "", "error: Interrupted; nothing is half written.\n"), ended
 
 
 def attempt(title: str, make: str, program: Path, server: str | None) -> str:
