@@ -329,7 +329,7 @@ def shown_key(entity: Kind) -> str:
         return "?"
 
 
-def at(kind: type[Kind], **parts: Any) -> Any:
+def at(kind: type[Kind], /, **parts: Any) -> Any:  # a part of the key may be named `kind`
     """Return an entity of the kind that is named by its flat key alone; it is made elsewhere.
 
     Raises BadEntity for a part that is missing or unknown.
