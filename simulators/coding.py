@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import Enum
 from operator import itemgetter
 from typing import (
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from seedjournal.journal import Type
 
+from .failing import brief
 from .kinds import (
     KEY_SLOT,
     LARGEST,
@@ -28,6 +29,8 @@ from .kinds import (
     reader_of,
     shown_key,
 )
+
+_EXACT = Context(prec=2_000)  # a simulator may have set another precision
 
 
 def make_ready(declared: Declared) -> None:
@@ -62,9 +65,15 @@ def _ancestor_checks(declared: Declared) -> list[tuple[str, int, str, int]]:
 
 
 def _checker(declared: Declared, checks: Sequence[tuple[str, int, str, int]]) -> Callable[[Any], None]:
+    fields = {name for one in checks for name in (one[0], one[2])}
+    wrong = {name: _wrong_reference(f"{declared.name}.{name}", declared.columns[name].to[0]) for name in fields}
+
     def check(entity: Any) -> None:
         values = entity.__dict__
         for mine, here, other, there in checks:
+            for name in (mine, other):
+                if not isinstance(values[name], declared.columns[name].to):
+                    wrong[name](values[name])
             if key_of(values[mine])[here] != key_of(values[other])[there]:
                 raise BadEntity(
                     f"{declared.name}: {mine} {shown_key(values[mine])} and {other} {shown_key(values[other])} "
@@ -83,8 +92,14 @@ def _key_finder(declared: Declared) -> Callable[[Any], Key]:
     for number, name in enumerate(declared.key):
         column = declared.columns[name]
         if column.to:
-            lines.append(f"    k{number} = _key_of(values[{name!r}])")
             target = column.to[0].__declared__
+            lines += [
+                f"    if values[{name!r}].__class__ is not _cls{number}:",
+                f"        _wrong{number}(values[{name!r}])",
+                f"    k{number} = _key_of(values[{name!r}])",
+            ]
+            space[f"_cls{number}"] = column.to[0]
+            space[f"_wrong{number}"] = _wrong_reference(f"{declared.name}.{name}", column.to[0])
             places = {part.name: place for place, part in enumerate(target.parts)}
             terms += [
                 f"k{number}[{places[part.theirs]}]" for part in declared.parts if part.field == name and part.theirs
@@ -110,11 +125,18 @@ def _checked_text(name: str, number: int) -> list[str]:
     ]
 
 
+def _wrong_reference(where: str, kind: type[Any]) -> Callable[[Any], None]:
+    def wrong(value: Any) -> None:
+        raise BadEntity(f"{where}: {brief(value)} is no {kind.__name__}.", "Give an entity, or at(…).")
+
+    return wrong
+
+
 def _wrong_key(declared: Declared, name: str) -> Callable[[Any], None]:
     def wrong(value: Any) -> None:
         if not isinstance(value, str):
             raise BadEntity(
-                f"{declared.name}.{name}: {value!r} is a {type(value).__name__}, not text.",
+                f"{declared.name}.{name}: {brief(value)}, of type {type(value).__name__}, is not text.",
                 "Correct the simulator or the fact that made it.",
             )
 
@@ -171,10 +193,11 @@ def _reference_writer(declared: Declared, column: Column) -> Callable[..., Any]:
         if name not in reference.shared
     )
     cls, where = column.to[0], f"{declared.name}.{column.name}"
+    wrong = _wrong_reference(where, cls)
 
     def write(value: Any, key: Key) -> Any:
         if value.__class__ is not cls:
-            raise BadEntity(f"{where}: {value!r} is no {cls.__name__}.", "Give an entity, or at(…).")
+            wrong(value)
         theirs = value.__dict__.get(KEY_SLOT) or key_of(value)
         for there, here in same:
             if theirs[there] != key[here]:
@@ -196,7 +219,7 @@ def _generic_writer(declared: Declared, column: Column) -> Callable[[Any], Any]:
     def write(value: Any) -> Any:
         if not isinstance(value, column.to):
             names = ", ".join(one.__name__ for one in column.to)
-            raise BadEntity(f"{where}: {value!r} is none of {names}.", "Give an entity, or at(…).")
+            raise BadEntity(f"{where}: {brief(value)} is none of {names}.", "Give an entity, or at(…).")
         target = type(value).__declared__
         return {"kind": target.name, "key": dict(zip(target.key_names, key_of(value), strict=True))}
 
@@ -290,7 +313,7 @@ def writer_of(column: Column, kind: str) -> Callable[[Any], Any]:  # noqa: C901,
 
     def refuse(value: Any, wanted: str) -> BadEntity:
         return BadEntity(
-            f"{where}: {value!r} is a {type(value).__name__}, not {wanted}.",
+            f"{where}: {brief(value)}, of type {type(value).__name__}, is not {wanted}.",
             "Correct the simulator or the fact that made it.",
         )
 
@@ -322,12 +345,12 @@ def writer_of(column: Column, kind: str) -> Callable[[Any], Any]:  # noqa: C901,
                 raise refuse(value, "a Decimal")
             value = Decimal(value)
         try:
-            rounded = value.quantize(unit)
+            rounded = value.quantize(unit, ROUND_HALF_EVEN, _EXACT)
         except InvalidOperation:
             raise refuse(value, f"a number with {places} places") from None
         if not rounded.is_finite() or rounded.adjusted() >= column.digits - places:
             raise BadEntity(
-                f"{where}: {value} has more than {column.digits} digits with {places} places.",
+                f"{where}: {brief(value)} has more than {column.digits} digits with {places} places.",
                 "Raise the digits: Places(places, digits).",
             )
         return f"{rounded or abs(rounded):f}"
@@ -349,7 +372,10 @@ def writer_of(column: Column, kind: str) -> Callable[[Any], Any]:  # noqa: C901,
             raise refuse(value, "a datetime")
         if value.tzinfo is None:
             raise refuse(value, "a datetime with a time zone")
-        return instant_text(value)
+        try:
+            return instant_text(value)
+        except OverflowError:
+            raise refuse(value, "an instant of the years 1 to 9999, in UTC") from None
 
     def clock(value: Any) -> str:
         if value.__class__ is not time or value.tzinfo is not None:
@@ -368,7 +394,7 @@ def writer_of(column: Column, kind: str) -> Callable[[Any], Any]:  # noqa: C901,
             return value.value
         if value not in choices or value.__class__ is bool:
             shown = ", ".join(map(repr, column.choices))
-            raise BadEntity(f"{where}: {value!r} is none of {shown}.", "Correct the simulator or the fact.")
+            raise BadEntity(f"{where}: {brief(value)} is none of {shown}.", "Correct the simulator or the fact.")
         return value
 
     def json(value: Any) -> Any:
@@ -406,4 +432,4 @@ def plain_json(value: Any, where: str) -> Any:
         return [plain_json(one, where) for one in value]
     if isinstance(value, Mapping):
         return {name: plain_json(one, where) for name, one in value.items()}
-    raise BadEntity(f"{where}: {value!r} is no JSON value.", "Write decimals, instants and dates as text.")
+    raise BadEntity(f"{where}: {brief(value)} is no JSON value.", "Write decimals, instants and dates as text.")

@@ -12,21 +12,23 @@ import importlib
 import inspect
 import sys
 import types
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from seedjournal.journal import Misuse, Policy, Vocabulary
+from seedjournal.journal import Misuse, Policy, SeedJournalError, Vocabulary
 
 from .declaring import is_in_project, resolve
 from .drawing import All, Draw
-from .facts import Facts, Run, as_facts
-from .kinds import DeclarationError, Declared, Document, Kind, document_problems, nearest
+from .facts import Facts, Run, as_facts, not_stated
+from .failing import brief, own_lines, reason_of
+from .kinds import LARGEST, DeclarationError, Declared, Document, Kind, document_problems, nearest
 
 Entity = TypeVar("Entity")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -143,6 +145,8 @@ class Domain:
         settings: Mapping[str, Setting] | type[msgspec.Struct] | None = None,
         today: date | None = None,
     ) -> None:
+        if problems := list(_wrong_domain(name, kinds, root, settings, today)):
+            raise DeclarationError(f"domain {name!r}", problems)
         self.name = name
         self.root = root
         self.kinds = tuple(kinds)
@@ -163,11 +167,14 @@ class Domain:
         With a `profile`, only `record --profile` of this name reads them. Raises DeclarationError for a class that is
         neither a kind of the domain nor a Document with a key.
         """
-        if not issubclass(kind, Document):
+        if not isinstance(kind, type) or not issubclass(kind, Document):
             self._refuse_stranger(kind)
         elif problems := document_problems(kind):
             raise DeclarationError(f"domain {self.name!r}", problems)
-        self.stated.append(Stated(kind, as_facts(source), profile))
+        stated = as_facts(source)
+        if problems := list(not_stated(stated, kind)):
+            raise DeclarationError(f"facts of {kind.__name__} in domain {self.name!r}", problems)
+        self.stated.append(Stated(kind, stated, profile))
 
     def simulate(
         self, *, each: type[Kind | Document] | None = None, name: str | None = None, version: int = 1
@@ -188,12 +195,11 @@ class Domain:
 
         return declare
 
-    def _refuse_stranger(self, kind: type[Kind]) -> None:
+    def _refuse_stranger(self, kind: Any) -> None:
         if kind not in self.kinds:
+            name = getattr(kind, "__name__", repr(kind))
             names = [one.__name__ for one in self.kinds]
-            raise DeclarationError(
-                f"domain {self.name!r}", [f"{kind.__name__} is not among its kinds{nearest(kind.__name__, names)}"]
-            )
+            raise DeclarationError(f"domain {self.name!r}", [f"{name} is not among its kinds{nearest(name, names)}"])
 
     # -- what follows from the declaration ---------------------------------------------------------------------------
 
@@ -339,13 +345,38 @@ class Domain:
         return digest.hexdigest()
 
 
+def _wrong_domain(  # noqa: C901 - one branch for each argument
+    name: Any, kinds: Any, root: Any, settings: Any, today: Any
+) -> Iterator[str]:
+    """Yield what is wrong with a domain's arguments; whoever runs no type checker learns it here."""
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        yield "its name must be a text of printable characters"
+    if isinstance(kinds, type) or not isinstance(kinds, Iterable):
+        yield f"kinds={brief(kinds)} is no list of kinds; write kinds=(Book, Loan)"
+    elif not kinds:
+        yield "it has no kinds; write kinds=(Book, Loan)"
+    for one in kinds if isinstance(kinds, Iterable) else ():
+        if not isinstance(one, type) or not issubclass(one, Kind) or one is Kind:
+            yield f"kinds names {brief(one)}, which is no subclass of Kind"
+    if root is not None and not (isinstance(root, type) and issubclass(root, Kind)):
+        yield f"root={brief(root)} is no subclass of Kind"
+    if today is not None and type(today) is not date:
+        yield f"today={brief(today)} is no date; write date(2026, 1, 5)"
+    if isinstance(settings, Mapping):
+        for one, value in settings.items():
+            if not isinstance(value, Setting) or (isinstance(value, float) and not isfinite(value)):
+                yield f"the setting {one!r} is {brief(value)}; a setting is a number, a text, true or false, or a date"
+    elif settings is not None and not (isinstance(settings, type) and issubclass(settings, msgspec.Struct)):
+        yield f"settings={brief(settings)} is neither a dict nor a subclass of msgspec.Struct"
+
+
 @lru_cache(1 << 13)
 def _resolved(file: str) -> Path:
     """Return where a module's file lies; a process has a thousand of them."""
     return Path(file).resolve()
 
 
-def _as_setting(value: Any, default: Setting) -> Setting:  # noqa: C901 - one branch for each type
+def _as_setting(value: Any, default: Setting) -> Setting:  # noqa: C901, PLR0912 - one branch for each type
     """Return a setting's value in its default's type; raise ValueError."""
     if isinstance(default, bool):
         if isinstance(value, bool):
@@ -357,14 +388,20 @@ def _as_setting(value: Any, default: Setting) -> Setting:  # noqa: C901 - one br
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
             raise ValueError("it must be an integer")
         try:
-            return int(value)
+            found = int(value)
         except (TypeError, ValueError):
             raise ValueError("it must be an integer") from None
+        if abs(found) > LARGEST:
+            raise ValueError("it must be an integer within ±(2^53 - 1)")
+        return found
     if isinstance(default, float):
         try:
-            return float(value)
-        except (TypeError, ValueError):
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
             raise ValueError("it must be a number") from None
+        if not isfinite(number):
+            raise ValueError("it must be a finite number")
+        return number
     if isinstance(default, date):
         try:
             return value if isinstance(value, date) else date.fromisoformat(str(value))
@@ -380,16 +417,22 @@ def _read_signature(
 ) -> Simulator:
     """Return the simulator that a function's annotations describe; raise DeclarationError with all that is wrong."""
     where = f"simulator {name!r}"
-    space = {one.__name__: one for one in domain.kinds}
-    if isinstance(each, type):
-        space.setdefault(each.__name__, each)
+    names = {one.__name__: one for one in domain.kinds}
+    space = {each.__name__: each, **names} if isinstance(each, type) else names
     try:
         hints = get_type_hints(function, {**function.__globals__, **space}, None)
     except NameError as error:
-        raise DeclarationError(where, [f"its annotations name {error.name!r}, which is not known"]) from None
+        unknown = str(error.name)
+        raise DeclarationError(
+            where, [f"its annotations name {unknown!r}, which is not known{nearest(unknown, space)}"]
+        ) from None
     problems: list[str] = []
-    if each is not None and not (issubclass(each, Document) or each in domain.kinds):
-        problems.append(f"each={each.__name__}, which is not among the kinds{nearest(each.__name__, space)}")
+    if type(version) is not int:
+        problems.append(f"version={version!r} is no integer")
+    if each is not None and not (isinstance(each, type) and issubclass(each, Document)) and each not in domain.kinds:
+        shown = getattr(each, "__name__", repr(each))
+        problems.append(f"each={shown}, which is not among the kinds{nearest(shown, names)}")
+        raise DeclarationError(where, problems)
     takes = tuple(
         one
         for parameter in inspect.signature(function).parameters.values()
@@ -493,10 +536,17 @@ def load_named(address: str, folder: Path, what: str, kind: type[Any]) -> Any:
         importlib.invalidate_caches()
     try:
         loaded = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0] and error.name != module:
-            raise
-        raise Misuse(f"There is no module {module!r} in {folder}.", f"Check `{what}` in seedjournal.toml.") from None
+    except SeedJournalError:
+        raise  # a declaration that says itself what is wrong
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in {module.partition(".")[0], module}:
+            raise Misuse(
+                f"There is no module {module!r} in {folder}.", f"Check `{what}` in seedjournal.toml."
+            ) from None
+        raise Misuse(
+            f"The module {module!r} cannot be imported: {reason_of(error)}{own_lines(error.__traceback__)}",
+            "Correct it; --debug shows the whole traceback.",
+        ) from error
     found = getattr(loaded, name, None)
     if not isinstance(found, kind):
         names = [one for one, value in vars(loaded).items() if isinstance(value, kind)]

@@ -6,6 +6,7 @@ that an unchanged source is not simulated again. What is wrong with a row is rep
 
 from __future__ import annotations
 
+import codecs
 import csv as csv_module
 import hashlib
 import inspect
@@ -13,7 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -22,8 +23,10 @@ import msgspec
 
 from seedjournal.journal import BadInput, Misuse, NotCanonical, Type, canonical_bytes, open_database, query_rows
 
+from .failing import brief, failed
 from .kinds import BadEntity, Column, Declared, Document, Kind, may_be_null, named, nearest, shown_key
 
+_LONGEST_FIELD = 1 << 24  # characters of a CSV file's value
 _ROWS = 2_000  # rows of a query that are fetched at a time
 
 
@@ -81,6 +84,14 @@ def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", 
     The path is relative to the settings file's folder. Recording raises BadInput that names file, line and field for
     what does not fit.
     """
+    if len(delimiter) != 1:
+        raise Misuse(f"csv({str(path)!r}): the delimiter {delimiter!r} is not one character.", "Write delimiter=';'.")
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise Misuse(
+            f"csv({str(path)!r}): there is no encoding {encoding!r}.", "Write one such as utf-8 or latin-1."
+        ) from None
     return _File(Path(path), constants, _csv_rows(delimiter, encoding))
 
 
@@ -90,7 +101,7 @@ def json_lines(path: str | Path, **constants: Any) -> Facts:
     The path is relative to the settings file's folder. Recording raises BadInput that names file, line and field for
     what does not fit.
     """
-    return _File(Path(path), constants, _json_rows)
+    return _File(Path(path), constants, _json_rows, is_json=True)
 
 
 def sql(address: str, statement: str, **constants: Any) -> Facts:
@@ -104,11 +115,20 @@ def as_facts(source: Any) -> Facts:
         return source  # type: ignore[no-any-return]
     if callable(source):
         return _Function(source)
-    if isinstance(source, Iterable):
+    if isinstance(source, Iterable) and not isinstance(source, (str, bytes, Mapping)):
         return _Listed(tuple(source))
     raise Misuse(
-        f"{source!r} states no facts.", "Give csv(…), json_lines(…), sql(…), a list of entities, or a function."
+        f"{brief(source)} states no facts.", "Give csv(…), json_lines(…), sql(…), a list of entities, or a function."
     )
+
+
+def not_stated(source: Facts, kind: type[Any]) -> Iterator[str]:
+    """Yield what a list states that is none of the kind's entities or documents; the first few."""
+    wrong = [one for one in source.listed if type(one) is not kind] if isinstance(source, _Listed) else []
+    for one in wrong[:3]:
+        yield f"{brief(one)} is no {kind.__name__}"
+    if len(wrong) > 3:  # noqa: PLR2004 - as above
+        yield f"and {len(wrong) - 3:,} more"
 
 
 Rows = Callable[[Path], Iterator[tuple[int, dict[str, Any]]]]
@@ -119,6 +139,7 @@ class _File:
     path: Path
     constants: Mapping[str, Any]
     rows: Rows
+    is_json: bool = False
 
     @property
     def name(self) -> str:
@@ -135,7 +156,7 @@ class _File:
         return digest.hexdigest()
 
     def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
-        return _entities(declared, self._rows(asked), self.constants)
+        return _entities(declared, self._rows(asked), self.constants, is_json=self.is_json)
 
     def documents(self, kind: type[Document], asked: Asked) -> Iterator[tuple[str, Document]]:
         return _documents(kind, self._rows(asked), self.constants)
@@ -149,8 +170,9 @@ def _csv_rows(delimiter: str, encoding: str) -> Rows:
     def rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             with path.open(encoding=encoding, newline="") as file:
+                csv_module.field_size_limit(_LONGEST_FIELD)
                 reader = csv_module.reader(file, delimiter=delimiter, strict=True)
-                header = [name.strip() for name in next(reader, [])]
+                header = [name.strip() for name in next(filter(None, reader), [])]
                 if len(set(header)) < len(header):
                     twice = next(name for name in header if header.count(name) > 1)
                     raise BadInput(f"{path.name}, line 1: two columns are named {twice!r}.", "Rename one of them.")
@@ -164,9 +186,12 @@ def _csv_rows(delimiter: str, encoding: str) -> Rows:
                         )
                     yield reader.line_num, dict(zip(header, row, strict=True))
         except UnicodeDecodeError as error:
-            raise BadInput(f"{path.name} is not {encoding} text: {error.reason}.", "Give csv(…, encoding=…).") from None
+            name = encoding.removesuffix("-sig")
+            raise BadInput(
+                f"{path.name} is not {name} text: {error.reason}.", "Give csv(…, encoding=…), such as latin-1."
+            ) from None
         except csv_module.Error as error:
-            raise BadInput(f"{path.name} is no CSV file: {error}.", "Correct the file.") from None
+            raise BadInput(f"{path.name}, line {reader.line_num}: {error}.", "Correct the line.") from None
 
     return rows
 
@@ -230,7 +255,7 @@ class _Listed:
 
     def digest(self, asked: Asked) -> str:
         del asked
-        return _digest(self.listed)
+        return _digest(self.listed, "the list of facts")
 
     def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
         del asked
@@ -252,7 +277,7 @@ class _Function:
         return getattr(self.function, "__name__", "function")
 
     def digest(self, asked: Asked) -> str:
-        return _digest(self._call(asked))
+        return _digest(self._call(asked), f"the function {self.name}")
 
     def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
         for one in self._call(asked):
@@ -262,7 +287,7 @@ class _Function:
         for number, one in enumerate(self._call(asked), 1):
             yield f"document {number} of {self.name}", _checked(one, kind, f"the function {self.name}")
 
-    def _call(self, asked: Asked) -> Iterable[Kind | Document]:
+    def _call(self, asked: Asked) -> Iterator[Kind | Document]:
         possible = {"settings": asked.settings, "run": asked.run}
         taken = inspect.signature(self.function).parameters
         unknown = [name for name in taken if name not in possible]
@@ -271,7 +296,15 @@ class _Function:
                 f"The function {self.name} takes {unknown[0]!r}{nearest(unknown[0], possible)}.",
                 "A function that states facts may take settings and run.",
             )
-        return self.function(**{name: possible[name] for name in taken})
+        try:
+            stated = self.function(**{name: possible[name] for name in taken})
+            if not isinstance(stated, Iterable):
+                raise TypeError(f"it gives a {type(stated).__name__}, not entities; use yield")
+            yield from stated
+        except Misuse:
+            raise  # what it asks for is not there yet
+        except (Exception, SystemExit) as error:
+            raise failed(f"The function {self.name}, which states facts, failed", error) from error
 
 
 Stated = TypeVar("Stated", Kind, Document)
@@ -292,28 +325,38 @@ def unwritable(entity: Kind, error: NotCanonical) -> BadInput:
     )
 
 
-def _digest(stated: Iterable[Kind | Document]) -> str:
+def _digest(stated: Iterable[Any], where: str) -> str:
     digest = hashlib.sha256()
     for one in stated:
         if isinstance(one, Document):
             digest.update(msgspec.json.encode(one, order="deterministic") + b"\n")
-        elif (encode := type(one).__declared__.encode) is not None:
-            try:
-                for path, part in zip(("key", "data"), encode(one), strict=True):
-                    digest.update(canonical_bytes(part, path))
-            except NotCanonical as error:
-                raise unwritable(one, error) from None
+            continue
+        encode = type(one).__declared__.encode if isinstance(one, Kind) else None
+        if encode is None:
+            raise BadInput(f"{where} states {brief(one)}, which is no entity of the domain.", "State its kind only.")
+        try:
+            for path, part in zip(("key", "data"), encode(one), strict=True):
+                digest.update(canonical_bytes(part, path))
+        except NotCanonical as error:
+            raise unwritable(one, error) from None
+        except BadEntity as error:
+            raise BadInput(f"{one!r} of {where} does not fit: {error.message}", error.hint) from None
     return digest.hexdigest()
 
 
 def _entities(
-    declared: Declared, rows: Iterable[tuple[str, dict[str, Any]]], constants: Mapping[str, Any]
+    declared: Declared,
+    rows: Iterable[tuple[str, dict[str, Any]]],
+    constants: Mapping[str, Any],
+    *,
+    is_json: bool = False,
 ) -> Iterator[Kind]:
-    reader: RowReader | None = None
+    readers: dict[tuple[str, ...], RowReader] = {}
     for where, row in rows:
-        if reader is None:
-            reader = RowReader(declared, row, constants, where)
-        yield reader.entity(row, where)
+        names = tuple(row)  # JSON's objects need not have the same names
+        if names not in readers:
+            readers[names] = RowReader(declared, row, constants, where, is_json=is_json)
+        yield readers[names].entity(row, where)
 
 
 def _documents(
@@ -336,9 +379,18 @@ def _constants_text(constants: Mapping[str, Any]) -> bytes:
 class RowReader:
     """Makes entities of rows with one set of columns. Raises BadInput for columns that fit no field."""
 
-    def __init__(self, declared: Declared, row: Mapping[str, Any], constants: Mapping[str, Any], where: str) -> None:
+    def __init__(
+        self,
+        declared: Declared,
+        row: Mapping[str, Any],
+        constants: Mapping[str, Any],
+        where: str,
+        *,
+        is_json: bool = False,
+    ) -> None:
         self._declared = declared
         self._constants = dict(constants)
+        self._is_json = is_json
         names = {*row, *constants}
         self._takers: list[tuple[str, Callable[[Mapping[str, Any]], Any]]] = []
         used: set[str] = set()
@@ -347,7 +399,7 @@ class RowReader:
             column = declared.columns[name]
             if name in names:
                 used.add(name)
-                self._takers.append((name, self._taker(column, name)))
+                self._takers.append((name, self._taker(column, name, where)))
             elif column.to and (dotted := sorted(one for one in names if one.startswith(f"{name}."))):
                 used.update(dotted)
                 self._takers.append(
@@ -373,11 +425,11 @@ class RowReader:
         for name, take in self._takers:
             try:
                 values[name] = take(row)
-            except (ValueError, TypeError, InvalidOperation) as error:
-                shown = row.get(name, "")
-                reason = str(error) if not isinstance(error, InvalidOperation) else "it is no number"
+            except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+                shown = brief(row.get(name, ""))
+                reason = str(error) if isinstance(error, _Unfit) else _wanted(self._declared.columns[name])
                 raise BadInput(
-                    f"{where}, field {name}: {shown!r} does not fit: {reason}.", "Correct the value."
+                    f"{where}, field {name}: {shown} does not fit: {reason}.", "Correct the value."
                 ) from None
         try:
             entity = self._declared.cls(**values)
@@ -387,9 +439,11 @@ class RowReader:
             raise BadInput(f"{where}: {error.message}", "Correct the row.") from None
         return entity
 
-    def _taker(self, column: Column, name: str) -> Callable[[Mapping[str, Any]], Any]:
+    def _taker(self, column: Column, name: str, where: str) -> Callable[[Mapping[str, Any]], Any]:
         if column.to:
-            return self._reference(column, {"": name}, "")
+            return self._reference(column, {"": name}, where)
+        if column.holds is Type.JSON and self._is_json:
+            return lambda row: _plain_numbers(row[name])
         convert = converter(column)
 
         def take(row: Mapping[str, Any]) -> Any:
@@ -397,9 +451,9 @@ class RowReader:
             if value is None or value == "":
                 if column.nullable:
                     return None
-                if value == "" and column.holds is Type.TEXT and not column.choices:
-                    return ""
-                raise ValueError("it is blank, and the field may not be null")
+                if value == "" and column.holds is Type.TEXT and ("" in column.choices or not column.choices):
+                    return convert("")
+                raise _Unfit("it is blank, and the field may not be null")
             return convert(value)
 
         return take
@@ -419,6 +473,14 @@ class RowReader:
         elif "" in given:
             given = {names[0]: given[""]}
         root = _root_parts(self._declared, column)
+        if wrong := {*given} - {*names} or {*names} - {*given, *root}:
+            raise BadInput(
+                f"{where}: the reference {column.name!r} "
+                + ("has no part " if wrong - {*names} else "lacks its part ")
+                + ", ".join(map(repr, sorted(wrong)))
+                + ".",
+                f"Name the columns {', '.join(f'{column.name}.{one}' for one in names if one not in root)}.",
+            )
 
         def take(row: Mapping[str, Any]) -> Any:
             if isinstance(row.get(column.name), Kind):
@@ -429,7 +491,7 @@ class RowReader:
                 if value is None or value == "":
                     if column.nullable:
                         return None
-                    raise ValueError("it is blank, and the reference may not be null")
+                    raise _Unfit("it is blank, and the reference may not be null")
                 parts.append(_key_part(part.origin, value, target))
             return named(target, tuple(parts))
 
@@ -473,7 +535,7 @@ def converter(column: Column) -> Callable[[Any], Any]:
         enum = column.enum
         return lambda value: enum(int(value) if column.holds is Type.INTEGER else value)
     converters: dict[Type, Callable[[Any], Any]] = {
-        Type.TEXT: str,
+        Type.TEXT: _text,
         Type.INTEGER: _integer,
         Type.BOOLEAN: _boolean,
         Type.DECIMAL: _decimal,
@@ -487,9 +549,42 @@ def converter(column: Column) -> Callable[[Any], Any]:
     return converters[column.holds]
 
 
+class _Unfit(ValueError):
+    """A value that does not fit, with the reason in people's words."""
+
+
+_WANTED = {
+    Type.INTEGER: "write an integer such as 12",
+    Type.BOOLEAN: "write true or false",
+    Type.DECIMAL: "write a number such as 12.50",
+    Type.FLOAT: "write a number such as 0.5",
+    Type.DATE: "write a date such as 2026-01-05",
+    Type.INSTANT: "write an instant such as 2026-01-05T09:00:00Z",
+    Type.TIME: "write a time such as 09:30",
+    Type.UUID: "write a UUID such as 6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    Type.JSON: "write a JSON value",
+    Type.TEXT: "write a text",
+}
+
+
+def _wanted(column: Column) -> str:
+    """Return what a field's value should look like."""
+    if column.to:
+        return "write the parts of its key"
+    if column.choices:
+        return f"write one of {', '.join(map(str, column.choices))}"
+    return _WANTED[column.holds]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (bool, list, dict, bytes)):
+        raise _Unfit("it is no text")
+    return str(value)
+
+
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, (float, Decimal)) and value != int(value)):
-        raise ValueError("it is no integer")
+        raise _Unfit("it is no integer")
     return int(value)
 
 
@@ -498,7 +593,7 @@ def _boolean(value: Any) -> bool:
         return bool(value)
     known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False, "t": True, "f": False}
     if str(value).lower() not in known:
-        raise ValueError("write true or false")
+        raise _Unfit("write true or false")
     return known[str(value).lower()]
 
 
@@ -515,9 +610,20 @@ def _date(value: Any) -> date:
 def _instant(value: Any) -> datetime:
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     if moment.tzinfo is None:
-        raise ValueError("it has no time zone; write 2026-01-05T09:00:00Z")
+        raise _Unfit("it has no time zone; write 2026-01-05T09:00:00Z")
     return moment.astimezone(UTC)
 
 
 def _json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
+    return json.loads(value) if isinstance(value, str) else _plain_numbers(value)
+
+
+def _plain_numbers(value: Any) -> Any:
+    """Return a JSON value with floats: a file's numbers were read as decimals, for fields that hold those."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list):
+        return [_plain_numbers(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _plain_numbers(one) for name, one in value.items()}
+    return value

@@ -21,8 +21,9 @@ from seedjournal.journal import Event, encode
 from .domain import Domain, Simulator, load_domain
 from .drawing import draws_of
 from .facts import Asked
+from .failing import SimulatorFailed
 from .kinds import Kind
-from .simulating import Call, Simulation, SimulatorFailed, made_by
+from .simulating import Call, Simulation, made_by
 
 _LARGEST = 16 << 20  # bytes that are handed to the other process
 _TIME = 60  # seconds that the other process may take

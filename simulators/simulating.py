@@ -8,7 +8,6 @@ grows with what a simulator asks to have as a whole (`All`, summaries), not with
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -42,6 +41,7 @@ from seedjournal.progress import Tell
 from .domain import Domain, Its, Simulator, Stated, Taken, seen_by
 from .drawing import All, Draws, draws_of
 from .facts import Asked, unwritable
+from .failing import SimulatorFailed, failed
 from .kinds import Declared, Document, Key, Kind, document_key, key_of
 
 Previous = Callable[[str], Iterable[tuple[KeyBytes, str]]]
@@ -50,12 +50,6 @@ _STATED, _SIMULATED = 0, 1  # what is written by hand wins over what is simulate
 _LARGEST_ALL = 1_000_000
 _SAMPLE = 6  # calls of a simulator that are repeated, to see that it is pure
 _REMEMBERED = 4_096
-
-
-class SimulatorFailed(BadInput):
-    """A simulator of the user's raised an exception, or is not pure."""
-
-    kind = "simulator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,9 +381,17 @@ class Simulation:
         for one in made_by(simulator, draws, entity, given):
             known = self._takers.get((simulator.name, type(one)))
             collection, is_of_root = known or self._taker(simulator, one)
-            if is_of_root and key_of(one)[0] != self._asked.run.project:
-                self._refuse_other_root(simulator, one)
-            made.append(collection.add(one, _SIMULATED, provenance))
+            try:
+                if is_of_root and key_of(one)[0] != self._asked.run.project:
+                    self._refuse_other_root(simulator, one)
+                made.append(collection.add(one, _SIMULATED, provenance))
+            except SimulatorFailed:
+                raise
+            except BadInput as error:
+                about = f" for {entity!r}" if entity is not None else ""
+                raise failed(
+                    f"The simulator {simulator.name} yields {one!r}{about}, which does not fit", error
+                ) from error
         return tuple(made)
 
     def _taker(self, simulator: Simulator, one: Any) -> tuple[Collection, bool]:
@@ -446,15 +448,24 @@ class Simulation:
                 self._alls[kind] = All(entities)
             return self._alls[kind]
         if kind not in self._summaries:
-            possible = {"settings": self._asked.settings, "run": self._asked.run}
-            wanted = inspect.signature(kind).parameters
+            self._summaries[kind] = self._summary(kind)
+        return self._summaries[kind]
+
+    def _summary(self, kind: type[Any]) -> Any:
+        """Return a summary that has seen everything; raise SimulatorFailed with the user's own lines."""
+        possible = {"settings": self._asked.settings, "run": self._asked.run}
+        wanted = inspect.signature(kind).parameters
+        try:
             summary = kind(**{name: possible[name] for name in wanted if name in possible})
             for seen in seen_by(kind):
                 for entity in self._loaded(seen):
                     summary.see(entity)
             summary.close()
-            self._summaries[kind] = summary
-        return self._summaries[kind]
+        except (BadInput, Misuse):
+            raise  # of what it sees
+        except Exception as error:
+            raise failed(f"The summary {kind.__name__} failed", error) from error
+        return summary
 
     def _loaded(self, kind: type[Kind | Document]) -> Iterator[Any]:
         """Yield entities or documents in the order of their keys, entities with those in their key loaded."""
@@ -584,18 +595,13 @@ def made_by(
         if taken.what == "draw":
             arguments[taken.name] = draws.of(entity) if entity is not None else draws.of("")
     try:
-        yield from simulator.function(**arguments) or ()
-    except BadInput:
-        raise
-    except Exception as error:
-        lines = traceback.extract_tb(error.__traceback__)
-        home = simulator.function.__code__.co_filename
-        own = [line for line in lines if line.filename == home] or lines[-1:]
-        shown = "".join(f"\n  line {line.lineno}, in {line.name}: {line.line}" for line in own)
-        raise SimulatorFailed(
-            f"The simulator {simulator.name} failed for {entity!r}: {type(error).__name__}: {error}{shown}",
-            "Correct the function; nothing was recorded.",
-        ) from error
+        made = simulator.function(**arguments)
+        if made is not None and not isinstance(made, Iterable):
+            raise TypeError(f"it gives a {type(made).__name__}, not entities; use yield")
+        yield from made or ()
+    except (Exception, SystemExit) as error:
+        about = f" for {entity!r}" if entity is not None else ""
+        raise failed(f"The simulator {simulator.name} failed{about}", error) from error
 
 
 def _known(kind: str, key: KeyBytes, text: str) -> Canonical:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from seedjournal import Domain, Kind
+from seedjournal.journal import Misuse
+from seedjournal.simulators.domain import load_domain
+from seedjournal.simulators.kinds import DeclarationError
 from tests.seedjournal.commands import Done
 
 Run = Callable[..., Done]
@@ -197,7 +204,7 @@ def test_another_type_than_declared_is_refused_by_field(declare: Declare, run: R
         yield Thing(shelf=shelf, number=1, note=5)
     """
     )
-    assert "thing.note: 5 is a int, not text" in refused(run, 3)
+    assert "thing.note: 5, of type int, is not text" in refused(run, 3)
 
 
 def test_a_field_that_is_not_loaded_says_what_to_take(declare: Declare, run: Run) -> None:
@@ -226,3 +233,92 @@ def test_a_field_that_is_not_loaded_says_what_to_take(declare: Declare, run: Run
     """
     )
     assert "All[Thing]" in refused(run, 3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            "import nothing_such",
+            "No module named 'nothing_such'\n  seeds.py, line 12, in <module>: import nothing_such",
+        ),
+        ("def (", "SyntaxError: invalid syntax\n  seeds.py, line 12: def ("),
+        ("raise SystemExit(3)", "SystemExit: 3\n  seeds.py, line 12, in <module>: raise SystemExit(3)"),
+        ("one.facts(Shelf, [Shelf(cod=1)])", "unexpected keyword argument 'cod'\n  seeds.py, line 12, in <module>"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_told_with_its_line(
+    lines: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = "from seedjournal import Domain, Kind\n\n\nclass Shelf(Kind, key='code'):\n    code: str\n\n\n"
+    (tmp_path / "seeds.py").write_text(f"{head}one = Domain('one', kinds=(Shelf,))\n\n\n\n{lines}\n")
+    monkeypatch.delitem(sys.modules, "seeds", raising=False)
+    with pytest.raises(Misuse) as error:
+        load_domain("seeds:one", tmp_path)
+    assert "The module 'seeds' cannot be imported: " in error.value.message
+    assert told in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"kinds": (int,)}, "kinds names <class 'int'>, which is no subclass of Kind"),
+        ({"kinds": ()}, "it has no kinds"),
+        ({"kinds": Kind}, "is no list of kinds"),
+        ({"today": "2026-01-05"}, "today='2026-01-05' is no date"),
+        ({"today": datetime(2026, 1, 5, tzinfo=UTC)}, "is no date"),
+        ({"settings": {"a": [1]}}, "the setting 'a' is [1]"),
+        ({"settings": {"a": float("nan")}}, "the setting 'a' is nan"),
+    ],
+)
+def test_wrong_arguments_of_a_domain_are_refused(wrong: dict[str, Any], told: str) -> None:
+    class Shelf(Kind, key="code"):
+        code: str
+
+    arguments: dict[str, Any] = {"kinds": (Shelf,), **wrong}
+    with pytest.raises(DeclarationError) as error:
+        Domain("one", **arguments)
+    assert told in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"), [("rate=nan", "a finite number"), ("n=99999999999999999999", "within ±(2^53 - 1)")]
+)
+def test_a_setting_that_cannot_be_recorded_is_refused(setting: str, told: str) -> None:
+    class Shelf(Kind, key="code"):
+        code: str
+
+    one = Domain("one", kinds=(Shelf,), settings={"n": 1, "rate": 0.5})
+    name, _, value = setting.partition("=")
+    with pytest.raises(Misuse) as error:
+        one.settings_of({name: value}, "Project 'one'")
+    assert told in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("yield Thing(shelf=None, number=1, note='')", "thing.shelf: None is no Shelf"),
+        (
+            "yield Thing(shelf=shelf, number=1, note=3)",
+            "yields <thing a/1> for <shelf a>, which does not fit: thing.no",
+        ),
+        ("yield draw.pick('x', [])", "failed for <shelf a>: pick('x', …): there is nothing to pick from."),
+        ("raise SystemExit(3)", "failed for <shelf a>: SystemExit: 3"),
+        ("return 3", "it gives a int, not entities"),
+        ("yield from things(shelf, draw)", "RecursionError"),
+    ],
+)
+def test_what_a_simulator_does_wrong_is_told_with_its_entity(line: str, told: str, declare: Declare, run: Run) -> None:
+    declare(
+        TWO
+        + f"""
+    @one.simulate(each=Shelf)
+    def things(shelf: Shelf, draw: Draw) -> Iterator[Thing]:
+        {line}
+    """
+    )
+    error = refused(run, 3)
+    assert "The simulator things" in error
+    assert told in error
+    assert len(error) < 2_000
