@@ -42,10 +42,10 @@ def move_rows(
     """Move the dates of a project's rows, all of a table at once; return how many rows hold a date.
 
     `layout` is that of the rows as they are. Rows of ours move, those under an edited key aside, and adopted rows but
-    for those that their kind's policy leaves alone.
+    for those that their kind's policy leaves alone. Children go before their parents, whose dates may be in their keys.
     """
     count = 0
-    for mapped in layout.maps_of(project).values():
+    for mapped in reversed(layout.maps_of(project).values()):
         columns = [] if mapped.whole else list(_moving_columns(layout, mapped))
         if not columns:
             continue
