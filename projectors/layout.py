@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -310,6 +311,7 @@ def key_from_row(mapped: TableMap, parts: KeyParts, values: Sequence[object]) ->
     return canonical_key(plain)
 
 
+_LONGEST_NAME = 63  # bytes
 NEVER = "9999-12-31"  # means no date at all, and does not move
 _LENGTH = len(NEVER)
 
@@ -372,25 +374,44 @@ def layout_of(connection: Connection, run: Run, otherwise: Layout) -> Layout:
 def _refuse_what_has_no_table(vocabulary: Vocabulary) -> None:
     """Raise Misuse, with every reason, for kinds that no table of ours can hold."""
     problems: list[str] = []
-    owners: dict[tuple[str, str], str] = {}
+    owners: dict[tuple[str, str], tuple[str, str]] = {}
+    spelt: dict[str, str] = {}
     for kind in vocabulary.kinds:
         whole = vocabulary[kind.part_of] if kind.part_of else kind
+        table = _table_name(whole)
         if whole.part_of:
             problems.append(f"{kind.name} is a part of {whole.name}, which is a part itself")
+        if spelt.setdefault(table.casefold(), table) != table:
+            problems.append(f"the tables {spelt[table.casefold()]} and {table} differ in case only")
         names = [*(name for one in _pointers(kind, vocabulary) for name in pointer_columns(one))]
-        names += [one.name for one in kind.fields] + ([] if kind.part_of else ["id"])
-        for name in names:
-            column = f"{_table_name(whole)}.{name}"
-            other = owners.setdefault((_table_name(whole), name), kind.name)
-            if other != kind.name:
-                problems.append(f"{column} would hold a field of {other} and one of {kind.name}")
-            elif names.count(name) > 1:
-                problems.append(f"{column} would hold two fields of {kind.name}")
+        names += [one.name for one in kind.fields]
+        problems += [
+            f"{name} is longer than {_LONGEST_NAME} bytes, of which PostgreSQL keeps no more"
+            for name in [*names, table]
+            if len(name.encode()) > _LONGEST_NAME
+        ]
+        problems += _shared_columns(kind.name, table, names, owners)
     if problems:
         raise Misuse(
-            f"This version cannot project: {'; '.join(dict.fromkeys(problems))}.",
-            "Give a field or a kind's table another name.",
+            f"The kinds do not fit into tables of seedjournal's own: {'; '.join(dict.fromkeys(problems))}.",
+            "Give the field another name, the kind another table=…, or map it onto tables that you have.",
         )
+
+
+def _shared_columns(
+    kind: str, table: str, names: Sequence[str], owners: dict[tuple[str, str], tuple[str, str]]
+) -> Iterator[str]:
+    """Yield which columns two fields would share; `owners` has those of earlier kinds."""
+    for name in names:
+        owner, other = owners.setdefault((table.casefold(), name.casefold()), (kind, name))
+        if name.casefold() == "id":
+            yield f"{kind} has a field {name}, and each table has a column id for itself"
+        elif other != name:
+            yield f"{table}.{other} and {table}.{name} differ in case only"
+        elif owner != kind:
+            yield f"{table}.{name} would hold a field of {owner} and one of {kind}"
+        elif names.count(name) > 1:
+            yield f"{table}.{name} would hold two fields of {kind}"
 
 
 def _pointers(kind: Kind, vocabulary: Vocabulary) -> tuple[Reference, ...]:
@@ -452,11 +473,12 @@ def _add_keys(mapped: TableMap, tables: Mapping[str, Table]) -> None:
     table = mapped.table
     key = mapped.key_columns
     if not mapped.whole:
-        Index(f"uq_{table.name}", *(table.c[one] for one in key), unique=True)
+        Index(_index_name(f"uq_{table.name}"), *(table.c[one] for one in key), unique=True)
     for one in mapped.pointers:
         name = foreign_key(one)
         if name != key[0]:
-            Index(f"ix_{table.name}_{name}", *(table.c[column] for column in reversed(pointer_columns(one))))
+            columns = (table.c[column] for column in reversed(pointer_columns(one)))
+            Index(_index_name(f"ix_{table.name}_{name}"), *columns)
         if one.also:
             continue
         row = (mapped.whole or mapped).kind
@@ -464,6 +486,14 @@ def _add_keys(mapped: TableMap, tables: Mapping[str, Table]) -> None:
             {"deferrable": True, "initially": "DEFERRED"} if _is_late(one, row, mapped.vocabulary) else {}
         )
         table.append_constraint(ForeignKeyConstraint([table.c[name]], [tables[one.to].c.id], **waits))
+
+
+def _index_name(name: str) -> str:
+    """Return an index's name as both databases take it: of a long one the beginning, and a digest."""
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    digest = sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: _LONGEST_NAME - 9].decode(errors="ignore") + f"_{digest}"
 
 
 def column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
