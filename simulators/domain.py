@@ -263,6 +263,8 @@ class Domain:
         ]
         policies = {name: Policy.EXACT for name, one in self.by_name.items() if one.recorded}
         policies.update((name, chosen.get(name, self.vocabulary[name].policy)) for name in facts)
+        if self.root is not None:  # what all projects share is merged, whatever its class says
+            policies.update((name, Policy.UPSERT) for name in facts if self.vocabulary[name].is_shared)
         exact = {name for name in facts if policies[name] is Policy.EXACT}
         also: list[str] = []  # what would have to be exact as well
         for name in facts:
@@ -275,7 +277,7 @@ class Domain:
             more = " ".join(f"--policy {name}=exact" for name in also)
             raise Misuse(
                 "; ".join(problems) + ".",
-                f"Add {more}, or leave {', '.join(sorted(exact))} as before."
+                f"Add {more}, or give what it refers to another policy than exact, here or in its class."
                 if also
                 else f"The kinds with a policy are {', '.join(facts)}.",
             )
