@@ -23,7 +23,20 @@ from seedjournal.journal import Field, Policy, Reference, Type, Vocabulary
 from seedjournal.journal import Kind as Definition
 
 from .coding import make_ready, writer_of
-from .kinds import Column, DeclarationError, Declared, Fixed, JsonValue, KeyAs, Kind, Part, Places, Size, nearest
+from .kinds import (
+    BadEntity,
+    Column,
+    DeclarationError,
+    Declared,
+    Fixed,
+    JsonValue,
+    KeyAs,
+    Kind,
+    Part,
+    Places,
+    Size,
+    nearest,
+)
 
 
 def resolve(kinds: Sequence[type[Kind]], root: type[Kind] | None, where: str, common: str) -> Vocabulary:
@@ -34,6 +47,9 @@ def resolve(kinds: Sequence[type[Kind]], root: type[Kind] | None, where: str, co
     declared = [one.__declared__ for one in kinds]
     problems = list(_wrong_names(kinds, root))
     if problems:
+        for one in declared:
+            if not any(column.problem for column in one.columns.values()) and [*one.columns] == [*one.fields]:
+                _check(one, root, problems)
         raise DeclarationError(where, problems)
     ordered = _in_order(declared, problems)
     for one in ordered:
@@ -65,14 +81,20 @@ def _wrong_names(kinds: Sequence[type[Kind]], root: type[Kind] | None) -> Iterat
 
 def _resolve_columns(declared: Declared, by_class: Mapping[str, type[Kind]]) -> Iterator[str]:
     module = sys.modules.get(declared.cls.__module__)
-    namespace = {**vars(module), **by_class} if module else dict(by_class)
+    namespace: dict[str, Any] = {**vars(module), **by_class} if module else dict(by_class)
     hints: dict[str, Any] = {}
-    try:
-        hints = get_type_hints(declared.cls, namespace, namespace, include_extras=True)
-    except NameError as error:
-        unknown = str(error.name)
-        yield f"{declared.cls.__name__} refers to {unknown!r}, which is not known{nearest(unknown, by_class)}"
-        return
+    while not hints:
+        try:
+            hints = get_type_hints(declared.cls, namespace, namespace, include_extras=True)
+        except NameError as error:
+            unknown = str(error.name)
+            yield f"{declared.cls.__name__} refers to {unknown!r}, which is not known{nearest(unknown, by_class)}"
+            namespace[unknown] = _Unknown
+        except Exception as error:  # noqa: BLE001 - annotations are the user's own code
+            yield f"the annotations of {declared.cls.__name__} cannot be read: {type(error).__name__}: {error}"
+            return
+        if not declared.fields:
+            break
     for name in declared.fields:
         column = declared.columns[name] = _column(name, hints[name])
         if column.problem:
@@ -83,6 +105,10 @@ def _resolve_columns(declared: Declared, by_class: Mapping[str, type[Kind]]) -> 
                     f"{declared.cls.__name__}.{name} refers to {one.__name__}, which is not among the kinds"
                     f"{nearest(one.__name__, by_class)}"
                 )
+
+
+class _Unknown:
+    """Stands for what an annotation names and nobody knows."""
 
 
 _PLAIN: dict[Any, Type] = {
@@ -125,7 +151,8 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         else:
             column.problem = f"{annotation} is no type that a field can have"
     elif origin is Literal:
-        column.choices = get_args(annotation)
+        column.nullable = column.nullable or None in get_args(annotation)
+        column.choices = tuple(one for one in get_args(annotation) if one is not None)
         _read_choices(column)
     elif isinstance(annotation, type) and issubclass(annotation, Kind):
         column.to = (annotation,)
@@ -135,14 +162,16 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         _read_choices(column)
     elif annotation in _PLAIN:
         column.holds = _PLAIN[annotation]
-    else:
+    elif annotation is not _Unknown:
         shown = getattr(annotation, "__name__", annotation)
         column.problem = f"{shown} is no type that a field can have"
 
 
 def _read_choices(column: Column) -> None:
     kinds = {type(one) for one in column.choices}
-    if kinds <= {str}:
+    if not kinds:
+        column.problem = "it has no values"
+    elif kinds <= {str}:
         column.holds = Type.TEXT
     elif kinds <= {int}:
         column.holds = Type.INTEGER
@@ -151,14 +180,33 @@ def _read_choices(column: Column) -> None:
 
 
 def _read_extra(column: Column, extra: Any) -> None:
+    wrong = ""
     if isinstance(extra, Size):
         column.size = extra.characters
+        wrong = _wrong_number(column, Type.TEXT, "Size", extra.characters, 1)
     elif isinstance(extra, Places):
         column.places, column.digits = extra.places, extra.digits
+        wrong = _wrong_number(column, Type.DECIMAL, "Places", extra.places, 0)
+        if not wrong and not (type(extra.digits) is int and max(extra.places, 1) <= extra.digits <= _MOST_DIGITS):
+            wrong = f"Places({extra.places}, {extra.digits}) needs as many digits as places, and at most {_MOST_DIGITS}"
     elif isinstance(extra, KeyAs):
         column.key_as = extra.name
+        wrong = "" if column.to or column.problem else "KeyAs belongs to a reference"
     elif isinstance(extra, Fixed) or extra is Fixed:
         column.fixed = True
+        wrong = "" if column.holds in {Type.DATE, Type.INSTANT} else "Fixed belongs to a date or a datetime"
+    elif extra in {Size, Places, KeyAs}:
+        wrong = f"write {extra.__name__}(…), with a value"
+    column.problem = column.problem or wrong
+
+
+def _wrong_number(column: Column, holds: Type, name: str, number: Any, least: int) -> str:
+    """Return what is wrong with the number that Size or Places has, or with its place; "" if nothing is."""
+    if column.holds is not holds or column.to:
+        return "" if column.problem else f"{name} belongs to a {'str' if holds is Type.TEXT else 'Decimal'}"
+    if type(number) is not int or number < least:
+        return f"{name}({number!r}) must be an integer of {least} or more"
+    return ""
 
 
 def _in_order(declared: Sequence[Declared], problems: list[str]) -> list[Declared]:
@@ -312,10 +360,32 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
         for name in names
         if name not in declared.columns
     ]
+    problems += _wrong_fields(declared)
     problems += _wrong_references(declared)
     problems += _wrong_parts(declared)
     if root is not None and declared.cls is root and len(declared.key) != 1:
         problems.append(f"the root {cls} must have one field as its key")
+
+
+def _wrong_fields(declared: Declared) -> Iterator[str]:
+    """Yield what is wrong with names and defaults of fields."""
+    cls = declared.cls.__name__
+    if len(set(declared.key)) < len(declared.key):
+        yield f"the key of {cls} names a field twice"
+    for name in declared.hidden:
+        yield f"{cls} has a field named {name!r}, which begins with _"
+    for name, value in declared.defaults.items():
+        column = declared.columns.get(name)
+        if column is None or column.to:
+            continue
+        if value is None:
+            if not column.nullable and column.holds is not Type.JSON:
+                yield f"the default of {cls}.{name} is None, and the field may not be null"
+            continue
+        try:
+            writer_of(column, cls)(value)
+        except BadEntity as error:
+            yield f"the default of {error.message.rstrip('.')}"
 
 
 def _wrong_references(declared: Declared) -> Iterator[str]:
@@ -406,6 +476,8 @@ def _reference(
         nullable=column.nullable,
     )
 
+
+_MOST_DIGITS = 1_000  # that PostgreSQL takes
 
 # What a row holds of a part that is absent, where the class gives no default.
 _ZEROS: dict[Type, Any] = {Type.TEXT: "", Type.INTEGER: 0, Type.BOOLEAN: False, Type.DECIMAL: "0", Type.JSON: []}

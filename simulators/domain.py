@@ -150,7 +150,7 @@ class Domain:
         self.name = name
         self.root = root
         self.kinds = tuple(kinds)
-        self.today = today
+        self.given_today = today
         self.settings = settings if settings is not None else {}
         self.vocabulary: Vocabulary = resolve(self.kinds, root, f"domain {name!r}", name)
         self.by_name: dict[str, Declared] = {one.__declared__.name: one.__declared__ for one in self.kinds}
@@ -158,6 +158,15 @@ class Domain:
         self.simulators: list[Simulator] = []
         self.module: str | None = None
         self.tried: set[str] = set()  # the simulators whose calls another process has repeated
+
+    @property
+    def today(self) -> date:
+        """The date that the domain was given; raises Misuse where it was given none."""
+        if self.given_today is None:
+            raise Misuse(
+                f"The domain {self.name!r} was given no today.", "Give it one, or take `run: Run` and ask run.today."
+            )
+        return self.given_today
 
     # -- declaring ---------------------------------------------------------------------------------------------------
 

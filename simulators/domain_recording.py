@@ -121,7 +121,7 @@ class _DomainRecipe:
     @cached_property
     def _asked(self) -> Asked:
         settings = self.domain.settings_of(self.options.settings, f"Project {self.project!r}")
-        run = Run(project=self.project, seed=self.options.seed, day=self.options.as_of or self.domain.today)
+        run = Run(project=self.project, seed=self.options.seed, day=self.options.as_of or self.domain.given_today)
         return Asked(folder=self.folder, settings=settings, run=run)
 
     @cached_property

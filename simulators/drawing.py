@@ -71,6 +71,8 @@ class Draw:
         The first 100 of 1,000 are the 100 of 100.
         """
         bits = self.bits(name)
+        if high is not None and high < low:
+            raise _nowhere(name, low, high)
         count = low if high is None else low + (bits * (high - low + 1) >> 64)
         source, state = self._source, _mixed(bits)
         for number in range(count):
@@ -100,6 +102,8 @@ class Draw:
 
     def integer(self, name: str, low: int, high: int) -> int:
         """Return an integer from `low` to `high`, both included."""
+        if high < low:
+            raise _nowhere(name, low, high)
         return low + (self.bits(name) * (high - low + 1) >> 64)
 
     def between(self, name: str, low: float, high: float) -> float:
@@ -108,8 +112,7 @@ class Draw:
 
     def decimal(self, name: str, low: float | Decimal, high: float | Decimal, places: int = 2) -> Decimal:
         """Return a decimal from `low` to `high`, both included, with fixed places."""
-        unit = 10**places
-        first, last = _whole(low, high, unit)
+        first, last = _whole(low, high, 10**places)
         return Decimal(self.integer(name, first, last)).scaleb(-places)
 
     def skewed(self, name: str, low: float, high: float, power: float = 3) -> float:
@@ -129,15 +132,23 @@ class Draw:
     ) -> Choice:
         """Return one of the choices, by their weights, or each equally often where they have none.
 
-        There must be a choice, and weights of zero or more that do not all vanish.
+        Raise BadInput for no choices, a negative weight, or weights that sum to zero.
         """
+        if not choices:
+            raise BadInput(f"choose({name!r}, …): there is nothing to choose from.", "Give at least one choice.")
         if isinstance(choices, Mapping):
             found, weights = list(choices), list(choices.values())
         elif choices and isinstance(choices[0], tuple) and len(choices[0]) == 2:  # noqa: PLR2004 - (choice, weight)
             found, weights = map(list, zip(*choices, strict=True))
         else:
             return choices[int(self.unit(name) * len(choices))]  # type: ignore[return-value]
-        left = self.unit(name) * sum(weights)
+        total = sum(weights)
+        if not total > 0 or min(weights) < 0:
+            raise BadInput(
+                f"choose({name!r}, …): the weights are {', '.join(map(str, weights[:10]))}.",
+                "Give weights of zero or more, one of them greater.",
+            )
+        left = self.unit(name) * total
         for choice, weight in zip(found, weights, strict=True):
             left -= weight
             if left < 0:
@@ -291,6 +302,10 @@ class _Names(dict[str, int]):
         if len(self) < _MOST_NAMES:
             self[name] = bits
         return bits
+
+
+def _nowhere(name: str, low: int, high: int) -> BadInput:
+    return BadInput(f"{name!r} is drawn from {low} to {high}, and no number lies there.", "Exchange the two.")
 
 
 def _mixed(bits: int) -> int:

@@ -25,6 +25,7 @@ from typing import (
     ClassVar,
     dataclass_transform,
     get_args,
+    get_origin,
 )
 from uuid import UUID
 
@@ -137,7 +138,8 @@ class Kind:
     ) -> None:
         """Take the declaration; it is checked when a domain is made of it."""
         super().__init_subclass__()
-        names = [one for one in _annotated(cls) if not one.startswith("_")]
+        annotated = _annotated(cls)
+        names = [one for one in annotated if not one.startswith("_")]
         defaults = {one: cls.__dict__[one] for one in names if one in cls.__dict__}
         for one in defaults:
             delattr(cls, one)  # an entity that lacks the field must not find the default
@@ -152,6 +154,7 @@ class Kind:
             part_of=part_of,
             recorded=recorded,
             table=table,
+            hidden=tuple(one for one in annotated if one.startswith("_")),
         )
         type.__setattr__(cls, "__init__", initializer(names, defaults, checked=False))
 
@@ -261,6 +264,7 @@ class Declared:
     part_of: type[Kind] | None
     recorded: bool
     table: str | None
+    hidden: tuple[str, ...] = ()  # names that no field can have
     columns: dict[str, Column] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     definition: Definition | None = None
@@ -423,8 +427,15 @@ def _annotated(cls: type) -> list[str]:
     for one in reversed(cls.__mro__):
         if one is Kind or not issubclass(one, Kind):
             continue
-        names.update(dict.fromkeys(inspect.get_annotations(one)))
+        names.update(
+            dict.fromkeys(name for name, hint in inspect.get_annotations(one).items() if not _is_class_s(hint))
+        )
     return list(names)
+
+
+def _is_class_s(hint: Any) -> bool:
+    """Return whether an annotation, perhaps a text, says that the name is the class's and no field."""
+    return get_origin(hint) is ClassVar or hint is ClassVar or str(hint).removeprefix("typing.").startswith("ClassVar")
 
 
 def instant_text(moment: datetime) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from statistics import fmean, pstdev
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -155,3 +156,19 @@ def test_skewed_and_lognormal_numbers_have_the_medians_that_they_say() -> None:
     sizes = sorted(DRAWS.of(one).lognormal("l", 50, 0.5) for one in range(2_000))
     assert abs(sizes[1_000] - 50) < 3
     assert sizes[0] > 0
+
+
+@pytest.mark.parametrize("choices", [[], {}, {"a": 0, "b": 0}, {"a": -1, "b": 2}, [("a", 0)]])
+def test_no_choice_is_told(choices: Any) -> None:
+    with pytest.raises(BadInput, match="choose"):
+        DRAWS.of("x").choose("c", choices)
+
+
+def test_a_range_that_is_empty_is_told() -> None:
+    for make in (
+        lambda one: one.integer("x", 5, 2),
+        lambda one: list(one.many("x", 3, 1)),
+        lambda one: one.decimal("x", 5, 1),
+    ):
+        with pytest.raises(BadInput, match="no number lies there"):
+            make(DRAWS.of("x"))

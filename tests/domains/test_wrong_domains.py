@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 
-from seedjournal import Domain, Kind
+from seedjournal import Domain, Fixed, KeyAs, Kind, Places, Size
 from seedjournal.journal import Misuse
 from seedjournal.simulators.domain import load_domain
 from seedjournal.simulators.kinds import DeclarationError
@@ -322,3 +324,60 @@ def test_what_a_simulator_does_wrong_is_told_with_its_entity(line: str, told: st
     assert "The simulator things" in error
     assert told in error
     assert len(error) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ({"b": Annotated[str, Size(0)]}, "Shelf.b: Size(0) must be an integer of 1 or more"),
+        ({"b": Annotated[int, Size(3)]}, "Shelf.b: Size belongs to a str"),
+        ({"b": Annotated[str, Size]}, "Shelf.b: write Size(…), with a value"),
+        ({"b": Annotated[Decimal, Places(-1)]}, "Shelf.b: Places(-1) must be an integer of 0 or more"),
+        ({"b": Annotated[Decimal, Places(12)]}, "Shelf.b: Places(12, 10) needs as many digits as places"),
+        ({"b": Annotated[str, Places(2)]}, "Shelf.b: Places belongs to a Decimal"),
+        ({"b": Annotated[str, Fixed()]}, "Shelf.b: Fixed belongs to a date or a datetime"),
+        ({"b": Annotated[str, KeyAs("x")]}, "Shelf.b: KeyAs belongs to a reference"),
+        ({"b": Enum("Empty", {})}, "Shelf.b: it has no values"),
+        ({"_b": int}, "Shelf has a field named '_b', which begins with _"),
+        ({"b": "Shelv", "c": "Shelw"}, "Shelf refers to 'Shelw', which is not known (the nearest is 'Shelf')"),
+        ({"b": "3 |"}, "the annotations of Shelf cannot be read: SyntaxError"),
+    ],
+)
+def test_a_field_that_cannot_be_is_refused_when_it_is_declared(kind: dict[str, Any], told: str) -> None:
+    shelf = type("Shelf", (Kind,), {"__annotations__": {"code": str, **kind}}, key="code")
+    with pytest.raises(DeclarationError) as error:
+        Domain("one", kinds=(shelf,))
+    assert told in error.value.message
+
+
+@pytest.mark.parametrize(("hint", "value"), [(int, "x"), (Literal["a"], "b"), (str, None)])
+def test_a_default_of_another_type_is_refused_when_it_is_declared(hint: Any, value: object) -> None:
+    shelf = type("Shelf", (Kind,), {"__annotations__": {"code": str, "b": hint}, "b": value}, key="code")
+    with pytest.raises(DeclarationError, match=r"the default of Shelf\.b"):
+        Domain("one", kinds=(shelf,))
+
+
+def test_everything_wrong_is_told_at_once_also_where_a_type_is_wrong() -> None:
+    shelf = type("Shelf", (Kind,), {"__annotations__": {"code": str, "b": complex}}, key="code")
+    book = type("Book", (Kind,), {"__annotations__": {"isbn": str, "n": int}, "n": "x"}, key="isbm", policy="never")
+    with pytest.raises(DeclarationError) as error:
+        Domain("one", kinds=(shelf, book))
+    for told in ("complex", "'isbm', which is no field", "never", "the default of Book.n"):
+        assert told in error.value.message
+
+
+def test_a_literal_may_name_none_and_a_class_have_variables() -> None:
+    nullable = Literal["a", None]  # noqa: PYI061 - what people write
+    hints = {"code": str, "b": nullable, "shown": ClassVar[int], "other": "ClassVar[int]"}
+    shelf = type("Shelf", (Kind,), {"__annotations__": hints, "shown": 3}, key="code")
+    (kind,) = Domain("one", kinds=(shelf,)).vocabulary.kinds
+    assert [(one.name, one.nullable, one.choices) for one in kind.fields] == [("code", False, ()), ("b", True, ("a",))]
+    assert getattr(shelf, "shown") == 3  # noqa: B009 - a class made here has no such attribute for a type checker
+
+
+def test_a_domain_without_a_date_says_where_to_get_one() -> None:
+    class Shelf(Kind, key="code"):
+        code: str
+
+    with pytest.raises(Misuse, match="was given no today"):
+        _ = Domain("one", kinds=(Shelf,)).today
