@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from statistics import NormalDist
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 from unicodedata import normalize
 from uuid import UUID
 
@@ -126,6 +126,16 @@ class Draw:
     def lognormal(self, name: str, median: float, sigma: float) -> float:
         """Return a log-normal number; `sigma` is the standard deviation of its logarithm."""
         return median * math.exp(self.normal(name, 0, sigma))
+
+    # One signature for each form, so that a type checker knows `choose("mark", [1, 2])` for a Literal.
+    @overload
+    def choose(self, name: str, choices: Mapping[Choice, float]) -> Choice: ...
+
+    @overload
+    def choose(self, name: str, choices: Sequence[tuple[Choice, float]]) -> Choice: ...
+
+    @overload
+    def choose(self, name: str, choices: Sequence[Choice]) -> Choice: ...
 
     def choose(
         self, name: str, choices: Mapping[Choice, float] | Sequence[tuple[Choice, float]] | Sequence[Choice]

@@ -21,10 +21,19 @@ from uuid import UUID
 
 import msgspec
 
-from seedjournal.journal import BadInput, Misuse, NotCanonical, Type, canonical_bytes, open_database, query_rows
+from seedjournal.journal import (
+    BadInput,
+    Database,
+    Misuse,
+    NotCanonical,
+    Type,
+    canonical_bytes,
+    open_database,
+    query_rows,
+)
 
 from .failing import brief, failed
-from .kinds import BadEntity, Column, Declared, Document, Kind, may_be_null, named, nearest, shown_key
+from .kinds import BadEntity, Column, Declared, Document, Key, Kind, key_of, may_be_null, named, nearest, shown_key
 
 _LONGEST_FIELD = 1 << 24  # characters of a CSV file's value
 _ROWS = 2_000  # rows of a query that are fetched at a time
@@ -156,12 +165,13 @@ class _File:
         return digest.hexdigest()
 
     def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
-        return _entities(declared, self._rows(asked), self.constants, is_json=self.is_json)
+        return _entities(declared, self.numbered(asked), self.constants, is_json=self.is_json)
 
     def documents(self, kind: type[Document], asked: Asked) -> Iterator[tuple[str, Document]]:
-        return _documents(kind, self._rows(asked), self.constants)
+        return _documents(kind, self.numbered(asked), self.constants)
 
-    def _rows(self, asked: Asked) -> Iterator[tuple[str, dict[str, Any]]]:
+    def numbered(self, asked: Asked) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield each row with its file and line."""
         for line, row in self.rows(asked.folder / self.path):
             yield f"{self.path}, line {line}", row
 
@@ -228,24 +238,29 @@ class _Query:
         return digest.hexdigest()
 
     def entities(self, declared: Declared, asked: Asked) -> Iterator[Kind]:
-        del asked
-        return _entities(declared, self._numbered(), self.constants)
+        return _entities(declared, self.numbered(asked), self.constants)
 
     def documents(self, kind: type[Document], asked: Asked) -> Iterator[tuple[str, Document]]:
-        del asked
-        return _documents(kind, self._numbered(), self.constants)
+        return _documents(kind, self.numbered(asked), self.constants)
 
-    def _numbered(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def numbered(self, _: Asked) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield each row with its number."""
         for number, row in enumerate(self._rows(), 1):
             yield f"{self.name}, row {number}", row
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        database = open_database(self.address, create=False)
+        database = self._opened()
         try:
             with database.read() as connection:
                 yield from query_rows(connection, self.statement, _ROWS)
         finally:
             database.engine.dispose()
+
+    def _opened(self) -> Database:
+        file = self.address.partition("?")[0].partition(":///")[2] if self.address.startswith("sqlite") else ""
+        if file and not Path(file).exists():
+            raise BadInput(f"sql(…): there is no database {file}.", "Check the address.")
+        return open_database(self.address, create=False)
 
 
 @dataclass(frozen=True)
@@ -342,6 +357,20 @@ def _digest(stated: Iterable[Any], where: str) -> str:
         except BadEntity as error:
             raise BadInput(f"{one!r} of {where} does not fit: {error.message}", error.hint) from None
     return digest.hexdigest()
+
+
+def places_of(source: Facts, declared: Declared, key: Key, asked: Asked) -> list[str]:
+    """Return the files and lines, or the rows of a query, that state an entity of this key; for an error alone."""
+    if not isinstance(source, (_File, _Query)):
+        return []
+    rows = source.numbered(asked)
+    is_json = isinstance(source, _File) and source.is_json
+    return [
+        where
+        for where, row in rows
+        for one in _entities(declared, [(where, row)], source.constants, is_json=is_json)
+        if key_of(one) == key
+    ]
 
 
 def _entities(

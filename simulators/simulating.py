@@ -8,6 +8,7 @@ grows with what a simulator asks to have as a whole (`All`, summaries), not with
 from __future__ import annotations
 
 import inspect
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -40,9 +41,10 @@ from seedjournal.progress import Tell
 
 from .domain import Domain, Its, Simulator, Stated, Taken, seen_by
 from .drawing import All, Draws, draws_of
-from .facts import Asked, unwritable
+from .facts import Asked, places_of, unwritable
 from .failing import SimulatorFailed, failed
 from .kinds import Declared, Document, Key, Kind, document_key, key_of
+from .referring import References, all_of, lacks, refuse_dangling
 
 Previous = Callable[[str], Iterable[tuple[KeyBytes, str]]]
 
@@ -83,10 +85,12 @@ class Collection:
         self._write = declared.encode
         self._encode = encoder_of(declared, project)
         self._stated = Sorter()
+        self._stated_references = References(declared)
         self._ordered: Sorter | None = None
         self._index: dict[Key, bytes] | None = None
         self._policy = Policy.EXACT
         self._previous: Previous | None = None
+        self.places: Callable[[Key], list[str]] = lambda _: []  # where facts state an entity
 
     def close(self) -> None:
         """Give the disk space back."""
@@ -103,6 +107,7 @@ class Collection:
         except NotCanonical as error:
             raise unwritable(entity, error) from None
         self._stated.add((key, rank, hashed, event, provenance), len(event) + len(key))
+        self._stated_references.take(entity)
         return event
 
     def take(self, made: Canonical, rank: int, provenance: str) -> None:
@@ -122,8 +127,11 @@ class Collection:
             rows = list(same)
             first = rows[0]
             if len(rows) > 1 and rows[1][1] == first[1]:
+                parts = orjson.loads(bytes(key))
+                places = self.places(tuple(parts[name] for name in self.declared.key_names))
                 raise BadInput(
-                    f"{kind} {self._shown(key)} is made twice: by {first[4]} and by {rows[1][4]}.",
+                    f"{kind} {self._shown(key)} is made twice: by {first[4]} and by {rows[1][4]}"
+                    + (f" ({'; '.join(places[:3])})." if places else "."),
                     "An entity can be made once; look for the key twice among the facts, or in the simulator.",
                 )
             yield Entry(kind, KeyBytes(bytes(key)), first[2], bytes(first[3]), first[4])
@@ -176,6 +184,22 @@ class Collection:
             self._index = dict(self.ordered())
         event = self._index.get(key)
         return None if event is None else self.entity(event)
+
+    def references(self) -> References:
+        """Return the references of the entities that the tables will show, and of some that facts replaced."""
+        if self._policy is Policy.EXACT or self._previous is None:
+            return self._stated_references
+        return all_of(self.shown(), self.declared)
+
+    def keys(self) -> array[int]:
+        """Return a hash of each key that the tables will show."""
+        names = self.declared.key_names
+        parts = (orjson.loads(key) for key, _ in self.merged())
+        return array("q", (hash(tuple(one[name] for name in names)) for one in parts))
+
+    def shown(self) -> Iterator[Any]:
+        """Yield the entities that the tables will show, with references that are named by their keys."""
+        return (self.entity(event) for _, event in self.merged())
 
     def newest_day(self) -> str:
         """Return the newest day of any date or instant that is not fixed, as text; "" where there is none."""
@@ -292,6 +316,19 @@ class Simulation:
             self._complete(kind)
         if self._asked.run.day is None:
             self._date()
+        self._refuse_dangling()
+
+    def _refuse_dangling(self) -> None:
+        """Raise BadInput for an entity that refers to one that the tables will not show."""
+        found = {kind: self._collections[kind].references() for kind in self._own}
+        keys = {kind: one.keys for kind, one in found.items()}
+        for kind, references in found.items():
+            collection = self._collections[kind]
+            for led_to, wanted in references.led_to.items():
+                if led_to not in keys and self._collections[led_to].is_complete:  # what all projects share
+                    keys[led_to] = self._collections[led_to].keys()
+                if led_to in keys and lacks(keys[led_to], wanted):
+                    refuse_dangling(collection.shown(), references, lambda to, key: self._collections[to].find(key))
 
     def entries(self) -> Iterator[Entry]:
         """Yield the run's entries in the order of a manifest."""
@@ -330,6 +367,8 @@ class Simulation:
     def _state(self, collection: Collection, source: Any) -> None:
         """Take a kind's facts; those of other roots are left out."""
         root, project = self._domain.root, self._asked.run.project
+        before = collection.places
+        collection.places = lambda key: before(key) + places_of(source, collection.declared, key, self._asked)
         count = 0
         for entity in source.entities(collection.declared, self._asked):
             if root is not None and not self._domain.is_shared(type(entity)) and str(key_of(entity)[0]) != project:

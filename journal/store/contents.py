@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy import text as sql_text
+from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import Damaged
+from ..errors import BadInput, Damaged
 from ..event import EventHash, KeyBytes
 from ..manifest import (
     LEAF,
@@ -45,10 +46,16 @@ class Content(NamedTuple):
 
 
 def query_rows(connection: Connection, statement: str, at_once: int) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a user's query by column name, in the order that the query gives them."""
-    with connection.execution_options(yield_per=at_once).execute(sql_text(statement)) as result:
-        for row in result.mappings():
-            yield dict(row)
+    """Yield the rows of a user's query by column name, in the order that the query gives them; BadInput if it fails."""
+    try:
+        with connection.execution_options(yield_per=at_once).execute(sql_text(statement)) as result:
+            for row in result.mappings():
+                yield dict(row)
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise BadInput(
+            f"The query {statement.strip()[:80]!r} failed: {reason.rstrip('.')}.", "Correct the query."
+        ) from None
 
 
 def journal_id(connection: Connection) -> str:

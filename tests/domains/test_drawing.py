@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from statistics import fmean, pstdev
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -172,3 +172,10 @@ def test_a_range_that_is_empty_is_told() -> None:
     ):
         with pytest.raises(BadInput, match="no number lies there"):
             make(DRAWS.of("x"))
+
+
+def test_a_type_checker_knows_what_is_chosen() -> None:
+    mark: Literal[1, 2] | None = DRAWS.of("x").choose("m", [None, 1, 2])
+    vote: Literal[-1, 1] = DRAWS.of("x").choose("m", [(1, 4), (-1, 1)])
+    status: Literal["paid", "open"] = DRAWS.of("x").choose("m", {"paid": 8, "open": 1})
+    assert (mark in {None, 1, 2}, vote in {-1, 1}, status in {"paid", "open"}) == (True, True, True)

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import pytest
 
-from seedjournal import Domain, Json, Kind, Places, csv, json_lines
+from seedjournal import Domain, Json, Kind, Places, csv, json_lines, sql
 from seedjournal.journal import BadInput, Misuse
 from seedjournal.simulators.facts import Asked, Facts, Run, as_facts
 from seedjournal.simulators.kinds import DeclarationError
+from tests.seedjournal.commands import execute
 
 
 class Shelf(Kind, key=("room", "number")):
@@ -151,3 +152,23 @@ def test_a_value_of_another_type_in_a_list_is_told_with_its_entity(tmp_path: Pat
     wrong: Any = "wide"
     with pytest.raises(BadInput, match=r"<thing a> of the list .* 'wide', of type str, is not an integer"):
         as_facts([Thing(code="a", width=wrong)]).digest(asked)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [("SELECT nope FROM shelves", "nope"), ("SELEC 1", "SELEC"), ("DELETE FROM shelves", "DELETE")],
+)
+def test_a_query_that_fails_is_told(query: str, told: str, url: str, tmp_path: Path) -> None:
+    execute(url, "CREATE TABLE shelves (room TEXT, number INTEGER)")
+    execute(url, "INSERT INTO shelves VALUES ('a', 1)")
+    assert stated(sql(url, "SELECT * FROM shelves"), tmp_path, Shelf) == [Shelf(room="a", number=1)]
+    with pytest.raises(BadInput) as error:
+        stated(sql(url, query), tmp_path, Shelf)
+    assert f"The query {query!r} failed: " in error.value.message
+    assert told.lower() in error.value.message.lower()
+    assert len(stated(sql(url, "SELECT * FROM shelves"), tmp_path, Shelf)) == 1
+
+
+def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="there is no database"):
+        stated(sql(f"sqlite:///{tmp_path}/none.db", "SELECT 1"), tmp_path, Shelf)

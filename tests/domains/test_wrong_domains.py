@@ -140,6 +140,11 @@ def test_two_entities_of_one_key_are_both_named(declare: Declare, run: Run) -> N
     assert "twice" in told
 
 
+def test_two_rows_of_one_key_are_told_by_their_lines(declare: Declare, run: Run) -> None:
+    declare(SHELF + "    one.facts(Shelf, csv('a.csv'))\n", a_csv="code,width\na,1\nb,1\na,2\n")
+    assert "shelf a is made twice: by facts:a.csv and by facts:a.csv (a.csv, line 2; a.csv, line 4)." in refused(run, 3)
+
+
 def test_two_entities_that_share_a_unique_value_are_both_named(declare: Declare, run: Run) -> None:
     declare(
         """
