@@ -187,7 +187,7 @@ def key_of(text: str) -> KeyBytes:
     try:
         return KeyBytes(text[text.rindex(',"key":{') + 7 : text.rindex(',"kind":"')].encode())
     except ValueError:
-        raise Damaged(f"An event's text is not as it was written: {text[:40]!r}…") from None
+        raise Damaged(f"An event's text was changed after it was stored: {text[:40]!r}…") from None
 
 
 def _by_key(connection: Connection, ids: Sequence[EventId]) -> dict[KeyBytes, EventId]:

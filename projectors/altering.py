@@ -83,13 +83,13 @@ def _problems(target: Connection, table: Table, columns: dict[str, Columns]) -> 
         if is_postgresql or not needs_value:
             continue
         if ours is None:
-            problems.append(f"{table.name}.{name} needs a value, and no field gives one any more")
+            problems.append(f"{table.name}.{name} may not be null, but no field fills it any more")
         elif ours.nullable:
-            problems.append(f"{table.name}.{name} may not be null, and the field may be now")
+            problems.append(f"{table.name}.{name} may not be null, but its field may now be null")
     key = next(index for index in table.indexes if index.unique)
     had = next((one for one in inspect(target).get_indexes(table.name) if one["name"] == key.name), None)
     if had is not None and list(had["column_names"]) != list(key.columns.keys()):
-        problems.append(f"the key of {table.name} is another")
+        problems.append(f"the key of {table.name} has other columns")
     return problems
 
 

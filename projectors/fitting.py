@@ -579,11 +579,11 @@ class _Judge:
             self.problems.append(f"{kind.name}: there is no table {declared.shown}{near}")
             return
         if info.sort != "table":
-            self.problems.append(f"{kind.name}: {declared.shown} is a {info.sort}, and rows go to tables")
+            self.problems.append(f"{kind.name}: {declared.shown} is a {info.sort}, but rows can go only to tables")
             return
         if info.hides_rows:
             self.problems.append(
-                f"{declared.shown} has row-level security that is active for this user; project as one with BYPASSRLS"
+                f"{declared.shown} has row-level security for this user; project as a role with BYPASSRLS"
             )
         if not info.primary_key:
             self.problems.append(f"{declared.shown} has no primary key, so that its rows cannot be told apart")
@@ -650,7 +650,7 @@ class _Judge:
                 )
         for name in declared.by:
             if name not in fields:
-                self.problems.append(f"{kind.name}: by={name!r} is no field{nearest(name, fields)}")
+                self.problems.append(f"{kind.name}: by={name!r} is not a field{nearest(name, fields)}")
 
     def _columns(self, declared: Declared, info: TableInfo, paths: Mapping[str, Path]) -> Iterator[Filled]:
         """Yield the columns that the map fills: those that it names, and those that are named as what they hold."""
@@ -710,9 +710,7 @@ class _Judge:
             return PARENT if len(primary) == 1 and isinstance(filled[primary[0]].value, RefValue) else KEY
         if len(primary) > 1:
             lacking = ", ".join(name for name in primary if name not in filled)
-            self.problems.append(
-                f"{declared.shown}: {lacking} of its primary key is filled by nothing; name it in columns"
-            )
+            self.problems.append(f"{declared.shown}: nothing fills {lacking} of its primary key; name it in columns")
             return KEY
         column = info.columns[primary[0]]
         is_uuid = column.base == "uuid" or (
@@ -736,9 +734,7 @@ class _Judge:
             filled = {one.name for one in columns}
             for name in declared.key:
                 if name in info.columns and name not in filled:
-                    self.problems.append(
-                        f"{declared.shown}: key column {name} is filled by nothing; name it in columns"
-                    )
+                    self.problems.append(f"{declared.shown}: nothing fills the key column {name}; name it in columns")
             return tuple(name for name in declared.key if name in filled)
         plain: dict[str, str] = {}
         covers: dict[str, set[str]] = {}
@@ -806,7 +802,7 @@ class _Judge:
         for column in mapped.info.columns.values():
             if column.name not in filled | parts and not column.fills_itself:
                 self.problems.append(
-                    f"{mapped.shown}.{column.name} ({column.type}) is NOT NULL without a default, and nobody fills it; "
+                    f"{mapped.shown}.{column.name} ({column.type}) is NOT NULL without a default; nothing fills it; "
                     f'add "{column.name}": initial(…), or name it in filled_by_trigger'
                 )
 
@@ -903,8 +899,8 @@ class _Judge:
                 )
                 if gives_ids or not self.is_on_postgresql or any(not key.deferrable for key in keys):
                     self.problems.append(
-                        f"{mapped.shown}.{one.name} is NOT NULL and leads to rows that are written later; let it be "
-                        "null, or its foreign key be DEFERRABLE"
+                        f"{mapped.shown}.{one.name} is NOT NULL and refers to rows that are written later; allow "
+                        "null, or make its foreign key DEFERRABLE"
                     )
 
     def _lookup(self, where: str, lookup: LookupValue) -> None:

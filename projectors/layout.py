@@ -388,7 +388,7 @@ def _refuse_what_has_no_table(vocabulary: Vocabulary) -> None:
                 problems.append(f"{column} would hold two fields of {kind.name}")
     if problems:
         raise Misuse(
-            f"This version cannot project: {'; '.join(dict.fromkeys(problems))}.",
+            f"These kinds cannot become tables: {'; '.join(dict.fromkeys(problems))}.",
             "Give a field or a kind's table another name.",
         )
 

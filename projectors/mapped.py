@@ -751,9 +751,9 @@ class MappedWriter:
             query = query.where(self.differs(rows, stage, [name])).limit(1)
             found += [f"{name} of {self.kind} {key}" for key in self.connection.execute(query).scalars()]
         raise Unavailable(
-            f"Table {self.mapped.shown} did not keep what was written: {', '.join(found)} is another value; nothing "
-            f"was written{self._triggers()}.",
-            "A trigger rewrites the value. Let the map give it once with initial(…), or change the trigger.",
+            f"Table {self.mapped.shown} stored other values than seedjournal wrote, in {', '.join(found)}; the "
+            f"projection was undone{self._triggers()}.",
+            "A trigger rewrites the values. Let the map give them once with initial(…), or change the trigger.",
         )
 
     # -- comparing ---------------------------------------------------------------------------------------------------
@@ -845,10 +845,10 @@ class MappedWriter:
                     losing.append(key)
                 else:
                     raise Misuse(
-                        f"{self.kind} {key} has the value of {self._holder(number)} in {_words(unique)} "
-                        f"({self.mapped.shown}: {unique.name}); nothing was written.",
-                        "Change one of the two, or say in the map what gives way, with null_as(…, unique_in=[…], "
-                        "loser=…).",
+                        f"{self.kind} {key} has the same {_words(unique)} as {self._holder(number)}, but "
+                        f"{self.mapped.shown} allows each value once ({unique.name}); nothing was written.",
+                        "Change one of the two. Or let the map give one of them another value, with null_as(…, "
+                        "unique_in=[…], loser=…).",
                     )
             if loser is not None:
                 self._lose(loser, losing)
@@ -898,10 +898,10 @@ class MappedWriter:
         key, first_key = min(map(tuple, shared))
         more = f" (and {len(shared) - 1:,} more)" if len(shared) > 1 else ""
         raise Misuse(
-            f"{self.kind} {first_key} and {self.kind} {key} have the same {_words(unique)}{more}, which "
-            f"{self.mapped.shown} allows once ({unique.name}); nothing was written.",
-            "Change one of the two, or say in the map what the greater key gets, with null_as(…, unique_in=[…], "
-            "loser=…).",
+            f"{self.kind} {first_key} and {self.kind} {key} have the same {_words(unique)}{more}, but "
+            f"{self.mapped.shown} allows each value once ({unique.name}); nothing was written.",
+            "Change one of the two. Or let the map give the greater key another value, with null_as(…, "
+            "unique_in=[…], loser=…).",
         )
 
     def _lose(self, loser: Filled, keys: Sequence[str]) -> None:
@@ -958,9 +958,10 @@ class MappedWriter:
             query = select(stage.c[_KEY]).join_from(stage, rows, among).where(pointer.points_to(rows))
             if referred := self.connection.execute(query.limit(1)).scalar():
                 raise Misuse(
-                    f"{self.kind} {referred} gives a value to another {self.kind} that no two rows of "
-                    f"{self.mapped.shown} may share, and rows of {pointer.table} refer to it; nothing was written.",
-                    "Make the unique constraint DEFERRABLE, or project the change in two steps.",
+                    f"{self.kind} {referred} gives up a unique value that another row of {self.mapped.shown} takes. "
+                    f"Rows of {pointer.table} refer to it, so the two cannot be written in any order; nothing was "
+                    "written.",
+                    "Make the unique constraint DEFERRABLE. Or record the change in two steps, and project after each.",
                 )
         if not self.mapped.is_on_postgresql:  # there constraints wait already
             self.connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")

@@ -323,9 +323,9 @@ class _Replay:
         except (IntegrityError, DataError) as error:
             reason = str(error.orig).strip().splitlines()
             raise Unavailable(
-                f"Project {project!r}: dates cannot move by {weeks_of(days)}: {'; '.join(reason)}; nothing was "
-                "written.",
-                "A row or constraint is in the way. Change it, or choose another date.",
+                f"Project {project!r}: the database refuses to move dates by {weeks_of(days)}: {'; '.join(reason)}; "
+                "nothing was written.",
+                "Change the row or constraint that the database names, or choose another date.",
             ) from error
 
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:

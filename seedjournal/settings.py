@@ -207,7 +207,7 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except RecursionError:
-        raise j.BadInput(f"{path}: it is nested too deeply.", fix) from None
+        raise j.BadInput(f"{path} is nested too deeply.", fix) from None
     except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise j.BadInput(f"{path}: {error}", fix) from None
     except OSError as error:

@@ -123,7 +123,7 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         elif all(isinstance(one, type) and issubclass(one, Kind) for one in some):
             column.to = tuple(some)
         else:
-            column.problem = f"{annotation} is no type that a field can have"
+            column.problem = f"{annotation} is not a type that a field can have"
     elif origin is Literal:
         column.choices = get_args(annotation)
         _read_choices(column)
@@ -137,7 +137,7 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         column.holds = _PLAIN[annotation]
     else:
         shown = getattr(annotation, "__name__", annotation)
-        column.problem = f"{shown} is no type that a field can have"
+        column.problem = f"{shown} is not a type that a field can have"
 
 
 def _read_choices(column: Column) -> None:
@@ -279,7 +279,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
     for name in declared.key:
         column = declared.columns.get(name)
         if column is None:
-            problems.append(f"the key of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}")
+            problems.append(f"the key of {cls} names {name!r}, which is not a field{nearest(name, declared.fields)}")
         elif column.nullable:
             problems.append(f"the key of {cls} names {name!r}, which may be null")
         elif len(column.to) > 1:
@@ -292,7 +292,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
     if declared.policy is not None and declared.policy not in set(Policy):
         problems.append(f"the policy of {cls} is {declared.policy!r}; the policies are once, upsert and exact")
     problems += [
-        f"`unique` of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}"
+        f"`unique` of {cls} names {name!r}, which is not a field{nearest(name, declared.fields)}"
         for names in declared.unique
         for name in names
         if name not in declared.columns

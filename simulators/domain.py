@@ -247,7 +247,7 @@ class Domain:
         problems = []
         for name in chosen:
             if name not in self.by_name:
-                problems.append(f"{name!r} is no kind of the domain {self.name!r}{nearest(name, self.by_name)}")
+                problems.append(f"{name!r} is not a kind of the domain {self.name!r}{nearest(name, self.by_name)}")
             elif name not in facts:
                 problems.append(f"{name} is computed from the facts, so it has no policy")
         problems += [
@@ -429,7 +429,7 @@ def _taken(  # noqa: C901, PLR0911 - one branch for each thing that a simulator 
         wanted = f"each={hint.__name__}" if each is None else f"each={each.__name__}"
         problems.append(f"{name} takes a {hint.__name__}, but the decorator says {wanted if each else 'no each'}")
     else:
-        problems.append(f"{name}: {hint} is nothing that a simulator can take")
+        problems.append(f"{name}: a simulator cannot take {hint}")
     return None
 
 
@@ -445,7 +445,7 @@ def _its(
     references = [column.name for column in declared.columns.values() if each in column.to]
     if order.field is not None and order.field not in declared.columns:
         problems.append(
-            f"{name}: by({order.field!r}) is no field of {kind.__name__}{nearest(order.field, declared.fields)}"
+            f"{name}: by({order.field!r}) is not a field of {kind.__name__}{nearest(order.field, declared.fields)}"
         )
         return None
     if order.of is not None:
@@ -484,7 +484,7 @@ def load_named(address: str, folder: Path, what: str, kind: type[Any]) -> Any:
     """Import what `module:name` names, found from `folder`; raise Misuse where there is none of this kind."""
     module, colon, name = address.partition(":")
     if not colon or not module or not name:
-        raise Misuse(f"{address!r} names no {what}.", f'Write {what} = "module:name", such as "seeds:library".')
+        raise Misuse(f"{address!r} does not name a {what}.", f'Write {what} = "module:name", such as "seeds:library".')
     place = str(folder.resolve())
     sys.path[:] = [place, *(one for one in sys.path if one != place)]  # before other folders with such a module
     known = sys.modules.get(module)

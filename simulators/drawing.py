@@ -82,7 +82,7 @@ class Draw:
         if name in drawn:
             raise Misuse(
                 f"{self._source.function} draws {name!r} twice for one entity.",
-                "Give each draw a name of its own, or use draw.of(…) for another thing.",
+                "Give each draw a name of its own, or use draw.of(…) to draw about another thing.",
             )
         drawn.add(name)
         bits = self._state ^ self._names[name]

@@ -227,7 +227,7 @@ def document_problems(kind: type[Document]) -> list[str]:
     problems = [] if kind.__document_key__ else [f"{kind.__name__} has no key; write Document, key=…"]
     for name in kind.__document_key__:
         if name not in fields:
-            problems.append(f"{kind.__name__}: the key names {name!r}, which is no field{nearest(name, fields)}")
+            problems.append(f"{kind.__name__}: the key names {name!r}, which is not a field{nearest(name, fields)}")
         elif may_be_null(fields[name]):
             problems.append(f"{kind.__name__}: the key names {name!r}, which may be null")
     return problems

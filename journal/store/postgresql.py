@@ -48,7 +48,7 @@ _LOST = Trouble(
 )
 _HIDDEN_ROWS = Trouble(
     Unavailable,
-    "row-level security hides rows of a table from this user, and half the rows would look like damage",
+    "row-level security hides rows of a table from this user, so seedjournal would take them for missing",
     "Connect as the tables' owner or as a role with BYPASSRLS, or switch it off with "
     "`ALTER TABLE … DISABLE ROW LEVEL SECURITY`.",
 )

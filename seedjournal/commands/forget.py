@@ -63,7 +63,7 @@ class ForgetChoice:
 @click.option("--project", "projects", metavar="NAME", multiple=True, help="Only of this project; may be repeated.")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
 @click.option("--dry-run", is_flag=True, help="Print what would be removed, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask before.")
+@click.option("--yes", is_flag=True, help="Do not ask before it deletes anything.")
 @common_options
 def forget(
     common: Common, *, keep: int | None, projects: tuple[str, ...], schema: str | None, dry_run: bool, yes: bool
@@ -202,7 +202,7 @@ def _text(document: Mapping[str, Any]) -> str:
 @click.argument("project", metavar="PROJECT")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
 @click.option("--dry-run", is_flag=True, help="Count the rows, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask before.")
+@click.option("--yes", is_flag=True, help="Do not ask before it deletes anything.")
 @common_options
 def unseed(common: Common, *, project: str, schema: str | None, dry_run: bool, yes: bool) -> int:
     """Delete a project's rows, and print how many."""

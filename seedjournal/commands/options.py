@@ -119,7 +119,7 @@ def common_options(command: Callable[..., int]) -> Callable[..., int]:
             metavar="URL",
             help="The database that rows go to. [env SEEDJOURNAL_TARGET; default: the journal's]",
         ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, an error too."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, also for an error."),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors, or the JSON document."),
         click.option(
             "--wait",

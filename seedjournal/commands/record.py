@@ -64,7 +64,7 @@ class Outcome:
     "  once     keep the first content; keep what a later run no longer has\n"
     "  upsert   take the newest content; keep what a later run no longer has\n"
     "  exact    take the newest content; drop what a later run no longer has\n\n"
-    "By default GitHub data is written once and not updated; simulated data follows the latest run.\n\n"
+    "GitHub data is written once and not updated by default; simulated data follows the latest run.\n\n"
     "If one of several projects fails, the others are recorded; the exit status is then the highest one.\n\n"
     + exits("recorded"),
 )
@@ -234,8 +234,8 @@ def _refuse_options_of_sources(domain: str, given: Mapping[str, Any]) -> None:
     wrong = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if wrong:
         raise j.Misuse(
-            f"The domain {domain!r} has no {', '.join(wrong)}.",
-            "These options belong to the built-in domain's sources.",
+            f"{', '.join(wrong)} cannot be used with the domain {domain!r}.",
+            "Leave out these options: only the built-in domain's sources have them.",
         )
 
 
@@ -360,7 +360,7 @@ def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
     if not choice.new:
         refuse_unknown(databases, settings, names)
     if choice.offline:
-        raise j.Misuse("--estimate asks GitHub, and --offline forbids that.", "Leave one of them out.")
+        raise j.Misuse("--estimate asks GitHub, but --offline forbids that.", "Leave one of them out.")
     found: list[Document] = []
     server = github_server()
     for name in names:
