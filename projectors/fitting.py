@@ -105,7 +105,7 @@ class Filled:
 
     @property
     def unique(self) -> Unique | None:
-        """What the column says of values that no two rows may share."""
+        """The map's rule for values that no two rows may share, if the column has one."""
         return self.value if isinstance(self.value, Unique) else None
 
 
@@ -521,7 +521,7 @@ _UUID_TEXTS = ("CHAR(32)", "CHAR(36)")
 
 @dataclass(slots=True)
 class _Judge:
-    """Judges a map against a catalogue, and collects all that is wrong."""
+    """Compares a map with a catalogue, and collects everything that does not fit."""
 
     tables: Tables
     database: Catalogue
@@ -625,7 +625,7 @@ class _Judge:
     def _names(  # noqa: C901 - one loop for each place that names something
         self, declared: Declared, info: TableInfo, paths: Mapping[str, Path]
     ) -> None:
-        """Look for names that nothing has."""
+        """Find names in the map that no column, field or reference has."""
         kind, fields = declared.kind, {one.name for one in declared.kind.fields}
         for name in declared.columns:
             if name not in info.columns:
@@ -653,7 +653,7 @@ class _Judge:
                 self.problems.append(f"{kind.name}: by={name!r} is not a field{nearest(name, fields)}")
 
     def _columns(self, declared: Declared, info: TableInfo, paths: Mapping[str, Path]) -> Iterator[Filled]:
-        """Yield the columns that the map fills: those that it names, and those that are named as what they hold."""
+        """Yield the columns that the map fills: those that it names, and those that a field or reference names."""
         fields = {one.name for one in declared.kind.fields} - declared.leave_out
         for column in info.columns.values():
             given = declared.columns.get(column.name)
@@ -675,7 +675,7 @@ class _Judge:
                 yield Filled(column, OURS, RefValue(ancestor))
 
     def _is_told(self, declared: Declared, name: str, paths: Mapping[str, Path]) -> bool:
-        """Say whether a column that is named so takes the id of one entity."""
+        """Say whether a column of this name takes the id of one entity."""
         path = paths.get(name)
         return path is not None and name not in declared.leave_out and not (path.reference and path.reference.also)
 
@@ -683,7 +683,7 @@ class _Judge:
         return info.primary_key == (column.name,) and declared.ids in {DERIVED, DATABASE}
 
     def _as_reference(self, value: Owned, fields: Iterable[str], paths: Mapping[str, Path]) -> Owned:
-        """Read a plain name that is no field's as a reference's."""
+        """Take a plain name as a reference if no field has it."""
         if isinstance(value, FieldValue) and value.name not in set(fields) and path_named(paths, value.name):
             return RefValue(value.name)
         return value
@@ -794,7 +794,7 @@ class _Judge:
         return any(name in one.shared.values() for one in kind.references) and name in kind.key
 
     def _required(self, mapped: MappedKind) -> None:
-        """Look for columns that a row must fill, and that nobody does."""
+        """Find columns that must not be null and that nothing fills."""
         if mapped.is_part:
             return
         filled = {*mapped.written, *mapped.declared.by_trigger}
@@ -816,7 +816,7 @@ class _Judge:
         return found
 
     def _type(self, mapped: MappedKind, one: Filled) -> None:
-        """Look whether a column takes what the map gives it."""
+        """Check that a column takes what the map gives it."""
         where = f"{mapped.shown}.{one.name}"
         if one.owner == OURS and not one.info.has_equality:
             self.problems.append(
@@ -862,7 +862,7 @@ class _Judge:
                     )
 
     def _references(self, mapped: MappedKind) -> None:
-        """Look whether the ids that columns hold are ids of one column, and fields of other entities are in a table."""
+        """Check that referenced tables have a primary key of one column, and that referenced fields have a column."""
         for one in mapped.columns:
             for reference in _refs_in(one.value):
                 path = mapped.paths.get(reference.name)
@@ -885,7 +885,7 @@ class _Judge:
                     )
 
     def _circles(self, fitted: Mapped, mapped: MappedKind) -> None:
-        """Look for columns that must be filled before the row exists that they lead to."""
+        """Find columns that must hold an id before the row with this id exists."""
         late = fitted.late_columns(mapped)
         for one in mapped.columns:
             for reference in _refs_in(one.value):
@@ -904,7 +904,7 @@ class _Judge:
                     )
 
     def _lookup(self, where: str, lookup: LookupValue) -> None:
-        """Look whether there is such a table to find rows in, and find its primary key."""
+        """Check that the table of a `lookup` exists, and find its primary key."""
         info = self.database.table(lookup.schema, lookup.table)
         if info is None:
             near = nearest(lookup.table, self.database.names(lookup.schema))
@@ -919,7 +919,7 @@ class _Judge:
             self.problems.append(f"{where}: {lookup.table} has no primary key of one column; say which: column=…")
 
     def _give_defaults_of_parts(self) -> None:
-        """Let a row be inserted with what its parts hold while they are absent."""
+        """Give the columns of parts the defaults that they hold while the part is absent."""
         for part in [one for one in self.maps.values() if one.is_part]:
             owner = self.maps.get(part.kind.part_of or "")
             if owner is None:

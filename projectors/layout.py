@@ -347,7 +347,7 @@ def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:
 
 @lru_cache(16)
 def build_layout(vocabulary: Vocabulary) -> Layout:
-    """Lay out a domain: one table a kind, parents before children; a part is more columns of its whole's table.
+    """Return a domain's layout: one table for each kind, parents before children; a part adds columns to its whole.
 
     Raises Misuse for kinds that seedjournal cannot lay out.
     """
@@ -364,7 +364,7 @@ def build_layout(vocabulary: Vocabulary) -> Layout:
 
 
 def layout_of(connection: Connection, run: Run, otherwise: Layout) -> Layout:
-    """Return the layout of the kinds that a run was recorded with; another one where the journal does not tell."""
+    """Return the layout of the kinds that a run was recorded with; `otherwise` if the journal does not say which."""
     recorded = kinds_of(connection, run)
     return otherwise if recorded is None or recorded == otherwise.vocabulary else build_layout(recorded)
 
@@ -608,7 +608,7 @@ def create_tables(connection: Connection, tables: Sequence[Table]) -> None:
 
 
 def ensure_target(database: Database, layout: Layout | Tables) -> None:
-    """See that the notes are there, and make them; raises WrongSchema where the layout's tables cannot be ours."""
+    """Create the tables of the notes unless they exist; raise WrongSchema if the layout's tables cannot be ours."""
     if not database.is_absent and isinstance(layout, Layout) and not is_history_ready(database, TARGET_HISTORY):
         with database.read() as connection:
             missing_tables(connection, layout, database.shown)

@@ -46,7 +46,7 @@ def make_ready(declared: Declared) -> None:
 
 
 def _ancestor_checks(declared: Declared) -> list[tuple[str, int, str, int]]:
-    """Return pairs of places in the keys of two references that must hold the same: (field, place, field, place)."""
+    """Return which parts of the keys of two references must be equal, as (field, place, other field, other place)."""
     found: list[tuple[str, int, str, int]] = []
     first: dict[tuple[str, str], tuple[str, int]] = {}
     for name in declared.key:

@@ -252,7 +252,7 @@ def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str
 
 
 def _parts_of(name: str, target: Declared) -> Iterator[Part]:
-    """Yield the parts that a reference brings into a key, under the names that they have without `KeyAs`."""
+    """Yield the parts that a reference adds to a key, under the names that they have without `KeyAs`."""
     one_part = len(target.parts) == 1
     for part in target.parts:
         yield Part(name if one_part else part.name, name, part.name, part.origin, part.origin[0] == target.name)
@@ -263,7 +263,7 @@ def _is_root_part(part: Part, root: type[Kind] | None) -> bool:
 
 
 def _is_shared(part: Part, before: Sequence[Part], root: type[Kind] | None) -> bool:
-    """Return whether a part stands in the key already, through another reference to the same ancestor."""
+    """Return whether the key already has a part, through another reference to the same ancestor."""
     for other in before:
         if other.origin == part.origin and (
             _is_root_part(part, root) or (other.name == part.name and not (other.is_own and part.is_own))
@@ -304,7 +304,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
 
 
 def _wrong_references(declared: Declared) -> Iterator[str]:
-    """Yield which references lead to what has no row of its own."""
+    """Yield the references to kinds that have no row of their own."""
     cls = declared.cls.__name__
     for name in declared.fields:
         for one in declared.columns[name].to:

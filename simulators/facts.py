@@ -29,7 +29,7 @@ _ROWS = 2_000  # rows of a query that are fetched at a time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a simulator may know of the run: its project, its seed and its date."""
+    """What a simulator may know of the run: its project, its seed, and its date as `today`."""
 
     project: str
     seed: int
@@ -73,10 +73,10 @@ class Facts(Protocol):
 
 
 def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", **constants: Any) -> Facts:
-    """State a kind's facts by a CSV file with a header; `constants` are fields that every row shares.
+    """Read a kind's facts from a CSV file with a header; `constants` are fields that every row shares.
 
-    A column is a field, or a part of a reference: `customer` where one part is left beyond the root, `customer.email`
-    where several are. A blank is null where the field may be null, "" for other text, and an error otherwise.
+    A column is a field, or a part of a reference: `customer` if its key has one part besides the root, `customer.email`
+    if it has several. An empty cell is null if the field may be null, "" if it is text, and else an error.
 
     The path is relative to the settings file's folder. Recording raises BadInput that names file, line and field for
     what does not fit.
@@ -85,7 +85,7 @@ def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", 
 
 
 def json_lines(path: str | Path, **constants: Any) -> Facts:
-    """State a kind's facts by a file with one JSON object a line; `constants` are fields that every line shares.
+    """Read a kind's facts from a file with one JSON object a line; `constants` are fields that every line shares.
 
     The path is relative to the settings file's folder. Recording raises BadInput that names file, line and field for
     what does not fit.
@@ -94,7 +94,7 @@ def json_lines(path: str | Path, **constants: Any) -> Facts:
 
 
 def sql(address: str, statement: str, **constants: Any) -> Facts:
-    """State a kind's facts by an SQL query on a database, in the order that the query gives."""
+    """Read a kind's facts with an SQL query from a database, in the order that the query gives."""
     return _Query(address, statement, constants)
 
 

@@ -228,7 +228,7 @@ def _look_at_tables(
     address: str,
     ask_for_name: Callable[[str, Mapping[str, int]], None] | None,
 ) -> None:
-    """See that a map fits the target's tables, and that somebody means this database; raise Misuse otherwise."""
+    """Check that a map fits the target's tables, and that the user means this database; raise Misuse otherwise."""
     if target is None or target.is_absent:
         raise j.Misuse(
             f"There is no database at {address}.",
@@ -275,7 +275,7 @@ def _projected(done: projectors.Projected) -> Document:
 
 
 def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> list[j.Run]:
-    """Return the runs to project; what all projects share comes first, since rows of the others point to it."""
+    """Return the runs to project. The run of shared kinds comes first, since rows of the others refer to them."""
     if run is not None:
         found = j.find_run(connection, run)
         if names and found.project != names[0]:
@@ -334,7 +334,7 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
 
 
 def _looked_at(one: Mapping[str, Any], sums: Mapping[str, int]) -> Iterator[str]:
-    """Say which rows were looked at, how, and what was found."""
+    """Say how many rows were counted or compared, and what was found."""
     found = {name: sum(one[name].values()) for name in _FOUND}
     count = sum(sums[name] for name in ("inserted", "updated", "unchanged")) + found["differing"]
     if one["compared"]:

@@ -206,7 +206,7 @@ def record(  # noqa: PLR0913 - its options
 
 
 def _question(progress: Progress, *, yes: bool) -> Callable[[engineering.RemovesMost], None]:
-    """Return what asks before a run is sealed that removes most of a project; it raises where nobody can be asked."""
+    """Return the function that asks before a run removes most of a project; it raises if there is no terminal."""
 
     def ask(error: engineering.RemovesMost) -> None:
         if not yes and not is_terminal(sys.stdin):
@@ -271,7 +271,7 @@ def record_projects(
 
 
 def refuse_unknown(databases: Databases, settings: config.Settings, names: Sequence[str]) -> None:
-    """Raise Misuse for a name that nobody knows, before there is a journal that a mistyped name would leave behind."""
+    """Raise Misuse for an unknown project's name, before a mistyped name leaves a new journal behind."""
     unknown = [name for name in names if not config.is_known(settings, name)]
     if not unknown:
         return
@@ -290,7 +290,7 @@ def _make_project(
 ) -> engineering.Project:
     """Return the project with the settings of --set over a scenario's, and these over its own.
 
-    What is wrong with those of --set alone is wrong usage.
+    An error in --set alone is a usage error.
     """
     given = {**config.project_settings(settings, name), **config.scenario_settings(settings, scenario)}
     origin = f"Project {name!r}"

@@ -142,7 +142,7 @@ class Api:
         )
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         self._client.close()
 
     def ask(self, query: str, variables: Mapping[str, Any]) -> Answer:
