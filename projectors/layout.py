@@ -529,6 +529,17 @@ def missing_tables(connection: Connection, layout: Layout, address: str) -> list
     )
 
 
+def refuse_inheriting(connection: Connection, layout: Layout) -> None:
+    """Raise WrongSchema where somebody's table inherits from one of ours: statements on ours would change its rows."""
+    if found := dialect_of(connection).inheriting(layout.tables):
+        child, _, parent = found[0].partition(" from ")
+        raise WrongSchema(
+            f"Tables inherit from those of seedjournal ({', '.join(found)}), so that their rows would be changed and "
+            "deleted with ours; nothing was written.",
+            f"Keep these rows in a table that does not inherit: `ALTER TABLE {child} NO INHERIT {parent}`.",
+        )
+
+
 _NO_COLUMN = "is not there"
 _NUMBERS = {"INTEGER", "NUMERIC", "FLOAT"}
 _DATES = {"DATE", "DATETIME"}
@@ -572,7 +583,13 @@ def _affinity(type_: TypeEngine[Any]) -> str:
 def table_problems(connection: Connection, layout: Layout) -> dict[str, str]:
     """Say, by table, what keeps its rows from being compared."""
     missing, problems = _looked_at(connection, layout)
+    inherited = (one.rpartition(" from ") for one in dialect_of(connection).inheriting(layout.tables))
     return {
+        **{
+            parent: f"{child} inherits from it, and statements change the rows of both; "
+            f"`ALTER TABLE {child} NO INHERIT {parent}` ends that"
+            for child, _, parent in inherited
+        },
         **{one.name: "the table is not there; `seedjournal project --repair` makes it again" for one in missing},
         **{
             table: "; ".join(f"column {name} {problem}" for name, problem in one.items())
