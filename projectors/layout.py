@@ -65,6 +65,7 @@ from seedjournal.journal import (
     is_present,
     key_fields,
     kinds_of,
+    migrate,
 )
 from seedjournal.journal import is_ready as is_history_ready
 
@@ -624,8 +625,16 @@ def create_tables(connection: Connection, tables: Sequence[Table]) -> None:
     dialect.add_keys_and_indexes(tables)
 
 
-def ensure_target(database: Database, layout: Layout | Tables) -> None:
-    """See that the notes are there, and make them; raises WrongSchema where the layout's tables cannot be ours."""
+def ensure_target(database: Database, layout: Layout | Tables, *, repair: bool = False) -> None:
+    """See that the notes are there, and make them; raises WrongSchema where the layout's tables cannot be ours.
+
+    With `repair`, a table of the notes that somebody dropped is made again, empty.
+    """
+    if repair and not database.is_absent:
+        with database.read() as connection:
+            repair = is_present(connection, TARGET_HISTORY)
+        if repair:
+            migrate(database, TARGET_HISTORY)
     if not database.is_absent and isinstance(layout, Layout) and not is_history_ready(database, TARGET_HISTORY):
         with database.read() as connection:
             missing_tables(connection, layout, database.shown)

@@ -194,7 +194,7 @@ def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
             if isinstance(tables, projectors.Tables):
                 _look_at_tables(target, tables, shown, ask_for_name)
             if target and not choice.dry_run:
-                projectors.ensure_target(target, tables)
+                projectors.ensure_target(target, tables, repair=choice.writes_all)
             made = target if target and (not choice.dry_run or projectors.is_ready(target, tables)) else None
             if ask:
                 ask(shown, _stale_after(source, made, tables, runs, choice))
