@@ -310,9 +310,11 @@ class _OneKind:
         unseen.see([row[0] for row in rows])
         for place, number in stage.other_ids():
             yield self._row(keys[place], f"its row has id {number}, which is neither derived nor remembered")
+        differing = dict(stage.differences())
         for place in () if self.mapped.whole else stage.places_without_row():
-            yield self._row(keys[place], "its row is missing", Fault.MISSING)
-        for place, names in stage.differences():
+            if place not in differing:  # else somebody edited its key
+                yield self._row(keys[place], "its row is missing", Fault.MISSING)
+        for place, names in differing.items():
             if self.policy is not Policy.ONCE or not self._is_adopted(keys[place]):
                 yield self._row(keys[place], f"its row differs in {', '.join(names)}")
 
