@@ -309,8 +309,9 @@ class KindDecider:
             else:
                 self._leave(name)
             return
-        if not (is_needed or is_distinct or limits.is_required) and column.default is not None and not found.is_known:
-            self._leave(name)
+        is_free = not (is_needed or is_distinct or limits.is_required)
+        if is_free and not found.is_known and (column.default is not None or sort is Sort.TEXT):
+            self._leave(name)  # what the application reads there nobody tells: JSON, a word of a list, a format
             return
         self._hold(column, field_name, found, sort)
 
