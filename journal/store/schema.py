@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select, text
 
@@ -61,9 +62,13 @@ def ensure(database: Database, history: History, *, create: bool) -> bool:
         _refuse_other_version(database, history, found)
         return False
     if not create:
+        elsewhere = _schemas_with(database, history)
         raise WrongSchema(
-            f"{database.shown} holds no seedjournal {history.name}.",
-            "Check the address. `seedjournal record` makes a journal; `seedjournal project` fills a target.",
+            f"{database.shown} holds no seedjournal {history.name}"
+            + (f" in its search path; schema {elsewhere[0]} has one." if elsewhere else "."),
+            f"Add ?options=-csearch_path%3D{quote(elsewhere[0])} to the address, or set search_path for this user."
+            if elsewhere
+            else "Check the address. `seedjournal record` makes a journal; `seedjournal project` fills a target.",
         )
     database.set_up_file()
     with database.write("schema") as connection:
@@ -151,6 +156,18 @@ def _found(database: Database, history: History) -> str | None:
                 "`seedjournal migrate` writes it again, as the tables are those of this version.",
             )
         return found
+
+
+def _schemas_with(database: Database, history: History) -> list[str]:
+    """List the schemas that have the version table, anywhere in the database; SQLite has none."""
+    if database.name == "sqlite":
+        return []
+    query = text(
+        "SELECT nspname FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace space ON space.oid = relnamespace "
+        "WHERE relname = :version AND relkind = 'r' ORDER BY 1"
+    )
+    with database.read() as connection:
+        return list(connection.execute(query, {"version": history.version_table}).scalars())
 
 
 def _version(connection: Connection, history: History) -> str | None:

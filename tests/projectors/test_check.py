@@ -305,3 +305,14 @@ def test_dates_beyond_the_calendar_are_a_finding(database: Database) -> None:
     show(database, note(database, everything()))
     found = found_after(database, "UPDATE seedjournal_positions SET days = 3500000 / 7 * 7")
     assert "cannot move" in found[0].problem
+
+
+def test_a_server_that_quotes_everything_makes_no_difference(
+    make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    url = make_url("postgresql")
+    owner = open_url(url)
+    execute(owner, f"ALTER DATABASE {owner.engine.url.database} SET quote_all_identifiers = on")
+    database = open_url(url)
+    show(database, note(database, everything()))
+    assert findings(database) == []
