@@ -181,6 +181,8 @@ def _check_project(
         except (Damaged, Misuse) as error:  # events that are not there, dates that cannot be moved so far
             yield Finding(where=_WHERE, what=f"{project} {kind}", problem=error.message)
         except (ProgrammingError, DataError) as error:
+            if dialect_of(target).is_refused(error):
+                raise
             reason = (str(error.orig).strip().splitlines() or ["?"])[0]
             problem = f"its rows cannot be compared: {reason}"
             yield Finding(where=mapped.table.name, what=project, problem=problem, fault=Fault.TABLE)

@@ -9,8 +9,9 @@ from contextlib import closing
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.event import listen
 
-from seedjournal.journal import Database, Fault, Finding, Unavailable, WrongSchema
+from seedjournal.journal import Database, Fault, Finding, Unavailable, WrongSchema, open_database
 from seedjournal.projectors import check, listed
 from tests.projectors.invented import ALL_EXACT, SLUG, damage, everything, execute, note, rows, show, with_changed
 from tests.projectors.kept import LAYOUT, emptied
@@ -316,3 +317,23 @@ def test_a_server_that_quotes_everything_makes_no_difference(
     database = open_url(url)
     show(database, note(database, everything()))
     assert findings(database) == []
+
+
+def test_a_missing_right_is_no_finding(make_url: Callable[[str], str], open_url: Callable[[str], Database]) -> None:
+    """Whoever may make no temporary tables has not compared anything."""
+    url = make_url("postgresql")
+    owner = open_url(url)
+    show(owner, note(owner, everything()))
+    name = str(owner.engine.url.database)
+    execute(owner, f"CREATE ROLE reader_{name}")
+    execute(owner, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader_{name}")
+    execute(owner, f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
+    reader = open_database(url, create=False)
+    listen(reader.engine, "begin", lambda connection: connection.exec_driver_sql(f"SET LOCAL ROLE reader_{name}"))
+    try:
+        with pytest.raises(Unavailable, match="may not do this: permission denied to create temporary tables"):
+            findings(reader)
+    finally:
+        reader.engine.dispose()
+        execute(owner, f"DROP OWNED BY reader_{name}")
+        execute(owner, f"DROP ROLE reader_{name}")
