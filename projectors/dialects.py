@@ -188,6 +188,10 @@ class Dialect:
         """Say whether an error comes from a function or trigger of a user's."""
         return False
 
+    def is_refused(self, error: DBAPIError) -> bool:  # noqa: ARG002 - SQLite has no rights
+        """Say whether the user lacks a right."""
+        return False
+
     def damage(self) -> list[str]:
         """List what the database itself finds wrong with its file; a server has none of ours."""
         return []
@@ -308,6 +312,10 @@ class PostgreSQL(Dialect):
         """Ask for the error's context: the server names there the function that was running."""
         diagnosis = getattr(error.orig, "diag", None)
         return "function" in (getattr(diagnosis, "context", None) or "")
+
+    def is_refused(self, error: DBAPIError) -> bool:
+        """Look for the code of a missing right, to a table or to temporary tables."""
+        return getattr(error.orig, "sqlstate", None) == "42501"
 
     def is_exclusion(self, error: DBAPIError) -> bool:
         """Look for the code of a violated EXCLUDE constraint."""

@@ -167,3 +167,12 @@ def test_lost_kinds_are_a_finding(filled: Filled, run: Run) -> None:
     execute(at, "UPDATE pull_requests SET title = 'edited'")
     found = run("verify", "--json", status=1).json
     assert {"damaged journal", "different row"} <= {one["fault"] for one in found["summary"]}
+
+
+def test_notes_that_are_no_keys_are_findings(filled: Filled, run: Run) -> None:
+    at = filled(DEMO, ("project",))
+    for key in ("no json", "[1]", "{}"):
+        execute(at, f"INSERT INTO seedjournal_rows VALUES ('pull_request', '{key}', 'demo', 5, 'stale')")
+    assert "wrong note" in run("verify", status=1).out
+    run("project", "--repair")
+    run("verify")
