@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -35,6 +35,7 @@ class Planner:
     schema: str | None
     chosen: tuple[str, ...]
     rows: int
+    choices: Mapping[str, Mapping[str, Sequence[str | int]]]
     infos: dict[str, TableInfo] = field(default_factory=dict)
     rules: dict[str, Rules] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class Planner:
                     read_checks(checks, info.columns, said, column)
                 if rules.partitions:
                     _read_bounds(rules.partitions, said)
+                self._take_choices(info, said)
                 find_examples(self.catalogue, info, said, is_on_postgresql=self.is_on_postgresql)
                 self.said[name] = said
         if not self.infos:
@@ -90,6 +92,12 @@ class Planner:
                 "There is no table to begin with.",
                 "Make the application's tables first, or name their schema with --schema NAME.",
             )
+
+    def _take_choices(self, info: TableInfo, said: Said) -> None:
+        """Let columns hold what the application knows, where no constraint says what they may."""
+        for column, values in self.choices.get(info.name, {}).items():
+            if values and column in info.columns and said.of(column).choices is None:
+                said.of(column).choices = tuple(one if isinstance(one, str) else Decimal(one) for one in values)
 
     # -- how they depend on each other -------------------------------------------------------------------------------
 
