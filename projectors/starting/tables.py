@@ -23,6 +23,7 @@ _OF_TOOLS = re.compile(
 _OURS = re.compile(r"journal(_events|_nodes|_kinds|_runs|_forgotten)?|seedjournal_\w+")
 CONTENT_TYPES = "django_content_type"
 _OF_ANY_TABLE = re.compile(r"object_(id|pk|uuid)$")
+_IN_KEYS = {Sort.TEXT, Sort.INTEGER, Sort.UUID, Sort.DATE, Sort.INSTANT, Sort.TIME, Sort.DECIMAL, Sort.SPELLED}
 _FEWER = 3  # so many times fewer parents than children
 _FEWEST = 10
 
@@ -135,6 +136,8 @@ class Planner:
                     link.mode = OUTSIDE
 
     def _cannot_fill(self, table: str) -> str:
+        if told := self._cannot_be_told(table):
+            return told
         info = self.infos[table]
         alone = {one.columns[0] for one in info.uniques if len(one.columns) == 1}
         for link in self.links[table]:
@@ -152,6 +155,17 @@ class Planner:
             if link.mode == ITSELF and (not link.is_single or not self._can_be_numbered(table)):
                 return f"{columns} refers to the table itself and must not be null"
         return ""
+
+    def _cannot_be_told(self, table: str) -> str:
+        """Say that nothing in the primary key can be in a kind's key, if so."""
+        info = self.infos[table]
+        by_link = {name for link in self.links[table] for name in link.columns}
+        if self.scheme(table) != KEY or by_link & {*info.primary_key}:
+            return ""
+        columns = [info.columns[name] for name in info.primary_key]
+        if any(sort_of(one, is_on_postgresql=self.is_on_postgresql) in _IN_KEYS for one in columns):
+            return ""
+        return f"no value can be made for its primary key, {', '.join(f'{one.name} ({one.type})' for one in columns)}"
 
     def _of_any_table(self, info: TableInfo) -> list[str]:
         return [name for name, one in info.columns.items() if _OF_ANY_TABLE.search(name) and not one.nullable]
