@@ -419,7 +419,7 @@ class MappedWriter:
             if only_missing:
                 differing = self._count_differing()
             else:
-                updated = self._update(aside)
+                updated = self._move_rows() + self._update(aside)
             inserted = self._insert()
             self._note()
             if not only_missing:
@@ -684,6 +684,22 @@ class MappedWriter:
         if done < expected:
             raise self._swallowed(expected, done)
         return expected
+
+    def _move_rows(self) -> int:
+        """Give rows of ours the primary keys that their entities have now; return how many.
+
+        Only a primary key that holds more than the kind's key can change.
+        """
+        if self.mapped.key_tells_id:
+            return 0
+        stage, names = self.stage, self.mapped.identity
+        among = and_(LEDGER.c.kind == self.kind, LEDGER.c.key == stage.c[_KEY], LEDGER.c.id != self.id_text(stage))
+        was = and_(among, *(self.rows.c[name] == self.noted_id(name) for name in names))
+        changed = {**{name: stage.c[name] for name in (*names, *self.owned)}, **self._touched()}
+        moved_rows = self._do(update(self.rows).values(changed).where(was))
+        if moved_rows:
+            self.connection.execute(update(LEDGER).values(id=self.id_text(stage)).where(among))
+        return moved_rows
 
     def _insert(self) -> int:
         """Add the staged rows that the table does not have; return how many."""
