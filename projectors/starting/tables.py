@@ -142,8 +142,8 @@ class Planner:
         alone = {one.columns[0] for one in info.uniques if len(one.columns) == 1}
         for link in self.links[table]:
             columns = ", ".join(link.columns)
-            if link.to == CONTENT_TYPES and (told := self._of_any_table(info)):
-                return f"{columns} and {told[0]} together refer to rows of any table"
+            if link.to == CONTENT_TYPES and (pair := self._of_any_table(info)):
+                return f"{columns} and {pair[0]} together refer to rows of any table"
             if link.nullable:
                 continue
             if link.mode == OUTSIDE and (
