@@ -82,10 +82,11 @@ def encode(event: Event) -> Canonical:
     kind, key, data = event.kind, event.key, event.data
     tail = _tail(kind, event.project, tuple(key), tuple(data))
     if not _SCALARS.issuperset(map(type, data.values())):
+        data = dict(data)
         for name, value in data.items():
             if value.__class__ not in _SCALARS:
                 _refuse(value, f"data.{name}")
-        data = _written(data)
+                data[name] = _written(value)
     if not _KEY_PARTS.issuperset(map(type, key.values())):
         for name, part in key.items():
             if part.__class__ not in _KEY_PARTS:

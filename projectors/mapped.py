@@ -58,6 +58,7 @@ from .rows import ID_TAG, derived_id, taker
 _BATCH = 5_000
 _REMEMBERED = 1 << 15  # ids of other entities
 _NAMED = 5  # so many entities are named in an error
+_DOUBLED = 24  # so often twice as many taken ids are passed over: 16 million
 _COUNTED = {"preserve_rowcount": True}
 _KEY = "seedjournal_key"
 
@@ -418,7 +419,7 @@ class MappedWriter:
             if only_missing:
                 differing = self._count_differing()
             else:
-                updated = self._update(aside)
+                updated = self._move_rows() + self._update(aside)
             inserted = self._insert()
             self._note()
             if not only_missing:
@@ -552,9 +553,27 @@ class MappedWriter:
             (highest,) = self.connection.execute(select(func.coalesce(func.max(self.rows.c[name]), 0))).one()
             number = literal(int(highest)) + func.row_number().over()
         made = select(literal(self.kind), ordered.c.key, literal(self.project), cast(number, Text), literal(MADE))
-        self.connection.execute(insert(LEDGER).from_select(["kind", "key", "project", "id", "why"], made))
+        noted = insert(LEDGER).from_select(["kind", "key", "project", "id", "why"], made)
+        self.connection.execute(noted)
+        just_noted = and_(LEDGER.c.kind == self.kind, LEDGER.c.key.in_(select(self.stage.c[_KEY]).where(without)))
+        self._pass_over_taken(just_noted, noted, number)
         self._take_noted_ids(MADE)
         return True
+
+    def _pass_over_taken(self, just_noted: ColumnElement[bool], noted: Any, number: ColumnElement[Any]) -> None:
+        """Let the database give ids anew while other rows have some: one with its id told moves no sequence."""
+        (name,) = self.mapped.identity
+        taken = just_noted & exists().where(self.rows.c[name] == self.noted_id(name))
+        for doubled in range(_DOUBLED):
+            if not self._count(select(func.count()).select_from(LEDGER).where(taken)):
+                return
+            self.connection.execute(delete(LEDGER).where(just_noted))
+            self.connection.execute(select(func.count(number)).select_from(func.generate_series(1, 2**doubled)))
+            self.connection.execute(noted)
+        raise Misuse(
+            f"The database gives new rows of {self.mapped.shown} ids that other rows have; nothing was written.",
+            f"Set the sequence of its column {name} above the highest id that is there.",
+        )
 
     def _default(self) -> str | None:
         """Return the expression by which the database gives an id."""
@@ -665,6 +684,22 @@ class MappedWriter:
         if done < expected:
             raise self._swallowed(expected, done)
         return expected
+
+    def _move_rows(self) -> int:
+        """Give rows of ours the primary keys that their entities have now; return how many.
+
+        Only a primary key that holds more than the kind's key can change.
+        """
+        if self.mapped.key_tells_id:
+            return 0
+        stage, names = self.stage, self.mapped.identity
+        among = and_(LEDGER.c.kind == self.kind, LEDGER.c.key == stage.c[_KEY], LEDGER.c.id != self.id_text(stage))
+        was = and_(among, *(self.rows.c[name] == self.noted_id(name) for name in names))
+        changed = {**{name: stage.c[name] for name in (*names, *self.owned)}, **self._touched()}
+        moved_rows = self._do(update(self.rows).values(changed).where(was))
+        if moved_rows:
+            self.connection.execute(update(LEDGER).values(id=self.id_text(stage)).where(among))
+        return moved_rows
 
     def _insert(self) -> int:
         """Add the staged rows that the table does not have; return how many."""

@@ -17,6 +17,7 @@ from .dialects import dialect_of
 from .layout import Layout, TableMap, key_from_row
 from .notes import Adopted
 from .rows import derived_id
+from .stage import refuse_lost
 
 WEEK = 7
 _PIECE = 10_000
@@ -29,6 +30,15 @@ def weeks_of(days: int) -> str:
     ('1 week', '-2 weeks')
     """
     return f"{days // WEEK:,} week" + ("" if abs(days) == WEEK else "s")
+
+
+def can_move(days: int) -> bool:
+    """Return whether dates may be moved by so many days: whole weeks, that do not lead beyond the calendar.
+
+    >>> can_move(-14), can_move(3), can_move(7_000_000)
+    (True, False, False)
+    """
+    return days % WEEK == 0 and abs(days) < date.max.toordinal()
 
 
 def days_until(today: date, run: Run) -> int:
@@ -91,8 +101,10 @@ def _move(target: Connection, mapped: TableMap, columns: list[tuple[Column[Any],
         if span >= abs(days):
             aside = (span // WEEK + 1) * WEEK
             steps = [days + aside, -aside] if days > 0 else [days - aside, aside]
+    chosen = int(target.execute(select(func.count()).select_from(seen)).scalar_one())
     for step in steps:
         values = {column: dialect.moved(column, field.type, step) for column, field in columns}
-        target.execute(update(rows).values(values).where(is_chosen))
+        done = target.execute(update(rows).values(values).where(is_chosen))
+        refuse_lost(target, rows, chosen, done.rowcount)
     has_date = or_(*(column.is_not(None) for column, _ in columns))
     return int(target.execute(select(func.count()).select_from(rows).where(is_chosen, has_date)).scalar_one())

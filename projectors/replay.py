@@ -54,12 +54,13 @@ from .layout import (
     kinds_led_to,
     layout_of,
     missing_tables,
+    refuse_inheriting,
 )
 from .mapping import Tables
-from .moving import days_until, move_rows, weeks_of
+from .moving import can_move, days_until, move_rows, weeks_of
 from .notes import STALE, Position
 from .parts import PartWriter
-from .rows import Ids
+from .rows import Ids, derived_id
 from .stage import dangling
 from .writing import KindWriter, UnseenRows, Wrote, prune
 
@@ -172,7 +173,7 @@ def project(
     with both(journal, target) as (source, connection):
         savepoint = connection.begin_nested() if choice.dry_run else None
         position = notes.position(connection, run.project)
-        shown = position.days if position else 0
+        shown = position.days if position and can_move(position.days) else 0
         days = _days(run, choice.today, shown)
         if isinstance(layout, Tables):
             from .mapped_replay import MappedReplay
@@ -271,6 +272,7 @@ class _Replay:
         position = notes.position(self.target, project)
         follow_kinds(self.source, self.target, self.layout, self.run, address)
         missing = missing_tables(self.target, self.layout, address)
+        refuse_inheriting(self.target, self.layout)
         forgotten = taken_over = compared = False
         moved = 0
         if len(missing) < len(self.layout.tables):
@@ -544,7 +546,7 @@ class _Replay:
         project = self.run.project
         kinds = [kind for kind, one in self.maps.items() if not one.whole]
         if self.choice.prune or self.choice.rebuild:
-            stale = {kind: notes.stale_ids(self.target, project, kind) for kind in kinds}
+            stale = {kind: _stale_rows(self.target, project, kind) for kind in kinds}
             return prune(self.target, self.layout, stale)
         if self.choice.prune is False:
             return {}
@@ -588,6 +590,7 @@ def remove_project(
         raise of_another(project, problem)
     run = numbered(source, RunNumber(position.run)) or newest(source, project)
     layout = (layout_of(source, run, layout) if run else layout).moved(position.days)
+    refuse_inheriting(target, layout)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
     maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}
@@ -597,12 +600,18 @@ def remove_project(
         notes.note(target, project, kind, unseen.ours(project, ids), STALE)
         notes.forget(target, kind, unseen.adopted(project))
         unseen.drop()
-    deleted = prune(target, layout, {kind: notes.stale_ids(target, project, kind) for kind in maps})
+    deleted = prune(target, layout, {kind: _stale_rows(target, project, kind) for kind in maps})
     for kind, mapped in maps.items():
         results[kind].deleted = deleted.get(kind, 0)
         results[kind].retained = notes.stale_count(target, project, kind, mapped.table)
     notes.leave(target, project)
     return results
+
+
+def _stale_rows(target: Connection, project: str, kind: str) -> list[int]:
+    """List the stale rows of a kind; an id that its key does not give is somebody's edit, and maybe somebody's row."""
+    noted = notes.stale(target, project, kind)
+    return [number for key, number in noted.items() if number == derived_id(kind, key)]
 
 
 def policy_of(run: Run, kind: str) -> Policy:
@@ -639,7 +648,7 @@ def position_problem(source: Connection, project: str, position: Position | None
         return f"as {theirs}, and in this journal run {known.run} is one of project {known.project!r}: {_COPIED}"
     if run and run.state != position.state:
         return f"as {theirs}, and in this journal run {run.run} has state {run.state.hex()}: {_COPIED}"
-    return None
+    return None if can_move(position.days) else f"with dates {position.days:,} days later: somebody edited the position"
 
 
 _FEW = 10  # of so many rows one may be deleted unasked

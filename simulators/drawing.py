@@ -131,13 +131,18 @@ class Draw:
 
         There must be at least one choice. Weights are zero or more, and not all of them zero.
         """
-        weighted: Sequence[tuple[Choice, float]] = _weighted(choices)
-        left = self.unit(name) * sum([weight for _, weight in weighted])
-        for choice, weight in weighted:
+        if isinstance(choices, Mapping):
+            found, weights = list(choices), list(choices.values())
+        elif choices and isinstance(choices[0], tuple) and len(choices[0]) == 2:  # noqa: PLR2004 - (choice, weight)
+            found, weights = map(list, zip(*choices, strict=True))
+        else:
+            return choices[int(self.unit(name) * len(choices))]  # type: ignore[return-value]
+        left = self.unit(name) * sum(weights)
+        for choice, weight in zip(found, weights, strict=True):
             left -= weight
             if left < 0:
                 return choice
-        return next((choice for choice, weight in reversed(weighted) if weight > 0), weighted[-1][0])
+        return next((found[-n] for n, weight in enumerate(reversed(weights), 1) if weight > 0), found[-1])
 
     def pick(self, name: str, entities: Sequence[Choice], weight: Callable[[Choice], float] | None = None) -> Choice:
         """Return one of many entities, by weight. One more entity changes only those picks that it wins.
@@ -186,9 +191,9 @@ class Draw:
         seconds = between.days * 86_400 + between.seconds
         if seconds <= 0:
             return begin
-        if not working_hours:
-            return begin + timedelta(0, self.bits(name) * seconds >> 64)
-        return self._in_working_hours(name, begin, finish)
+        if working_hours:
+            return self._in_working_hours(name, begin, finish)
+        return begin + timedelta(0, self.bits(name) * seconds >> 64)
 
     def _in_working_hours(self, name: str, begin: datetime, finish: datetime) -> datetime:
         share = self.unit(name)
@@ -329,14 +334,6 @@ def _name_of(entity: Sequence[Any]) -> bytes:
 
 def _parts(key: Sequence[str | int]) -> str:
     return "".join([f"{len(part)}:{part}" if isinstance(part, str) else f"#{part};" for part in key])
-
-
-def _weighted(choices: Any) -> Sequence[tuple[Any, float]]:
-    if isinstance(choices, Mapping):
-        return list(choices.items())
-    if choices and isinstance(choices[0], tuple) and len(choices[0]) == 2:  # noqa: PLR2004 - (choice, weight)
-        return choices  # type: ignore[no-any-return]
-    return [(choice, 1) for choice in choices]
 
 
 def _day(moment: date) -> date:

@@ -329,7 +329,7 @@ def shown_key(entity: Kind) -> str:
         return "?"
 
 
-def at(kind: type[Kind], **parts: Any) -> Any:
+def at(kind: type[Kind], /, **parts: Any) -> Any:  # a part of the key may be named `kind`
     """Return a reference to the entity with this key, which a fact or another simulator makes.
 
     Raises BadEntity for a part that is missing or unknown.

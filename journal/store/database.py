@@ -185,6 +185,12 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
 
 def _check_file(address: URL, *, create: bool) -> None:
     path = Path(address.database or "")
+    try:
+        path.absolute()
+    except FileNotFoundError:
+        raise Unavailable(
+            f"The current folder was deleted, so there is no {path}.", "Change to a folder that exists."
+        ) from None
     if not path.exists():
         if not create or address.query.get("mode"):
             raise Unavailable(

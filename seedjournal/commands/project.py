@@ -23,9 +23,9 @@ from .runs import FORMAT, Document, no_runs, weeks_text, window_of, window_text
 
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _FOUND = {
-    "restored": "that somebody had deleted were restored",
-    "differing": "differ from the state and were not changed (`seedjournal project --repair` restores them)",
-    "extra": "more than the state has, which seedjournal does not know; they were not changed",
+    "restored": "restored that somebody had deleted",
+    "differing": "left that differ from the state (`seedjournal project --repair` restores them)",
+    "extra": "left that neither the state nor seedjournal knows",
 }
 _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 
@@ -195,7 +195,7 @@ def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
             if isinstance(tables, projectors.Tables):
                 _look_at_tables(target, tables, shown, ask_for_name)
             if target and not choice.dry_run:
-                projectors.ensure_target(target, tables)
+                projectors.ensure_target(target, tables, repair=choice.writes_all)
             made = target if target and (not choice.dry_run or projectors.is_ready(target, tables)) else None
             if ask:
                 ask(shown, _stale_after(source, made, tables, runs, choice))
@@ -326,7 +326,9 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
             fields = ", ".join(one["kept_fields"].get(kind, ()))
             way_out = f"`--policy {kind}=upsert` when recording takes the new content"
             yield from wrapped(f"{result['kept']:,} {kind} kept: {fields}; {way_out}")
-    if sums["stale"]:
+    if sums["stale"] and sums["stale"] == sums["retained"]:
+        yield from wrapped(f"{number_of(sums['stale'], 'stale row')} left, as other rows refer to them")
+    elif sums["stale"]:
         yield from wrapped(
             f"{number_of(sums['stale'], 'stale row')} left; `seedjournal project --prune` deletes those that nothing "
             "refers to"

@@ -100,6 +100,17 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path}/absent/j.db", create=True)
 
 
+@pytest.mark.parametrize("create", [False, True])
+def test_a_current_folder_that_was_deleted_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, create: bool
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(Unavailable, match=r"The current folder was deleted, so there is no x\.db"):
+        open_database("sqlite:///x.db", create=create)
+
+
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     folder = Path("/proc/self") if Path("/proc/self").is_dir() else tmp_path
     folder.chmod(0o500) if folder == tmp_path else None

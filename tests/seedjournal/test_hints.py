@@ -295,7 +295,7 @@ def near_misses(w: World) -> None:
 
 
 @gives(
-    "differ from the state and were not changed (`seedjournal project --repair` restores them)",
+    "left that differ from the state (`seedjournal project --repair` restores them)",
     "{} counted; contents are compared by `verify` or `project --check`",
 )
 def edited(w: World) -> None:
@@ -318,6 +318,34 @@ def stale(w: World) -> None:
     w("project", "--no-prune")
     w.run("project", "--prune", "--yes")
     assert "stale" not in w.run("verify").out
+
+
+@gives(
+    "`seedjournal migrate` writes it again, as the tables are those of this version.",
+    "Somebody dropped a table, or another schema comes earlier in the search path: name the schema. `seedjournal project "
+    "--repair` makes a dropped table again, and fills it.",
+)
+def lost_notes(w: World) -> None:
+    w.execute("DELETE FROM seedjournal_target_version")
+    w("verify", status=3)
+    w.run("migrate")
+    w.run("verify")
+    for table in ("seedjournal_positions", "seedjournal_rows"):
+        w.execute(f"DROP TABLE {table}")
+        w("verify", status=3)
+        w("project", status=3)
+        w.run("project", "--repair")
+        w.run("verify")
+
+
+@gives("A trigger or rule keeps the rows. Disable it; `seedjournal project --no-prune` deletes nothing.")
+def rows_kept(w: World) -> None:
+    w.run(*AGAIN, "--fresh", "--set", "prs=1")
+    w.execute("CREATE TRIGGER kept BEFORE DELETE ON pr_files BEGIN SELECT RAISE(IGNORE); END")
+    w("project", "--yes", status=3)
+    w.run("project", "--no-prune")
+    w.execute("DROP TRIGGER kept")
+    w.run("project", "--yes")
 
 
 @gives(
