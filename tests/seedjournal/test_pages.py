@@ -38,7 +38,8 @@ def pages_to_run() -> list[Any]:
     """The pages with something to run; all but the README take more time than `make test` has."""
     chosen = [file for file in PAGES if pages.read_page(file).is_to_run]
     return [
-        pytest.param(file, id=name_of(file), marks=() if file.name == "README.md" else pytest.mark.more) for file in chosen
+        pytest.param(file, id=name_of(file), marks=() if file.name == "README.md" else pytest.mark.more)
+        for file in chosen
     ]
 
 
