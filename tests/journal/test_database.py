@@ -107,7 +107,7 @@ def test_a_current_folder_that_was_deleted_is_named(
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    with pytest.raises(Unavailable, match="The current folder was deleted, so there is no x.db"):
+    with pytest.raises(Unavailable, match=r"The current folder was deleted, so there is no x\.db"):
         open_database("sqlite:///x.db", create=create)
 
 
