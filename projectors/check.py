@@ -189,7 +189,7 @@ def _check_project(
 
 
 def _journal_of(source: Connection) -> str | None:
-    """Return the journal's id; None where rows of several are mixed, which the journal's own verification tells."""
+    """Return the journal's id; None if its table holds several, which the journal's own verification reports."""
     try:
         return journal_id(source)
     except Damaged:
@@ -212,7 +212,7 @@ def _run_of(source: Connection, project: str, position: Position) -> Run | None:
 
 
 def unchecked(source: Connection, target: Connection) -> Iterator[Finding]:
-    """Say what this journal cannot check, which is no failure: another journal's rows, those of forgotten states."""
+    """Say which rows this journal cannot check: those of another journal, and those of forgotten states."""
     this_journal = _journal_of(source)
     for project, position in _positions(target) if this_journal else ():
         if position.journal != this_journal:
@@ -235,7 +235,7 @@ def days_moved(target: Connection) -> dict[str, int]:
 
 
 def listed(target: Connection, layout: Layout | Tables) -> dict[str, dict[str, dict[str, int]]]:
-    """Count the adopted and stale rows of each project, by kind: what is no failure, but good to know."""
+    """Count the adopted and stale rows of each project, by kind. They are no failure, but people want to know."""
     if isinstance(layout, Tables):
         return notes.ledger_counts(target)
     found: dict[str, dict[str, dict[str, int]]] = {}
@@ -314,7 +314,7 @@ class _OneKind:
         unseen.drop()
 
     def _beyond(self) -> Iterator[Finding]:
-        """Yield the rows that hold a part which the state does not have; the others of the state are seen by now."""
+        """Yield the rows that hold a part although the state has none, once all parts of the state were seen."""
         rows = unseen_parts(self.target, self.layout, self.mapped, self.project, self.ids)
         for key in sorted(rows):
             if self.policy is not Policy.ONCE or not self._is_adopted(key):

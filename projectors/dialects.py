@@ -1,4 +1,4 @@
-"""What each kind of database does in its own way when rows are loaded: one class each, bound to a connection."""
+"""All that differs between databases when rows are loaded and compared: one class each, bound to a connection."""
 
 from __future__ import annotations
 

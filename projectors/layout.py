@@ -348,7 +348,7 @@ def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:
 
 @lru_cache(16)
 def build_layout(vocabulary: Vocabulary) -> Layout:
-    """Lay out a domain: one table a kind, parents before children; a part is more columns of its whole's table.
+    """Return a domain's layout: one table for each kind, parents before children; a part adds columns to its whole.
 
     Raises Misuse for kinds that seedjournal cannot lay out.
     """
@@ -365,7 +365,7 @@ def build_layout(vocabulary: Vocabulary) -> Layout:
 
 
 def layout_of(connection: Connection, run: Run, otherwise: Layout) -> Layout:
-    """Return the layout of the kinds that a run was recorded with; another one where the journal does not tell."""
+    """Return the layout of the kinds that a run was recorded with; `otherwise` if the journal does not say which."""
     recorded = kinds_of(connection, run)
     return otherwise if recorded is None or recorded == otherwise.vocabulary else build_layout(recorded)
 
@@ -389,7 +389,7 @@ def _refuse_what_has_no_table(vocabulary: Vocabulary) -> None:
                 problems.append(f"{column} would hold two fields of {kind.name}")
     if problems:
         raise Misuse(
-            f"This version cannot project: {'; '.join(dict.fromkeys(problems))}.",
+            f"These kinds cannot become tables: {'; '.join(dict.fromkeys(problems))}.",
             "Give a field or a kind's table another name.",
         )
 
@@ -626,7 +626,7 @@ def create_tables(connection: Connection, tables: Sequence[Table]) -> None:
 
 
 def ensure_target(database: Database, layout: Layout | Tables, *, repair: bool = False) -> None:
-    """See that the notes are there, and make them; raises WrongSchema where the layout's tables cannot be ours.
+    """Create the tables of the notes unless they exist; raise WrongSchema if the layout's tables cannot be ours.
 
     With `repair`, a table of the notes that somebody dropped is made again, empty.
     """

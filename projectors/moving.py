@@ -42,7 +42,7 @@ def can_move(days: int) -> bool:
 
 
 def days_until(today: date, run: Run) -> int:
-    """Return by how many days a run's dates move so that none of them lies after `today`: whole weeks, rounded down."""
+    """Return by how many days, in whole weeks, dates move so that the run's date is at most a week before `today`."""
     return (today - date.fromisoformat(run.inputs["as_of"])).days // WEEK * WEEK
 
 

@@ -329,7 +329,7 @@ def prune(connection: Connection, layout: Layout, stale: Mapping[str, Sequence[i
 
 
 def _spare(connection: Connection, mapped: TableMap, held: Sequence[ColumnElement[bool]]) -> int:
-    """Take the rows that something holds out of those to be deleted; return how many."""
+    """Remove rows that another row refers to from those to be deleted; return how many."""
     if not held:
         return 0
     rows = mapped.table
@@ -338,7 +338,7 @@ def _spare(connection: Connection, mapped: TableMap, held: Sequence[ColumnElemen
 
 
 def _held(connection: Connection, layout: Layout, mapped: TableMap) -> list[ColumnElement[bool]]:
-    """Say in SQL by what a row is held: a row that points to it and is not to be deleted itself."""
+    """Return the conditions under which a row that is not to be deleted refers to this one, in SQL."""
     ours = {one.table.name: one for one in layout.maps.values() if not one.whole}
     held: list[ColumnElement[bool]] = []
     for pointer in dialect_of(connection).pointers_to(mapped.table):

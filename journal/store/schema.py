@@ -52,10 +52,10 @@ JOURNAL = History(
 
 
 def ensure(database: Database, history: History, *, create: bool) -> bool:
-    """See that the tables exist and are current; return whether they had to be made.
+    """Make sure that the tables exist and are current; return whether they had to be created.
 
-    Absent tables are made if `create`, by one of several processes that start at once. Raise WrongSchema where they
-    are of another version, absent or somebody else's.
+    With `create`, absent tables are created; of several processes that start at once, one creates them. Raise
+    WrongSchema if the tables have another version, are absent, or belong to another program.
     """
     found = _found(database, history)
     if found is not None:

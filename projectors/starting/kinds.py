@@ -18,6 +18,7 @@ _LATER = {
     *"return returned shipped delivered closed ended finished completed expires expired expiry paid sent due".split()
 }
 _GONE = {"deleted", "archived", "removed", "cancelled", "canceled", "disabled", "suspended", "banned"}
+_NEVER_IN_KEYS = {"float", "bool", "Json"}
 _FIRST_NUMBER = 100_000  # above which unique numbers begin, so that rows of others are not in the way
 _FIRST_KEY = 1_000_000_000  # and those in the place of a sequence's
 
@@ -169,7 +170,7 @@ class KindDecider:
         return value, is_each
 
     def _outside(self, link: Link, info: Column) -> None:
-        """Refer to a row that nobody fills here: nothing where that may be, else the first that is there."""
+        """Refer to a table that is not filled: null if that is allowed, else its first row."""
         is_generic = any(name.endswith(("object_id", "object_pk")) for name in self.info.columns)
         if link.to == CONTENT_TYPES and not is_generic and (words := self._django_model()):
             app, model = words
@@ -309,13 +310,14 @@ class KindDecider:
             else:
                 self._leave(name)
             return
-        if not (is_needed or is_distinct or limits.is_required) and column.default is not None and not found.is_known:
-            self._leave(name)
+        is_free = not (is_needed or is_distinct or limits.is_required)
+        if is_free and not found.is_known and (column.default is not None or sort is Sort.TEXT):
+            self._leave(name)  # what the application reads there nobody tells: JSON, a word of a list, a format
             return
         self._hold(column, field_name, found, sort)
 
     def _is_unclear(self, name: str) -> bool:
-        """Say whether a constraint that is not understood is about a column."""
+        """Say whether a column has a constraint that was not understood."""
         return any(re.search(rf"\b{re.escape(name)}\b", check) for check in self.said.unclear)
 
     def _hold(self, column: Column, name: str, found: Guess, sort: Sort) -> None:
@@ -356,7 +358,7 @@ class KindDecider:
     # -- values that depend on each other ----------------------------------------------------------------------------
 
     def _pairs(self) -> None:
-        """Let what ends come after what begins, as constraints or names say."""
+        """Make ends come after beginnings, where constraints or names of columns say so."""
         named = [
             (name, other)
             for name in self.info.columns
@@ -403,6 +405,8 @@ class KindDecider:
         for unique in self._uniques():
             columns = unique.columns
             names = [self.plan.held[name] for name in columns if name in self.plan.held]
+            if columns == self.info.primary_key:
+                names = list(self._told_by(columns))
             if any(name in self.distinct for name in columns) or (self.plan.each and self.plan.each[0] in names):
                 continue
             if any(name in self.plan.theirs and self.info.columns[name].nullable for name in columns) or not names:
@@ -423,7 +427,7 @@ class KindDecider:
 
     def _key(self) -> None:
         if not self._gives_ids:
-            self.plan.key = tuple(self.plan.held[name] for name in self.info.primary_key if name in self.plan.held)
+            self.plan.key = self._told_by(self.info.primary_key)
         elif self.table not in self.planner.numbered and (names := self._natural()):
             self.plan.key = names
         else:
@@ -433,6 +437,11 @@ class KindDecider:
             self.plan.key_note = "no column tells rows apart"
         if self.plan.ids == DATABASE:
             self.plan.by = self._order_of_ids()
+
+    def _told_by(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return the fields of columns that a kind's key may have: no number with a fraction is exact enough."""
+        names = (self.plan.held[name] for name in columns if name in self.plan.held)
+        return tuple(name for name in names if self.plan.fields[name].annotation not in _NEVER_IN_KEYS)
 
     def _natural(self) -> tuple[str, ...] | None:
         """Choose the smallest unique key of which nothing may be null; of a parent, one field that is no reference."""
@@ -468,4 +477,4 @@ class KindDecider:
 
 
 def _can_be_in_key(annotation: str) -> bool:
-    return annotation not in {"float", "bool", "Json"} and "Decimal" not in annotation
+    return annotation not in _NEVER_IN_KEYS and "Decimal" not in annotation

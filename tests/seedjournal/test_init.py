@@ -238,7 +238,9 @@ def test_no_password_is_written(given: str, written: str) -> None:
 
 
 MODELS = """
-from sqlalchemy import Text
+import enum
+
+from sqlalchemy import Enum, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -250,8 +252,26 @@ class Shelf(Base):
     __tablename__ = "shelf"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
+    state: Mapped[str] = mapped_column(Enum(enum.Enum("State", "OPEN SHUT"), native_enum=False))
 """
-SHELVES = "CREATE TABLE shelf (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);\nCREATE TABLE other (id INTEGER PRIMARY KEY)"
+DJANGO = """
+print("an application that talks while it is imported")
+DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": "{}"}}}}
+INSTALLED_APPS = ["shelves"]
+"""
+SHELVES_APP = """
+from django.db import models
+
+
+class Shelf(models.Model):
+    name = models.TextField(unique=True)
+    state = models.CharField(max_length=9, choices=[("Doors", [("OPEN", "open"), ("SHUT", "shut")]), ("", "none")])
+
+    class Meta:
+        db_table = "shelf"
+"""
+SHELVES = """CREATE TABLE shelf (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, state VARCHAR(9) NOT NULL, hint TEXT);
+CREATE TABLE other (id INTEGER PRIMARY KEY)"""
 
 
 @pytest.mark.parametrize(
@@ -263,16 +283,30 @@ def test_a_framework_names_database_and_tables(source: tuple[str, ...], tables: 
     """In a process of its own, as the application's modules are imported."""
     url = f"sqlite:///{tmp_path}/app.db"
     make(url, SHELVES)
-    engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "app.db")}
-    (tmp_path / "site_settings.py").write_text(f"DATABASES = {{'default': {engine}}}\n", encoding="utf-8")
-    (tmp_path / "models.py").write_text(MODELS, encoding="utf-8")
+    (tmp_path / "shelves").mkdir()
+    for name, text in {
+        "site_settings": DJANGO.format(tmp_path / "app.db"),
+        "models": MODELS,
+        "shelves/__init__": "",
+        "shelves/models": SHELVES_APP,
+    }.items():
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
     command = ("init", "--from", *(one.format(url) for one in source), "--rows", "20", "--json")
     done = spawn(*command, folder=tmp_path)
     assert done.status == 0, done.err
     assert sorted(done.json["tables"]) == tables
     for next_ in (("record", "--project", "app"), ("project",)):
         assert spawn(*next_, folder=tmp_path).status == 0
-    assert len(asked(url, "SELECT * FROM shelf")) > 1
+    assert asked(url, "SELECT DISTINCT state FROM shelf ORDER BY 1") == [("OPEN",), ("SHUT",)]
+    assert asked(url, "SELECT count(*) FROM shelf WHERE hint IS NOT NULL") == [(0,)]
+
+
+def test_settings_of_django_whose_applications_are_not_installed_here_name_the_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/app.db"
+    make(url, SHELVES)
+    (tmp_path / "site_settings.py").write_text(DJANGO.format(tmp_path / "app.db"), encoding="utf-8")
+    done = spawn("init", "--from", "django:site_settings", "--json", folder=tmp_path)
+    assert sorted(done.json["tables"]) == ["other", "shelf"]
 
 
 @pytest.mark.parametrize(
@@ -292,10 +326,10 @@ def test_djangos_default_database_has_an_address(told: dict[str, Any], address: 
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        (("--from", "django:mended"), "Django's default database is made by no engine"),
+        (("--from", "django:mended"), "Django's default database has the engine (none)"),
         (("--from", "django:broken"), "cannot be imported: ZeroDivisionError: division by zero."),
         (("--from", "django:no.such"), "Django's settings 'no.such:DATABASES' cannot be imported"),
-        (("--from", "sqlalchemy:no.such:Base"), "Models of SQLAlchemy name no database."),
+        (("--from", "sqlalchemy:no.such:Base"), "SQLAlchemy models do not say in which database they are."),
         (("--from", "sqlalchemy:json:Base", "--target", "sqlite:///x.db"), "'json:Base' cannot be imported"),
     ],
 )
@@ -306,5 +340,5 @@ def test_a_framework_that_names_nothing_is_told(source: tuple[str, ...], told: s
 
 
 def test_a_database_that_django_has_elsewhere_is_refused() -> None:
-    with pytest.raises(Misuse, match="writes to PostgreSQL and SQLite"):
+    with pytest.raises(Misuse, match="writes only to PostgreSQL"):
         address_of_django({"ENGINE": "django.db.backends.mysql", "NAME": "a"})
