@@ -85,7 +85,7 @@ def test_run_back_and_forth_gives_equal_rows(filled: Callable[..., str], run: Ru
 def test_journal_and_target_may_be_apart(make_url: Callable[[str], str], run: Run) -> None:
     places = ("--journal", make_url("sqlite"), "--target", make_url("postgresql"))
     run(*TWENTY, *places)
-    assert "no rows compared: the target shows no project" in run("verify", *places).out
+    assert "no rows compared: the target shows no run of this journal" in run("verify", *places).out
     run("project", *places)
     counts = summed(run("project", "--json", *places).json)
     assert (counts["inserted"], counts["updated"], counts["deleted"]) == (0, 0, 0)
