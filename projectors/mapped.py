@@ -561,7 +561,7 @@ class MappedWriter:
         return True
 
     def _pass_over_taken(self, just_noted: ColumnElement[bool], noted: Any, number: ColumnElement[Any]) -> None:
-        """Let the database give ids anew while other rows have some: one with its id told moves no sequence."""
+        """Let the database give other ids while rows have some of them: a row that brings its id moves no sequence."""
         (name,) = self.mapped.identity
         taken = just_noted & exists().where(self.rows.c[name] == self.noted_id(name))
         for doubled in range(_DOUBLED):

@@ -19,7 +19,7 @@ from ..assistants import Assistants
 from ..facts import Repository
 from ..schedules import Schedule
 
-# Raised by whatever changes a fact of the demo; and by what is to draw everything anew.
+# Raised by every change of a fact of the demo; `_DRAWS` by a change that draws everything again.
 VERSION = 4
 _DRAWS = 3
 
