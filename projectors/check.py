@@ -67,7 +67,7 @@ def check(
     shown = list(_positions(target)) if this_journal else []
     mine = {project: _layout_at(source, project, one, layout) for project, one in shown if one.journal == this_journal}
     problems: dict[str, str] = {}
-    for one in (list(mine.values()) or [layout]) if has_positions(target) else []:
+    for one in (list(mine.values()) or [layout]) if notes.shown_projects(target) else []:
         problems |= table_problems(target, one)
     for table, problem in problems.items():
         yield Finding(where=table, what="the table", problem=problem, fault=Fault.TABLE)
@@ -125,7 +125,7 @@ def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: 
     for project in notes.made_without_position(target):
         problem = "the ledger has rows of it, and no position says of which run"
         yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.POSITION)
-    if not has_positions(target) or this_journal is None:
+    if not notes.shown_projects(target) or this_journal is None:
         return
     try:
         fitted = fit(target, tables, "the target")
@@ -232,11 +232,6 @@ def unchecked(source: Connection, target: Connection) -> Iterator[Finding]:
 def days_moved(target: Connection) -> dict[str, int]:
     """Return by how many days the dates of each project's rows are moved, where they are."""
     return {project: position.days for project, position in _positions(target) if position.days}
-
-
-def has_positions(target: Connection) -> bool:
-    """Say whether anything was projected into the target, as far as it tells."""
-    return bool(notes.shown_projects(target))
 
 
 def listed(target: Connection, layout: Layout | Tables) -> dict[str, dict[str, dict[str, int]]]:

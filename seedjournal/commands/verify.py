@@ -104,7 +104,8 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
                     unchecked = list(projectors.unchecked(source, rows))
                     listed = projectors.listed(rows, tables)
                     moved = projectors.days_moved(rows)
-                    checked = target.shown if projectors.has_positions(rows) else None
+                    is_any_compared = len(projectors.shown_projects(rows)) > len(unchecked)
+                    checked = target.shown if is_any_compared else None
     return {
         "format": FORMAT,
         "ok": not found.counts,
@@ -180,7 +181,7 @@ def _text(document: Mapping[str, Any]) -> str:
     rows = (
         f"rows in {shown(document['target'])}"
         if document["target"]
-        else "no rows compared: the target shows no project"
+        else "no rows compared: the target shows no run of this journal"
     )
     counts = f"{number_of(document['events'], 'event')}, {number_of(document['runs'], 'run')}"
     lines += wrapped(f"{found}: {counts}, {rows}", "")
