@@ -197,7 +197,7 @@ class MappedKind:
 
     @property
     def owned(self) -> tuple[str, ...]:
-        """The columns of ours: those that are compared and restored."""
+        """Our columns: those that are compared and restored."""
         return tuple(one.name for one in self.columns if one.owner == OURS)
 
     @property

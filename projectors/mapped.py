@@ -636,7 +636,7 @@ class MappedWriter:
             )
 
     def _revive(self) -> None:
-        """Note that staged entities are stale no longer, and take back the mark of those that were marked as gone."""
+        """Note that staged entities are no longer stale, and remove the mark of those that were marked as gone."""
         back = and_(LEDGER.c.kind == self.kind, LEDGER.c.why == STALE, LEDGER.c.key.in_(select(self.stage.c[_KEY])))
         if not self._count(select(func.count()).select_from(LEDGER).where(back)):
             return
@@ -795,7 +795,7 @@ class MappedWriter:
 
     @contextmanager
     def compared(self, texts: Texts, tell: Callable[[int], None] = lambda _: None) -> Iterator[None]:
-        """Stage the whole state to compare it, and write nothing else: rows under keys of ours are found as well."""
+        """Stage the whole state to compare it, and write nothing else. Rows of others under our keys count as well."""
         with self.staged(texts, tell):
             self._match_unnoted()
             for unique in self._uniques():

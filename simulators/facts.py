@@ -60,7 +60,7 @@ class Facts(Protocol):
 
     @property
     def name(self) -> str:
-        """What people are shown and runs record: no absolute path, no address, no secret."""
+        """The source's name, for people and for the run's inputs: no absolute path, no address, no secret."""
 
     def digest(self, asked: Asked) -> str:
         """Return a digest of everything that is read: equal digests, equal facts."""
@@ -408,7 +408,7 @@ class RowReader:
         return take
 
     def _reference(self, column: Column, given: Mapping[str, str], where: str) -> Callable[[Mapping[str, Any]], Any]:
-        """Return a function from a row to a reference: by the parts that are left beyond what the row's key shares."""
+        """Return a function from a row to a reference, made of the parts that the row's own key does not share."""
         target = column.to[0].__declared__
         names = target.key_names
         if "" in given and len(names) > 1:
