@@ -273,7 +273,9 @@ class Histories(RuleBasedStateMachine):
         run = runs[-1 - how.back % len(runs)]
         choice = {"prune": how.prune, "rebuild": how.rebuild}
         try:
-            after, counts = self.target.projected(run, prune=how.prune, rebuild=how.rebuild)
+            after, counts = self.target.projected(
+                run, self.journal.of_project(run.project), prune=how.prune, rebuild=how.rebuild
+            )
         except Refused:
             after, counts = self.target, None
 

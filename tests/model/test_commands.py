@@ -149,7 +149,7 @@ def test_histories_of_commands(history: list[Step]) -> None:
         statement = facts | followed(step, merged)
         run = journal.next_run("demo", statement, step.meant, fresh=step.fresh, window=step.until is not None)
         new = {text_of("demo", place, data) for place, data in statement.items()} - journal.events
-        target, projected = target.projected(run, prune=step.prune)
+        target, projected = target.projected(run, journal.runs, prune=step.prune)
         recorded: list[dict[str, Any]] = []
         for side in sides:
             place = Databases(journal=address(side.journal))
