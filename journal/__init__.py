@@ -1,6 +1,6 @@
 """The append-only store of seed events. Knows no domain, no Faker, no command line.
 
-The names below are the room's front door; everything else is its own business.
+Other rooms import the names below, and no others.
 """
 
 from .changes import Change, changes, event_texts, key_of, merged, state_of_kind

@@ -1,4 +1,4 @@
-"""What separates two manifests, entity by entity: what `diff` shows, folding resolves and projecting writes.
+"""The differences of two manifests, entity by entity, which `diff` shows and `project` writes.
 
 And the state that follows from it.
 """
@@ -95,10 +95,10 @@ def merged(
     policies: Mapping[str, Policy],
     recorded: Callable[[], Iterable[Entry]],
 ) -> Iterator[Entry]:
-    """Yield what a state will hold of a run's entries and its own, with texts, in order.
+    """Yield the entries of a new state, sorted and with texts: a run's, merged with the previous state's by policy.
 
-    Of `policies`' kinds alone, and of both together by policy. `recorded` yields the run's entries, in order, as often
-    as asked. Leaves that the run's manifest shares with the state are not read.
+    Only kinds in `policies` are merged. `recorded` yields the run's entries, sorted, each time that it is called.
+    Leaves that the run and the previous state share are not read.
     """
     leaves = {node.hash for nodes, _, _ in grow(recorded()) for node in nodes if node.level == LEAF}
     earlier = _outside(connection, read_manifest(connection, state), policies, leaves)
@@ -177,9 +177,9 @@ def fold_root(connection: Connection, policies: Mapping[str, Policy], previous: 
 
 
 def key_of(text: str) -> KeyBytes:
-    """Return the key's canonical bytes inside an event's canonical text; raise Damaged for a text that is none.
+    """Return the key's canonical bytes inside an event's canonical text; raise Damaged for any other text.
 
-    The top-level key is the last object named so: behind it stand two texts only, in which quotes are escaped.
+    The event's own key is the last object of that name: only two texts follow it, in which quotes are escaped.
 
     >>> key_of('{"data":{"key":{"a":1}},"key":{"slug":"x"},"kind":"team","project":"p"}')
     b'{"slug":"x"}'
@@ -187,7 +187,7 @@ def key_of(text: str) -> KeyBytes:
     try:
         return KeyBytes(text[text.rindex(',"key":{') + 7 : text.rindex(',"kind":"')].encode())
     except ValueError:
-        raise Damaged(f"An event's text is not as it was written: {text[:40]!r}…") from None
+        raise Damaged(f"An event's text was changed after it was stored: {text[:40]!r}…") from None
 
 
 def _by_key(connection: Connection, ids: Sequence[EventId]) -> dict[KeyBytes, EventId]:

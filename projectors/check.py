@@ -157,7 +157,7 @@ def _check_project(
 
 
 def _journal_of(source: Connection) -> str | None:
-    """Return the journal's id; None where rows of several are mixed, which the journal's own verification tells."""
+    """Return the journal's id; None if its table holds several, which the journal's own verification reports."""
     try:
         return journal_id(source)
     except Damaged:
@@ -180,7 +180,7 @@ def _run_of(source: Connection, project: str, position: Position) -> Run | None:
 
 
 def unchecked(source: Connection, target: Connection) -> Iterator[Finding]:
-    """Say what this journal cannot check, which is no failure: another journal's rows, those of forgotten states."""
+    """Say which rows this journal cannot check: those of another journal, and those of forgotten states."""
     this_journal = _journal_of(source)
     for project, position in _positions(target) if this_journal else ():
         if position.journal != this_journal:
@@ -208,7 +208,7 @@ def has_positions(target: Connection) -> bool:
 
 
 def listed(target: Connection, layout: Layout | Tables) -> dict[str, dict[str, dict[str, int]]]:
-    """Count the adopted and stale rows of each project, by kind: what is no failure, but good to know."""
+    """Count the adopted and stale rows of each project, by kind. They are no failure, but people want to know."""
     if isinstance(layout, Tables):
         return notes.ledger_counts(target)
     found: dict[str, dict[str, dict[str, int]]] = {}
@@ -287,7 +287,7 @@ class _OneKind:
         unseen.drop()
 
     def _beyond(self) -> Iterator[Finding]:
-        """Yield the rows that hold a part which the state does not have; the others of the state are seen by now."""
+        """Yield the rows that hold a part although the state has none, once all parts of the state were seen."""
         rows = unseen_parts(self.target, self.layout, self.mapped, self.project, self.ids)
         for key in sorted(rows):
             if self.policy is not Policy.ONCE or not self._is_adopted(key):
@@ -310,9 +310,11 @@ class _OneKind:
         unseen.see([row[0] for row in rows])
         for place, number in stage.other_ids():
             yield self._row(keys[place], f"its row has id {number}, which is neither derived nor remembered")
+        differing = dict(stage.differences())
         for place in () if self.mapped.whole else stage.places_without_row():
-            yield self._row(keys[place], "its row is missing", Fault.MISSING)
-        for place, names in stage.differences():
+            if place not in differing:  # else somebody edited its key
+                yield self._row(keys[place], "its row is missing", Fault.MISSING)
+        for place, names in differing.items():
             if self.policy is not Policy.ONCE or not self._is_adopted(keys[place]):
                 yield self._row(keys[place], f"its row differs in {', '.join(names)}")
 

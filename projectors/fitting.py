@@ -105,7 +105,7 @@ class Filled:
 
     @property
     def unique(self) -> Unique | None:
-        """What the column says of values that no two rows may share."""
+        """The map's rule for values that no two rows may share, if the column has one."""
         return self.value if isinstance(self.value, Unique) else None
 
 
@@ -521,7 +521,7 @@ _UUID_TEXTS = ("CHAR(32)", "CHAR(36)")
 
 @dataclass(slots=True)
 class _Judge:
-    """Judges a map against a catalogue, and collects all that is wrong."""
+    """Compares a map with a catalogue, and collects everything that does not fit."""
 
     tables: Tables
     database: Catalogue
@@ -579,11 +579,11 @@ class _Judge:
             self.problems.append(f"{kind.name}: there is no table {declared.shown}{near}")
             return
         if info.sort != "table":
-            self.problems.append(f"{kind.name}: {declared.shown} is a {info.sort}, and rows go to tables")
+            self.problems.append(f"{kind.name}: {declared.shown} is a {info.sort}, but rows can go only to tables")
             return
         if info.hides_rows:
             self.problems.append(
-                f"{declared.shown} has row-level security that is active for this user; project as one with BYPASSRLS"
+                f"{declared.shown} has row-level security for this user; project as a role with BYPASSRLS"
             )
         if not info.primary_key:
             self.problems.append(f"{declared.shown} has no primary key, so that its rows cannot be told apart")
@@ -625,7 +625,7 @@ class _Judge:
     def _names(  # noqa: C901 - one loop for each place that names something
         self, declared: Declared, info: TableInfo, paths: Mapping[str, Path]
     ) -> None:
-        """Look for names that nothing has."""
+        """Find names in the map that no column, field or reference has."""
         kind, fields = declared.kind, {one.name for one in declared.kind.fields}
         for name in declared.columns:
             if name not in info.columns:
@@ -650,10 +650,10 @@ class _Judge:
                 )
         for name in declared.by:
             if name not in fields:
-                self.problems.append(f"{kind.name}: by={name!r} is no field{nearest(name, fields)}")
+                self.problems.append(f"{kind.name}: by={name!r} is not a field{nearest(name, fields)}")
 
     def _columns(self, declared: Declared, info: TableInfo, paths: Mapping[str, Path]) -> Iterator[Filled]:
-        """Yield the columns that the map fills: those that it names, and those that are named as what they hold."""
+        """Yield the columns that the map fills: those that it names, and those that a field or reference names."""
         fields = {one.name for one in declared.kind.fields} - declared.leave_out
         for column in info.columns.values():
             given = declared.columns.get(column.name)
@@ -675,7 +675,7 @@ class _Judge:
                 yield Filled(column, OURS, RefValue(ancestor))
 
     def _is_told(self, declared: Declared, name: str, paths: Mapping[str, Path]) -> bool:
-        """Say whether a column that is named so takes the id of one entity."""
+        """Say whether a column of this name takes the id of one entity."""
         path = paths.get(name)
         return path is not None and name not in declared.leave_out and not (path.reference and path.reference.also)
 
@@ -683,7 +683,7 @@ class _Judge:
         return info.primary_key == (column.name,) and declared.ids in {DERIVED, DATABASE}
 
     def _as_reference(self, value: Owned, fields: Iterable[str], paths: Mapping[str, Path]) -> Owned:
-        """Read a plain name that is no field's as a reference's."""
+        """Take a plain name as a reference if no field has it."""
         if isinstance(value, FieldValue) and value.name not in set(fields) and path_named(paths, value.name):
             return RefValue(value.name)
         return value
@@ -710,9 +710,7 @@ class _Judge:
             return PARENT if len(primary) == 1 and isinstance(filled[primary[0]].value, RefValue) else KEY
         if len(primary) > 1:
             lacking = ", ".join(name for name in primary if name not in filled)
-            self.problems.append(
-                f"{declared.shown}: {lacking} of its primary key is filled by nothing; name it in columns"
-            )
+            self.problems.append(f"{declared.shown}: nothing fills {lacking} of its primary key; name it in columns")
             return KEY
         column = info.columns[primary[0]]
         is_uuid = column.base == "uuid" or (
@@ -736,9 +734,7 @@ class _Judge:
             filled = {one.name for one in columns}
             for name in declared.key:
                 if name in info.columns and name not in filled:
-                    self.problems.append(
-                        f"{declared.shown}: key column {name} is filled by nothing; name it in columns"
-                    )
+                    self.problems.append(f"{declared.shown}: nothing fills the key column {name}; name it in columns")
             return tuple(name for name in declared.key if name in filled)
         plain: dict[str, str] = {}
         covers: dict[str, set[str]] = {}
@@ -798,7 +794,7 @@ class _Judge:
         return any(name in one.shared.values() for one in kind.references) and name in kind.key
 
     def _required(self, mapped: MappedKind) -> None:
-        """Look for columns that a row must fill, and that nobody does."""
+        """Find columns that must not be null and that nothing fills."""
         if mapped.is_part:
             return
         filled = {*mapped.written, *mapped.declared.by_trigger}
@@ -806,7 +802,7 @@ class _Judge:
         for column in mapped.info.columns.values():
             if column.name not in filled | parts and not column.fills_itself:
                 self.problems.append(
-                    f"{mapped.shown}.{column.name} ({column.type}) is NOT NULL without a default, and nobody fills it; "
+                    f"{mapped.shown}.{column.name} ({column.type}) is NOT NULL without a default; nothing fills it; "
                     f'add "{column.name}": initial(…), or name it in filled_by_trigger'
                 )
 
@@ -820,7 +816,7 @@ class _Judge:
         return found
 
     def _type(self, mapped: MappedKind, one: Filled) -> None:
-        """Look whether a column takes what the map gives it."""
+        """Check that a column takes what the map gives it."""
         where = f"{mapped.shown}.{one.name}"
         if one.owner == OURS and not one.info.has_equality:
             self.problems.append(
@@ -866,7 +862,7 @@ class _Judge:
                     )
 
     def _references(self, mapped: MappedKind) -> None:
-        """Look whether the ids that columns hold are ids of one column, and fields of other entities are in a table."""
+        """Check that referenced tables have a primary key of one column, and that referenced fields have a column."""
         for one in mapped.columns:
             for reference in _refs_in(one.value):
                 path = mapped.paths.get(reference.name)
@@ -889,7 +885,7 @@ class _Judge:
                     )
 
     def _circles(self, fitted: Mapped, mapped: MappedKind) -> None:
-        """Look for columns that must be filled before the row exists that they lead to."""
+        """Find columns that must hold an id before the row with this id exists."""
         late = fitted.late_columns(mapped)
         for one in mapped.columns:
             for reference in _refs_in(one.value):
@@ -903,12 +899,12 @@ class _Judge:
                 )
                 if gives_ids or not self.is_on_postgresql or any(not key.deferrable for key in keys):
                     self.problems.append(
-                        f"{mapped.shown}.{one.name} is NOT NULL and leads to rows that are written later; let it be "
-                        "null, or its foreign key be DEFERRABLE"
+                        f"{mapped.shown}.{one.name} is NOT NULL and refers to rows that are written later; allow "
+                        "null, or make its foreign key DEFERRABLE"
                     )
 
     def _lookup(self, where: str, lookup: LookupValue) -> None:
-        """Look whether there is such a table to find rows in, and find its primary key."""
+        """Check that the table of a `lookup` exists, and find its primary key."""
         info = self.database.table(lookup.schema, lookup.table)
         if info is None:
             near = nearest(lookup.table, self.database.names(lookup.schema))
@@ -923,7 +919,7 @@ class _Judge:
             self.problems.append(f"{where}: {lookup.table} has no primary key of one column; say which: column=…")
 
     def _give_defaults_of_parts(self) -> None:
-        """Let a row be inserted with what its parts hold while they are absent."""
+        """Give the columns of parts the defaults that they hold while the part is absent."""
         for part in [one for one in self.maps.values() if one.is_part]:
             owner = self.maps.get(part.kind.part_of or "")
             if owner is None:

@@ -248,7 +248,7 @@ class MappedReplay:
         return result
 
     def _bring_late(self, kind: str, shown: Root | None, state: Root, *, is_whole: bool) -> None:
-        """Fill the columns that lead to rows which are there only now."""
+        """Fill the columns that refer to rows which were written after their own row."""
         before, now = top_of(shown, kind), top_of(state, kind)
         mapped = self.fitted.maps[kind]
         if not self.fitted.late_columns(mapped) or now is None or (before == now and not is_whole):
@@ -269,7 +269,7 @@ class MappedReplay:
         state: Root,
         written: Mapping[str, KindResult],
     ) -> bool:
-        """Say whether rows may change of which no event did."""
+        """Say whether rows may have to change although no event of their kind changed."""
         kind = mapped.kind.name
         if top_of(shown, kind) != top_of(state, kind) and mapped.losers:
             return True  # who gives way depends on all rows
@@ -295,13 +295,13 @@ class MappedReplay:
         return {kind: self.writers[kind].prune(self.left[kind]) for kind in left if kind in goes}
 
     def _prepare(self) -> None:
-        """Let no row be hidden, and constraints wait that may: `_settle` has them judged, when all rows are there."""
+        """Make all rows visible, and defer constraints that can be deferred; `_settle` checks them at the end."""
         dialect_of(self.target).see_all_rows()
         if self.target.dialect.name == "postgresql":
             self.target.execute(text("SET CONSTRAINTS ALL DEFERRED"))
 
     def _settle(self) -> None:
-        """Let the database judge what it was to judge at the end, while it can still be told what is wrong."""
+        """Make the database check the deferred constraints now, while we can still say which row is wrong."""
         if self.target.dialect.name != "postgresql":
             return
         try:
@@ -353,7 +353,7 @@ def _absent(mapped: MappedKind, event: str) -> str:
 
 
 def _refused(mapped: MappedKind, error: DBAPIError) -> Exception:
-    """Say in a user's words why the database refuses rows."""
+    """Return the error that says why the database refuses rows."""
     if isinstance(error, IntegrityError | DataError):
         return _broken(error, mapped.shown)
     diagnosis = getattr(error.orig, "diag", None)

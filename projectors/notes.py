@@ -1,4 +1,4 @@
-"""What the target remembers beside the rows: a position for each project, and rows that their key does not identify.
+"""The notes: a target's position for each project, and its adopted and stale rows.
 
 One named query each; the caller owns the transaction.
 """
@@ -124,7 +124,7 @@ def leave(connection: Connection, project: str) -> None:
 
 
 def clear(connection: Connection) -> None:
-    """Drop all notes: of tables that are not there the target shows nothing."""
+    """Drop all notes, since the tables that they describe are gone."""
     connection.execute(delete(POSITIONS))
     connection.execute(delete(ROWS))
     connection.execute(delete(LEDGER))

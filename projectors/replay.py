@@ -55,6 +55,7 @@ from .layout import (
     kinds_led_to,
     layout_of,
     missing_tables,
+    refuse_inheriting,
 )
 from .mapping import Tables
 from .moving import days_until, move_rows, weeks_of
@@ -71,7 +72,7 @@ _EARLIEST_YEAR = 1970
 
 @dataclass(slots=True)
 class KindResult:
-    """What became of one kind's rows.
+    """Counts of what a projection did with one kind's rows.
 
     `kept` tells of the run: what `once` kept against it. `stale`, `retained` and `foreign` tell of the whole target;
     `foreign` are the adopted rows. `restored` are those of the inserted that somebody had deleted, `differing` those
@@ -127,7 +128,7 @@ class Choice:
 
     @property
     def may_delete_many(self) -> bool:
-        """Whether somebody said so, or nothing is deleted in the end."""
+        """Whether the user allowed it, or a dry run deletes nothing."""
         return self.delete_many or self.dry_run
 
     @property
@@ -211,7 +212,7 @@ def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
 
 
 class _OfTarget(Exception):
-    """Carries a target's error past the journal's transaction, which would take it for its own."""
+    """Carries an error of the target through the journal's transaction, which would report it as the journal's."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -272,6 +273,7 @@ class _Replay:
         position = notes.position(self.target, project)
         follow_kinds(self.source, self.target, self.layout, self.run, address)
         missing = missing_tables(self.target, self.layout, address)
+        refuse_inheriting(self.target, self.layout)
         forgotten = taken_over = compared = False
         shown_run: Run | None = None
         moved = 0
@@ -325,9 +327,9 @@ class _Replay:
         except (IntegrityError, DataError) as error:
             reason = str(error.orig).strip().splitlines()
             raise Unavailable(
-                f"Project {project!r}: dates cannot move by {weeks_of(days)}: {'; '.join(reason)}; nothing was "
-                "written.",
-                "A row or constraint is in the way. Change it, or choose another date.",
+                f"Project {project!r}: the database refuses to move dates by {weeks_of(days)}: {'; '.join(reason)}; "
+                "nothing was written.",
+                "Change the row or constraint that the database names, or choose another date.",
             ) from error
 
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:
@@ -356,7 +358,7 @@ class _Replay:
     def _write(
         self, position: Position | None, shown_run: Run | None, shown: Root | None, state: Root, tell: Tell
     ) -> dict[str, KindResult]:
-        """Write what differs, kind by kind, and see that as many rows are there as should be."""
+        """Write what differs, kind by kind, and check that the tables then have as many rows as the state."""
         ids = Ids(notes.adopted(self.target, self.run.project))
         return {
             kind: self._write_kind(kind, ids, position, (shown_run, shown), state, self._teller(tell, state, kind))
@@ -364,7 +366,7 @@ class _Replay:
         }
 
     def _finish_pointers(self, written: Mapping[str, KindResult], state: Root) -> None:
-        """Lead references to rows that were written later to those that are adopted, and see that they lead to rows."""
+        """Point references to adopted rows that were written later, and check that each reference leads to a row."""
         ids = Ids(notes.adopted(self.target, self.run.project))
         for kind, mapped in self.maps.items():
             now, result = top_of(state, kind), written[kind]
@@ -381,7 +383,7 @@ class _Replay:
         dialect_of(self.target).check_references()
 
     def _rewritten(self, mapped: TableMap, ids: Ids, every: Iterable[Change]) -> int:
-        """Give all rows of a kind the state's content once more; return how many differed."""
+        """Write the state's content into all rows of a kind again; return how many differed."""
         if mapped.whole:
             writer = self._part_writer(mapped.kind.name, ids)
             return writer.write(every, lambda _: None, left=Wrote(), rewrites=True)[0].updated
@@ -513,7 +515,7 @@ class _Replay:
         return writer.write(changes(self.source, None, now), None, lambda _: True, say, only_missing=True)
 
     def _loaded(self, writer: KindWriter, now: NodeHash, say: Callable[[int], None]) -> int | None:
-        """Load a kind where the target has nothing that its rows could meet; return how many, None where it has."""
+        """Load a kind straight into its table; return how many rows, or None if the target has rows or notes of it."""
         if not writer.is_clear():
             return None
         try:
@@ -531,7 +533,7 @@ class _Replay:
     def _was_shown(
         self, position: Position | None, shown: Root | None, before: NodeHash | None, now: NodeHash | None
     ) -> Callable[[Change], bool]:
-        """Return a function that says whether the target showed an entity; of a forgotten state all is assumed."""
+        """Return a function that says whether the target showed an entity. If the state is forgotten, it says yes."""
         if position is None or shown is None:
             return lambda _: position is not None
 
@@ -592,6 +594,7 @@ def remove_project(
         raise of_another(project, problem)
     run = numbered(source, RunNumber(position.run)) or newest(source, project)
     layout = (layout_of(source, run, layout) if run else layout).moved(position.days)
+    refuse_inheriting(target, layout)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
     maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}
@@ -664,14 +667,14 @@ _COPIED = "a copy of this journal filled it, or an older backup of the journal w
 
 
 def deletes_many(deleted: int, state: Root) -> bool:
-    """Say whether so many deleted rows are more than nobody need be asked about."""
+    """Say whether so many rows would be deleted that the user must be asked first."""
     return deleted * _FEW > deleted + state.count
 
 
 def of_another(project: str, problem: str) -> Unavailable:
-    """Return the error for a target that shows a project as another journal, or another copy of this one, has it.
+    """Return the error for a target that another journal, or another copy of this journal, has filled.
 
-    Both would write the same rows, and each would find its own changed whenever the other was projected.
+    Otherwise both would write the same rows, and each would undo what the other had projected.
     """
     return Unavailable(
         f"The target shows project {project!r} {problem}; nothing was written.",

@@ -46,7 +46,7 @@ def make_ready(declared: Declared) -> None:
 
 
 def _ancestor_checks(declared: Declared) -> list[tuple[str, int, str, int]]:
-    """Return pairs of places in the keys of two references that must hold the same: (field, place, field, place)."""
+    """Return which parts of the keys of two references must be equal, as (field, place, other field, other place)."""
     found: list[tuple[str, int, str, int]] = []
     first: dict[tuple[str, str], tuple[str, int]] = {}
     for name in declared.key:
@@ -68,8 +68,8 @@ def _checker(declared: Declared, checks: Sequence[tuple[str, int, str, int]]) ->
             if key_of(values[mine])[here] != key_of(values[other])[there]:
                 raise BadEntity(
                     f"{declared.name}: {mine} {shown_key(values[mine])} and {other} {shown_key(values[other])} "
-                    "belong to different ancestors.",
-                    "Make the entity from two that belong together.",
+                    "belong to different parents.",
+                    "Give the entity two references that belong to the same parent.",
                 )
 
     return check
@@ -174,7 +174,7 @@ def _reference_writer(declared: Declared, column: Column) -> Callable[..., Any]:
 
     def write(value: Any, key: Key) -> Any:
         if value.__class__ is not cls:
-            raise BadEntity(f"{where}: {value!r} is no {cls.__name__}.", "Give an entity, or at(…).")
+            raise BadEntity(f"{where}: {value!r} is not a {cls.__name__}.", "Give an entity, or at(…).")
         theirs = value.__dict__.get(KEY_SLOT) or key_of(value)
         for there, here in same:
             if theirs[there] != key[here]:
@@ -196,7 +196,7 @@ def _generic_writer(declared: Declared, column: Column) -> Callable[[Any], Any]:
     def write(value: Any) -> Any:
         if not isinstance(value, column.to):
             names = ", ".join(one.__name__ for one in column.to)
-            raise BadEntity(f"{where}: {value!r} is none of {names}.", "Give an entity, or at(…).")
+            raise BadEntity(f"{where}: {value!r} is not one of {names}.", "Give an entity, or at(…).")
         target = type(value).__declared__
         return {"kind": target.name, "key": dict(zip(target.key_names, key_of(value), strict=True))}
 
@@ -368,7 +368,7 @@ def writer_of(column: Column, kind: str) -> Callable[[Any], Any]:  # noqa: C901,
             return value.value
         if value not in choices or value.__class__ is bool:
             shown = ", ".join(map(repr, column.choices))
-            raise BadEntity(f"{where}: {value!r} is none of {shown}.", "Correct the simulator or the fact.")
+            raise BadEntity(f"{where}: {value!r} is not one of {shown}.", "Correct the simulator or the fact.")
         return value
 
     def json(value: Any) -> Any:
@@ -406,4 +406,4 @@ def plain_json(value: Any, where: str) -> Any:
         return [plain_json(one, where) for one in value]
     if isinstance(value, Mapping):
         return {name: plain_json(one, where) for name, one in value.items()}
-    raise BadEntity(f"{where}: {value!r} is no JSON value.", "Write decimals, instants and dates as text.")
+    raise BadEntity(f"{where}: {value!r} is not a JSON value.", "Write decimals, instants and dates as text.")

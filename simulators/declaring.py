@@ -123,7 +123,7 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         elif all(isinstance(one, type) and issubclass(one, Kind) for one in some):
             column.to = tuple(some)
         else:
-            column.problem = f"{annotation} is no type that a field can have"
+            column.problem = f"{annotation} is not a type that a field can have"
     elif origin is Literal:
         column.choices = get_args(annotation)
         _read_choices(column)
@@ -137,7 +137,7 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         column.holds = _PLAIN[annotation]
     else:
         shown = getattr(annotation, "__name__", annotation)
-        column.problem = f"{shown} is no type that a field can have"
+        column.problem = f"{shown} is not a type that a field can have"
 
 
 def _read_choices(column: Column) -> None:
@@ -252,7 +252,7 @@ def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str
 
 
 def _parts_of(name: str, target: Declared) -> Iterator[Part]:
-    """Yield the parts that a reference brings into a key, under the names that they have without `KeyAs`."""
+    """Yield the parts that a reference adds to a key, under the names that they have without `KeyAs`."""
     one_part = len(target.parts) == 1
     for part in target.parts:
         yield Part(name if one_part else part.name, name, part.name, part.origin, part.origin[0] == target.name)
@@ -263,7 +263,7 @@ def _is_root_part(part: Part, root: type[Kind] | None) -> bool:
 
 
 def _is_shared(part: Part, before: Sequence[Part], root: type[Kind] | None) -> bool:
-    """Return whether a part stands in the key already, through another reference to the same ancestor."""
+    """Return whether the key already has a part, through another reference to the same ancestor."""
     for other in before:
         if other.origin == part.origin and (
             _is_root_part(part, root) or (other.name == part.name and not (other.is_own and part.is_own))
@@ -279,7 +279,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
     for name in declared.key:
         column = declared.columns.get(name)
         if column is None:
-            problems.append(f"the key of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}")
+            problems.append(f"the key of {cls} names {name!r}, which is not a field{nearest(name, declared.fields)}")
         elif column.nullable:
             problems.append(f"the key of {cls} names {name!r}, which may be null")
         elif len(column.to) > 1:
@@ -292,7 +292,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
     if declared.policy is not None and declared.policy not in set(Policy):
         problems.append(f"the policy of {cls} is {declared.policy!r}; the policies are once, upsert and exact")
     problems += [
-        f"`unique` of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}"
+        f"`unique` of {cls} names {name!r}, which is not a field{nearest(name, declared.fields)}"
         for names in declared.unique
         for name in names
         if name not in declared.columns
@@ -304,7 +304,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
 
 
 def _wrong_references(declared: Declared) -> Iterator[str]:
-    """Yield which references lead to what has no row of its own."""
+    """Yield the references to kinds that have no row of their own."""
     cls = declared.cls.__name__
     for name in declared.fields:
         for one in declared.columns[name].to:

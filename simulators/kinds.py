@@ -57,7 +57,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class KeyAs:
-    """The name that a reference's own part takes in a key; a prefix where several parts are left."""
+    """The name of a reference's part in a key, or the prefix of its parts if it adds several."""
 
     name: str
 
@@ -76,7 +76,7 @@ Json = Annotated[Any, JsonValue]
 
 
 class NotLoaded(AttributeError):
-    """A field was asked of an entity that is only named by its key."""
+    """A simulator read a field of an entity of which only the key is known."""
 
 
 class DeclarationError(Misuse):
@@ -216,7 +216,7 @@ class _DocumentMeta(msgspec.StructMeta):
 
 
 class Document(msgspec.Struct, metaclass=_DocumentMeta):
-    """The base class of a domain's documents: frozen records with a key, which a source gives and simulators take."""
+    """The base class of a domain's documents: frozen records with a key, which facts give and simulators take."""
 
     __document_key__: ClassVar[tuple[str, ...]]
 
@@ -227,7 +227,7 @@ def document_problems(kind: type[Document]) -> list[str]:
     problems = [] if kind.__document_key__ else [f"{kind.__name__} has no key; write Document, key=…"]
     for name in kind.__document_key__:
         if name not in fields:
-            problems.append(f"{kind.__name__}: the key names {name!r}, which is no field{nearest(name, fields)}")
+            problems.append(f"{kind.__name__}: the key names {name!r}, which is not a field{nearest(name, fields)}")
         elif may_be_null(fields[name]):
             problems.append(f"{kind.__name__}: the key names {name!r}, which may be null")
     return problems
@@ -330,7 +330,7 @@ def shown_key(entity: Kind) -> str:
 
 
 def at(kind: type[Kind], **parts: Any) -> Any:
-    """Return an entity of the kind that is named by its flat key alone; it is made elsewhere.
+    """Return a reference to the entity with this key, which a fact or another simulator makes.
 
     Raises BadEntity for a part that is missing or unknown.
     """

@@ -101,7 +101,7 @@ class Database:
 
     @property
     def is_absent(self) -> bool:
-        """Whether it is a file that is not there: to read it would make an empty one."""
+        """Whether the database is a file that does not exist. Opening it for reading would create an empty one."""
         return self.file is not None and not self.file.exists()
 
     def set_up_file(self) -> None:
@@ -164,8 +164,8 @@ class Database:
 def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: str | None = None) -> Database:
     """Open the database at a URL of SQLAlchemy's; plain `postgresql://` and `postgres://` mean psycopg.
 
-    Nothing is made: with `create` the file may be absent, and the first who makes tables makes it. Raise Misuse for a
-    URL that cannot be understood and Unavailable where `create` is false and there is no file.
+    This creates nothing. With `create` the file may be absent; whoever creates the first tables creates it. Raise
+    Misuse for a URL that cannot be understood, and Unavailable if `create` is false and there is no file.
     """
     address = parse_address(url)
     backend = address.get_backend_name()

@@ -169,7 +169,7 @@ class KindDecider:
         return value, is_each
 
     def _outside(self, link: Link, info: Column) -> None:
-        """Refer to a row that nobody fills here: nothing where that may be, else the first that is there."""
+        """Refer to a table that is not filled: null if that is allowed, else its first row."""
         is_generic = any(name.endswith(("object_id", "object_pk")) for name in self.info.columns)
         if link.to == CONTENT_TYPES and not is_generic and (words := self._django_model()):
             app, model = words
@@ -309,13 +309,14 @@ class KindDecider:
             else:
                 self._leave(name)
             return
-        if not (is_needed or is_distinct or limits.is_required) and column.default is not None and not found.is_known:
-            self._leave(name)
+        is_free = not (is_needed or is_distinct or limits.is_required)
+        if is_free and not found.is_known and (column.default is not None or sort is Sort.TEXT):
+            self._leave(name)  # what the application reads there nobody tells: JSON, a word of a list, a format
             return
         self._hold(column, field_name, found, sort)
 
     def _is_unclear(self, name: str) -> bool:
-        """Say whether a constraint that is not understood is about a column."""
+        """Say whether a column has a constraint that was not understood."""
         return any(re.search(rf"\b{re.escape(name)}\b", check) for check in self.said.unclear)
 
     def _hold(self, column: Column, name: str, found: Guess, sort: Sort) -> None:
@@ -356,7 +357,7 @@ class KindDecider:
     # -- values that depend on each other ----------------------------------------------------------------------------
 
     def _pairs(self) -> None:
-        """Let what ends come after what begins, as constraints or names say."""
+        """Make ends come after beginnings, where constraints or names of columns say so."""
         named = [
             (name, other)
             for name in self.info.columns

@@ -114,7 +114,7 @@ class Planner:
         self._leave_out_dependants()
 
     def _leave_out_dependants(self) -> None:
-        """Leave out tables that cannot be filled without a row that nobody here fills."""
+        """Leave out tables that need a row of a table which is left out."""
         while found := next(((one, reason) for one in self.infos if (reason := self._cannot_fill(one))), None):
             self._leave_out(*found)
 
@@ -173,7 +173,7 @@ class Planner:
         return self.infos[table].primary_key if table in self.infos else ()
 
     def _can_be_numbered(self, table: str) -> bool:
-        """Say whether an entity can be named by its number: its id is none of its values, and no row is left out."""
+        """Say whether a number can identify a table's entities: no value is an id, and no row is left out."""
         return self.scheme(table) in {DERIVED, DATABASE} and not any(
             self._is_combination(table, one) for one in self.infos[table].uniques
         )

@@ -19,8 +19,9 @@ from .runs import FORMAT, Document
 
 
 @click.command(
-    help="Say whether the map that the settings file names fits the target's tables: what `project` looks at first.\n\n"
-    "Nothing is written, and no journal is needed: run it after every migration of the tables.",
+    help="Check whether the map that the settings file names fits the target's tables.\n\n"
+    "Writes nothing and needs no journal. Run it after every migration of the tables; `project` makes the same check "
+    "before it writes.",
     epilog=exits("the map fits", "the map does not fit; all reasons are printed"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the tables.")

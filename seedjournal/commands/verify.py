@@ -16,7 +16,7 @@ from seedjournal.progress import Tell
 from .. import settings as config
 from ..terminal import Progress, number_of, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
-from .databases import Databases, is_made, layout, opened, opened_target
+from .databases import Databases, layout, opened, opened_target
 from .domains import key_text, known_kinds
 from .options import LARGEST, Common, Whole, common_options
 from .runs import FORMAT, Document, weeks_text
@@ -97,12 +97,12 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
             events, runs = j.count_events(connection), len(j.stored_seals(connection))
             known = _kinds(connection)
         with opened_target(where, databases, create=False) as target:
-            if target and is_made(target):
-                j.ensure(target, projectors.TARGET_HISTORY, create=False)
+            if target and j.is_ready(target, projectors.TARGET_HISTORY):
                 with projectors.both(database, target, writes=False) as (source, rows):
-                    found.add(projectors.check(source, rows, layout(source), tell))
+                    tables = _layout(source)
+                    found.add(projectors.check(source, rows, tables, tell))
                     unchecked = list(projectors.unchecked(source, rows))
-                    listed = projectors.listed(rows, layout(source))
+                    listed = projectors.listed(rows, tables)
                     moved = projectors.days_moved(rows)
                     checked = target.shown if projectors.has_positions(rows) else None
     return {
@@ -121,6 +121,14 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
         "listed": listed,
         "days_moved": moved,
     }
+
+
+def _layout(source: Any) -> projectors.Layout | projectors.Tables:
+    """Return the tables that the journal means; where its kinds are damaged, which is a finding, the domain's."""
+    try:
+        return layout(source)
+    except j.Damaged:
+        return layout()
 
 
 def _kinds(connection: Any) -> Mapping[str, j.Kind]:

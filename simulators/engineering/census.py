@@ -38,7 +38,7 @@ class Member:
     latest: datetime = UNKNOWN
 
     def see(self, person: Person, moment: datetime) -> None:
-        """Take what one activity tells; ties go by code point."""
+        """Take name, id and login from one activity. Of two at one moment, the order by code point decides."""
         self.latest = max(self.latest, moment)
         if person.login and (self.login is None or (moment, person.login) > self.login):
             self.login = (moment, person.login)
@@ -48,7 +48,7 @@ class Member:
             self.id = (moment, person.id)
 
     def joined(self, other: Member | None, key: str) -> Member:
-        """Return this member under a key, with what another login of the same person tells."""
+        """Return this member under a key, merged with another login of the same person."""
         if other is None:
             return replace(self, key=key)
         return Member(
@@ -231,7 +231,7 @@ def take_census(
 def activities(pr: PullRequest) -> Iterator[tuple[Person | None, datetime | None]]:
     """Yield who did something in a pull request, and when: opening, merging, reviewing, committing; None is unknown.
 
-    A merge is the author's activity: who pressed the button is not told.
+    A merge is the author's activity: sources do not say who pressed the button.
     """
     yield pr.author, pr.created_at
     if pr.merged_at:

@@ -1,4 +1,4 @@
-"""What an earlier run said and a policy keeps: a run states nothing that would contradict it.
+"""What a policy keeps of an earlier run: the new run states nothing that would contradict it.
 
 A pull request is one with its parts. Where the tables go on showing it as it first was, they show no review, commit,
 file or check run that came later: its counts and its first review would be wrong.
@@ -59,7 +59,7 @@ class Kept:
         return known
 
     def lead(self, census: Census) -> str | None:
-        """Return who leads: whoever the tables go on calling so, else the one whom these facts name."""
+        """Return the lead: the member whom a kept row of the previous state names, else whom these facts name."""
         policy = self._policies["team_member"]
         for member in self._members():
             login = member["key"]["login"]
@@ -69,7 +69,7 @@ class Kept:
         return census.lead
 
     def reviews(self) -> dict[tuple[str, int], dict[int, tuple[str | None, datetime | None]]]:
-        """Return the state's reviews, where pull requests are replaced and their reviews stay: reviewers and times."""
+        """Return reviewers and times of the state's reviews, if pull requests are replaced while their reviews stay."""
         found: dict[tuple[str, int], dict[int, tuple[str | None, datetime | None]]] = {}
         if self._policies["pull_request"] is not Policy.ONCE and self._policies["pr_review"] is not Policy.EXACT:
             for _, text in self._state_of_kind("pr_review"):
@@ -80,7 +80,7 @@ class Kept:
         return found
 
     def filtered(self, stated: Iterable[Spooled]) -> Iterator[Spooled]:
-        """Yield what a run states, but for the parts of pull requests that are kept as they were.
+        """Yield what a run states, without the parts of pull requests that the policy keeps unchanged.
 
         A pull request comes before its parts.
         """
@@ -93,7 +93,7 @@ class Kept:
             yield event, made_by
 
     def known_parts(self) -> Iterator[Spooled]:
-        """Yield those of the parts held back by `filtered` that the state has; count the others."""
+        """Yield the parts that `filtered` left out and the state has; count the others."""
         known: Iterator[tuple[KeyBytes, str]] = iter(())
         kind, key = "", b""
         for entry in self._undecided.entries():

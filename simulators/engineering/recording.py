@@ -185,7 +185,7 @@ def _check(options: RecordOptions, window: Window, policies: Mapping[str, Policy
         raise Misuse("--since is not before --until.", "Give an --until that is after --since.")
     if options.as_of and options.as_of.year < _EARLIEST_YEAR:
         raise Misuse(
-            f"--as-of {options.as_of} is before {_EARLIEST_YEAR}, and no source has anything earlier.",
+            f"--as-of {options.as_of} is before {_EARLIEST_YEAR}, when no source has any data.",
             "Give a later date.",
         )
     if window.is_open:

@@ -166,6 +166,18 @@ def test_every_scheme_of_ids(database: Database) -> None:
     assert do(database, "SELECT id FROM tasks WHERE number = 98") == [(4,)]
 
 
+def test_a_sequence_that_is_behind_gives_no_id_of_another_row(database: Database) -> None:
+    """Rows that somebody inserted with ids of their own, as fixtures do, move no sequence."""
+    theirs = [(number, f"their {number}") for number in range(1, 41)]
+    do(database, f"INSERT INTO people (id, login) VALUES {', '.join(map(str, theirs))}")
+    run = record(database, all_of_it())
+    show(database, run, work())
+    assert do(database, "SELECT id, login FROM people WHERE id <= 40 ORDER BY id") == theirs
+    ours = do(database, "SELECT login FROM people WHERE id > 40 ORDER BY id")
+    assert ours == [("ann",), ("bob",)]
+    assert changed(show(database, run, work())) == (0, 0, 0)
+
+
 def test_what_leaves_takes_its_part_and_children_along(database: Database) -> None:
     show(database, record(database, all_of_it()), work())
     fewer = [

@@ -292,10 +292,10 @@ def test_djangos_default_database_has_an_address(told: dict[str, Any], address: 
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        (("--from", "django:mended"), "Django's default database is made by no engine"),
+        (("--from", "django:mended"), "Django's default database has the engine (none)"),
         (("--from", "django:broken"), "cannot be imported: ZeroDivisionError: division by zero."),
         (("--from", "django:no.such"), "Django's settings 'no.such:DATABASES' cannot be imported"),
-        (("--from", "sqlalchemy:no.such:Base"), "Models of SQLAlchemy name no database."),
+        (("--from", "sqlalchemy:no.such:Base"), "SQLAlchemy models do not say in which database they are."),
         (("--from", "sqlalchemy:json:Base", "--target", "sqlite:///x.db"), "'json:Base' cannot be imported"),
     ],
 )
@@ -306,5 +306,5 @@ def test_a_framework_that_names_nothing_is_told(source: tuple[str, ...], told: s
 
 
 def test_a_database_that_django_has_elsewhere_is_refused() -> None:
-    with pytest.raises(Misuse, match="writes to PostgreSQL and SQLite"):
+    with pytest.raises(Misuse, match="writes only to PostgreSQL"):
         address_of_django({"ENGINE": "django.db.backends.mysql", "NAME": "a"})

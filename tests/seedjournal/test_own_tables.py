@@ -111,7 +111,7 @@ def test_two_logins_with_one_github_id(run: Run, target: str, tmp_path: Path) ->
     (tmp_path / "seedjournal.toml").write_text('tables = "other:target"')
     note(journal, [team(), *members, member("fourth", github_id=6)], fresh=True)
     told = run("project", status=2).err
-    assert 'team_member {"login":"fourth","team":"terns"} has the value of team_member {"login":"third",' in told
+    assert 'team_member {"login":"fourth","team":"terns"} has the same email as team_member {"login":"third",' in told
     assert "unique_team_github_id" in told
     journal.engine.dispose()
 
@@ -146,8 +146,8 @@ def test_check_names_what_a_migration_changed(run: Run, target: str) -> None:
     told = run("check", status=1).out
     for one in (
         "pull_request.title has no column in metrics_pullrequest",
-        "metrics_pullrequest.headline (text) is NOT NULL without a default, and nobody fills it",
-        "metrics_pullrequest.reviewed_by (text) is NOT NULL without a default, and nobody fills it",
+        "metrics_pullrequest.headline (text) is NOT NULL without a default; nothing fills it",
+        "metrics_pullrequest.reviewed_by (text) is NOT NULL without a default; nothing fills it",
         "pr_file.file_category has no column in metrics_prfile",
         'metrics_commit.additions is text, and commit.additions is integer; write "additions": sql("cast(:additions as text)")',
         "weekly_metrics: there is no table metrics_weeklymetrics",

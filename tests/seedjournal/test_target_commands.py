@@ -21,7 +21,7 @@ def test_rows_that_are_gone_are_restored_and_edits_are_found(filled: Callable[..
     before = rows_of(at, "pull_requests", "ai_usage_daily")
     assert "rows counted; contents are compared by `verify`" in run("project").out
     execute(at, "DELETE FROM ai_usage_daily")
-    assert "that somebody had deleted were restored" in run("project", "--dry-run").out
+    assert "restored that somebody had deleted" in run("project", "--dry-run").out
     assert rows_of(at, "ai_usage_daily")["ai_usage_daily"] == []
     run("project")
     assert rows_of(at, "pull_requests", "ai_usage_daily") == before

@@ -171,7 +171,7 @@ def test_somebody_elses_row_in_the_way_is_told_and_nothing_moves(run: Run, fille
     )
     before = dump(at)
     refused = run("project", "--today", (as_of(run) + timedelta(7)).isoformat(), status=3)
-    assert "dates cannot move by 1 week:" in refused.err
+    assert "the database refuses to move dates by 1 week:" in refused.err
     assert "nothing was written" in refused.err
     assert dump(at) == before
 

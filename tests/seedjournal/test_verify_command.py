@@ -152,3 +152,18 @@ def test_show_takes_the_keys_that_are_printed(filled: Filled, run: Run) -> None:
     assert len(keys) == 20
     for key in keys:
         assert run("show", *shlex.split(key)).out.startswith(key.split()[0])
+
+
+def test_lost_kinds_are_a_finding(filled: Filled, run: Run) -> None:
+    """The rows are compared by the kinds of the domain then."""
+    at = filled(DEMO, ("project",))
+    execute(
+        at,
+        "DROP TRIGGER journal_kinds_no_delete"
+        if at.startswith("sqlite")
+        else "ALTER TABLE journal_kinds DISABLE TRIGGER ALL",
+    )
+    execute(at, "DELETE FROM journal_kinds")
+    execute(at, "UPDATE pull_requests SET title = 'edited'")
+    found = run("verify", "--json", status=1).json
+    assert {"damaged journal", "different row"} <= {one["fault"] for one in found["summary"]}

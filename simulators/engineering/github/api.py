@@ -142,7 +142,7 @@ class Api:
         )
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         self._client.close()
 
     def ask(self, query: str, variables: Mapping[str, Any]) -> Answer:
@@ -214,7 +214,8 @@ class Api:
         if status in _WRONG_ADDRESS and not self._has_answered:
             raise Unavailable(
                 f"{self._server.graphql} is not the address of GitHub's API: HTTP {status}: {self._words(reply)}",
-                f"Set {VARIABLE} to the server's address, such as https://HOST/api. If it is not set, it is {DEFAULT}.",
+                f"Set {VARIABLE} to the server's address, such as https://HOST/api. Without it, seedjournal asks "
+                f"{DEFAULT}.",
             )
         raise _AgainError(f"HTTP {status}: {self._words(reply)}")
 
@@ -248,7 +249,7 @@ class Api:
             if not len(self.pool):
                 raise Unavailable(
                     f"{self._server.host} refuses the token from {token.origin}: {self._words(reply)}",
-                    f"Make a new one if it has expired. {_KEPT}",
+                    f"Make a new token if it has expired. {_KEPT}",
                 )
             raise _NextTokenError
         if len(self.pool) > 1:
@@ -321,8 +322,8 @@ class Api:
     def _pause_or_give_up(self, failures: int, reason: str) -> None:
         if failures >= _TRIES:
             raise Unavailable(
-                f"{self._server.host} cannot be asked: {self._shown(reason)}",
-                f"Check the network, whether GitHub has trouble, and {VARIABLE} where it is set. {_KEPT}",
+                f"{self._server.host} does not answer: {self._shown(reason)}",
+                f"Check the network, and whether GitHub reports problems. If {VARIABLE} is set, check it. {_KEPT}",
             )
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
         self._clock.sleep(pause * (0.5 + self._clock.jitter()))
@@ -351,7 +352,8 @@ class Api:
             if urlsplit(target)[:2] != urlsplit(address)[:2]:
                 raise Unavailable(
                     f"{self._server.host} redirects to {self._shown(urlsplit(target).netloc or 'nowhere')}.",
-                    "seedjournal sends a token to no other server. Name the right one with SEEDJOURNAL_GITHUB_API.",
+                    "seedjournal does not send a token to another server. Name the right server with "
+                    "SEEDJOURNAL_GITHUB_API.",
                 )
             address = target
         raise _AgainError("it redirects in circles")

@@ -102,7 +102,7 @@ def fetch(
                 walk.cover(since)
             except StaleCursor:
                 raise Unavailable(
-                    f"{repo}: GitHub refuses page cursors that it gave a moment ago.", "Try later."
+                    f"{repo}: GitHub refuses page cursors that it returned a moment ago.", "Try later."
                 ) from None
         if since is None:
             walk.find_missing()
@@ -373,7 +373,7 @@ class _Walk:
             answer = self.api.ask_patiently(query, variables)
         except TooMuch:
             raise Unavailable(
-                f"{self.repo}: not even one pull request at a time can be fetched: {reason}",
+                f"{self.repo}: GitHub fails even when asked for one pull request at a time: {reason}",
                 "Try later. What was fetched is kept; the same command goes on from there.",
             ) from None
         self._check(answer)
@@ -441,7 +441,7 @@ class _Walk:
     def _not_given(self, answer: Answer) -> Unavailable:
         reason = next((str(error.get("message", "")) for error in answer.errors), "it does not say why")
         return Unavailable(
-            f"{self.repo}: GitHub does not give its pull requests: {reason}",
+            f"GitHub does not return the pull requests of {self.repo}: {reason}",
             "Check the name, and that the token may read the repository.",
         )
 

@@ -185,11 +185,11 @@ class Store:
             raise Unavailable(f"{path} cannot hold what is fetched: {error}", _HINT) from error
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._connection.close()
 
     def snapshot(self) -> None:
-        """Read from now on what is there now."""
+        """Read the store as it is at this moment, whatever is written later."""
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN")
             self._connection.execute("SELECT count(*) FROM facts").fetchone()
@@ -207,7 +207,7 @@ class Store:
 
     @contextmanager
     def fetching(self, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Hold the repository for one fetch; who comes second waits."""
+        """Lock the repository for one fetch; a second process waits."""
         with self.path.with_suffix(".lock").open("wb") as lock:
             _take(lock, waits)
             yield
@@ -387,7 +387,7 @@ class Store:
         return list(found.values())
 
     def forget_trouble(self, number: int) -> None:
-        """Ask no more for a pull request that is gone."""
+        """Stop asking for a pull request that is gone."""
         self._connection.execute("DELETE FROM troubles WHERE number = ?", (number,))
 
     @property
