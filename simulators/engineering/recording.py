@@ -148,7 +148,6 @@ class _TeamRecipe:
         with Spool() as spool, Kept(self.database, state, self.policies) as kept:
             tell("reading", 0, None)
             census = take_census(self.facts, self.source.repositories, self.project, kept.keys_of_members())
-            census.lead = kept.lead(census)
             census.earlier_reviews = kept.reviews()
             census.keeps_reviews = self.policies["pr_review"] is Policy.ONCE
             today = simulate(
