@@ -73,7 +73,7 @@ def _stated(facts: Facts, census: Census, seed: int, advance: Callable[[], None]
     for loose in facts.loose_commits():
         if census.is_loose(loose):
             yield github.loose_commit(census, loose), "github"
-    accounts = Draws(seed, "github", github.VERSION, github.DRAWN)
+    accounts = Draws(seed, "github", github.DRAWS, github.DRAWN)
     yield github.team(census.project), "github"
     for key in sorted(census.members):
         yield github.member(census, key, accounts), "github"
