@@ -235,6 +235,9 @@ class MappedReplay:
                 absent = [_absent(mapped, one.before.text) for one in gone if one.before]
                 wrote = Written(wrote.inserted, wrote.updated + writer.write_absent(_pieces(absent)))
             result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
+            whole = mapped.kind.part_of
+            if whole and now is not None and 0 < written[whole].inserted == count_of(state, whole):
+                result = KindResult(inserted=count_of(state, kind))  # it came with its rows
             if not is_whole and now is not None and not mapped.is_part:
                 more = writer.count_present() - count_of(state, kind)
                 if more or self.choice.check:
