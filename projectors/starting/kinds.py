@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..catalogue import Column, TableInfo, UniqueKey
 from ..mapping import DATABASE, DERIVED
@@ -314,7 +315,16 @@ class KindDecider:
         if is_free and not found.is_known and (column.default is not None or sort is Sort.TEXT):
             self._leave(name)  # what the application reads there nobody tells: JSON, a word of a list, a format
             return
-        self._hold(column, field_name, found, sort)
+        self._hold(column, field_name, found if is_distinct else self._as_by_default(column, sort, found), sort)
+
+    def _as_by_default(self, column: Column, sort: Sort, found: Guess) -> Guess:
+        """Let a part of a primary key be its default, such as the only tenant, where nothing else is known of it."""
+        told = re.match(r"'((?:[^']|'')*)'" if sort is Sort.TEXT else r"\(?(\d+)\)?$", column.default or "")
+        is_in_key = column.name in self.info.primary_key and self.plan.parts > 1
+        if found.is_known or told is None or not is_in_key or sort not in {Sort.TEXT, Sort.INTEGER}:
+            return found
+        plain = told[1].replace("''", "'")
+        return replace(found, value=json.dumps(plain, ensure_ascii=False) if sort is Sort.TEXT else plain)
 
     def _is_unclear(self, name: str) -> bool:
         """Say whether a column has a constraint that was not understood."""

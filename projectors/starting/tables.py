@@ -136,8 +136,8 @@ class Planner:
                     link.mode = OUTSIDE
 
     def _cannot_fill(self, table: str) -> str:
-        if told := self._cannot_be_told(table):
-            return told
+        if untold := self._cannot_be_told(table):
+            return untold
         info = self.infos[table]
         alone = {one.columns[0] for one in info.uniques if len(one.columns) == 1}
         for link in self.links[table]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import tokenize
 from collections.abc import Iterable, Iterator
 from datetime import date
+from io import StringIO
 
 from .planned import FieldPlan, KindPlan, Start
 
@@ -22,7 +24,6 @@ _FROM: dict[str, tuple[str, ...]] = {
     "uuid": ("UUID",),
 }
 _OURS = """All Domain Draw Fixed Json Kind Places Run Size Tables at field initial lookup ref sql touch""".split()
-_NAME = re.compile(r"""("(?:[^"\\]|\\.)*")|('[^']*')|(?<![.\w])([A-Za-z_]\w*)(?=\W|$)(?!=[^=])""")
 
 
 def write_module(start: Start, *, source: str, today: date) -> str:
@@ -52,8 +53,7 @@ def _head(start: Start, source: str) -> str:
 
 
 def _imports(body: str) -> str:
-    used = {match[3] for match in _NAME.finditer(re.sub(r"#.*", "", body)) if match[3]}
-    used |= {name for name in (*_OURS, "UUID") if re.search(rf'"{name} \| None"', body)}
+    used = {one.string for one in tokenize.generate_tokens(StringIO(body).readline) if one.type == tokenize.NAME}
     lines = [
         f"from {module} import {', '.join(found)}"
         for module, names in _FROM.items()

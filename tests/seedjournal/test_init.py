@@ -26,7 +26,7 @@ CREATE TABLE book (id INTEGER PRIMARY KEY, isbn VARCHAR(13) NOT NULL UNIQUE, tit
     author_id INTEGER NOT NULL REFERENCES author, category INTEGER REFERENCES category(id),
     price DECIMAL(8,2) NOT NULL CHECK (price > 0), status VARCHAR(10) NOT NULL DEFAULT 'new' CHECK (status IN ('new', 'used')),
     pages INTEGER CHECK (pages BETWEEN 10 AND 2000), available BOOLEAN NOT NULL);
-CREATE TABLE tag (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL UNIQUE);
+CREATE TABLE tag (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL UNIQUE, colour VARCHAR(7));
 CREATE TABLE book_tag (book_id INTEGER NOT NULL REFERENCES book, tag_id INTEGER NOT NULL REFERENCES tag,
     PRIMARY KEY (book_id, tag_id));
 CREATE TABLE "order" (number INTEGER PRIMARY KEY, placed_at TIMESTAMP NOT NULL, shipped_at TIMESTAMP, note TEXT);
@@ -37,7 +37,7 @@ CREATE TABLE parcel (id INTEGER PRIMARY KEY, order_number INTEGER NOT NULL, line
     FOREIGN KEY (order_number, line_no) REFERENCES order_line (order_number, line_no));
 CREATE TABLE profile (author_id INTEGER PRIMARY KEY REFERENCES author, bio TEXT NOT NULL, website VARCHAR(100));
 INSERT INTO author VALUES (1, 'Ada', 'ada@example.com', NULL, '2024-01-01 00:00:00');
-INSERT INTO tag VALUES (1, 'poetry');
+INSERT INTO tag (id, name) VALUES (1, 'poetry');
 """
 
 
@@ -156,6 +156,28 @@ def test_checks_that_are_more_than_the_usual(run: Run, make_url: Urls) -> None:
     first = seed(run, done["project"], Path(url).name)
     assert first["part"]["inserted"] == 30
     assert asked(url, "SELECT count(DISTINCT kind), min(packs % 5), max(packs % 5) FROM part") == [(3, 0, 0)]
+
+
+KEYED = """
+CREATE TABLE model (workspace VARCHAR(63) NOT NULL DEFAULT 'the only one', name VARCHAR(50) NOT NULL, hint TEXT,
+    PRIMARY KEY (workspace, name));
+CREATE TABLE metric (workspace VARCHAR(63) NOT NULL, name VARCHAR(50) NOT NULL, step INTEGER NOT NULL,
+    value DOUBLE PRECISION NOT NULL, is_nan BOOLEAN NOT NULL, PRIMARY KEY (workspace, name, step, value, is_nan),
+    FOREIGN KEY (workspace, name) REFERENCES model);
+CREATE TABLE share (rate REAL NOT NULL PRIMARY KEY);
+CREATE TABLE digest (id BLOB NOT NULL PRIMARY KEY);
+"""
+
+
+def test_primary_keys_of_which_no_kind_can_have_all(run: Run, make_url: Urls) -> None:
+    url = make_url("sqlite")
+    make(url, KEYED)
+    done = run("init", "--from", url, "--rows", "60", "--json").json
+    assert set(done["left_out"]) == {"share", "digest"}
+    is_well_written()
+    seed(run, done["project"], Path(url).name)
+    assert asked(url, "SELECT DISTINCT workspace FROM model") == [("the only one",)]
+    assert asked(url, "SELECT count(DISTINCT value) > 20, count(*) > 20 FROM metric") == [(True, True)]
 
 
 TENANTS = """
