@@ -121,12 +121,13 @@ class Rules:
     """What else a table's rows must obey, as the database spells it: only who invents rows for it needs this.
 
     `checks` are the expressions of CHECK constraints, `domains` those of a column's type, in which VALUE is the column.
-    `set_by_triggers` names columns that a trigger assigns.
+    `set_by_triggers` names columns that a trigger assigns, `rewritten` those of which it makes another value of theirs.
     """
 
     checks: tuple[str, ...] = ()
     domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     set_by_triggers: frozenset[str] = frozenset()
+    rewritten: frozenset[str] = frozenset()
     excluded: tuple[str, ...] = ()
     partitions: Partitions | None = None
 
@@ -181,6 +182,15 @@ class Catalogue:
             with self.connection.begin_nested():
                 found = self.connection.execute(text(query), {places[name]: value for name, value in values.items()})
                 return bool(found.scalar())
+        except DBAPIError:
+            return False
+
+    def takes(self, column: Column, value: str) -> bool:
+        """Say whether a column's type takes a value that is spelled so; nothing is stored."""
+        try:
+            with self.connection.begin_nested():
+                self.connection.execute(text(f"SELECT CAST(:value AS {column.type})"), {"value": value})
+                return True
         except DBAPIError:
             return False
 
@@ -287,6 +297,7 @@ _BOUNDS = text("""
 _ASSIGNED = re.compile(
     r'(?:^|;|\bBEGIN|\bTHEN|\bELSE|\bLOOP|\bINTO)\s*NEW\."?(\w+)"?\s*(?::?=|(?=[\s,;]))', re.IGNORECASE | re.MULTILINE
 )
+_REWRITTEN = re.compile(r'\bNEW\."?(\w+)"?\s*:?=(?=[^;]*\bNEW\."?\1\b)', re.IGNORECASE)
 _SORTS = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}
 _WITHOUT_EQUALITY = {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
 _MODIFIER = 4  # PostgreSQL adds its header's size to a type's modifier
@@ -344,14 +355,17 @@ class _PostgreSQL:
         for column, said in self.connection.execute(_DOMAINS, asked):
             domains.setdefault(column, []).append(_inside(said))
         assigned: set[str] = set()
+        rewritten: set[str] = set()
         for name, source, arguments in self.connection.execute(_ASSIGNING, asked):
             is_search = name.startswith("tsvector_update_trigger")
             assigned |= {arguments.split(r"\000")[0]} if is_search else set(_ASSIGNED.findall(source))
+            rewritten |= {match[1] for match in _REWRITTEN.finditer(source)}
         (by,) = self.connection.execute(_PARTITIONED, asked).scalars().all() or (None,)
         return Rules(
             checks=tuple(_inside(said) for sort, said in constraints if sort == "c"),
             domains={column: tuple(said) for column, said in domains.items()},
-            set_by_triggers=frozenset(assigned & info.columns.keys()),
+            set_by_triggers=frozenset((assigned - rewritten) & info.columns.keys()),
+            rewritten=frozenset(rewritten),
             excluded=tuple(said for sort, said in constraints if sort == "x"),
             partitions=Partitions(columns=tuple(by), bounds=tuple(self.connection.execute(_BOUNDS, asked).scalars()))
             if by is not None
@@ -421,7 +435,7 @@ def _column_on_postgresql(row: Any) -> Column:
         generated=bool(generated),
         length=modifier - _MODIFIER if base in {"varchar", "bpchar"} and bounded else None,
         precision=(modifier - _MODIFIER) >> 16 if is_number else None,
-        scale=(modifier - _MODIFIER) & 0x7FF if is_number else None,
+        scale=(((modifier - _MODIFIER) & 0x7FF) ^ 0x400) - 0x400 if is_number else None,  # signed, of 11 bits
         labels=tuple(labels or ()),
         has_equality=base not in _WITHOUT_EQUALITY,
         is_text=category == "S" and sort == "b",
