@@ -162,6 +162,10 @@ class Catalogue:
         """List the tables that rows can be written to, without the parts of others."""
         return self._reader.tables_in(schema)
 
+    def tables_elsewhere(self) -> list[tuple[str, str]]:
+        """List schemas and tables for which a name alone does not do."""
+        return self._reader.tables_elsewhere()
+
     def rules(self, info: TableInfo) -> Rules:
         """Return what else the table's rows must obey."""
         return self._reader.rules(info)
@@ -273,6 +277,13 @@ _TABLES = text("""
     AND NOT EXISTS (
         SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
     ORDER BY relname""")
+_ELSEWHERE = text("""
+    SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relkind IN ('r', 'p') AND NOT relispartition AND NOT pg_table_is_visible(pg_class.oid)
+    AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%' AND has_schema_privilege(n.oid, 'USAGE')
+    AND NOT EXISTS (
+        SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+    ORDER BY nspname, relname""")
 _CONSTRAINTS = text(
     "SELECT contype::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = :oid ORDER BY conname"
 )
@@ -345,6 +356,9 @@ class _PostgreSQL:
 
     def tables_in(self, schema: str | None) -> list[str]:
         return list(self.connection.execute(_TABLES, {"schema": schema}).scalars())
+
+    def tables_elsewhere(self) -> list[tuple[str, str]]:
+        return [(schema, name) for schema, name in self.connection.execute(_ELSEWHERE)]
 
     def rules(self, info: TableInfo) -> Rules:
         quote = self.connection.dialect.identifier_preparer.quote_identifier
@@ -532,6 +546,9 @@ class _SQLite:
         virtual = tuple(name for name, is_virtual in found if is_virtual)
         own = ("sqlite_", *(f"{name}_" for name in virtual))  # of SQLite's own, and what virtual tables keep
         return [name for name, _ in found if name not in virtual and not name.startswith(own)]
+
+    def tables_elsewhere(self) -> list[tuple[str, str]]:
+        return []
 
     def rules(self, info: TableInfo) -> Rules:
         ((made,),) = self._ask(

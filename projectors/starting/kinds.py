@@ -373,7 +373,7 @@ class KindDecider:
 
     def _of_tree(self, column: Column) -> None:
         """Fill a tree of materialized paths, as django-treebeard keeps it: below its first root, where it has rows."""
-        has_root = self.planner.catalogue.has_rows(self.info.schema, self.table)
+        has_root = self.planner.catalogue.has_rows(self.info.schema, self.info.name)
         values = {
             "path": ("str", 'f"0001S{place:03}"' if has_root else 'f"S{place:03}"'),
             "depth": ("int", "2" if has_root else "1"),

@@ -68,6 +68,7 @@ class KindPlan:
     plural: str
     info: TableInfo
     count: int
+    schema: str | None = None  # where the table's name alone does not do
     ids: str = DERIVED
     key: tuple[str, ...] = ()
     key_note: str = ""
@@ -85,6 +86,11 @@ class KindPlan:
     takes: dict[str, str] = field(default_factory=dict)  # lists of entities, with their classes
     remembers: bool = False  # rows refer to earlier ones
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> str:
+        """The table's name for people."""
+        return f"{self.schema}.{self.info.name}" if self.schema else self.info.name
 
     @property
     def parts(self) -> int:

@@ -253,7 +253,7 @@ def _tables(start: Start) -> str:
         lines += [f"# TODO: {one}" for one in kind.notes]
         if kind.theirs:
             lines += [f"# {line}" for line in _wrapped(f"left to the application: {', '.join(kind.theirs)}")]
-        lines += _table(start, kind)
+        lines += _table(kind)
     return "\n".join(lines) + "\n"
 
 
@@ -265,10 +265,10 @@ def _wrapped(text: str) -> Iterator[str]:
     yield text
 
 
-def _table(start: Start, kind: KindPlan) -> list[str]:
+def _table(kind: KindPlan) -> list[str]:
     words = [f'"{kind.kind}"', json.dumps(kind.info.name, ensure_ascii=False)]
-    if start.schema:
-        words.append(f"schema={json.dumps(start.schema)}")
+    if kind.schema:
+        words.append(f"schema={json.dumps(kind.schema)}")
     words.append(f'ids="{kind.ids}"')
     if kind.by:
         words.append(f'by="{kind.by}"')

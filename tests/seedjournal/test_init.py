@@ -209,6 +209,26 @@ def test_what_else_a_database_demands_of_values(run: Run, make_url: Urls) -> Non
     assert asked(url, "SELECT bool_and(name = upper(name)) FROM room") == [(True,)]
 
 
+SCHEMAS = """
+CREATE SCHEMA people;
+CREATE SCHEMA "Human Resources";
+CREATE TYPE people.sort AS ENUM ('staff', 'guest');
+CREATE TABLE people.person (id SERIAL PRIMARY KEY, sort people.sort NOT NULL, name TEXT NOT NULL);
+CREATE TABLE "Human Resources"."Employee" (person_id INTEGER PRIMARY KEY REFERENCES people.person, "loginID" TEXT NOT NULL UNIQUE);
+CREATE TABLE "Human Resources".person (id SERIAL PRIMARY KEY, boss_id INTEGER NOT NULL REFERENCES "Human Resources"."Employee")
+"""
+
+
+def test_tables_of_several_schemas(run: Run, make_url: Urls) -> None:
+    """Where no table is found by its name alone, those of all schemas are taken, and keys lead from one to the other."""
+    url = make_url("postgresql")
+    make(url, SCHEMAS)
+    done = run("init", "--from", url, "--rows", "30", "--json").json
+    assert sorted(done["tables"]) == ["Human Resources.Employee", "Human Resources.person", "people.person"]
+    first = seed(run, done["project"], asked(url, "SELECT current_database()")[0][0])
+    assert all(one["inserted"] for one in first.values())
+
+
 TENANTS = """
 CREATE TABLE django_migrations (id INTEGER PRIMARY KEY, app TEXT NOT NULL);
 CREATE TABLE django_content_type (id INTEGER PRIMARY KEY, app_label VARCHAR(100) NOT NULL, model VARCHAR(100) NOT NULL);
