@@ -1,6 +1,6 @@
 """The append-only store of seed events. Knows no domain, no Faker, no command line.
 
-The names below are the room's front door; everything else is its own business.
+Other rooms import the names below, and no others.
 """
 
 from .changes import Change, changes, event_texts, key_of, merged, state_of_kind
@@ -50,6 +50,7 @@ from .runs import (
     newest,
     newest_of_each,
     numbered,
+    runs_after,
     stored_seals,
 )
 from .sealing import Overtaken, Sealed, follows, last_run, record, reuse, would_change
@@ -169,6 +170,7 @@ __all__ = [
     "reuse",
     "room_in_the_temporary_folder",
     "run_migrations",
+    "runs_after",
     "runs_before_newest",
     "state_of_kind",
     "stored_seals",

@@ -43,7 +43,7 @@ _KEPT_EVENTS = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgettable:
-    """What goes: run numbers by project, and how many events and nodes go with them.
+    """What `forget` would remove: run numbers by project, and the number of events and nodes that go with them.
 
     `octets` counts the bytes of their content, without what a database keeps around it.
     """
@@ -81,8 +81,8 @@ def measure(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettabl
 def forget(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable:
     """Remove these runs from the journal, and all that only they need; return what was removed.
 
-    Needs the write lock. Numbers and ids that went are never given out again. Raise Unavailable for who does not own
-    the tables, Damaged where a remaining run names what is not there.
+    Needs the write lock. The removed numbers and ids are never used again. Raise Unavailable if this user does not own
+    the tables, and Damaged if a remaining run names an event or node that is not there.
     """
     if not runs:
         return Forgettable(runs={})
@@ -128,7 +128,7 @@ def _mark(connection: Connection, gone: Sequence[int]) -> None:
 
 
 def _mark_nodes(connection: Connection, hashes: list[bytes]) -> list[bytes]:
-    """Note these nodes, and the events of the leaves among them; the nodes below the others."""
+    """Note these nodes, the events of the leaves among them, and all nodes below the inner ones."""
     below: list[bytes] = []
     events: list[tuple[int]] = []
     for level, payload in _payloads(connection, hashes):

@@ -1,4 +1,4 @@
-"""What each kind of database does in its own way when rows are loaded: one class each, bound to a connection."""
+"""All that differs between databases when rows are loaded and compared: one class each, bound to a connection."""
 
 from __future__ import annotations
 
@@ -60,6 +60,11 @@ _POINTERS_ON_SQLITE = text("""
 _INTERFERING_ON_POSTGRESQL = text("""
     SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = to_regclass(:name) AND NOT tgisinternal
     UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = to_regclass(:name) ORDER BY 1""")
+_INHERITING = text("""
+    SELECT child.oid::regclass::text || ' from ' || parent.relname
+    FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid JOIN pg_class parent ON parent.oid = inhparent
+    WHERE parent.oid IN (SELECT to_regclass(quote_ident(name)) FROM unnest(CAST(:names AS text[])) name)
+        AND NOT child.relispartition ORDER BY 1""")
 _INTERFERING_ON_SQLITE = text("""
     SELECT 'trigger ' || name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(:name) ORDER BY 1
     """)
@@ -87,7 +92,8 @@ class Pointer:
         names = dict.fromkeys((*self.columns, "id") if also else self.columns)
         alias = table(self.table, *map(column, names), schema=self.schema).alias("pointing")
         pairs = zip(self.columns, self.referred, strict=True)
-        conditions = [alias.c[mine] == column(theirs, _selectable=rows) for mine, theirs in pairs]
+        # SQLite compares by the left side's collation, as a foreign key does by that of the column referred to.
+        conditions = [column(theirs, _selectable=rows) == alias.c[mine] for mine, theirs in pairs]
         return exists().where(and_(*conditions, *([also(alias)] if also else [])))
 
 
@@ -158,6 +164,10 @@ class Dialect:
         """Name the table's triggers and rules, which may keep rows out of it."""
         return list(self.connection.execute(self.interfering, {"name": self.quoted(rows.name)}).scalars())
 
+    def inheriting(self, tables: Sequence[Table]) -> list[str]:  # noqa: ARG002 - SQLite has no inheritance
+        """Name the tables that inherit from one of these, partitions aside: a statement on it means their rows too."""
+        return []
+
     def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:
         """Return, in SQL, the dates or instants some days of 24 hours later; 9999-12-31 stays."""
         raise NotImplementedError
@@ -176,6 +186,10 @@ class Dialect:
 
     def is_of_users(self, error: DBAPIError) -> bool:  # noqa: ARG002 - SQLite's triggers fail as constraints do
         """Say whether an error comes from a function or trigger of a user's."""
+        return False
+
+    def is_refused(self, error: DBAPIError) -> bool:  # noqa: ARG002 - SQLite has no rights
+        """Say whether the user lacks a right."""
         return False
 
     def damage(self) -> list[str]:
@@ -272,6 +286,10 @@ class PostgreSQL(Dialect):
         """Quote a name, of which the server would fold capitals otherwise."""
         return self.connection.dialect.identifier_preparer.quote_identifier(name)
 
+    def inheriting(self, tables: Sequence[Table]) -> list[str]:
+        """Ask the catalogue, which has tables of every schema."""
+        return list(self.connection.execute(_INHERITING, {"names": [one.name for one in tables]}).scalars())
+
     def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:
         """Add days to a date, and hours to an instant, so that no time zone changes its length."""
         more = func.make_interval(0, 0, 0, 0, days * 24) if type_ is Type.INSTANT else literal(days, Integer)
@@ -295,6 +313,10 @@ class PostgreSQL(Dialect):
         diagnosis = getattr(error.orig, "diag", None)
         return "function" in (getattr(diagnosis, "context", None) or "")
 
+    def is_refused(self, error: DBAPIError) -> bool:
+        """Look for the code of a missing right, to a table or to temporary tables."""
+        return getattr(error.orig, "sqlstate", None) == "42501"
+
     def is_exclusion(self, error: DBAPIError) -> bool:
         """Look for the code of a violated EXCLUDE constraint."""
         return getattr(error.orig, "sqlstate", None) == "23P01"
@@ -304,7 +326,7 @@ class PostgreSQL(Dialect):
         self.connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
     def defer_references(self, tables: Sequence[Table]) -> None:
-        """Name them, so that constraints of a user's stay as they are."""
+        """Defer only our constraints, by name: a user's own constraints stay as they are."""
         waiting = [key for one in tables for key in one.foreign_key_constraints if key.deferrable]
         if waiting:
             quoted = map(self.connection.dialect.identifier_preparer.format_constraint, waiting)

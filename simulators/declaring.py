@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
 from enum import Enum
 from typing import (
     Annotated,
@@ -17,26 +15,13 @@ from typing import (
     get_origin,
     get_type_hints,
 )
-from uuid import UUID
 
 from seedjournal.journal import Field, Policy, Reference, Type, Vocabulary
 from seedjournal.journal import Kind as Definition
 
-from .coding import make_ready, writer_of
-from .kinds import (
-    BadEntity,
-    Column,
-    DeclarationError,
-    Declared,
-    Fixed,
-    JsonValue,
-    KeyAs,
-    Kind,
-    Part,
-    Places,
-    Size,
-    nearest,
-)
+from .coding import make_ready
+from .fields import TYPES, BadEntity, Column, writer_of
+from .kinds import DeclarationError, Declared, Fixed, JsonValue, KeyAs, Kind, Part, Places, Size, nearest
 
 
 def resolve(kinds: Sequence[type[Kind]], root: type[Kind] | None, where: str, common: str) -> Vocabulary:
@@ -111,19 +96,6 @@ class _Unknown:
     """Stands for what an annotation names and nobody knows."""
 
 
-_PLAIN: dict[Any, Type] = {
-    str: Type.TEXT,
-    int: Type.INTEGER,
-    bool: Type.BOOLEAN,
-    Decimal: Type.DECIMAL,
-    float: Type.FLOAT,
-    date: Type.DATE,
-    datetime: Type.INSTANT,
-    time: Type.TIME,
-    UUID: Type.UUID,
-}
-
-
 def _column(name: str, annotation: Any) -> Column:
     """Return the column that an annotation describes; its `problem` says what is wrong with it."""
     column = Column(name=name)
@@ -149,7 +121,7 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         elif all(isinstance(one, type) and issubclass(one, Kind) for one in some):
             column.to = tuple(some)
         else:
-            column.problem = f"{annotation} is no type that a field can have"
+            column.problem = f"{annotation} is not a type that a field can have"
     elif origin is Literal:
         column.nullable = column.nullable or None in get_args(annotation)
         column.choices = tuple(one for one in get_args(annotation) if one is not None)
@@ -160,11 +132,11 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         column.enum = annotation
         column.choices = tuple(one.value for one in annotation)
         _read_choices(column)
-    elif annotation in _PLAIN:
-        column.holds = _PLAIN[annotation]
+    elif annotation in TYPES:
+        column.holds = TYPES[annotation]
     elif annotation is not _Unknown:
         shown = getattr(annotation, "__name__", annotation)
-        column.problem = f"{shown} is no type that a field can have"
+        column.problem = f"{shown} is not a type that a field can have"
 
 
 def _read_choices(column: Column) -> None:
@@ -315,7 +287,7 @@ def _leads_alike(declared: Declared, one: str, name: str) -> bool:
 
 
 def _parts_of(name: str, target: Declared) -> Iterator[Part]:
-    """Yield the parts that a reference brings into a key, under the names that they have without `KeyAs`."""
+    """Yield the parts that a reference adds to a key, under the names that they have without `KeyAs`."""
     one_part = len(target.parts) == 1
     for part in target.parts:
         yield Part(name if one_part else part.name, name, part.name, part.origin, part.origin[0] == target.name)
@@ -326,7 +298,7 @@ def _is_root_part(part: Part, root: type[Kind] | None) -> bool:
 
 
 def _is_shared(part: Part, before: Sequence[Part], root: type[Kind] | None) -> bool:
-    """Return whether a part stands in the key already, through another reference to the same ancestor."""
+    """Return whether the key already has a part, through another reference to the same ancestor."""
     for other in before:
         if other.origin == part.origin and (
             _is_root_part(part, root) or (other.name == part.name and not (other.is_own and part.is_own))
@@ -342,7 +314,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
     for name in declared.key:
         column = declared.columns.get(name)
         if column is None:
-            problems.append(f"the key of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}")
+            problems.append(f"the key of {cls} names {name!r}, which is not a field{nearest(name, declared.fields)}")
         elif column.nullable:
             problems.append(f"the key of {cls} names {name!r}, which may be null")
         elif len(column.to) > 1:
@@ -355,7 +327,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
     if declared.policy is not None and declared.policy not in set(Policy):
         problems.append(f"the policy of {cls} is {declared.policy!r}; the policies are once, upsert and exact")
     problems += [
-        f"`unique` of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}"
+        f"`unique` of {cls} names {name!r}, which is not a field{nearest(name, declared.fields)}"
         for names in declared.unique
         for name in names
         if name not in declared.columns
@@ -389,7 +361,7 @@ def _wrong_fields(declared: Declared) -> Iterator[str]:
 
 
 def _wrong_references(declared: Declared) -> Iterator[str]:
-    """Yield which references lead to what has no row of its own."""
+    """Yield the references to kinds that have no row of their own."""
     cls = declared.cls.__name__
     for name in declared.fields:
         for one in declared.columns[name].to:

@@ -13,11 +13,10 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-from uuid import UUID
 
 import msgspec
 
@@ -33,7 +32,8 @@ from seedjournal.journal import (
 )
 
 from .failing import brief, failed
-from .kinds import BadEntity, Column, Declared, Document, Key, Kind, key_of, may_be_null, named, nearest, shown_key
+from .fields import BadEntity, Column, Unfit, converter, plain_numbers, wanted
+from .kinds import Declared, Document, Key, Kind, key_of, may_be_null, named, nearest, shown_key
 
 _LONGEST_FIELD = 1 << 24  # characters of a CSV file's value
 _ROWS = 2_000  # rows of a query that are fetched at a time
@@ -41,7 +41,7 @@ _ROWS = 2_000  # rows of a query that are fetched at a time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a simulator may know of the run: its project, its seed and its date."""
+    """What a simulator may know of the run: its project, its seed, and its date as `today`."""
 
     project: str
     seed: int
@@ -52,7 +52,7 @@ class Run:
         """The run's date: `--as-of`, else the domain's `today`, else the newest day of the facts."""
         if self.day is None:
             raise Misuse(
-                "The run has no date yet: a function that states facts asked for run.today.",
+                "A function that gives facts asked for run.today, but the run has no date yet.",
                 "Give the domain a `today`, or record with --as-of DATE.",
             )
         return self.day
@@ -72,7 +72,7 @@ class Facts(Protocol):
 
     @property
     def name(self) -> str:
-        """What people are shown and runs record: no absolute path, no address, no secret."""
+        """The source's name, for people and for the run's inputs: no absolute path, no address, no secret."""
 
     def digest(self, asked: Asked) -> str:
         """Return a digest of everything that is read: equal digests, equal facts."""
@@ -85,10 +85,10 @@ class Facts(Protocol):
 
 
 def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", **constants: Any) -> Facts:
-    """State a kind's facts by a CSV file with a header; `constants` are fields that every row shares.
+    """Read a kind's facts from a CSV file with a header; `constants` are fields that every row shares.
 
-    A column is a field, or a part of a reference: `customer` where one part is left beyond the root, `customer.email`
-    where several are. A blank is null where the field may be null, "" for other text, and an error otherwise.
+    A column is a field, or a part of a reference: `customer` if its key has one part besides the root, `customer.email`
+    if it has several. An empty cell is null if the field may be null, "" if it is text, and else an error.
 
     The path is relative to the settings file's folder. Recording raises BadInput that names file, line and field for
     what does not fit.
@@ -105,7 +105,7 @@ def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", 
 
 
 def json_lines(path: str | Path, **constants: Any) -> Facts:
-    """State a kind's facts by a file with one JSON object a line; `constants` are fields that every line shares.
+    """Read a kind's facts from a file with one JSON object a line; `constants` are fields that every line shares.
 
     The path is relative to the settings file's folder. Recording raises BadInput that names file, line and field for
     what does not fit.
@@ -114,7 +114,7 @@ def json_lines(path: str | Path, **constants: Any) -> Facts:
 
 
 def sql(address: str, statement: str, **constants: Any) -> Facts:
-    """State a kind's facts by an SQL query on a database, in the order that the query gives."""
+    """Read a kind's facts with an SQL query from a database, in the order that the query gives."""
     return _Query(address, statement, constants)
 
 
@@ -127,7 +127,8 @@ def as_facts(source: Any) -> Facts:
     if isinstance(source, Iterable) and not isinstance(source, (str, bytes, Mapping)):
         return _Listed(tuple(source))
     raise Misuse(
-        f"{brief(source)} states no facts.", "Give csv(…), json_lines(…), sql(…), a list of entities, or a function."
+        f"{brief(source)} is not a source of facts.",
+        "Give csv(…), json_lines(…), sql(…), a list of entities, or a function.",
     )
 
 
@@ -135,7 +136,7 @@ def not_stated(source: Facts, kind: type[Any]) -> Iterator[str]:
     """Yield what a list states that is none of the kind's entities or documents; the first few."""
     wrong = [one for one in source.listed if type(one) is not kind] if isinstance(source, _Listed) else []
     for one in wrong[:3]:
-        yield f"{brief(one)} is no {kind.__name__}"
+        yield f"{brief(one)} is not a {kind.__name__}"
     if len(wrong) > 3:  # noqa: PLR2004 - as above
         yield f"and {len(wrong) - 3:,} more"
 
@@ -216,7 +217,9 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             except (ValueError, RecursionError) as error:
                 raise BadInput(f"{path.name}, line {number}: {error}.", "Write one JSON object a line.") from None
             if not isinstance(row, dict):
-                raise BadInput(f"{path.name}, line {number}: it is no JSON object.", "Write one JSON object a line.")
+                raise BadInput(
+                    f"{path.name}, line {number}: the line is not a JSON object.", "Write one JSON object a line."
+                )
             yield number, row
 
 
@@ -308,8 +311,8 @@ class _Function:
         unknown = [name for name in taken if name not in possible]
         if unknown:
             raise Misuse(
-                f"The function {self.name} takes {unknown[0]!r}{nearest(unknown[0], possible)}.",
-                "A function that states facts may take settings and run.",
+                f"The function {self.name} has an unknown parameter {unknown[0]!r}{nearest(unknown[0], possible)}.",
+                "A function that gives facts may take settings and run.",
             )
         try:
             stated = self.function(**{name: possible[name] for name in taken})
@@ -327,7 +330,7 @@ Stated = TypeVar("Stated", Kind, Document)
 
 def _checked(one: Any, kind: type[Stated], where: str) -> Stated:
     if type(one) is not kind:
-        raise BadInput(f"{where} states {one!r}, which is no {kind.__name__}.", f"Make it yield {kind.__name__}.")
+        raise BadInput(f"{where} gives {one!r}, which is not a {kind.__name__}.", f"Make it yield {kind.__name__}.")
     return one
 
 
@@ -441,7 +444,7 @@ class RowReader:
                     missing.append(name)
         problems = [f"the column {name!r} is missing" for name in missing]
         problems += [
-            f"the column {name!r} is no field of {declared.cls.__name__}{nearest(name, declared.fields)}"
+            f"the column {name!r} is not a field of {declared.cls.__name__}{nearest(name, declared.fields)}"
             for name in sorted(names - used)
         ]
         if problems:
@@ -456,7 +459,7 @@ class RowReader:
                 values[name] = take(row)
             except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
                 shown = brief(row.get(name, ""))
-                reason = str(error) if isinstance(error, _Unfit) else _wanted(self._declared.columns[name])
+                reason = str(error) if isinstance(error, Unfit) else wanted(self._declared.columns[name])
                 raise BadInput(
                     f"{where}, field {name}: {shown} does not fit: {reason}.", "Correct the value."
                 ) from None
@@ -472,7 +475,7 @@ class RowReader:
         if column.to:
             return self._reference(column, {"": name}, where)
         if column.holds is Type.JSON and self._is_json:
-            return lambda row: _plain_numbers(row[name])
+            return lambda row: plain_numbers(row[name])
         convert = converter(column)
 
         def take(row: Mapping[str, Any]) -> Any:
@@ -482,13 +485,13 @@ class RowReader:
                     return None
                 if value == "" and column.holds is Type.TEXT and ("" in column.choices or not column.choices):
                     return convert("")
-                raise _Unfit("it is blank, and the field may not be null")
+                raise Unfit("it is blank, and the field may not be null")
             return convert(value)
 
         return take
 
     def _reference(self, column: Column, given: Mapping[str, str], where: str) -> Callable[[Mapping[str, Any]], Any]:
-        """Return a function from a row to a reference: by the parts that are left beyond what the row's key shares."""
+        """Return a function from a row to a reference, made of the parts that the row's own key does not share."""
         target = column.to[0].__declared__
         names = target.key_names
         if "" in given and len(names) > 1:
@@ -520,7 +523,7 @@ class RowReader:
                 if value is None or value == "":
                     if column.nullable:
                         return None
-                    raise _Unfit("it is blank, and the reference may not be null")
+                    raise Unfit("it is blank, and the reference may not be null")
                 parts.append(_key_part(part.origin, value, target))
             return named(target, tuple(parts))
 
@@ -556,103 +559,3 @@ def _origin_column(declared: Declared, origin: tuple[str, str]) -> Column | None
             if found := _origin_column(one.__declared__, origin):
                 return found
     return None
-
-
-def converter(column: Column) -> Callable[[Any], Any]:
-    """Return a function from a text (or a JSON or SQL value) to a field's value; it raises ValueError."""
-    if column.enum is not None:
-        enum = column.enum
-        return lambda value: enum(int(value) if column.holds is Type.INTEGER else value)
-    converters: dict[Type, Callable[[Any], Any]] = {
-        Type.TEXT: _text,
-        Type.INTEGER: _integer,
-        Type.BOOLEAN: _boolean,
-        Type.DECIMAL: _decimal,
-        Type.FLOAT: float,
-        Type.DATE: _date,
-        Type.INSTANT: _instant,
-        Type.TIME: lambda value: value if isinstance(value, time) else time.fromisoformat(value),
-        Type.UUID: lambda value: value if isinstance(value, UUID) else UUID(str(value)),
-        Type.JSON: _json,
-    }
-    return converters[column.holds]
-
-
-class _Unfit(ValueError):
-    """A value that does not fit, with the reason in people's words."""
-
-
-_WANTED = {
-    Type.INTEGER: "write an integer such as 12",
-    Type.BOOLEAN: "write true or false",
-    Type.DECIMAL: "write a number such as 12.50",
-    Type.FLOAT: "write a number such as 0.5",
-    Type.DATE: "write a date such as 2026-01-05",
-    Type.INSTANT: "write an instant such as 2026-01-05T09:00:00Z",
-    Type.TIME: "write a time such as 09:30",
-    Type.UUID: "write a UUID such as 6ba7b810-9dad-11d1-80b4-00c04fd430c8",
-    Type.JSON: "write a JSON value",
-    Type.TEXT: "write a text",
-}
-
-
-def _wanted(column: Column) -> str:
-    """Return what a field's value should look like."""
-    if column.to:
-        return "write the parts of its key"
-    if column.choices:
-        return f"write one of {', '.join(map(str, column.choices))}"
-    return _WANTED[column.holds]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, (bool, list, dict, bytes)):
-        raise _Unfit("it is no text")
-    return str(value)
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or (isinstance(value, (float, Decimal)) and value != int(value)):
-        raise _Unfit("it is no integer")
-    return int(value)
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, (bool, int)) and value in {0, 1}:
-        return bool(value)
-    known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False, "t": True, "f": False}
-    if str(value).lower() not in known:
-        raise _Unfit("write true or false")
-    return known[str(value).lower()]
-
-
-def _decimal(value: Any) -> Decimal:
-    return value if isinstance(value, Decimal) else Decimal(str(value))
-
-
-def _date(value: Any) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    return value if isinstance(value, date) else date.fromisoformat(value)
-
-
-def _instant(value: Any) -> datetime:
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise _Unfit("it has no time zone; write 2026-01-05T09:00:00Z")
-    return moment.astimezone(UTC)
-
-
-def _json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else _plain_numbers(value)
-
-
-def _plain_numbers(value: Any) -> Any:
-    """Return a JSON value with floats: a file's numbers were read as decimals, for fields that hold those."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, list):
-        return [_plain_numbers(one) for one in value]
-    if isinstance(value, dict):
-        return {name: _plain_numbers(one) for name, one in value.items()}
-    return value

@@ -64,10 +64,10 @@ def test_each_line_of_json_may_have_other_names(tmp_path: Path) -> None:
     ("line", "told"),
     [
         ('{"code": "b"}', "line 2: the column 'width' is missing"),
-        ('{"code": "b", "width": 1, "widht": 2}', "line 2: the column 'widht' is no field of Thing (the nearest is"),
-        ('{"code": ["b"], "width": 1}', "line 2, field code: ['b'] does not fit: it is no text"),
-        ('{"code": true, "width": 1}', "line 2, field code: True does not fit: it is no text"),
-        ('{"code": "b", "width": 1.5}', "line 2, field width: Decimal('1.5') does not fit: it is no integer"),
+        ('{"code": "b", "width": 1, "widht": 2}', "line 2: the column 'widht' is not a field of Thing (the nearest is"),
+        ('{"code": ["b"], "width": 1}', "line 2, field code: ['b'] does not fit: it is not a text"),
+        ('{"code": true, "width": 1}', "line 2, field code: True does not fit: it is not a text"),
+        ('{"code": "b", "width": 1.5}', "line 2, field width: Decimal('1.5') does not fit: it is not an integer"),
     ],
 )
 def test_a_later_line_that_does_not_fit_is_told(line: str, told: str, tmp_path: Path) -> None:
@@ -117,16 +117,16 @@ def test_a_file_that_cannot_be_read_so_is_refused_at_once(wrong: dict[str, str])
 
 @pytest.mark.parametrize("source", ["things.csv", None, {"code": "a"}])
 def test_what_states_no_facts_is_refused(source: Any) -> None:
-    with pytest.raises(Misuse, match="states no facts"):
+    with pytest.raises(Misuse, match="is not a source of facts"):
         as_facts(source)
 
 
 def test_a_list_of_something_else_is_refused_when_it_is_declared() -> None:
-    with pytest.raises(DeclarationError, match=r"\{'code': 'a'\} is no Thing"):
+    with pytest.raises(DeclarationError, match=r"\{'code': 'a'\} is not a Thing"):
         things.facts(Thing, [{"code": "a"}, Shelf(room="a", number=1)])
 
 
-@pytest.mark.parametrize(("made", "told"), [(3, "gives a int"), ([1], "is no Thing")])
+@pytest.mark.parametrize(("made", "told"), [(3, "gives a int"), ([1], "is not a Thing")])
 def test_a_function_that_states_something_else_is_told(made: Any, told: str, tmp_path: Path) -> None:
     def wrong() -> Any:
         return made
