@@ -180,6 +180,56 @@ def test_primary_keys_of_which_no_kind_can_have_all(run: Run, make_url: Urls) ->
     assert asked(url, "SELECT count(DISTINCT value) > 20, count(*) > 20 FROM metric") == [(True, True)]
 
 
+DEMANDING = """
+CREATE TYPE pair AS (one INTEGER, other TEXT);
+CREATE TABLE oddity (id BIGSERIAL PRIMARY KEY, thousands NUMERIC(5, -3) NOT NULL, bits BIT(8) NOT NULL, mac MACADDR8 NOT NULL,
+    area BOX NOT NULL, twins PAIR NOT NULL, spans INT4RANGE NOT NULL, zoned TIME WITH TIME ZONE NOT NULL,
+    numbers INTEGER[] NOT NULL CHECK (array_length(numbers, 1) > 0), list JSONB NOT NULL CHECK (jsonb_typeof(list) = 'array'),
+    code CHAR(2) NOT NULL CHECK (code = lower(code)));
+CREATE TABLE party (id SERIAL PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('person', 'firm')), name TEXT NOT NULL,
+    tax TEXT, CHECK ((kind = 'firm') = (tax IS NOT NULL)));
+CREATE TABLE room (id SERIAL PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE booking (id SERIAL PRIMARY KEY, starts TIMESTAMPTZ NOT NULL, ends TIMESTAMPTZ NOT NULL, party_id INTEGER REFERENCES party,
+    room_id INTEGER REFERENCES room, CHECK (num_nonnulls(party_id, room_id) = 1),
+    EXCLUDE USING gist (tstzrange(starts, ends) WITH &&));
+CREATE TABLE knows (one INTEGER NOT NULL REFERENCES party, other INTEGER NOT NULL REFERENCES party,
+    PRIMARY KEY (one, other), CHECK (one <> other));
+CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name = upper(NEW.name); RETURN NEW; END $$;
+CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON room FOR EACH ROW EXECUTE FUNCTION shout();
+"""
+
+
+def test_what_else_a_database_demands_of_values(run: Run, make_url: Urls) -> None:
+    url = make_url("postgresql")
+    make(url, DEMANDING)
+    done = run("init", "--from", url, "--rows", "30", "--json").json
+    assert done["left_out"] == {}
+    is_well_written()
+    first = seed(run, done["project"], asked(url, "SELECT current_database()")[0][0])
+    assert all(one["inserted"] for one in first.values())
+    assert asked(url, "SELECT bool_and(name = upper(name)) FROM room") == [(True,)]
+
+
+SCHEMAS = """
+CREATE SCHEMA people;
+CREATE SCHEMA "Human Resources";
+CREATE TYPE people.sort AS ENUM ('staff', 'guest');
+CREATE TABLE people.person (id SERIAL PRIMARY KEY, sort people.sort NOT NULL, name TEXT NOT NULL);
+CREATE TABLE "Human Resources"."Employee" (person_id INTEGER PRIMARY KEY REFERENCES people.person, "loginID" TEXT NOT NULL UNIQUE);
+CREATE TABLE "Human Resources".person (id SERIAL PRIMARY KEY, boss_id INTEGER NOT NULL REFERENCES "Human Resources"."Employee")
+"""
+
+
+def test_tables_of_several_schemas(run: Run, make_url: Urls) -> None:
+    """Where no table is found by its name alone, those of all schemas are taken, and keys lead from one to the other."""
+    url = make_url("postgresql")
+    make(url, SCHEMAS)
+    done = run("init", "--from", url, "--rows", "30", "--json").json
+    assert sorted(done["tables"]) == ["Human Resources.Employee", "Human Resources.person", "people.person"]
+    first = seed(run, done["project"], asked(url, "SELECT current_database()")[0][0])
+    assert all(one["inserted"] for one in first.values())
+
+
 TENANTS = """
 CREATE TABLE django_migrations (id INTEGER PRIMARY KEY, app TEXT NOT NULL);
 CREATE TABLE django_content_type (id INTEGER PRIMARY KEY, app_label VARCHAR(100) NOT NULL, model VARCHAR(100) NOT NULL);
