@@ -50,6 +50,7 @@ from .runs import (
     newest,
     newest_of_each,
     numbered,
+    runs_after,
     stored_seals,
 )
 from .sealing import Overtaken, Sealed, follows, last_run, record, reuse, would_change
@@ -172,6 +173,7 @@ __all__ = [
     "reuse",
     "room_in_the_temporary_folder",
     "run_migrations",
+    "runs_after",
     "runs_before_newest",
     "state_of_kind",
     "stored_seals",

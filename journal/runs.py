@@ -108,6 +108,12 @@ def all_runs(connection: Connection, project: str | None = None) -> list[Run]:
     ]
 
 
+def runs_after(connection: Connection, earlier: Run, last: Run) -> list[Run]:
+    """Return the project's runs after an earlier one, up to and with the last, in order."""
+    query = select(RUNS).where(RUNS.c.project == last.project, RUNS.c.run > earlier.run, RUNS.c.run <= last.run)
+    return [_run(row) for row in connection.execute(query.order_by(RUNS.c.run))]
+
+
 def with_fingerprint(connection: Connection, project: str, fingerprint: bytes) -> Run | None:
     """Return the project's newest run, if it was made from exactly these inputs.
 

@@ -257,7 +257,7 @@ class PostgreSQL(Dialect):
         self.connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
     def defer_references(self, tables: Sequence[Table]) -> None:
-        """Name them, so that constraints of a user's stay as they are."""
+        """Defer only our constraints, by name: a user's own constraints stay as they are."""
         waiting = [key for one in tables for key in one.foreign_key_constraints if key.deferrable]
         if waiting:
             quoted = map(self.connection.dialect.identifier_preparer.format_constraint, waiting)

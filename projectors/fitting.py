@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -197,7 +197,7 @@ class MappedKind:
 
     @property
     def owned(self) -> tuple[str, ...]:
-        """The columns of ours: those that are compared and restored."""
+        """Our columns: those that are compared and restored."""
         return tuple(one.name for one in self.columns if one.owner == OURS)
 
     @property
@@ -559,17 +559,25 @@ class _Judge:
         return fitted
 
     def _with_parts(self) -> dict[str, Declared]:
-        """Put parts without a table of their own into their owner's."""
+        """Put parts without a table of their own into their owner's, with what the owner says of the parts' fields."""
         declared = dict(self.tables.declared)
         for kind in self.tables.vocabulary.kinds:
             owner = declared.get(kind.part_of or "")
             if owner and kind.name not in declared and kind.name not in self.tables.left_out:
+                its = {one.name for one in kind.fields}
+                said = {name: given for name, given in owner.columns.items() if names_in(given)}
+                columns = {name: given for name, given in said.items() if names_in(given) <= its}
+                declared[owner.kind.name] = replace(
+                    owner,
+                    columns={name: given for name, given in owner.columns.items() if name not in columns},
+                    leave_out=owner.leave_out - its,
+                )
                 declared[kind.name] = Declared(
                     kind=kind,
                     table=owner.table,
                     schema=owner.schema,
-                    columns={},
-                    leave_out=frozenset(),
+                    columns=columns,
+                    leave_out=owner.leave_out & its,
                     key=None,
                     ids=None,
                     by=(),
@@ -933,11 +941,27 @@ class _Judge:
                 continue
             filled = {one.name for one in owner.columns}
             given = [
-                Filled(one.info, GIVEN, ConstValue(of.default))
+                Filled(one.info, GIVEN, ConstValue(_default_of(one.value, part)))
                 for one in part.columns
-                if one.name not in filled and (name := plain_name(one.value)) and (of := part.field(name))
+                if one.name not in filled and isinstance(one.value, FieldValue | NullAs | ValuesOf)
             ]
             self.maps[owner.kind.name] = _with_columns(owner, (*owner.columns, *given))
+
+
+def _default_of(value: Owned | None, part: MappedKind) -> Any:
+    """Return what a column of a part holds while the part is absent."""
+    match value:
+        case FieldValue(name):
+            of = part.field(name)
+            return of.default if of else None
+        case NullAs(of, null):
+            default = _default_of(of, part)
+            return null if default is None else default
+        case ValuesOf(of, instead):
+            default = _default_of(of, part)
+            return dict(instead).get(default, default)
+        case _:
+            return None
 
 
 def _with_columns(mapped: MappedKind, columns: tuple[Filled, ...]) -> MappedKind:

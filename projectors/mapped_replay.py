@@ -51,6 +51,7 @@ from .replay import (
     Projected,
     Tell,
     deletes_many,
+    exact_kinds,
     kept_of,
     of_another,
     policy_of,
@@ -134,14 +135,14 @@ class MappedReplay:
         )
         for kind in self.kinds:
             self._leave(kind, shown, state, is_whole=is_whole)
-        deleted = self._prune()
+        deleted = self._prune(shown_run)
         written: dict[str, KindResult] = {}
         for kind in self.kinds:
             say = self._teller(tell, state, kind)
             written[kind] = self._bring(kind, shown_run, shown, state, say, written, is_whole=is_whole)
         for kind in self.kinds:
             self._bring_late(kind, shown, state, is_whole=is_whole or bool(written[kind].inserted))
-        for kind, count in self._prune().items():
+        for kind, count in self._prune(shown_run).items():
             deleted[kind] = deleted.get(kind, 0) + count
         self._settle()
         by_default = self.choice.prune is None and not self.choice.rebuild
@@ -234,6 +235,9 @@ class MappedReplay:
                 absent = [_absent(mapped, one.before.text) for one in gone if one.before]
                 wrote = Written(wrote.inserted, wrote.updated + writer.write_absent(_pieces(absent)))
             result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
+            whole = mapped.kind.part_of
+            if whole and now is not None and 0 < written[whole].inserted == count_of(state, whole):
+                result = KindResult(inserted=count_of(state, kind))  # it came with its rows
             if not is_whole and now is not None and not mapped.is_part:
                 more = writer.count_present() - count_of(state, kind)
                 if more or self.choice.check:
@@ -282,18 +286,16 @@ class MappedReplay:
     def _texts(self, top: NodeHash | None) -> Texts:
         return _all_texts(self.source, top)
 
-    def _prune(self) -> dict[str, int]:
+    def _prune(self, shown_run: Run | None) -> dict[str, int]:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
         kinds = [kind for kind, one in reversed(self.kinds.items()) if not one.is_part]
         if self.choice.prune or self.choice.rebuild:
             return {kind: self.writers[kind].prune() for kind in kinds}
         if self.choice.prune is False:
             return {}
-        return {
-            kind: self.writers[kind].prune(self.left[kind])
-            for kind in kinds
-            if self.left.get(kind) and policy_of(self.run, kind) is Policy.EXACT
-        }
+        left = [kind for kind in kinds if self.left.get(kind)]
+        goes = exact_kinds(self.source, shown_run, self.run, left)
+        return {kind: self.writers[kind].prune(self.left[kind]) for kind in left if kind in goes}
 
     def _prepare(self) -> None:
         """Make all rows visible, and defer constraints that can be deferred; `_settle` checks them at the end."""

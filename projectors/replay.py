@@ -39,6 +39,7 @@ from seedjournal.journal import (
     newest,
     numbered,
     read_manifest,
+    runs_after,
 )
 
 from . import notes
@@ -274,6 +275,7 @@ class _Replay:
         missing = missing_tables(self.target, self.layout, address)
         refuse_inheriting(self.target, self.layout)
         forgotten = taken_over = compared = False
+        shown_run: Run | None = None
         moved = 0
         if len(missing) < len(self.layout.tables):
             problem = position_problem(self.source, project, position)
@@ -296,7 +298,7 @@ class _Replay:
         else:
             notes.clear(self.target)
             written = self._load_first(state, tell)
-        deleted = self._prune(state)
+        deleted = self._prune(state, shown_run)
         notes.move(self.target, self.run, this_journal, self.layout.days)
         for kind, mapped in self.maps.items():
             result = written[kind]
@@ -541,7 +543,7 @@ class _Replay:
 
         return lambda change: change.key not in new()
 
-    def _prune(self, state: Root) -> dict[str, int]:
+    def _prune(self, state: Root, shown_run: Run | None) -> dict[str, int]:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
         project = self.run.project
         kinds = [kind for kind, one in self.maps.items() if not one.whole]
@@ -550,7 +552,9 @@ class _Replay:
             return prune(self.target, self.layout, stale)
         if self.choice.prune is False:
             return {}
-        left = {kind: one.left for kind, one in self.wrote.items() if policy_of(self.run, kind) is Policy.EXACT}
+        left = {kind: one.left for kind, one in self.wrote.items() if one.left}
+        goes = exact_kinds(self.source, shown_run, self.run, left)
+        left = {kind: rows for kind, rows in left.items() if kind in goes}
         deleted = prune(self.target, self.layout, left)
         gone = sum(deleted.values())
         if deletes_many(gone, state) and not self.choice.may_delete_many:
@@ -617,6 +621,19 @@ def _stale_rows(target: Connection, project: str, kind: str) -> list[int]:
 def policy_of(run: Run, kind: str) -> Policy:
     """Return the policy by which the run's state was folded for the kind."""
     return run.policies.get(kind, Policy.UPSERT)
+
+
+def exact_kinds(source: Connection, shown: Run | None, run: Run, kinds: Iterable[str]) -> set[str]:
+    """Return those of some kinds that are exact in a run, or in one between the shown run and it.
+
+    What left the state on the way left it there; so a projection of each run would have deleted the same rows.
+    """
+    found = {kind for kind in kinds if policy_of(run, kind) is Policy.EXACT}
+    if shown is not None and not found.issuperset(kinds):
+        found |= {
+            kind for one in runs_after(source, shown, run) for kind in kinds if policy_of(one, kind) is Policy.EXACT
+        }
+    return found
 
 
 def shown_at(source: Connection, position: Position | None) -> tuple[Run | None, Root | None]:

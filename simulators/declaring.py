@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
 from enum import Enum
 from typing import (
     Annotated,
@@ -17,13 +15,13 @@ from typing import (
     get_origin,
     get_type_hints,
 )
-from uuid import UUID
 
 from seedjournal.journal import Field, Policy, Reference, Type, Vocabulary
 from seedjournal.journal import Kind as Definition
 
-from .coding import make_ready, writer_of
-from .kinds import Column, DeclarationError, Declared, Fixed, JsonValue, KeyAs, Kind, Part, Places, Size, nearest
+from .coding import make_ready
+from .fields import TYPES, Column, writer_of
+from .kinds import DeclarationError, Declared, Fixed, JsonValue, KeyAs, Kind, Part, Places, Size, nearest
 
 
 def resolve(kinds: Sequence[type[Kind]], root: type[Kind] | None, where: str, common: str) -> Vocabulary:
@@ -85,19 +83,6 @@ def _resolve_columns(declared: Declared, by_class: Mapping[str, type[Kind]]) -> 
                 )
 
 
-_PLAIN: dict[Any, Type] = {
-    str: Type.TEXT,
-    int: Type.INTEGER,
-    bool: Type.BOOLEAN,
-    Decimal: Type.DECIMAL,
-    float: Type.FLOAT,
-    date: Type.DATE,
-    datetime: Type.INSTANT,
-    time: Type.TIME,
-    UUID: Type.UUID,
-}
-
-
 def _column(name: str, annotation: Any) -> Column:
     """Return the column that an annotation describes; its `problem` says what is wrong with it."""
     column = Column(name=name)
@@ -133,8 +118,8 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         column.enum = annotation
         column.choices = tuple(one.value for one in annotation)
         _read_choices(column)
-    elif annotation in _PLAIN:
-        column.holds = _PLAIN[annotation]
+    elif annotation in TYPES:
+        column.holds = TYPES[annotation]
     else:
         shown = getattr(annotation, "__name__", annotation)
         column.problem = f"{shown} is not a type that a field can have"

@@ -32,7 +32,9 @@ def plan(
         cls = classes.take("".join(part.capitalize() for part in kind.split("_")))
         many = snake(table)
         many = names.take(many if many != kind else plural(kind), "rows")
-        planner.kinds[table] = KindPlan(cls, snake(cls), many, planner.infos[table], planner.counts[table])
+        planner.kinds[table] = KindPlan(
+            cls, snake(cls), many, planner.infos[table], planner.counts[table], schema=planner.places[table][0]
+        )
     for table in order:
         KindDecider(planner, table, planner.kinds[table]).decide()
     database = catalogue.database_name()

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from seedjournal.journal import Misuse
 
-from ..catalogue import ALWAYS, Catalogue, Column, Partitions, Rules, TableInfo, UniqueKey
+from ..catalogue import ALWAYS, Catalogue, Column, Name, Partitions, Rules, TableInfo, UniqueKey
 from ..mapping import DATABASE, DERIVED, KEY, PARENT, nearest
 from .checks import Said, read_checks
 from .examples import find_examples
@@ -37,6 +37,7 @@ class Planner:
     chosen: tuple[str, ...]
     rows: int
     choices: Mapping[str, Mapping[str, Sequence[str | int]]]
+    places: dict[str, Name] = field(default_factory=dict)  # under which schema and name a table is asked for
     infos: dict[str, TableInfo] = field(default_factory=dict)
     rules: dict[str, Rules] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
@@ -62,18 +63,18 @@ class Planner:
     # -- which tables ------------------------------------------------------------------------------------------------
 
     def _choose(self) -> None:
-        known = [name for name in self.catalogue.tables_in(self.schema) if not _OURS.fullmatch(name)]
+        known = self.places = self._known()
         if unknown := [name for name in self.chosen if name not in known]:
             told = "; ".join(f"there is no table {name!r}{nearest(name, known)}" for name in unknown)
             raise Misuse(
                 f"{told[0].upper()}{told[1:]}.", "Name tables of the database, or leave out --tables to take all."
             )
-        self.catalogue.read((self.schema, name) for name in self.chosen or known)
+        self.catalogue.read(known[name] for name in self.chosen or known)
         for name in self.chosen or known:
-            info = self.catalogue.table(self.schema, name)
+            info = self.catalogue.table(*known[name])
             if info is None:
                 continue
-            if not self.chosen and _OF_TOOLS.fullmatch(name):
+            if not self.chosen and _OF_TOOLS.fullmatch(info.name):
                 self.left_out[name] = "a framework or a tool keeps it"
             elif not info.primary_key:
                 self.left_out[name] = "it has no primary key, so that its rows cannot be told apart"
@@ -94,6 +95,13 @@ class Planner:
                 "Make the application's tables first, or name their schema with --schema NAME.",
             )
 
+    def _known(self) -> dict[str, Name]:
+        """Find the tables: those that their name alone means, or of a schema; where there are none, of all schemas."""
+        if found := [one for one in self.catalogue.tables_in(self.schema) if not _OURS.fullmatch(one)]:
+            return {name: (self.schema, name) for name in found}
+        elsewhere = self.catalogue.tables_elsewhere() if self.schema is None else []
+        return {f"{schema}.{name}": (schema, name) for schema, name in elsewhere if not _OURS.fullmatch(name)}
+
     def _take_choices(self, info: TableInfo, said: Said) -> None:
         """Let columns hold what the application knows, where no constraint says what they may."""
         for column, values in self.choices.get(info.name, {}).items():
@@ -106,15 +114,23 @@ class Planner:
         for table, info in self.infos.items():
             links: dict[tuple[str, ...], Link] = {}
             for key in info.foreign_keys:
-                to = next((name for name in self.infos if name.lower() == key.table.lower()), key.table)
-                is_here = to in self.infos and key.schema in {None, self.infos[to].schema}
+                to = next(
+                    (
+                        name
+                        for name, one in self.infos.items()
+                        if one.name.lower() == key.table.lower() and key.schema in {None, one.schema}
+                    ),
+                    key.table,
+                )
+                is_here = to in self.infos
                 primary = self.infos[to].primary_key if is_here else ()
                 referred = tuple(
                     one or (primary[place] if place < len(primary) else "") for place, one in enumerate(key.referred)
                 )
                 nullable = any(info.columns[name].nullable for name in key.columns)
                 mode = OUTSIDE if not is_here else ITSELF if to == table else PICK
-                shown = to if is_here or key.schema in {None, info.schema} else f"{key.schema}.{key.table}"
+                is_plain = key.schema in {None, info.schema} and self.places[table][0] == self.schema
+                shown = to if is_here or is_plain else f"{key.schema}.{key.table}"
                 links.setdefault(
                     key.columns,
                     Link("_".join(key.columns), key.columns, shown, referred, nullable, key.deferrable, mode),
@@ -136,8 +152,8 @@ class Planner:
                     link.mode = OUTSIDE
 
     def _cannot_fill(self, table: str) -> str:
-        if told := self._cannot_be_told(table):
-            return told
+        if untold := self._cannot_be_told(table):
+            return untold
         info = self.infos[table]
         alone = {one.columns[0] for one in info.uniques if len(one.columns) == 1}
         for link in self.links[table]:

@@ -60,5 +60,5 @@ def _text(document: Mapping[str, Any]) -> str:
         told = "".join(f"\n  - {one}" for one in document["findings"])
         return f"the map does not fit {shown(document['target'])}{told}\n"
     rows = [[kind, name] for kind, name in document["tables"].items()]
-    told = f"the map fits {number_of(len(rows), 'table')} of {shown(document['target'])}"
+    told = f"the map fits {number_of(len({name for _, name in rows}), 'table')} of {shown(document['target'])}"
     return f"{told}\n{table(('kind', 'table'), rows, indent=2)}\n"

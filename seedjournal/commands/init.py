@@ -116,7 +116,14 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
         "from": name,
         "project": start.name,
         "files": [str(one) for one in files.values()],
-        "tables": {one.info.name: {"kind": one.kind, "rows": one.count, "open": len(one.notes)} for one in start.kinds},
+        "tables": {
+            (one.info.name if start.schema else one.shown): {
+                "kind": one.kind,
+                "rows": one.count,
+                "open": len(one.notes),
+            }
+            for one in start.kinds
+        },
         "left_out": start.left_out,
         "variables": [PASSWORD] if needs_password else [],
     }

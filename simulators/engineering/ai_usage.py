@@ -22,6 +22,7 @@ from .shapes import blend
 from .working import is_working_day, working_day
 
 VERSION = 3
+_DRAWS = 2  # raised only if everything is to be drawn again
 DRAWN = ("kept", "factor", "acceptance")
 HABIT_DRAWN = ("shown", "acceptance")
 
@@ -41,8 +42,8 @@ class Usage:
     def __init__(self, project: Project, seed: int, as_of: date, assistants: Assistants) -> None:
         self._project = project
         self._assistants = assistants
-        self._days = Draws(seed, "ai_usage", VERSION, DRAWN)
-        self._habits = Draws(seed, "ai_habit", VERSION, HABIT_DRAWN)
+        self._days = Draws(seed, "ai_usage", _DRAWS, DRAWN)
+        self._habits = Draws(seed, "ai_habit", _DRAWS, HABIT_DRAWN)
         self._rate = schedule(project.usage_day_rate, as_of)
         self._hours = (project.lowest_usage_hours, project.highest_usage_hours)
         self._acceptance = [schedule(one, as_of) for one in (project.lowest_acceptance, project.highest_acceptance)]

@@ -17,7 +17,6 @@ import orjson
 from seedjournal import journal
 from seedjournal.journal import Canonical, Database, Entry, KeyBytes, NodeHash, Policy, Spool
 
-from .census import Census
 from .kinds import ENGINEERING
 
 Spooled = tuple[Canonical, str]
@@ -57,16 +56,6 @@ class Kept:
             if member["data"]["github_id"]:
                 known.setdefault(member["data"]["github_id"], member["key"]["login"])
         return known
-
-    def lead(self, census: Census) -> str | None:
-        """Return the lead: the member whom a kept row of the previous state names, else whom these facts name."""
-        policy = self._policies["team_member"]
-        for member in self._members():
-            login = member["key"]["login"]
-            stays = policy is Policy.ONCE or (policy is Policy.UPSERT and login not in census.members)
-            if stays and member["data"]["role"] == "lead":
-                return str(login)
-        return census.lead
 
     def reviews(self) -> dict[tuple[str, int], dict[int, tuple[str | None, datetime | None]]]:
         """Return reviewers and times of the state's reviews, if pull requests are replaced while their reviews stay."""

@@ -7,7 +7,8 @@ from typing import Annotated
 import pytest
 
 from seedjournal import Domain, KeyAs, Kind, at
-from seedjournal.simulators.kinds import BadEntity, DeclarationError, key_of
+from seedjournal.simulators.fields import BadEntity
+from seedjournal.simulators.kinds import DeclarationError, key_of
 
 
 class Tenant(Kind, key="slug"):
@@ -58,7 +59,7 @@ def test_a_kind_of_references_alone_may_stand_twice_in_a_key() -> None:
     one, other = (Member(tenant=acme, user=User(email=name)) for name in "ab")
     assert Follow.__declared__.key_names == ("tenant", "user", "followed")
     assert key_of(Follow(member=one, followed=other)) == ("acme", "a", "b")
-    with pytest.raises(BadEntity, match="belong to different ancestors"):
+    with pytest.raises(BadEntity, match="belong to different parents"):
         Follow(member=one, followed=Member(tenant=Tenant(slug="b"), user=User(email="b")))
 
 

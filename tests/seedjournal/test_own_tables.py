@@ -43,6 +43,9 @@ TABLES = (
 ).split()
 
 
+PARTS = {"member_standing"}  # of kinds that have tables
+
+
 def versions(url: str) -> dict[str, list[Any]]:
     """Which transaction wrote each row."""
     return {name: sorted(asked(url, f"SELECT id, xmin::text FROM {name}")) for name in TABLES}
@@ -54,7 +57,8 @@ def test_twice_writes_once(run: Run, target: str) -> None:
     assert all(one["inserted"] for kind, one in first.items()), first
     before = versions(target)
     assert {name: len(rows) for name, rows in before.items()} == {
-        name: one["inserted"] for name, one in zip(TABLES, first.values(), strict=True)
+        name: first[kind]["inserted"]
+        for name, kind in zip(TABLES, (one for one in first if one not in PARTS), strict=True)
     }
     second = run("project", "--json").json["projects"]["demo"]["kinds"]
     assert all(one["inserted"] == one["updated"] == one["deleted"] == 0 for one in second.values())

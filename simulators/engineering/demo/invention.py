@@ -232,10 +232,10 @@ class Invention:
         its_area, name = words.OBJECTS[place]
         if area is not None:
             its_area, name = area, words.AREAS[area][place % len(words.AREAS[area])]
-        text, short = (one.format(o=name) for one in purpose.deeds[deed])
+        text, brief = (one.format(o=name) for one in purpose.deeds[deed])
         where = purpose.tails[tail] if tailed else ""
         text = f"{text} {where}".rstrip()
-        return Topic(purpose=purpose, area=its_area, object=name, text=text, slug=words.in_short(short, where))
+        return Topic(purpose=purpose, area=its_area, object=name, text=text, slug=words.in_short(brief, where))
 
     def _frame(self, index: int, course: _Course, head: str, trailer: str | None, lines: int, files: int) -> Frame:
         return Frame(

@@ -90,7 +90,8 @@ class Parts:
         """Return the changed files by name, no path twice; together they change about as many lines as they should."""
         drawn = [*_drawn(self._files, frame.files, frame.index)]
         paths = [*_paths(frame, drawn)]
-        weights, least = [], []
+        weights: list[float] = []
+        least: list[int] = []
         for (_, status), bits in zip(paths, drawn, strict=True):
             unit = (bits >> 22 & 0xFFFF) / 0x10000
             is_moved = status == "renamed" and bits >> 63 and bool(weights)  # as it is
