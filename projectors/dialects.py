@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -42,6 +43,13 @@ _INHERITING = text("""
     FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid JOIN pg_class parent ON parent.oid = inhparent
     WHERE parent.oid IN (SELECT to_regclass(quote_ident(name)) FROM unnest(CAST(:names AS text[])) name)
         AND NOT child.relispartition ORDER BY 1""")
+_VIEWS_ON_POSTGRESQL = text("""
+    SELECT relname FROM pg_class
+    WHERE oid IN (SELECT to_regclass(quote_ident(name)) FROM unnest(CAST(:names AS text[])) name)
+        AND relkind NOT IN ('r', 'p') ORDER BY 1""")
+_VIEWS_ON_SQLITE = text("""
+    SELECT name FROM sqlite_master WHERE type = 'view' AND lower(name) IN (SELECT value FROM json_each(:names))
+    ORDER BY 1""")
 _INTERFERING_ON_SQLITE = text("""
     SELECT 'trigger ' || name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(:name) ORDER BY 1
     """)
@@ -99,6 +107,10 @@ class Dialect:
     def interfering_with(self, rows: Table) -> list[str]:
         """Name the table's triggers and rules, which may keep rows out of it."""
         return list(self.connection.execute(self.interfering, {"name": self.quoted(rows.name)}).scalars())
+
+    def views(self, tables: Sequence[Table]) -> list[str]:
+        """Name those that are no tables: keys refer to what lies behind a view, which it does not tell."""
+        raise NotImplementedError
 
     def inheriting(self, tables: Sequence[Table]) -> list[str]:  # noqa: ARG002 - SQLite has no inheritance
         """Name the tables that inherit from one of these, partitions aside: a statement on it means their rows too."""
@@ -217,6 +229,10 @@ class PostgreSQL(Dialect):
         """Quote a name, of which the server would fold capitals otherwise."""
         return self.connection.dialect.identifier_preparer.quote_identifier(name)
 
+    def views(self, tables: Sequence[Table]) -> list[str]:
+        """Ask the catalogue; foreign tables are none of ours either."""
+        return list(self.connection.execute(_VIEWS_ON_POSTGRESQL, {"names": [one.name for one in tables]}).scalars())
+
     def inheriting(self, tables: Sequence[Table]) -> list[str]:
         """Ask the catalogue, which has tables of every schema."""
         return list(self.connection.execute(_INHERITING, {"names": [one.name for one in tables]}).scalars())
@@ -315,6 +331,11 @@ class SQLite(Dialect):
         day = func.julianday(func.substr(dates, 1, 10))
         query = select(func.max(day) - func.min(day)).select_from(rows).where(func.substr(dates, 1, 10) < "9999-12-31")
         return int(self.connection.execute(query).scalar() or 0) + 1
+
+    def views(self, tables: Sequence[Table]) -> list[str]:
+        """Ask the list of everything that the file has."""
+        names = orjson.dumps([one.name.lower() for one in tables]).decode()
+        return list(self.connection.execute(_VIEWS_ON_SQLITE, {"names": names}).scalars())
 
     def damage(self) -> list[str]:
         """Return the lines of `integrity_check`, which compares indexes with tables as well."""
