@@ -117,7 +117,7 @@ def _marked(entries: Iterable[Entry], side: int) -> Iterator[tuple[str, KeyBytes
 def _outside(
     connection: Connection, state: Root, policies: Mapping[str, Policy], leaves: Container[NodeHash]
 ) -> Iterator[Entry]:
-    """Yield the entries of a state's leaves that are not among these, of every kind that is not exact."""
+    """Yield the entries of the state's other leaves, for every kind that is not exact."""
     read = node_reader(connection)
     for kind, subtree in sorted(state.kinds.items()):
         if policies.get(kind, Policy.EXACT) is Policy.EXACT:
@@ -130,7 +130,7 @@ def _outside(
 
 @dataclass(slots=True)
 class Kept:
-    """How many contents of a run the state keeps another content for, and the fields in which these differ."""
+    """How many entities of a run keep older content in the state, and the fields in which the two differ."""
 
     count: int = 0
     fields: set[str] = field(default_factory=set)

@@ -128,7 +128,7 @@ def _mark(connection: Connection, gone: Sequence[int]) -> None:
 
 
 def _mark_nodes(connection: Connection, hashes: list[bytes]) -> list[bytes]:
-    """Note these nodes, and the events of the leaves among them; the nodes below the others."""
+    """Note these nodes, the events of the leaves among them, and all nodes below the inner ones."""
     below: list[bytes] = []
     events: list[tuple[int]] = []
     for level, payload in _payloads(connection, hashes):

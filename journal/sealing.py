@@ -41,8 +41,8 @@ from .store.schema import JOURNAL, ensure, is_ready
 
 Entries = Callable[[], Iterable[Entry]]
 
-# Hears the previous run, where there is one, and a new run's counts by kind before the run is sealed; what it raises
-# leaves the journal as it was.
+# Called before a run is sealed, with the previous run, if there is one, and the new run's counts by kind. If it raises,
+# the journal stays as it was.
 Examine = Callable[[Run | None, Mapping[str, Mapping[str, int]]], None]
 
 

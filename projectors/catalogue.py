@@ -121,12 +121,13 @@ class Rules:
     """The other rules for a table's rows, as the database spells them. Only `init`, which invents rows, needs them.
 
     `checks` are the expressions of CHECK constraints, `domains` those of a column's type, in which VALUE is the column.
-    `set_by_triggers` names columns that a trigger assigns.
+    `set_by_triggers` names columns that a trigger assigns, `rewritten` those of which it makes another value of theirs.
     """
 
     checks: tuple[str, ...] = ()
     domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     set_by_triggers: frozenset[str] = frozenset()
+    rewritten: frozenset[str] = frozenset()
     excluded: tuple[str, ...] = ()
     partitions: Partitions | None = None
 
@@ -161,6 +162,10 @@ class Catalogue:
         """List the tables that rows can be written to, without the parts of others."""
         return self._reader.tables_in(schema)
 
+    def tables_elsewhere(self) -> list[tuple[str, str]]:
+        """List schemas and tables for which a name alone does not do."""
+        return self._reader.tables_elsewhere()
+
     def rules(self, info: TableInfo) -> Rules:
         """Return what else the table's rows must obey."""
         return self._reader.rules(info)
@@ -181,6 +186,15 @@ class Catalogue:
             with self.connection.begin_nested():
                 found = self.connection.execute(text(query), {places[name]: value for name, value in values.items()})
                 return bool(found.scalar())
+        except DBAPIError:
+            return False
+
+    def takes(self, column: Column, value: str) -> bool:
+        """Say whether a column's type takes a value that is spelled so; nothing is stored."""
+        try:
+            with self.connection.begin_nested():
+                self.connection.execute(text(f"SELECT CAST(:value AS {column.type})"), {"value": value})
+                return True
         except DBAPIError:
             return False
 
@@ -263,6 +277,13 @@ _TABLES = text("""
     AND NOT EXISTS (
         SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
     ORDER BY relname""")
+_ELSEWHERE = text("""
+    SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relkind IN ('r', 'p') AND NOT relispartition AND NOT pg_table_is_visible(pg_class.oid)
+    AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%' AND has_schema_privilege(n.oid, 'USAGE')
+    AND NOT EXISTS (
+        SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+    ORDER BY nspname, relname""")
 _CONSTRAINTS = text(
     "SELECT contype::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = :oid ORDER BY conname"
 )
@@ -287,6 +308,7 @@ _BOUNDS = text("""
 _ASSIGNED = re.compile(
     r'(?:^|;|\bBEGIN|\bTHEN|\bELSE|\bLOOP|\bINTO)\s*NEW\."?(\w+)"?\s*(?::?=|(?=[\s,;]))', re.IGNORECASE | re.MULTILINE
 )
+_REWRITTEN = re.compile(r'\bNEW\."?(\w+)"?\s*:?=(?=[^;]*\bNEW\."?\1\b)', re.IGNORECASE)
 _SORTS = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}
 _WITHOUT_EQUALITY = {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
 _MODIFIER = 4  # PostgreSQL adds its header's size to a type's modifier
@@ -335,6 +357,9 @@ class _PostgreSQL:
     def tables_in(self, schema: str | None) -> list[str]:
         return list(self.connection.execute(_TABLES, {"schema": schema}).scalars())
 
+    def tables_elsewhere(self) -> list[tuple[str, str]]:
+        return [(schema, name) for schema, name in self.connection.execute(_ELSEWHERE)]
+
     def rules(self, info: TableInfo) -> Rules:
         quote = self.connection.dialect.identifier_preparer.quote_identifier
         spelled = f"{quote(info.schema or 'public')}.{quote(info.name)}"
@@ -344,14 +369,17 @@ class _PostgreSQL:
         for column, said in self.connection.execute(_DOMAINS, asked):
             domains.setdefault(column, []).append(_inside(said))
         assigned: set[str] = set()
+        rewritten: set[str] = set()
         for name, source, arguments in self.connection.execute(_ASSIGNING, asked):
             is_search = name.startswith("tsvector_update_trigger")
             assigned |= {arguments.split(r"\000")[0]} if is_search else set(_ASSIGNED.findall(source))
+            rewritten |= {match[1] for match in _REWRITTEN.finditer(source)}
         (by,) = self.connection.execute(_PARTITIONED, asked).scalars().all() or (None,)
         return Rules(
             checks=tuple(_inside(said) for sort, said in constraints if sort == "c"),
             domains={column: tuple(said) for column, said in domains.items()},
-            set_by_triggers=frozenset(assigned & info.columns.keys()),
+            set_by_triggers=frozenset((assigned - rewritten) & info.columns.keys()),
+            rewritten=frozenset(rewritten),
             excluded=tuple(said for sort, said in constraints if sort == "x"),
             partitions=Partitions(columns=tuple(by), bounds=tuple(self.connection.execute(_BOUNDS, asked).scalars()))
             if by is not None
@@ -421,7 +449,7 @@ def _column_on_postgresql(row: Any) -> Column:
         generated=bool(generated),
         length=modifier - _MODIFIER if base in {"varchar", "bpchar"} and bounded else None,
         precision=(modifier - _MODIFIER) >> 16 if is_number else None,
-        scale=(modifier - _MODIFIER) & 0x7FF if is_number else None,
+        scale=(((modifier - _MODIFIER) & 0x7FF) ^ 0x400) - 0x400 if is_number else None,  # signed, of 11 bits
         labels=tuple(labels or ()),
         has_equality=base not in _WITHOUT_EQUALITY,
         is_text=category == "S" and sort == "b",
@@ -518,6 +546,9 @@ class _SQLite:
         virtual = tuple(name for name, is_virtual in found if is_virtual)
         own = ("sqlite_", *(f"{name}_" for name in virtual))  # of SQLite's own, and what virtual tables keep
         return [name for name, _ in found if name not in virtual and not name.startswith(own)]
+
+    def tables_elsewhere(self) -> list[tuple[str, str]]:
+        return []
 
     def rules(self, info: TableInfo) -> Rules:
         ((made,),) = self._ask(

@@ -188,6 +188,10 @@ class Dialect:
         """Say whether an error comes from a function or trigger of a user's."""
         return False
 
+    def is_refused(self, error: DBAPIError) -> bool:  # noqa: ARG002 - SQLite has no rights
+        """Say whether the user lacks a right."""
+        return False
+
     def damage(self) -> list[str]:
         """List what the database itself finds wrong with its file; a server has none of ours."""
         return []
@@ -309,6 +313,10 @@ class PostgreSQL(Dialect):
         diagnosis = getattr(error.orig, "diag", None)
         return "function" in (getattr(diagnosis, "context", None) or "")
 
+    def is_refused(self, error: DBAPIError) -> bool:
+        """Look for the code of a missing right, to a table or to temporary tables."""
+        return getattr(error.orig, "sqlstate", None) == "42501"
+
     def is_exclusion(self, error: DBAPIError) -> bool:
         """Look for the code of a violated EXCLUDE constraint."""
         return getattr(error.orig, "sqlstate", None) == "23P01"
@@ -318,7 +326,7 @@ class PostgreSQL(Dialect):
         self.connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
     def defer_references(self, tables: Sequence[Table]) -> None:
-        """Name them, so that constraints of a user's stay as they are."""
+        """Defer only our constraints, by name: a user's own constraints stay as they are."""
         waiting = [key for one in tables for key in one.foreign_key_constraints if key.deferrable]
         if waiting:
             quoted = map(self.connection.dialect.identifier_preparer.format_constraint, waiting)

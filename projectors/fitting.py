@@ -155,6 +155,13 @@ class MappedKind:
         """Whether a row's id is no value of its own: derived, or given by the database."""
         return self.scheme in {DERIVED, DATABASE}
 
+    @cached_property
+    def key_tells_id(self) -> bool:
+        """Whether an entity's row keeps its primary key: it is given, or made of the kind's key alone."""
+        told = {*self.kind.key, *(name for name, one in self.paths.items() if one.reference is None)}
+        values = (one.value for one in self.columns if one.name in self.identity)
+        return self.gives_ids or all(names_in(value) <= told for value in values if value is not None)
+
     @property
     def is_part(self) -> bool:
         """Whether the kind fills columns of another kind's rows."""
@@ -190,7 +197,7 @@ class MappedKind:
 
     @property
     def owned(self) -> tuple[str, ...]:
-        """The columns of ours: those that are compared and restored."""
+        """Our columns: those that are compared and restored."""
         return tuple(one.name for one in self.columns if one.owner == OURS)
 
     @property

@@ -75,7 +75,7 @@ from .notes import NAMES, TARGET_HISTORY, clear
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
 
-# What a row made by hand holds where it says nothing; projected rows always say.
+# Defaults for rows that somebody makes by hand; projected rows give every value.
 _DEFAULTS: dict[Type, TextClause | ColumnElement[bool]] = {
     Type.INTEGER: text("0"),
     Type.BOOLEAN: false(),

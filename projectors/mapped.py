@@ -419,7 +419,7 @@ class MappedWriter:
             if only_missing:
                 differing = self._count_differing()
             else:
-                updated = self._update(aside)
+                updated = self._move_rows() + self._update(aside)
             inserted = self._insert()
             self._note()
             if not only_missing:
@@ -561,7 +561,7 @@ class MappedWriter:
         return True
 
     def _pass_over_taken(self, just_noted: ColumnElement[bool], noted: Any, number: ColumnElement[Any]) -> None:
-        """Let the database give ids anew while other rows have some: one with its id told moves no sequence."""
+        """Let the database give other ids while rows have some of them: a row that brings its id moves no sequence."""
         (name,) = self.mapped.identity
         taken = just_noted & exists().where(self.rows.c[name] == self.noted_id(name))
         for doubled in range(_DOUBLED):
@@ -636,7 +636,7 @@ class MappedWriter:
             )
 
     def _revive(self) -> None:
-        """Note that staged entities are stale no longer, and take back the mark of those that were marked as gone."""
+        """Note that staged entities are no longer stale, and remove the mark of those that were marked as gone."""
         back = and_(LEDGER.c.kind == self.kind, LEDGER.c.why == STALE, LEDGER.c.key.in_(select(self.stage.c[_KEY])))
         if not self._count(select(func.count()).select_from(LEDGER).where(back)):
             return
@@ -684,6 +684,22 @@ class MappedWriter:
         if done < expected:
             raise self._swallowed(expected, done)
         return expected
+
+    def _move_rows(self) -> int:
+        """Give rows of ours the primary keys that their entities have now; return how many.
+
+        Only a primary key that holds more than the kind's key can change.
+        """
+        if self.mapped.key_tells_id:
+            return 0
+        stage, names = self.stage, self.mapped.identity
+        among = and_(LEDGER.c.kind == self.kind, LEDGER.c.key == stage.c[_KEY], LEDGER.c.id != self.id_text(stage))
+        was = and_(among, *(self.rows.c[name] == self.noted_id(name) for name in names))
+        changed = {**{name: stage.c[name] for name in (*names, *self.owned)}, **self._touched()}
+        moved_rows = self._do(update(self.rows).values(changed).where(was))
+        if moved_rows:
+            self.connection.execute(update(LEDGER).values(id=self.id_text(stage)).where(among))
+        return moved_rows
 
     def _insert(self) -> int:
         """Add the staged rows that the table does not have; return how many."""
@@ -779,7 +795,7 @@ class MappedWriter:
 
     @contextmanager
     def compared(self, texts: Texts, tell: Callable[[int], None] = lambda _: None) -> Iterator[None]:
-        """Stage the whole state to compare it, and write nothing else: rows under keys of ours are found as well."""
+        """Stage the whole state to compare it, and write nothing else. Rows of others under our keys count as well."""
         with self.staged(texts, tell):
             self._match_unnoted()
             for unique in self._uniques():

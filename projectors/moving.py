@@ -32,6 +32,15 @@ def weeks_of(days: int) -> str:
     return f"{days // WEEK:,} week" + ("" if abs(days) == WEEK else "s")
 
 
+def can_move(days: int) -> bool:
+    """Return whether dates may be moved by so many days: whole weeks, that do not lead beyond the calendar.
+
+    >>> can_move(-14), can_move(3), can_move(7_000_000)
+    (True, False, False)
+    """
+    return days % WEEK == 0 and abs(days) < date.max.toordinal()
+
+
 def days_until(today: date, run: Run) -> int:
     """Return by how many days, in whole weeks, dates move so that the run's date is at most a week before `today`."""
     return (today - date.fromisoformat(run.inputs["as_of"])).days // WEEK * WEEK

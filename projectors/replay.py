@@ -58,10 +58,10 @@ from .layout import (
     refuse_inheriting,
 )
 from .mapping import Tables
-from .moving import days_until, move_rows, weeks_of
+from .moving import can_move, days_until, move_rows, weeks_of
 from .notes import STALE, Position
 from .parts import PartWriter
-from .rows import Ids
+from .rows import Ids, derived_id
 from .stage import dangling
 from .writing import KindWriter, UnseenRows, Wrote, prune
 
@@ -174,7 +174,7 @@ def project(
     with both(journal, target) as (source, connection):
         savepoint = connection.begin_nested() if choice.dry_run else None
         position = notes.position(connection, run.project)
-        shown = position.days if position else 0
+        shown = position.days if position and can_move(position.days) else 0
         days = _days(run, choice.today, shown)
         if isinstance(layout, Tables):
             from .mapped_replay import MappedReplay
@@ -549,7 +549,7 @@ class _Replay:
         project = self.run.project
         kinds = [kind for kind, one in self.maps.items() if not one.whole]
         if self.choice.prune or self.choice.rebuild:
-            stale = {kind: notes.stale_ids(self.target, project, kind) for kind in kinds}
+            stale = {kind: _stale_rows(self.target, project, kind) for kind in kinds}
             return prune(self.target, self.layout, stale)
         if self.choice.prune is False:
             return {}
@@ -605,12 +605,18 @@ def remove_project(
         notes.note(target, project, kind, unseen.ours(project, ids), STALE)
         notes.forget(target, kind, unseen.adopted(project))
         unseen.drop()
-    deleted = prune(target, layout, {kind: notes.stale_ids(target, project, kind) for kind in maps})
+    deleted = prune(target, layout, {kind: _stale_rows(target, project, kind) for kind in maps})
     for kind, mapped in maps.items():
         results[kind].deleted = deleted.get(kind, 0)
         results[kind].retained = notes.stale_count(target, project, kind, mapped.table)
     notes.leave(target, project)
     return results
+
+
+def _stale_rows(target: Connection, project: str, kind: str) -> list[int]:
+    """List the stale rows of a kind; an id that its key does not give is somebody's edit, and maybe somebody's row."""
+    noted = notes.stale(target, project, kind)
+    return [number for key, number in noted.items() if number == derived_id(kind, key)]
 
 
 def policy_of(run: Run, kind: str) -> Policy:
@@ -660,7 +666,7 @@ def position_problem(source: Connection, project: str, position: Position | None
         return f"as {theirs}, and in this journal run {known.run} is one of project {known.project!r}: {_COPIED}"
     if run and run.state != position.state:
         return f"as {theirs}, and in this journal run {run.run} has state {run.state.hex()}: {_COPIED}"
-    return None
+    return None if can_move(position.days) else f"with dates {position.days:,} days later: somebody edited the position"
 
 
 _FEW = 10  # of so many rows one may be deleted unasked

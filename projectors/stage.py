@@ -191,9 +191,10 @@ class Stage:
         if self.count_differing() > differed:
             rows, names = self.mapped.table, sorted({name for _, columns in self.differences() for name in columns})
             raise Unavailable(
-                f"Table {rows.name} did not keep what was written to {', '.join(names)}; nothing was written"
+                f"Table {rows.name} stored other values than seedjournal wrote, in {', '.join(names)}; the projection "
+                f"was undone"
                 f"{_interfering(self.connection, rows)}.",
-                "A trigger of the table rewrites the values, or a column's type cannot hold them. Change it.",
+                "A trigger rewrites the values, or a column's type cannot hold them. Change the trigger or the type.",
             )
 
     def _count(self, query: Select[Any]) -> int:

@@ -155,6 +155,7 @@ class KindWriter:
         if unseen:
             self._forget(unseen.adopted(self.project))
             stale = unseen.ours(self.project, self.ids.adopted)
+            notes.forget_stale(self.connection, self.project, self.kind)
             notes.note(self.connection, self.project, self.kind, stale, STALE)
         return Wrote(inserted, updated, differing, left, restored, returned)
 

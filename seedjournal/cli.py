@@ -77,7 +77,7 @@ class _Commands(click.Group):
     "  seedjournal record --project demo --new --source demo\n"
     "  seedjournal project\n"
     "  seedjournal record --project demo --source demo --set prs=220\n"
-    "  seedjournal diff --stat\n\n" + exits("fine", "a difference or a failed check was found, where asked for"),
+    "  seedjournal diff --stat\n\n" + exits("fine", "a difference or a failed check, where asked for"),
 )
 @click.version_option(package_name="seedjournal", message="%(prog)s %(version)s")
 def cli() -> None:

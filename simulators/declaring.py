@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
 from enum import Enum
 from typing import (
     Annotated,
@@ -17,13 +15,13 @@ from typing import (
     get_origin,
     get_type_hints,
 )
-from uuid import UUID
 
 from seedjournal.journal import Field, Policy, Reference, Type, Vocabulary
 from seedjournal.journal import Kind as Definition
 
-from .coding import make_ready, writer_of
-from .kinds import Column, DeclarationError, Declared, Fixed, JsonValue, KeyAs, Kind, Part, Places, Size, nearest
+from .coding import make_ready
+from .fields import TYPES, Column, writer_of
+from .kinds import DeclarationError, Declared, Fixed, JsonValue, KeyAs, Kind, Part, Places, Size, nearest
 
 
 def resolve(kinds: Sequence[type[Kind]], root: type[Kind] | None, where: str, common: str) -> Vocabulary:
@@ -85,19 +83,6 @@ def _resolve_columns(declared: Declared, by_class: Mapping[str, type[Kind]]) -> 
                 )
 
 
-_PLAIN: dict[Any, Type] = {
-    str: Type.TEXT,
-    int: Type.INTEGER,
-    bool: Type.BOOLEAN,
-    Decimal: Type.DECIMAL,
-    float: Type.FLOAT,
-    date: Type.DATE,
-    datetime: Type.INSTANT,
-    time: Type.TIME,
-    UUID: Type.UUID,
-}
-
-
 def _column(name: str, annotation: Any) -> Column:
     """Return the column that an annotation describes; its `problem` says what is wrong with it."""
     column = Column(name=name)
@@ -133,8 +118,8 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         column.enum = annotation
         column.choices = tuple(one.value for one in annotation)
         _read_choices(column)
-    elif annotation in _PLAIN:
-        column.holds = _PLAIN[annotation]
+    elif annotation in TYPES:
+        column.holds = TYPES[annotation]
     else:
         shown = getattr(annotation, "__name__", annotation)
         column.problem = f"{shown} is not a type that a field can have"
@@ -233,8 +218,17 @@ def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str
             parts.append(Part(name, name, None, (declared.name, name), is_own=True))
             continue
         target = column.to[0].__declared__
-        own = [part for part in _parts_of(name, target) if not _is_shared(part, parts, root)]
+        brought = list(_parts_of(name, target))
+        own = [part for part in brought if not _is_shared(part, parts, root)]
         left = [part for part in own if column.key_as and not _is_root_part(part, root)]
+        if column.key_as and not left:  # all of it stands in the key through another reference: this is another entity
+            left = [part for part in brought if not _is_root_part(part, root)]
+            own = [part for part in brought if part in left or part in own]
+        if twin := next((one for one in declared.key if not own and _leads_alike(declared, one, name)), None):
+            problems.append(
+                f"the references {twin} and {name} in the key of {declared.cls.__name__} lead to one "
+                f"{column.to[0].__name__}; write Annotated[{column.to[0].__name__}, KeyAs({name!r})] for another one"
+            )
         for part in own:
             renamed = part.name
             if column.key_as and part in left:
@@ -249,6 +243,12 @@ def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str
                 f"{part.field}; write Annotated[…, KeyAs(…)] to name one of them"
             )
     declared.parts = tuple(parts)
+
+
+def _leads_alike(declared: Declared, one: str, name: str) -> bool:
+    """Return whether another field, which comes first in the key, leads to the same kind."""
+    before = declared.key[: declared.key.index(name)]
+    return one in before and one in declared.columns and declared.columns[one].to == declared.columns[name].to
 
 
 def _parts_of(name: str, target: Declared) -> Iterator[Part]:
@@ -339,7 +339,7 @@ def is_in_project(declared: Declared, root: type[Kind] | None) -> bool:
 
 
 def _definition(declared: Declared, root: type[Kind] | None) -> Definition:
-    by_origin = {part.origin: part.name for part in declared.parts}
+    by_origin = {part.origin: part.name for part in reversed(declared.parts)}  # the first of equal ones is shared
     references: list[Reference] = []
     values: list[Field] = []
     for name in declared.fields:

@@ -111,7 +111,7 @@ class Stated:
 
     @property
     def name(self) -> str:
-        """What runs record the facts by."""
+        """The name by which runs record these facts."""
         named = self.kind.__name__ if issubclass(self.kind, Document) else self.kind.__declared__.name
         return f"{named}:{self.source.name}"
 

@@ -12,17 +12,17 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-from uuid import UUID
 
 import msgspec
 
 from seedjournal.journal import BadInput, Misuse, NotCanonical, Type, canonical_bytes, open_database, query_rows
 
-from .kinds import BadEntity, Column, Declared, Document, Kind, may_be_null, named, nearest, shown_key
+from .fields import BadEntity, Column, converter
+from .kinds import Declared, Document, Kind, may_be_null, named, nearest, shown_key
 
 _ROWS = 2_000  # rows of a query that are fetched at a time
 
@@ -60,7 +60,7 @@ class Facts(Protocol):
 
     @property
     def name(self) -> str:
-        """What people are shown and runs record: no absolute path, no address, no secret."""
+        """The source's name, for people and for the run's inputs: no absolute path, no address, no secret."""
 
     def digest(self, asked: Asked) -> str:
         """Return a digest of everything that is read: equal digests, equal facts."""
@@ -408,7 +408,7 @@ class RowReader:
         return take
 
     def _reference(self, column: Column, given: Mapping[str, str], where: str) -> Callable[[Mapping[str, Any]], Any]:
-        """Return a function from a row to a reference: by the parts that are left beyond what the row's key shares."""
+        """Return a function from a row to a reference, made of the parts that the row's own key does not share."""
         target = column.to[0].__declared__
         names = target.key_names
         if "" in given and len(names) > 1:
@@ -468,59 +468,3 @@ def _origin_column(declared: Declared, origin: tuple[str, str]) -> Column | None
             if found := _origin_column(one.__declared__, origin):
                 return found
     return None
-
-
-def converter(column: Column) -> Callable[[Any], Any]:
-    """Return a function from a text (or a JSON or SQL value) to a field's value; it raises ValueError."""
-    if column.enum is not None:
-        enum = column.enum
-        return lambda value: enum(int(value) if column.holds is Type.INTEGER else value)
-    converters: dict[Type, Callable[[Any], Any]] = {
-        Type.TEXT: str,
-        Type.INTEGER: _integer,
-        Type.BOOLEAN: _boolean,
-        Type.DECIMAL: _decimal,
-        Type.FLOAT: float,
-        Type.DATE: _date,
-        Type.INSTANT: _instant,
-        Type.TIME: lambda value: value if isinstance(value, time) else time.fromisoformat(value),
-        Type.UUID: lambda value: value if isinstance(value, UUID) else UUID(str(value)),
-        Type.JSON: _json,
-    }
-    return converters[column.holds]
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or (isinstance(value, (float, Decimal)) and value != int(value)):
-        raise ValueError("it is not an integer")
-    return int(value)
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, (bool, int)) and value in {0, 1}:
-        return bool(value)
-    known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False, "t": True, "f": False}
-    if str(value).lower() not in known:
-        raise ValueError("write true or false")
-    return known[str(value).lower()]
-
-
-def _decimal(value: Any) -> Decimal:
-    return value if isinstance(value, Decimal) else Decimal(str(value))
-
-
-def _date(value: Any) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    return value if isinstance(value, date) else date.fromisoformat(value)
-
-
-def _instant(value: Any) -> datetime:
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError("it has no time zone; write 2026-01-05T09:00:00Z")
-    return moment.astimezone(UTC)
-
-
-def _json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value

@@ -7,6 +7,7 @@ them can deadlock with another.
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -185,7 +186,21 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
 
 def _check_file(address: URL, *, create: bool) -> None:
     path = Path(address.database or "")
-    if not path.exists():
+    try:
+        path.absolute()
+    except FileNotFoundError:
+        raise Unavailable(
+            f"The current folder was deleted, so there is no {path}.", "Change to a folder that exists."
+        ) from None
+    try:
+        found: int | None = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        found = None
+    except OSError as error:  # links in a circle, a name that is too long, a folder that nobody may look into
+        raise Unavailable(f"{path} cannot be opened: {error.strerror}.", "Check the address.") from None
+    if found is not None and not stat.S_ISREG(found):
+        raise Unavailable(f"{path} is a {'folder' if stat.S_ISDIR(found) else 'device or pipe'}.", "Name a file.")
+    if found is None:
         if not create or address.query.get("mode"):
             raise Unavailable(
                 f"There is no journal at {path}.",

@@ -131,6 +131,7 @@ _SETTINGS = {
     "bytea_output": "hex",
     "standard_conforming_strings": "on",
     "transform_null_equals": "off",
+    "quote_all_identifiers": "off",  # SQLAlchemy reads the names of types
     "row_security": "off",  # rather an error than half of the rows
     "idle_in_transaction_session_timeout": "0",  # a simulation takes its time
 }

@@ -6,10 +6,11 @@ where none of their names is taken or the version table says that they are ours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select, text
 
@@ -61,10 +62,7 @@ def ensure(database: Database, history: History, *, create: bool) -> bool:
         _refuse_other_version(database, history, found)
         return False
     if not create:
-        raise WrongSchema(
-            f"{database.shown} holds no seedjournal {history.name}.",
-            "Check the address. `seedjournal record` makes a journal; `seedjournal project` fills a target.",
-        )
+        raise _absent(database, history)
     database.set_up_file()
     with database.write("schema") as connection:
         if _version(connection, history) is None:
@@ -151,6 +149,33 @@ def _found(database: Database, history: History) -> str | None:
                 "`seedjournal migrate` writes it again, as the tables are those of this version.",
             )
         return found
+
+
+def _absent(database: Database, history: History) -> WrongSchema:
+    """Return the error for a database without the tables, which names the schema where others have them."""
+    none = f"{database.shown} holds no seedjournal {history.name}"
+    found: Sequence[Any] = ()
+    if database.name == "postgresql":
+        query = text(
+            "SELECT nspname, has_schema_privilege(space.oid, 'USAGE') FROM pg_catalog.pg_class "
+            "JOIN pg_catalog.pg_namespace space ON space.oid = relnamespace "
+            "WHERE relname = :version AND relkind = 'r' ORDER BY 2 DESC, 1"
+        )
+        with database.read() as connection:
+            found = connection.execute(query, {"version": history.version_table}).all()
+    for schema, may_use in found:
+        if may_use:
+            return WrongSchema(
+                f"{none} in its search path; schema {schema} has one.",
+                f"Add ?options=-csearch_path%3D{quote(schema)} to the address, or set search_path for this user.",
+            )
+        return WrongSchema(
+            f"{none} that this user may see; schema {schema} has one.",
+            "Grant this user USAGE on the schema; docs/postgresql.md lists what each command needs.",
+        )
+    return WrongSchema(
+        f"{none}.", "Check the address. `seedjournal record` makes a journal; `seedjournal project` fills a target."
+    )
 
 
 def _version(connection: Connection, history: History) -> str | None:

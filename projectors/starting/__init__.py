@@ -1,9 +1,10 @@
 """A start for a user with tables: a domain, a map and settings, from what the database says of its tables.
 
-`plan_start` decides, from the catalogue alone; `write_module` and `write_settings` are the text of it.
+`plan_start` decides, from the catalogue and what the application says of its values; the text of it is made by
+`write_module` and `write_settings`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -15,6 +16,16 @@ from .text import write_module, write_settings
 __all__ = ["Start", "plan_start", "write_module", "write_settings"]
 
 
-def plan_start(connection: Connection, *, schema: str | None, chosen: Sequence[str], rows: int) -> Start:
-    """Plan a domain for the tables of a database; raise Misuse where there are none."""
-    return plan(Catalogue(connection), schema=schema, chosen=chosen, rows=rows)
+def plan_start(
+    connection: Connection,
+    *,
+    schema: str | None,
+    chosen: Sequence[str],
+    rows: int,
+    choices: Mapping[str, Mapping[str, Sequence[str | int]]],
+) -> Start:
+    """Plan a domain for the tables of a database; raise Misuse where there are none.
+
+    `choices` has by table and column the values that the application knows.
+    """
+    return plan(Catalogue(connection), schema=schema, chosen=chosen, rows=rows, choices=choices)

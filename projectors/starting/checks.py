@@ -91,6 +91,7 @@ class Said:
 
     limits: dict[str, Limits] = field(default_factory=dict)
     before: list[tuple[str, str]] = field(default_factory=list)
+    unequal: list[tuple[str, str]] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
 
     def of(self, column: str) -> Limits:
@@ -123,7 +124,9 @@ def _all_of(tree: Any) -> Iterator[Any]:
         yield tree
 
 
-def _take(tree: Any, said: Said, names: dict[str, str], value: str) -> None:  # noqa: C901 - one for each form
+def _take(  # noqa: C901, PLR0912 - one for each form
+    tree: Any, said: Said, names: dict[str, str], value: str
+) -> None:
     def column(one: Any) -> str | None:
         if not isinstance(one, Name):
             return None
@@ -140,6 +143,8 @@ def _take(tree: Any, said: Said, names: dict[str, str], value: str) -> None:  # 
             mine, other = column(left), column(right)
             if mine and other and sign in "< <= > >=".split():
                 said.before.append((mine, other) if sign.startswith("<") else (other, mine))
+            elif mine and other and sign == "<>":
+                said.unequal.append((mine, other))
             elif mine and isinstance(right, (Decimal, str)):
                 _bound(said.of(mine), sign, right)
             elif isinstance(left, Call) and isinstance(right, Decimal) and (of := _measured(left, column)):

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..catalogue import Catalogue, Column, TableInfo
 from .checks import Said
-from .guesses import Sort, sort_of
+from .guesses import PLAIN_TEXTS, Sort, length_of, sort_of
 
 _ENOUGH = 12  # examples of a column
 _MOST = 400  # rows that are tried
@@ -31,6 +31,8 @@ _PLAIN: dict[Sort, tuple[str, ...]] = {
     Sort.FLOAT: ("0", "0.5", "1", "10", "100", "-1"),
     Sort.BOOLEAN: ("true", "false"),
     Sort.DATE: ("2024-01-01", "2024-06-30", "2025-01-06"),
+    Sort.JSON: ("{}", "[]"),
+    Sort.OTHER: ("{1}", "{a}", *PLAIN_TEXTS),
     Sort.INSTANT: ("2024-01-01 00:00:00+00", "2024-06-30 12:00:00+00", "2025-01-06 09:30:00+00"),
 }
 
@@ -50,14 +52,19 @@ def find_examples(catalogue: Catalogue, info: TableInfo, said: Said, *, is_on_po
             continue
         said.unclear.remove(check)
         if len(names) == 1:
-            said.of(names[0]).examples = tuple(one for (one,) in obeying if one is not None)[:_ENOUGH]
-            said.of(names[0]).is_null = obeying == [(None,)]
+            _hold_to(columns[0], said, [one for (one,) in obeying])
             continue
-        chosen = obeying[0]
-        for name, value in zip(names, chosen, strict=True):
-            said.of(name).is_null = value is None
-            if value is not None:
-                said.of(name).examples = (value,)
+        for column, value in zip(columns, obeying[0], strict=True):
+            _hold_to(column, said, [value])
+
+
+def _hold_to(column: Column, said: Said, values: list[str | None]) -> None:
+    """Let a column have these values alone; where it had choices, those of them."""
+    limits = said.of(column.name)
+    limits.examples = tuple(one for one in values if one is not None)[:_ENOUGH]
+    limits.is_null = values == [None]
+    if choices := limits.choices or column.labels:
+        limits.choices = tuple(one for one in choices if str(one) in limits.examples)
 
 
 def _obeying(
@@ -79,7 +86,10 @@ def _candidates(column: Column, check: str, said: Said, sort: Sort) -> list[str 
         return list(limits.examples)
     found: list[str | None] = [str(one) for one in limits.choices or column.labels]
     if sort is Sort.TEXT and not found:
-        found = [*dict.fromkeys(_from_patterns(check)), *_TEXTS]
+        longest = length_of(column, limits)  # a cast would cut what is longer
+        found = [
+            one for one in (*dict.fromkeys(_from_patterns(check)), *_TEXTS) if longest is None or len(one) <= longest
+        ]
     elif not found:
         found = list(_PLAIN.get(sort, ()))
     return [None, *found] if column.nullable and not limits.is_required else found

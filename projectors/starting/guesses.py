@@ -94,15 +94,21 @@ _SQLITE = (
     ("YEAR", Sort.INTEGER),
     ("MONEY", Sort.DECIMAL),
 )
-_OF_OTHER_TYPES = {
-    "bytea": "",
-    "tsvector": "",
-    "hstore": "",
-    "xml": "<row/>",
-    "bit": "0",
-    "varbit": "0",
-    "point": "(0,0)",
-}
+PLAIN_TEXTS = (
+    "",
+    "0",
+    "{}",
+    "empty",
+    "(0,0)",
+    "((0,0),(1,1))",
+    "<(0,0),1>",
+    "{1,-1,0}",
+    "00:00+00",
+    "0/0",
+    "00:00:5e:00:53:01:02:03",
+    "(,)",
+    "a",
+)  # of which types take one that no field can have: bytes, bits, ranges, shapes, rows
 LARGEST = 2**53 - 1
 _SHORT = 8  # letters; a shorter code may be drawn twice
 _LONG = 60  # letters; a longer text fits, whatever is drawn
@@ -131,7 +137,7 @@ def length_of(column: Column, limits: Limits) -> int | None:
 def digits_of(column: Column) -> tuple[int, int]:
     """Return how many digits a number has, and how many places of them."""
     if column.precision is not None and column.scale is not None:
-        return column.precision, column.scale
+        return column.precision - min(column.scale, 0), max(column.scale, 0)
     if match := _PLACES.search(column.type):
         return int(match[1]), int(match[2] or 0)
     return 10, 2
@@ -451,7 +457,7 @@ def guess(  # noqa: C901, PLR0911, PLR0912 - one for each sort of value
 
     With `distinct`, no two rows get one value, if the type has enough of them; integers then begin above `first`.
     """
-    choices = column.labels or limits.choices
+    choices = limits.choices or column.labels
     if choices and sort in {Sort.TEXT, Sort.INTEGER, Sort.DECIMAL}:
         return _chosen(name, tuple(choices), sort, column)
     if limits.examples and (found := _one_of(name, column, sort, limits)):
@@ -486,16 +492,3 @@ def guess(  # noqa: C901, PLR0911, PLR0912 - one for each sort of value
             return Guess("str", spelled.get(column.base, f"f\"192.0.2.{{one.integer('{name}', 1, 254)}}\""))
         case _:
             return None
-
-
-def plain_value(column: Column, sort: Sort) -> str | None:
-    """Return a value, as Python spells it, that a column of a type takes for which no field can be made."""
-    if sort is Sort.JSON:
-        return "{}"
-    if column.base.endswith("[]"):
-        return '"{}"'
-    if "range" in column.base:
-        return '"empty"'
-    if column.base in _OF_OTHER_TYPES:
-        return f'"{_OF_OTHER_TYPES[column.base]}"'
-    return '""' if column.base == "blob" else None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..catalogue import Column, TableInfo, UniqueKey
 from ..mapping import DATABASE, DERIVED
 from .checks import Said
-from .guesses import Guess, Sort, guess, is_secret, plain_value, sort_of, words_of
+from .guesses import PLAIN_TEXTS, Guess, Sort, guess, is_secret, sort_of, words_of
 from .planned import AT, ITSELF, NULL, OUTSIDE, PICK, Choice, FieldPlan, KindPlan, Link, Names, singular, snake
 from .tables import CONTENT_TYPES, Planner
 
@@ -18,6 +19,13 @@ _LATER = {
     *"return returned shipped delivered closed ended finished completed expires expired expiry paid sent due".split()
 }
 _GONE = {"deleted", "archived", "removed", "cancelled", "canceled", "disabled", "suspended", "banned"}
+_NEVER_IN_KEYS = {"float", "bool", "Json"}
+_OVERLAPPING = re.compile(r"\w+range\((\"[^\"]+\"|\w+), (\"[^\"]+\"|\w+)[^()]*\) WITH &&")
+_ONE_AFTER_ANOTHER = {
+    "date": ("date(2024, 1, 1) + timedelta(days=2 * place)", "timedelta(days=1)"),
+    "datetime": ("datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=2 * place)", "timedelta(hours=1)"),
+    "int": ("2 * place", "1"),
+}
 _FIRST_NUMBER = 100_000  # above which unique numbers begin, so that rows of others are not in the way
 _FIRST_KEY = 1_000_000_000  # and those in the place of a sequence's
 
@@ -30,6 +38,7 @@ class KindDecider:
     table: str
     plan: KindPlan
     names: Names = field(default_factory=Names)
+    apart: set[str] = field(default_factory=set)  # exclusion constraints that the values obey
     distinct: dict[str, int] = field(default_factory=dict)  # columns in which no two rows are alike, and from where
 
     @property
@@ -54,6 +63,7 @@ class KindDecider:
         self._references()
         self._values()
         self._pairs()
+        self._keep_apart()
         self._combinations()
         self._sort()
         self._key()
@@ -114,6 +124,9 @@ class KindDecider:
             return
         parent = self.planner.kinds[link.to]
         is_alone = any(one.columns == link.columns for one in self._uniques())
+        if self.said.of(column).is_null and link.nullable:
+            self.plan.theirs.append(column)
+            return
         if link.mode == NULL or (link.mode == ITSELF and is_alone and link.nullable):
             self.plan.theirs.append(column)
             self.plan.notes.append(f"{column} is left null: it leads back to this table")
@@ -141,6 +154,8 @@ class KindDecider:
     def _found(self, link: Link, parent: KindPlan, *, is_alone: bool) -> tuple[str, bool]:
         """Return the expression that finds a parent, and whether each row takes another one."""
         name, is_each, number = link.name, False, self.planner.number_of(link.to)
+        limits = self.said.of(link.columns[0])
+        may_lack = link.nullable and not (limits.is_required or limits.examples)
         match link.mode:
             case "pick":
                 self.plan.takes[parent.plural] = parent.cls
@@ -148,7 +163,7 @@ class KindDecider:
                 if is_alone and not link.nullable and self.plan.each is None:
                     self.plan.each, is_each, value = (name, parent.plural), True, name
                     self.plan.count = min(self.plan.count, parent.count)
-                elif link.nullable:
+                elif may_lack:
                     value = f'{value} if {parent.plural} and one.chance("has {name}", 0.8) else None'
             case "at":
                 size = f'settings["{parent.plural}"]'
@@ -158,7 +173,7 @@ class KindDecider:
                     value = f"{value} if place <= {size} else None" if link.nullable else value
                     self.plan.count = self.plan.count if link.nullable else min(self.plan.count, parent.count)
                 else:
-                    value = f'{at} if one.chance("has {name}", 0.8) else None' if link.nullable else at
+                    value = f'{at} if one.chance("has {name}", 0.8) else None' if may_lack else at
             case _:
                 self.plan.remembers = True
                 first = "None" if link.nullable else f"at({parent.cls}, {number}=place)"
@@ -289,7 +304,7 @@ class KindDecider:
                 self._leave(name)
             return
         if limits.is_json or sort is Sort.JSON:
-            self._give_once(name, "{}", "") if is_needed else self._leave(name)
+            self._give_once(name, (limits.examples or ("{}",))[0], "") if is_needed else self._leave(name)
             return
         field_name = self._take_name(snake(name))
         found = guess(
@@ -303,7 +318,7 @@ class KindDecider:
         )
         if found is None:
             if is_needed:
-                value = plain_value(column, sort)
+                value = json.dumps(limits.examples[0]) if limits.examples else self._plain(column)
                 note = "" if value is not None else f"say what a {column.type} may hold"
                 self._give_once(name, value or '""', note)
             else:
@@ -313,7 +328,23 @@ class KindDecider:
         if is_free and not found.is_known and (column.default is not None or sort is Sort.TEXT):
             self._leave(name)  # what the application reads there nobody tells: JSON, a word of a list, a format
             return
-        self._hold(column, field_name, found, sort)
+        self._hold(column, field_name, found if is_distinct else self._as_by_default(column, sort, found), sort)
+
+    def _as_by_default(self, column: Column, sort: Sort, found: Guess) -> Guess:
+        """Let a part of a primary key be its default, such as the only tenant, where nothing else is known of it."""
+        told = re.match(r"'((?:[^']|'')*)'" if sort is Sort.TEXT else r"\(?(\d+)\)?$", column.default or "")
+        is_in_key = column.name in self.info.primary_key and self.plan.parts > 1
+        if found.is_known or told is None or not is_in_key or sort not in {Sort.TEXT, Sort.INTEGER}:
+            return found
+        plain = told[1].replace("''", "'")
+        return replace(found, value=json.dumps(plain, ensure_ascii=False) if sort is Sort.TEXT else plain)
+
+    def _plain(self, column: Column) -> str | None:
+        """Return a value, as Python spells it, that a column of a type takes for which no field can be made."""
+        if not self.planner.is_on_postgresql:
+            return '""'
+        found = next((one for one in PLAIN_TEXTS if self.planner.catalogue.takes(column, one)), None)
+        return None if found is None else f'"{found}"'
 
     def _is_unclear(self, name: str) -> bool:
         """Say whether a column has a constraint that was not understood."""
@@ -327,7 +358,7 @@ class KindDecider:
             self.plan.count = max(1, min(self.plan.count, found.most))
         if sort is Sort.SPELLED:
             self.plan.columns[column.name] = f'sql("cast(:{name} as {column.type})")'
-        elif not column.has_equality:
+        elif not column.has_equality or column.name in self.planner.rules[self.table].rewritten:
             self.plan.columns[column.name] = f'initial(field("{name}"))'
         elif name != column.name:
             self.plan.columns[column.name] = f'field("{name}")'
@@ -342,7 +373,7 @@ class KindDecider:
 
     def _of_tree(self, column: Column) -> None:
         """Fill a tree of materialized paths, as django-treebeard keeps it: below its first root, where it has rows."""
-        has_root = self.planner.catalogue.has_rows(self.info.schema, self.table)
+        has_root = self.planner.catalogue.has_rows(self.info.schema, self.info.name)
         values = {
             "path": ("str", 'f"0001S{place:03}"' if has_root else 'f"S{place:03}"'),
             "depth": ("int", "2" if has_root else "1"),
@@ -399,11 +430,32 @@ class KindDecider:
             return
         before.is_local, after.value = True, later
 
+    def _keep_apart(self) -> None:
+        """Put each row's time after the one before, where a constraint lets no two overlap."""
+        for excluded in self.planner.rules[self.table].excluded:
+            match = _OVERLAPPING.search(excluded)
+            names = [self.plan.held.get(one.strip('"')) for one in match.groups()] if match else []
+            if len(names) != 2 or not all(names):  # noqa: PLR2004 - where it begins, and where it ends
+                continue
+            first, second = (self.plan.fields[name] for name in names if name)
+            begins = _ONE_AFTER_ANOTHER.get(first.annotation.removesuffix(" | None"))
+            if begins and first.annotation.removesuffix(" | None") == second.annotation.removesuffix(" | None"):
+                first.value, ends = begins
+                first.is_local, second.value = True, f"{first.name} + {ends}"
+                self.apart.add(excluded)
+
     def _combinations(self) -> None:
-        """Leave rows out that would repeat what no two rows may share."""
+        """Leave rows out that would repeat what no two rows may share, or have one value where two must differ."""
+        for one, other in self.said.unequal:
+            mine, theirs = self.plan.held.get(one), self.plan.held.get(other)
+            if mine and theirs:
+                self.plan.unequal.append((mine, theirs))
+                self.plan.fields[mine].is_local = self.plan.fields[theirs].is_local = True
         for unique in self._uniques():
             columns = unique.columns
             names = [self.plan.held[name] for name in columns if name in self.plan.held]
+            if columns == self.info.primary_key:
+                names = list(self._told_by(columns))
             if any(name in self.distinct for name in columns) or (self.plan.each and self.plan.each[0] in names):
                 continue
             if any(name in self.plan.theirs and self.info.columns[name].nullable for name in columns) or not names:
@@ -424,7 +476,7 @@ class KindDecider:
 
     def _key(self) -> None:
         if not self._gives_ids:
-            self.plan.key = tuple(self.plan.held[name] for name in self.info.primary_key if name in self.plan.held)
+            self.plan.key = self._told_by(self.info.primary_key)
         elif self.table not in self.planner.numbered and (names := self._natural()):
             self.plan.key = names
         else:
@@ -434,6 +486,11 @@ class KindDecider:
             self.plan.key_note = "no column tells rows apart"
         if self.plan.ids == DATABASE:
             self.plan.by = self._order_of_ids()
+
+    def _told_by(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return the fields of columns that a kind's key may have: no number with a fraction is exact enough."""
+        names = (self.plan.held[name] for name in columns if name in self.plan.held)
+        return tuple(name for name in names if self.plan.fields[name].annotation not in _NEVER_IN_KEYS)
 
     def _natural(self) -> tuple[str, ...] | None:
         """Choose the smallest unique key of which nothing may be null; of a parent, one field that is no reference."""
@@ -465,8 +522,10 @@ class KindDecider:
                 continue
             self.plan.notes.append(f"see that values obey CHECK ({check})")
         for one in self.planner.rules[self.table].excluded:
+            if one in self.apart:
+                continue
             self.plan.notes.append(f"see that values obey {one}")
 
 
 def _can_be_in_key(annotation: str) -> bool:
-    return annotation not in {"float", "bool", "Json"} and "Decimal" not in annotation
+    return annotation not in _NEVER_IN_KEYS and "Decimal" not in annotation

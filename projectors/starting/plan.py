@@ -1,12 +1,13 @@
 """A plan of a domain for a database's tables.
 
-Everything in it follows from the catalogue. Nothing is read from a user's rows, and nothing is written.
+Everything in it follows from the catalogue, and from what the application says of its values. Nothing is read from a
+user's rows, and nothing is written.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..catalogue import Catalogue
 from .kinds import KindDecider
@@ -14,9 +15,16 @@ from .planned import BUILTINS, KindPlan, Names, Start, plural, singular, snake
 from .tables import Planner
 
 
-def plan(catalogue: Catalogue, *, schema: str | None, chosen: Sequence[str], rows: int) -> Start:
+def plan(
+    catalogue: Catalogue,
+    *,
+    schema: str | None,
+    chosen: Sequence[str],
+    rows: int,
+    choices: Mapping[str, Mapping[str, Sequence[str | int]]],
+) -> Start:
     """Plan a domain for the database's tables, or for those that are chosen; raise Misuse where there are none."""
-    planner = Planner(catalogue, schema, tuple(chosen), rows)
+    planner = Planner(catalogue, schema, tuple(chosen), rows, choices)
     order = planner.read()
     names, classes = Names(BUILTINS), Names(BUILTINS)
     for table in order:
@@ -24,7 +32,9 @@ def plan(catalogue: Catalogue, *, schema: str | None, chosen: Sequence[str], row
         cls = classes.take("".join(part.capitalize() for part in kind.split("_")))
         many = snake(table)
         many = names.take(many if many != kind else plural(kind), "rows")
-        planner.kinds[table] = KindPlan(cls, snake(cls), many, planner.infos[table], planner.counts[table])
+        planner.kinds[table] = KindPlan(
+            cls, snake(cls), many, planner.infos[table], planner.counts[table], schema=planner.places[table][0]
+        )
     for table in order:
         KindDecider(planner, table, planner.kinds[table]).decide()
     database = catalogue.database_name()

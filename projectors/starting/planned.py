@@ -15,7 +15,7 @@ PICK, AT, ITSELF, NULL, OUTSIDE = "pick", "at", "itself", "null", "outside"
 BUILTINS = tuple(dir(builtins))
 
 _USED = frozenset(
-    """All Annotated Decimal Domain Draw Fixed Iterator Json Kind Literal Places Run Size Tables UUID at date
+    """All Annotated Decimal Domain Draw Fixed Iterator Json Kind Literal Places Run Size Tables UTC UUID at date
     datetime draw field initial lookup made one place ref run self settings sql taken target time
     timedelta touch two""".split()
 )  # what a module of ours uses by these names
@@ -68,6 +68,7 @@ class KindPlan:
     plural: str
     info: TableInfo
     count: int
+    schema: str | None = None  # where the table's name alone does not do
     ids: str = DERIVED
     key: tuple[str, ...] = ()
     key_note: str = ""
@@ -80,10 +81,16 @@ class KindPlan:
     theirs: list[str] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     combinations: list[tuple[str, ...]] = field(default_factory=list)
+    unequal: list[tuple[str, str]] = field(default_factory=list)
     each: tuple[str, str] | None = None  # the field and the list of which each row takes another one
     takes: dict[str, str] = field(default_factory=dict)  # lists of entities, with their classes
     remembers: bool = False  # rows refer to earlier ones
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> str:
+        """The table's name for people."""
+        return f"{self.schema}.{self.info.name}" if self.schema else self.info.name
 
     @property
     def parts(self) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from seedjournal.journal import Misuse
 
-from ..catalogue import ALWAYS, Catalogue, Column, Partitions, Rules, TableInfo, UniqueKey
+from ..catalogue import ALWAYS, Catalogue, Column, Name, Partitions, Rules, TableInfo, UniqueKey
 from ..mapping import DATABASE, DERIVED, KEY, PARENT, nearest
 from .checks import Said, read_checks
 from .examples import find_examples
@@ -23,6 +23,7 @@ _OF_TOOLS = re.compile(
 _OURS = re.compile(r"journal(_events|_nodes|_kinds|_runs|_forgotten)?|seedjournal_\w+")
 CONTENT_TYPES = "django_content_type"
 _OF_ANY_TABLE = re.compile(r"object_(id|pk|uuid)$")
+_IN_KEYS = {Sort.TEXT, Sort.INTEGER, Sort.UUID, Sort.DATE, Sort.INSTANT, Sort.TIME, Sort.DECIMAL, Sort.SPELLED}
 _FEWER = 3  # so many times fewer parents than children
 _FEWEST = 10
 
@@ -35,6 +36,8 @@ class Planner:
     schema: str | None
     chosen: tuple[str, ...]
     rows: int
+    choices: Mapping[str, Mapping[str, Sequence[str | int]]]
+    places: dict[str, Name] = field(default_factory=dict)  # under which schema and name a table is asked for
     infos: dict[str, TableInfo] = field(default_factory=dict)
     rules: dict[str, Rules] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
@@ -60,18 +63,18 @@ class Planner:
     # -- which tables ------------------------------------------------------------------------------------------------
 
     def _choose(self) -> None:
-        known = [name for name in self.catalogue.tables_in(self.schema) if not _OURS.fullmatch(name)]
+        known = self.places = self._known()
         if unknown := [name for name in self.chosen if name not in known]:
             told = "; ".join(f"there is no table {name!r}{nearest(name, known)}" for name in unknown)
             raise Misuse(
                 f"{told[0].upper()}{told[1:]}.", "Name tables of the database, or leave out --tables to take all."
             )
-        self.catalogue.read((self.schema, name) for name in self.chosen or known)
+        self.catalogue.read(known[name] for name in self.chosen or known)
         for name in self.chosen or known:
-            info = self.catalogue.table(self.schema, name)
+            info = self.catalogue.table(*known[name])
             if info is None:
                 continue
-            if not self.chosen and _OF_TOOLS.fullmatch(name):
+            if not self.chosen and _OF_TOOLS.fullmatch(info.name):
                 self.left_out[name] = "a framework or a tool keeps it"
             elif not info.primary_key:
                 self.left_out[name] = "it has no primary key, so that its rows cannot be told apart"
@@ -83,6 +86,7 @@ class Planner:
                     read_checks(checks, info.columns, said, column)
                 if rules.partitions:
                     _read_bounds(rules.partitions, said)
+                self._take_choices(info, said)
                 find_examples(self.catalogue, info, said, is_on_postgresql=self.is_on_postgresql)
                 self.said[name] = said
         if not self.infos:
@@ -91,21 +95,42 @@ class Planner:
                 "Make the application's tables first, or name their schema with --schema NAME.",
             )
 
+    def _known(self) -> dict[str, Name]:
+        """Find the tables: those that their name alone means, or of a schema; where there are none, of all schemas."""
+        if found := [one for one in self.catalogue.tables_in(self.schema) if not _OURS.fullmatch(one)]:
+            return {name: (self.schema, name) for name in found}
+        elsewhere = self.catalogue.tables_elsewhere() if self.schema is None else []
+        return {f"{schema}.{name}": (schema, name) for schema, name in elsewhere if not _OURS.fullmatch(name)}
+
+    def _take_choices(self, info: TableInfo, said: Said) -> None:
+        """Let columns hold what the application knows, where no constraint says what they may."""
+        for column, values in self.choices.get(info.name, {}).items():
+            if values and column in info.columns and said.of(column).choices is None:
+                said.of(column).choices = tuple(one if isinstance(one, str) else Decimal(one) for one in values)
+
     # -- how they depend on each other -------------------------------------------------------------------------------
 
     def _link(self) -> None:
         for table, info in self.infos.items():
             links: dict[tuple[str, ...], Link] = {}
             for key in info.foreign_keys:
-                to = next((name for name in self.infos if name.lower() == key.table.lower()), key.table)
-                is_here = to in self.infos and key.schema in {None, self.infos[to].schema}
+                to = next(
+                    (
+                        name
+                        for name, one in self.infos.items()
+                        if one.name.lower() == key.table.lower() and key.schema in {None, one.schema}
+                    ),
+                    key.table,
+                )
+                is_here = to in self.infos
                 primary = self.infos[to].primary_key if is_here else ()
                 referred = tuple(
                     one or (primary[place] if place < len(primary) else "") for place, one in enumerate(key.referred)
                 )
                 nullable = any(info.columns[name].nullable for name in key.columns)
                 mode = OUTSIDE if not is_here else ITSELF if to == table else PICK
-                shown = to if is_here or key.schema in {None, info.schema} else f"{key.schema}.{key.table}"
+                is_plain = key.schema in {None, info.schema} and self.places[table][0] == self.schema
+                shown = to if is_here or is_plain else f"{key.schema}.{key.table}"
                 links.setdefault(
                     key.columns,
                     Link("_".join(key.columns), key.columns, shown, referred, nullable, key.deferrable, mode),
@@ -127,12 +152,14 @@ class Planner:
                     link.mode = OUTSIDE
 
     def _cannot_fill(self, table: str) -> str:
+        if untold := self._cannot_be_told(table):
+            return untold
         info = self.infos[table]
         alone = {one.columns[0] for one in info.uniques if len(one.columns) == 1}
         for link in self.links[table]:
             columns = ", ".join(link.columns)
-            if link.to == CONTENT_TYPES and (told := self._of_any_table(info)):
-                return f"{columns} and {told[0]} together refer to rows of any table"
+            if link.to == CONTENT_TYPES and (pair := self._of_any_table(info)):
+                return f"{columns} and {pair[0]} together refer to rows of any table"
             if link.nullable:
                 continue
             if link.mode == OUTSIDE and (
@@ -144,6 +171,17 @@ class Planner:
             if link.mode == ITSELF and (not link.is_single or not self._can_be_numbered(table)):
                 return f"{columns} refers to the table itself and must not be null"
         return ""
+
+    def _cannot_be_told(self, table: str) -> str:
+        """Say that nothing in the primary key can be in a kind's key, if so."""
+        info = self.infos[table]
+        by_link = {name for link in self.links[table] for name in link.columns}
+        if self.scheme(table) != KEY or by_link & {*info.primary_key}:
+            return ""
+        columns = [info.columns[name] for name in info.primary_key]
+        if any(sort_of(one, is_on_postgresql=self.is_on_postgresql) in _IN_KEYS for one in columns):
+            return ""
+        return f"no value can be made for its primary key, {', '.join(f'{one.name} ({one.type})' for one in columns)}"
 
     def _of_any_table(self, info: TableInfo) -> list[str]:
         return [name for name, one in info.columns.items() if _OF_ANY_TABLE.search(name) and not one.nullable]

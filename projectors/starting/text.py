@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import tokenize
 from collections.abc import Iterable, Iterator
 from datetime import date
+from io import StringIO
 
 from .planned import FieldPlan, KindPlan, Start
 
@@ -16,13 +18,12 @@ _WIDTH = 110  # a longer line is split
 _LONGEST = 120
 _FROM: dict[str, tuple[str, ...]] = {
     "collections.abc": ("Iterator",),
-    "datetime": ("date", "datetime", "time", "timedelta"),
+    "datetime": ("UTC", "date", "datetime", "time", "timedelta"),
     "decimal": ("Decimal",),
     "typing": ("Annotated", "Literal"),
     "uuid": ("UUID",),
 }
 _OURS = """All Domain Draw Fixed Json Kind Places Run Size Tables at field initial lookup ref sql touch""".split()
-_NAME = re.compile(r"""("(?:[^"\\]|\\.)*")|('[^']*')|(?<![.\w])([A-Za-z_]\w*)(?=\W|$)(?!=[^=])""")
 
 
 def write_module(start: Start, *, source: str, today: date) -> str:
@@ -52,8 +53,7 @@ def _head(start: Start, source: str) -> str:
 
 
 def _imports(body: str) -> str:
-    used = {match[3] for match in _NAME.finditer(re.sub(r"#.*", "", body)) if match[3]}
-    used |= {name for name in (*_OURS, "UUID") if re.search(rf'"{name} \| None"', body)}
+    used = {one.string for one in tokenize.generate_tokens(StringIO(body).readline) if one.type == tokenize.NAME}
     lines = [
         f"from {module} import {', '.join(found)}"
         for module, names in _FROM.items()
@@ -174,11 +174,7 @@ def _row(kind: KindPlan, values: list[FieldPlan], each: str | None) -> Iterator[
             yield f"if not {choice.name}:"
             yield "    continue"
     yield from (line for one in early if one.name not in done for line in _assigned(one.name, one.value, 8))
-    for number, names in enumerate(kind.combinations):
-        taken, found = _taken(kind, number), f"({', '.join(names)}{',' if len(names) == 1 else ''})"
-        yield f"if {found} in {taken}:"
-        yield "    continue"
-        yield f"{taken}.add({found})"
+    yield from _left_out(kind)
     given = [(one.name, one.name if one.is_local or one.name == each else one.value) for one in fields]
     made = "made.append" if kind.remembers else "yield "
     opens, closes = (f"{made}({kind.cls}(", "))") if kind.remembers else (f"{made}{kind.cls}(", ")")
@@ -195,6 +191,18 @@ def _row(kind: KindPlan, values: list[FieldPlan], each: str | None) -> Iterator[
         yield closes
     if kind.remembers:
         yield "yield made[-1]"
+
+
+def _left_out(kind: KindPlan) -> Iterator[str]:
+    """Yield the lines that leave a row out which a constraint would refuse."""
+    for mine, other in kind.unequal:
+        yield f"if {mine} == {other}:"
+        yield "    continue"
+    for number, names in enumerate(kind.combinations):
+        taken, found = _taken(kind, number), f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+        yield f"if {found} in {taken}:"
+        yield "    continue"
+        yield f"{taken}.add({found})"
 
 
 def _argument(name: str, value: str, indent: int) -> list[str]:
@@ -245,7 +253,7 @@ def _tables(start: Start) -> str:
         lines += [f"# TODO: {one}" for one in kind.notes]
         if kind.theirs:
             lines += [f"# {line}" for line in _wrapped(f"left to the application: {', '.join(kind.theirs)}")]
-        lines += _table(start, kind)
+        lines += _table(kind)
     return "\n".join(lines) + "\n"
 
 
@@ -257,10 +265,10 @@ def _wrapped(text: str) -> Iterator[str]:
     yield text
 
 
-def _table(start: Start, kind: KindPlan) -> list[str]:
+def _table(kind: KindPlan) -> list[str]:
     words = [f'"{kind.kind}"', json.dumps(kind.info.name, ensure_ascii=False)]
-    if start.schema:
-        words.append(f"schema={json.dumps(start.schema)}")
+    if kind.schema:
+        words.append(f"schema={json.dumps(kind.schema)}")
     words.append(f'ids="{kind.ids}"')
     if kind.by:
         words.append(f'by="{kind.by}"')

@@ -63,7 +63,7 @@ def list_fetched(names: Sequence[str]) -> Document:
 
 
 def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Document:
-    """Remove what was fetched of these repositories, once it is confirmed; what cannot be read, too."""
+    """Delete what was fetched of these repositories, after asking; also files that cannot be read."""
     if not names:
         raise j.Misuse("--delete needs the name of a repository.", "Write `seedjournal fetched --delete OWNER/REPO`.")
     from seedjournal.simulators.engineering import github

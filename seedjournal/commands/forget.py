@@ -197,7 +197,7 @@ def _text(document: Mapping[str, Any]) -> str:
 @click.command(
     help="Delete the rows that seedjournal made for a project from the target. The journal keeps its runs.\n\n"
     "Adopted rows stay, and so does every row that another row refers to.",
-    epilog=exits("the rows are deleted, except those that other rows refer to"),
+    epilog=exits("deleted, except rows that other rows refer to"),
 )
 @click.argument("project", metavar="PROJECT")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from .runs import FORMAT, Document
 MODULE = "seeds"
 PASSWORD = "DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
 _MOST_ROWS = 1_000_000
+_MOST_CHOICES = 12  # more are a list of countries or time zones, of which some are enough
 _FILE = re.compile(r"(sqlite[+\w]*:///)([^?]+)(.*)")
 _PASSWORD = re.compile(r"([\w+]+://)([^:/?@]*):?([^/?@]*)@(.*)")
 _VARIABLE = re.compile(r"\$\{\w+\}")
@@ -81,14 +85,16 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
             f"{' and '.join(there)} {'exists' if len(there) == 1 else 'exist'} already; nothing was written.",
             "Choose another folder with --out FOLDER.",
         )
-    source, declared = database_of(source, databases.target)
-    chosen = chosen or declared
+    source, told = database_of(source, databases.target)
+    chosen = chosen or told.tables
     where = config.addresses(config.Settings(), databases.journal, source)
     with opened_target(where, databases, create=False) as target:
         if target is None:
             raise j.Misuse(f"There is no database at {where.target}.", "Check the address that --from names.")
         with target.read() as connection:
-            start = projectors.plan_start(connection, schema=databases.schema, chosen=chosen, rows=rows)
+            start = projectors.plan_start(
+                connection, schema=databases.schema, chosen=chosen, rows=rows, choices=told.choices
+            )
         address, needs_password = settings_address(source, folder)
         today = datetime.now(UTC).date()
         texts = {
@@ -110,28 +116,47 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
         "from": name,
         "project": start.name,
         "files": [str(one) for one in files.values()],
-        "tables": {one.info.name: {"kind": one.kind, "rows": one.count, "open": len(one.notes)} for one in start.kinds},
+        "tables": {
+            (one.info.name if start.schema else one.shown): {
+                "kind": one.kind,
+                "rows": one.count,
+                "open": len(one.notes),
+            }
+            for one in start.kinds
+        },
         "left_out": start.left_out,
         "variables": [PASSWORD] if needs_password else [],
     }
 
 
-def database_of(source: str, target: str | None) -> tuple[str, list[str]]:
-    """Return a database's address, and the tables that the models of SQLAlchemy name; none means all.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an application's models say beyond its tables.
+
+    `tables` are those to take, none means all; `choices` has by table and column the values that the application knows.
+    """
+
+    tables: list[str] = field(default_factory=list)
+    choices: dict[str, dict[str, tuple[str | int, ...]]] = field(default_factory=dict)
+
+
+def database_of(source: str, target: str | None) -> tuple[str, Told]:
+    """Return a database's address, and what the models of the framework say that names it.
 
     The application's own modules are imported from the working folder. Raises Misuse where that fails.
     """
     framework, _, named = source.partition(":")
     if framework == "django":
         os.environ["DJANGO_SETTINGS_MODULE"] = named
-        told = _imported(f"{named}:DATABASES", "Django's settings")
-        return address_of_django(told.get("default", {})), []
+        settings = _imported(f"{named}:DATABASES", "Django's settings")
+        return address_of_django(settings.get("default", {})), Told(choices=_choices_of_django())
     if framework == "sqlalchemy":
         if target is None:
             raise j.Misuse("SQLAlchemy models do not say in which database they are.", "Name it with --target URL.")
         base = _imported(named, "SQLAlchemy's models")
-        return target, sorted(one.name for one in getattr(base, "metadata", base).tables.values())
-    return source, []
+        tables = getattr(base, "metadata", base).tables.values()
+        return target, Told(sorted(one.name for one in tables), _choices_of_sqlalchemy(tables))
+    return source, Told()
 
 
 def _imported(address: str, what: str) -> Any:
@@ -139,12 +164,44 @@ def _imported(address: str, what: str) -> Any:
     module, _, name = address.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        return getattr(import_module(module), name)
+        with redirect_stdout(sys.stderr):
+            return getattr(import_module(module), name)
     except Exception as error:  # noqa: BLE001 - the application's own code runs
         raise j.Misuse(
             f"{what} {address!r} cannot be imported: {type(error).__name__}: {error}.",
             "Run init with your application's Python, in the folder that it runs in.",
         ) from None
+
+
+def _choices_of_django() -> dict[str, dict[str, tuple[str | int, ...]]]:
+    """Return the `choices` of the models' fields; none where the applications cannot be loaded here."""
+    try:
+        with redirect_stdout(sys.stderr):
+            import_module("django").setup()
+            models = import_module("django.apps").apps.get_models(include_auto_created=True)
+    except Exception:  # noqa: BLE001 - the application's own code runs; its tables still say enough for a start
+        return {}
+    found: dict[str, dict[str, tuple[str | int, ...]]] = {}
+    for model in models:
+        for one in model._meta.local_concrete_fields:  # noqa: SLF001 - Django's public name for it
+            found.setdefault(model._meta.db_table, {})[one.column] = _known(value for value, _ in one.flatchoices)  # noqa: SLF001
+    return found
+
+
+def _choices_of_sqlalchemy(tables: Iterable[Any]) -> dict[str, dict[str, tuple[str | int, ...]]]:
+    """Return the values of the models' enums, as the database has them."""
+    return {
+        table.name: {
+            one.name: _known(getattr(getattr(one.type, "impl", one.type), "enums", ())) for one in table.columns
+        }
+        for table in tables
+    }
+
+
+def _known(values: Iterable[Any]) -> tuple[str | int, ...]:
+    """Return the first of some values that a text or a whole number can be."""
+    usable = (one for one in values if (isinstance(one, str) and one) or type(one) is int)
+    return tuple(str(one) if isinstance(one, str) else one for one in islice(usable, _MOST_CHOICES))
 
 
 def address_of_django(told: Mapping[str, Any]) -> str:

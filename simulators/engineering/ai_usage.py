@@ -22,7 +22,7 @@ from .shapes import blend
 from .working import is_working_day, working_day
 
 VERSION = 3
-_DRAWS = 2  # raised only where everything is to be drawn anew
+_DRAWS = 2  # raised only if everything is to be drawn again
 DRAWN = ("kept", "factor", "acceptance")
 HABIT_DRAWN = ("shown", "acceptance")
 

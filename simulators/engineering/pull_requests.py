@@ -22,7 +22,7 @@ from .project import Project
 from .signs import ai_co_authors, ai_tools, is_hotfix, is_revert
 
 VERSION = 3
-DRAWS = 2  # raised only where everything is to be drawn anew
+DRAWS = 2  # raised only if everything is to be drawn again
 DRAWN = ("jira_account", "slack_user")
 
 _TITLE = 500

@@ -68,17 +68,20 @@ def record(
 ) -> Recorded:
     """Record one project from a source; see `recording.record`.
 
-    An invention with another seed takes the place of the one before as a whole, whatever the policies are: both in one
-    table would be no project at all. Raises Misuse where window and policies do not go together.
+    An invented project with another seed replaces the one before as a whole, whatever the policies are: a mixture of
+    both would make no sense. Raises Misuse where window and policies do not go together.
     """
     window = Window(since=options.since, until=options.until, newest=project.max_prs)
     replaced = _other_invention(database, project, source, options)
     told = None
     if replaced is not None:
-        told = f"Seed {options.seed} is another invention than run {replaced.run} (seed {replaced.inputs['seed']})"
+        told = (
+            f"Seed {options.seed} invents another project than run {replaced.run} (seed {replaced.inputs['seed']}) and "
+            "replaces it as a whole"
+        )
         if not window.is_open:
             raise Misuse(
-                f"{told}, and takes its place as a whole; with a window (--since, --until, max_prs) a part is read.",
+                f"{told}, but a window (--since, --until, max_prs) reads only a part.",
                 "Record without the window, or under another name: --project NAME --new.",
             )
         options = replace(options, fresh=True)
@@ -99,9 +102,7 @@ def record(
         return Recorded(done.sealed, [], [])
     notices = [*(source.notices() if isinstance(source, Reporting) else []), *done.notices]
     if told is not None:
-        notices.append(
-            f"{told}, and takes its place as a whole; to have both, record one under another name: --project NAME --new"
-        )
+        notices.append(f"{told}; to keep both, record one of them under another name: --project NAME --new")
     return Recorded(done.sealed, source.skipped, notices)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy.event import listen
 
 from alembic import command
 from seedjournal.journal import (
@@ -232,3 +233,29 @@ def test_a_migration_that_fails_leaves_nothing(empty: Database) -> None:
     with pytest.raises(Exception, match="ix_journal_runs_project"):
         ensure(empty, JOURNAL_HISTORY, create=True)
     assert tables_of(empty) == {"theirs"}
+
+
+def test_a_journal_beyond_the_search_path_is_told(make_url: Callable[[str], str], open_url: Any) -> None:
+    url = make_url("postgresql")
+    owner = open_url(url)
+    role = f"user_{owner.engine.url.database}"
+    run_sql(owner, f"CREATE ROLE {role}", "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+    other = open_database(url, create=False)
+    listen(other.engine, "begin", lambda connection: connection.exec_driver_sql(f"SET LOCAL ROLE {role}"))
+    with pytest.raises(WrongSchema, match="that this user may see; schema public has one") as hidden:
+        ensure(other, JOURNAL_HISTORY, create=False)
+    assert "USAGE" in hidden.value.hint
+    other.engine.dispose()
+    run_sql(owner, f"DROP ROLE {role}")
+    run_sql(owner, f"ALTER DATABASE {owner.engine.url.database} SET search_path = elsewhere")
+    for address, is_found in ((url, False), (f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dpublic", True)):
+        database = open_database(address, create=False)
+        try:
+            if is_found:
+                assert not ensure(database, JOURNAL_HISTORY, create=False)
+            else:
+                with pytest.raises(WrongSchema, match="search path; schema public has one") as refused:
+                    ensure(database, JOURNAL_HISTORY, create=False)
+                assert "?options=-csearch_path%3Dpublic" in refused.value.hint
+        finally:
+            database.engine.dispose()

@@ -178,6 +178,37 @@ def test_a_sequence_that_is_behind_gives_no_id_of_another_row(database: Database
     assert changed(show(database, run, work())) == (0, 0, 0)
 
 
+def test_a_row_goes_along_when_a_part_of_its_primary_key_changes_that_the_kinds_key_does_not_hold(
+    database: Database,
+) -> None:
+    """A number with a fraction is in primary keys of published applications, and in no kind's key."""
+    fields = (Field(name="name"), Field(name="value", type=Type.FLOAT), Field(name="unit"))
+    measure = Kind(name="measure", key=("name",), fields=fields, policy=Policy.EXACT)
+    measures = Vocabulary((measure,))
+    tables = Tables(measures)
+    tables.table("measure", "measures", ids="key")
+    do(database, "CREATE TABLE measures (name TEXT, value FLOAT, unit TEXT, PRIMARY KEY (name, value))")
+    do(database, "INSERT INTO measures VALUES ('height', 9, 'their own')")
+
+    def of(value: float, unit: str) -> Any:
+        facts = [
+            made("measure", {"name": "height"}, value=value, unit=unit),
+            made("measure", {"name": "x"}, value=1, unit="m"),
+        ]
+        return note(database, facts, slug=PROJECT, domain=measures)
+
+    assert changed(show(database, of(1.5, "m"), tables)) == (2, 0, 0)
+    for value, unit in ((2.25, "m"), (3.5, "ft")):
+        run = of(value, unit)
+        assert changed(show(database, run, tables)) == (0, 1, 0)
+        rows = [("height", value, unit), ("height", 9, "their own"), ("x", 1, "m")]
+        assert do(database, "SELECT * FROM measures ORDER BY name, value") == rows
+        assert changed(show(database, run, tables)) == (0, 0, 0)
+        assert faults(database, tables) == []
+    fewer = note(database, [made("measure", {"name": "x"}, value=1, unit="m")], slug=PROJECT, domain=measures)
+    assert changed(show(database, fewer, tables)) == (0, 0, 1)
+
+
 def test_what_leaves_takes_its_part_and_children_along(database: Database) -> None:
     show(database, record(database, all_of_it()), work())
     fewer = [

@@ -130,6 +130,21 @@ def test_stale_rows_that_somebody_deleted_are_not_counted(database: Database) ->
     assert totals(show(database, run, prune=True)) == (0, 0, LEFT - 2)
 
 
+def test_an_edited_note_does_not_lead_to_somebodys_row(database: Database) -> None:
+    """Ids follow from keys: another id in a note is not the row that left."""
+    run = leave(database, "exact")
+    show(database, run)
+    execute(
+        database,
+        "INSERT INTO pr_files (id, pull_request_id, filename, status, additions, deletions, changes, file_category) "
+        "SELECT 1, id, 'mine', '', 0, 0, 0, '' FROM pull_requests WHERE number = 1",
+    )
+    key = "(SELECT min(key) FROM seedjournal_rows WHERE kind = 'pr_file')"
+    execute(database, f"UPDATE seedjournal_rows SET id = 1 WHERE kind = 'pr_file' AND key = {key}")
+    show(database, run, prune=True)
+    assert "mine" in {row["filename"] for row in rows(database)["pr_files"]}
+
+
 # -- retained ------------------------------------------------------------------------------------------------------
 
 SMALL = [team(), member(), pull_request(1), file(1, "a"), pull_request(2), check_run(2)]

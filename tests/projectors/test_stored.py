@@ -104,7 +104,9 @@ def test_rows_that_a_trigger_rewrites_are_an_error(database: Database, way: str)
             )
     before = dump(database)
     try:
-        with pytest.raises(Unavailable, match=r"pr_files did not keep .* status; .*trigger loud"):
+        with pytest.raises(
+            Unavailable, match=r"pr_files stored other values than seedjournal wrote, in status; .*trigger loud"
+        ):
             show(database, run)
         assert dump(database) == before
     finally:

@@ -58,7 +58,7 @@ def test_another_seed_takes_the_place_of_an_invention(policy: str, at: str, run:
     first = run(*SMALL, "--json").first
     run("project")
     done = run(*other, "--policy", f"github={policy}")
-    told = "Seed 7 is another invention than run 1 (seed 42), and takes its place as a whole"
+    told = "Seed 7 invents another project than run 1 (seed 42) and replaces it as a whole"
     assert told in " ".join(done.out.split())
     again = run(*other, "--policy", f"github={policy}", "--json").first
     assert again["state"] == alone["state"] != first["state"]
@@ -71,7 +71,7 @@ def test_another_seed_takes_the_place_of_an_invention(policy: str, at: str, run:
 def test_a_part_of_another_invention_is_refused(run: Run) -> None:
     run(*SMALL)
     refused = run(*SMALL, "--seed", "7", "--since", "2025-06-20", status=2).err
-    assert "Seed 7 is another invention than run 1 (seed 42)" in " ".join(refused.split())
+    assert "Seed 7 invents another project than run 1 (seed 42)" in " ".join(refused.split())
     assert "--project NAME --new" in refused
     run(*SMALL, "--since", "2025-06-20")
 

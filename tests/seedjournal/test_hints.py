@@ -71,6 +71,8 @@ ELSEWHERE = {
     "If this is the right database, add `--confirm {}`.": "seedjournal/test_own_tables.py: test_rows_of_others_are_asked_about",
     "Correct the map. `seedjournal check` says whether it fits.": "seedjournal/test_own_tables.py: test_check_names_what_a_migration_changed",
     "Check the address, and name another with --target URL.": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
+    "{}; to keep both, record one of them under another name: --project NAME --new": "seedjournal/test_coherence.py: test_another_seed_takes_the_place_of_an_invention",
+    "Record without the window, or under another name: --project NAME --new.": "seedjournal/test_coherence.py: test_a_part_of_another_invention_is_refused",
     "Leave out --tables.": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
     "Leave out --today, or give --today off.": "seedjournal/test_own_tables.py: test_an_id_that_holds_a_date_does_not_move",
     "Record that entity too, or make the reference null. If somebody deleted its row, --repair puts it back.": "projectors/test_parts.py: test_a_reference_that_leads_nowhere_is_refused_by_name",
@@ -467,7 +469,7 @@ def policies(w: World) -> None:
 def forgotten(w: World) -> None:
     w.run(*AGAIN, "--set", "prs=6")
     w.run("forget", "--keep-runs", "1", "--yes")
-    w("verify")
+    assert "no rows compared" in w("verify")
     w.run("project")
     assert "not checked" not in w.run("verify").out
     w.run("forget", "--project", "demo", "--yes")
@@ -583,6 +585,7 @@ def test_every_hint_is_tried() -> None:
         assert f"def {test}" in (ROOT / "tests" / file).read_text(encoding="utf-8"), named
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("situation", dict.fromkeys(HINTS.values()), ids=lambda one: one.__name__)
 def test_a_hint_helps(
     situation: Callable[[World], None], run: Run, make_url: Urls, monkeypatch: pytest.MonkeyPatch, projected: Path

@@ -26,7 +26,7 @@ CREATE TABLE book (id INTEGER PRIMARY KEY, isbn VARCHAR(13) NOT NULL UNIQUE, tit
     author_id INTEGER NOT NULL REFERENCES author, category INTEGER REFERENCES category(id),
     price DECIMAL(8,2) NOT NULL CHECK (price > 0), status VARCHAR(10) NOT NULL DEFAULT 'new' CHECK (status IN ('new', 'used')),
     pages INTEGER CHECK (pages BETWEEN 10 AND 2000), available BOOLEAN NOT NULL);
-CREATE TABLE tag (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL UNIQUE);
+CREATE TABLE tag (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL UNIQUE, colour VARCHAR(7));
 CREATE TABLE book_tag (book_id INTEGER NOT NULL REFERENCES book, tag_id INTEGER NOT NULL REFERENCES tag,
     PRIMARY KEY (book_id, tag_id));
 CREATE TABLE "order" (number INTEGER PRIMARY KEY, placed_at TIMESTAMP NOT NULL, shipped_at TIMESTAMP, note TEXT);
@@ -37,7 +37,7 @@ CREATE TABLE parcel (id INTEGER PRIMARY KEY, order_number INTEGER NOT NULL, line
     FOREIGN KEY (order_number, line_no) REFERENCES order_line (order_number, line_no));
 CREATE TABLE profile (author_id INTEGER PRIMARY KEY REFERENCES author, bio TEXT NOT NULL, website VARCHAR(100));
 INSERT INTO author VALUES (1, 'Ada', 'ada@example.com', NULL, '2024-01-01 00:00:00');
-INSERT INTO tag VALUES (1, 'poetry');
+INSERT INTO tag (id, name) VALUES (1, 'poetry');
 """
 
 
@@ -76,6 +76,7 @@ def seed(run: Run, name: str, database: str, *options: str) -> dict[str, dict[st
     return dict(first)
 
 
+@pytest.mark.more
 def test_a_bookshop_of_sqlite(run: Run, make_url: Urls) -> None:
     url = make_url("sqlite")
     make(url, BOOKSHOP)
@@ -155,6 +156,78 @@ def test_checks_that_are_more_than_the_usual(run: Run, make_url: Urls) -> None:
     first = seed(run, done["project"], Path(url).name)
     assert first["part"]["inserted"] == 30
     assert asked(url, "SELECT count(DISTINCT kind), min(packs % 5), max(packs % 5) FROM part") == [(3, 0, 0)]
+
+
+KEYED = """
+CREATE TABLE model (workspace VARCHAR(63) NOT NULL DEFAULT 'the only one', name VARCHAR(50) NOT NULL, hint TEXT,
+    PRIMARY KEY (workspace, name));
+CREATE TABLE metric (workspace VARCHAR(63) NOT NULL, name VARCHAR(50) NOT NULL, step INTEGER NOT NULL,
+    value DOUBLE PRECISION NOT NULL, is_nan BOOLEAN NOT NULL, PRIMARY KEY (workspace, name, step, value, is_nan),
+    FOREIGN KEY (workspace, name) REFERENCES model);
+CREATE TABLE share (rate REAL NOT NULL PRIMARY KEY);
+CREATE TABLE digest (id BLOB NOT NULL PRIMARY KEY);
+"""
+
+
+def test_primary_keys_of_which_no_kind_can_have_all(run: Run, make_url: Urls) -> None:
+    url = make_url("sqlite")
+    make(url, KEYED)
+    done = run("init", "--from", url, "--rows", "60", "--json").json
+    assert set(done["left_out"]) == {"share", "digest"}
+    is_well_written()
+    seed(run, done["project"], Path(url).name)
+    assert asked(url, "SELECT DISTINCT workspace FROM model") == [("the only one",)]
+    assert asked(url, "SELECT count(DISTINCT value) > 20, count(*) > 20 FROM metric") == [(True, True)]
+
+
+DEMANDING = """
+CREATE TYPE pair AS (one INTEGER, other TEXT);
+CREATE TABLE oddity (id BIGSERIAL PRIMARY KEY, thousands NUMERIC(5, -3) NOT NULL, bits BIT(8) NOT NULL, mac MACADDR8 NOT NULL,
+    area BOX NOT NULL, twins PAIR NOT NULL, spans INT4RANGE NOT NULL, zoned TIME WITH TIME ZONE NOT NULL,
+    numbers INTEGER[] NOT NULL CHECK (array_length(numbers, 1) > 0), list JSONB NOT NULL CHECK (jsonb_typeof(list) = 'array'),
+    code CHAR(2) NOT NULL CHECK (code = lower(code)));
+CREATE TABLE party (id SERIAL PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('person', 'firm')), name TEXT NOT NULL,
+    tax TEXT, CHECK ((kind = 'firm') = (tax IS NOT NULL)));
+CREATE TABLE room (id SERIAL PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE booking (id SERIAL PRIMARY KEY, starts TIMESTAMPTZ NOT NULL, ends TIMESTAMPTZ NOT NULL, party_id INTEGER REFERENCES party,
+    room_id INTEGER REFERENCES room, CHECK (num_nonnulls(party_id, room_id) = 1),
+    EXCLUDE USING gist (tstzrange(starts, ends) WITH &&));
+CREATE TABLE knows (one INTEGER NOT NULL REFERENCES party, other INTEGER NOT NULL REFERENCES party,
+    PRIMARY KEY (one, other), CHECK (one <> other));
+CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name = upper(NEW.name); RETURN NEW; END $$;
+CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON room FOR EACH ROW EXECUTE FUNCTION shout();
+"""
+
+
+def test_what_else_a_database_demands_of_values(run: Run, make_url: Urls) -> None:
+    url = make_url("postgresql")
+    make(url, DEMANDING)
+    done = run("init", "--from", url, "--rows", "30", "--json").json
+    assert done["left_out"] == {}
+    is_well_written()
+    first = seed(run, done["project"], asked(url, "SELECT current_database()")[0][0])
+    assert all(one["inserted"] for one in first.values())
+    assert asked(url, "SELECT bool_and(name = upper(name)) FROM room") == [(True,)]
+
+
+SCHEMAS = """
+CREATE SCHEMA people;
+CREATE SCHEMA "Human Resources";
+CREATE TYPE people.sort AS ENUM ('staff', 'guest');
+CREATE TABLE people.person (id SERIAL PRIMARY KEY, sort people.sort NOT NULL, name TEXT NOT NULL);
+CREATE TABLE "Human Resources"."Employee" (person_id INTEGER PRIMARY KEY REFERENCES people.person, "loginID" TEXT NOT NULL UNIQUE);
+CREATE TABLE "Human Resources".person (id SERIAL PRIMARY KEY, boss_id INTEGER NOT NULL REFERENCES "Human Resources"."Employee")
+"""
+
+
+def test_tables_of_several_schemas(run: Run, make_url: Urls) -> None:
+    """Where no table is found by its name alone, those of all schemas are taken, and keys lead from one to the other."""
+    url = make_url("postgresql")
+    make(url, SCHEMAS)
+    done = run("init", "--from", url, "--rows", "30", "--json").json
+    assert sorted(done["tables"]) == ["Human Resources.Employee", "Human Resources.person", "people.person"]
+    first = seed(run, done["project"], asked(url, "SELECT current_database()")[0][0])
+    assert all(one["inserted"] for one in first.values())
 
 
 TENANTS = """
@@ -238,7 +311,9 @@ def test_no_password_is_written(given: str, written: str) -> None:
 
 
 MODELS = """
-from sqlalchemy import Text
+import enum
+
+from sqlalchemy import Enum, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -250,10 +325,29 @@ class Shelf(Base):
     __tablename__ = "shelf"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
+    state: Mapped[str] = mapped_column(Enum(enum.Enum("State", "OPEN SHUT"), native_enum=False))
 """
-SHELVES = "CREATE TABLE shelf (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);\nCREATE TABLE other (id INTEGER PRIMARY KEY)"
+DJANGO = """
+print("an application that talks while it is imported")
+DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": "{}"}}}}
+INSTALLED_APPS = ["shelves"]
+"""
+SHELVES_APP = """
+from django.db import models
 
 
+class Shelf(models.Model):
+    name = models.TextField(unique=True)
+    state = models.CharField(max_length=9, choices=[("Doors", [("OPEN", "open"), ("SHUT", "shut")]), ("", "none")])
+
+    class Meta:
+        db_table = "shelf"
+"""
+SHELVES = """CREATE TABLE shelf (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, state VARCHAR(9) NOT NULL, hint TEXT);
+CREATE TABLE other (id INTEGER PRIMARY KEY)"""
+
+
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("source", "tables"),
     [(("django:site_settings",), ["other", "shelf"]), (("sqlalchemy:models:Base", "--target", "{}"), ["shelf"])],
@@ -263,16 +357,30 @@ def test_a_framework_names_database_and_tables(source: tuple[str, ...], tables: 
     """In a process of its own, as the application's modules are imported."""
     url = f"sqlite:///{tmp_path}/app.db"
     make(url, SHELVES)
-    engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "app.db")}
-    (tmp_path / "site_settings.py").write_text(f"DATABASES = {{'default': {engine}}}\n", encoding="utf-8")
-    (tmp_path / "models.py").write_text(MODELS, encoding="utf-8")
+    (tmp_path / "shelves").mkdir()
+    for name, text in {
+        "site_settings": DJANGO.format(tmp_path / "app.db"),
+        "models": MODELS,
+        "shelves/__init__": "",
+        "shelves/models": SHELVES_APP,
+    }.items():
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
     command = ("init", "--from", *(one.format(url) for one in source), "--rows", "20", "--json")
     done = spawn(*command, folder=tmp_path)
     assert done.status == 0, done.err
     assert sorted(done.json["tables"]) == tables
     for next_ in (("record", "--project", "app"), ("project",)):
         assert spawn(*next_, folder=tmp_path).status == 0
-    assert len(asked(url, "SELECT * FROM shelf")) > 1
+    assert asked(url, "SELECT DISTINCT state FROM shelf ORDER BY 1") == [("OPEN",), ("SHUT",)]
+    assert asked(url, "SELECT count(*) FROM shelf WHERE hint IS NOT NULL") == [(0,)]
+
+
+def test_settings_of_django_whose_applications_are_not_installed_here_name_the_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/app.db"
+    make(url, SHELVES)
+    (tmp_path / "site_settings.py").write_text(DJANGO.format(tmp_path / "app.db"), encoding="utf-8")
+    done = spawn("init", "--from", "django:site_settings", "--json", folder=tmp_path)
+    assert sorted(done.json["tables"]) == ["other", "shelf"]
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from ..assistants import Assistants
 from ..facts import Repository
 from ..schedules import Schedule
 
-# Raised by whatever changes a fact of the demo.
+# Raised by every change of a fact of the demo.
 VERSION = 4
-_DRAWS = 3  # raised only where everything is to be drawn anew
+_DRAWS = 3  # raised only if everything is to be drawn again
 
 # GitHub counts accounts in the hundreds of millions: an invented id beyond 2^42 is nobody's. A member's place, below
 # 2^17, fills its low bits: no two members share one.

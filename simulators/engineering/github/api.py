@@ -195,7 +195,7 @@ class Api:
         self._clock.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures) * (0.25 + self._clock.jitter() / 2))
 
     def _check_status(self, token: Token, reply: _Reply, repo: str) -> None:
-        """Raise what a reply's status calls for."""
+        """Raise the error that a reply's status calls for, if any."""
         status = reply.status
         if status == _OK:
             return
@@ -229,7 +229,7 @@ class Api:
             raise _AgainError(f"{repo} was there, and is not")
 
     def _check_limits(self, reply: _Reply) -> None:
-        """Raise what a 403 or 429 calls for that is a limit; docs/github.md lists the forms."""
+        """Raise the error for a 403 or 429 that means a limit; docs/github.md lists the forms."""
         words = reply.content[:4096].lower().decode(errors="replace")
         if any(one in words for one in _SECONDARY_WORDS):
             raise _LimitedError
@@ -243,7 +243,7 @@ class Api:
             raise _LimitedError
 
     def _refuse(self, token: Token, reply: _Reply) -> None:
-        """Raise what a 401 calls for: another try, with another token where there is one; at last the token goes."""
+        """Raise the error for a 401: try again, with another token if there is one; in the end remove the token."""
         if self.pool.refused(token) >= _TRIES_WITH_A_TOKEN:
             self.pool.discard(token)
             if not len(self.pool):
@@ -285,7 +285,7 @@ class Api:
         return Answer(content=self.pool.scrubbed(content), data=data, errors=errors, served_at=served_at)
 
     def _check_errors(self, errors: Sequence[Mapping[str, Any]]) -> None:
-        """Raise what errors inside a 200 call for; others leave data, and are the reader's business."""
+        """Raise the error for errors inside a 200 that leave no data; readers deal with the others."""
         for error in errors:
             kind, words = str(error.get("type")), str(error.get("message", "")).lower()
             if any(one in words for one in _SECONDARY_WORDS):

@@ -126,7 +126,7 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def may_heal(self) -> bool:
-        """Whether it is missing because of an error that asking again may fix."""
+        """Whether it is missing because of an error that may not occur again."""
         return self.error is not None and self.error not in LASTING
 
     @property
@@ -158,7 +158,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_left_out(self) -> bool:
-        """Whether this state of it is no fact: what is unknown must not be taken for nothing."""
+        """Whether to leave the pull request out: unknown content must not be taken for empty content."""
         return any(gap.spoils_the_rest for gap in self.missing)
 
 
@@ -352,7 +352,7 @@ class Store:
     # Pull requests that did not come whole.
 
     def add_trouble(self, one: Trouble) -> None:
-        """Remember a pull request to ask for again, unless it is there as a whole in this version or a newer one."""
+        """Remember a pull request to ask for again, unless this version or a newer one is there and complete."""
         key = (one.number, one.check_runs)
         missing = msgspec.json.encode(one.missing).decode()
         self._connection.execute(
