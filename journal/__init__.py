@@ -58,6 +58,7 @@ from .spool import Entry, Sorter, Spool, room_in_the_temporary_folder
 from .store.contents import Content, contents, journal_id, provenance, query_rows, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import Dialect, dialect_of
+from .store.pointers import Pointer, pointers_to
 from .store.schema import JOURNAL as JOURNAL_HISTORY
 from .store.schema import History, ensure, is_present, is_ready, migrate, run_migrations
 from .verify import Fault, Finding, check_storage, count_events, verify
@@ -104,6 +105,7 @@ __all__ = [
     "NodeHash",
     "NotCanonical",
     "Overtaken",
+    "Pointer",
     "Policy",
     "Progress",
     "Reference",
@@ -161,6 +163,7 @@ __all__ = [
     "numbered",
     "open_database",
     "plain_encoder",
+    "pointers_to",
     "provenance",
     "query_rows",
     "read_manifest",

@@ -22,11 +22,12 @@ from sqlalchemy import (
     select,
 )
 
-from .errors import Damaged, Misuse
+from .errors import Damaged, Misuse, Unavailable
 from .manifest import LEAF, ROOT, read_root
 from .runs import Forgotten, RunNumber, add_forgotten, all_runs, user_at_host
 from .store.contents import HASH_SIZE, last_event_id, unpack_ids
 from .store.dialects import dialect_of
+from .store.pointers import pointers_to
 from .tables import EVENTS, KINDS, NODES, RUNS
 
 _NODES_AT_ONCE = 1_000
@@ -73,6 +74,7 @@ def measure(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettabl
     if not runs:
         return Forgettable(runs={})
     _mark(connection, [number for numbers in runs.values() for number in numbers])
+    _refuse_held(connection, runs)
     weight = _weigh(connection, runs)
     _MARKS.drop_all(connection, checkfirst=False)
     return weight
@@ -88,6 +90,7 @@ def forget(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable
         return Forgettable(runs={})
     numbers = [number for of_project in runs.values() for number in of_project]
     _mark(connection, numbers)
+    _refuse_held(connection, runs)
     gone = _weigh(connection, runs)
     gone_for_good = [
         Forgotten(
@@ -109,6 +112,29 @@ def forget(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable
     add_forgotten(connection, gone_for_good)
     _MARKS.drop_all(connection, checkfirst=False)
     return gone
+
+
+def _refuse_held(connection: Connection, runs: Mapping[str, list[int]]) -> None:
+    """Raise Unavailable where somebody's row refers to one that would go, whatever its foreign key says of deletions.
+
+    The rows are locked first: whoever is about to refer to one has either committed and is seen, or finds it gone.
+    """
+    numbers = [number for of_project in runs.values() for number in of_project]
+    going = {
+        RUNS: dialect_of(connection).among(RUNS.c.run, numbers),
+        NODES: _unmarked_node(),
+        EVENTS: _unmarked_event(),
+    }
+    for table, goes in going.items():
+        for pointer in pointers_to(connection, table):
+            going_rows = select(*table.primary_key.columns).where(goes)
+            connection.execute(going_rows.with_for_update()).all()
+            if connection.execute(going_rows.where(pointer.points_to(table)).limit(1)).first():
+                raise Unavailable(
+                    f"Rows of table {pointer.table} refer to rows of {table.name} that would be forgotten; nothing was "
+                    "forgotten.",
+                    "Delete those rows, or keep these runs.",
+                )
 
 
 def _mark(connection: Connection, gone: Sequence[int]) -> None:

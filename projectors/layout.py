@@ -560,8 +560,17 @@ def missing_tables(connection: Connection, layout: Layout, address: str) -> list
     )
 
 
-def refuse_inheriting(connection: Connection, layout: Layout) -> None:
-    """Raise WrongSchema where somebody's table inherits from one of ours: statements on ours would change its rows."""
+def refuse_others_rows(connection: Connection, layout: Layout) -> None:
+    """Raise WrongSchema where statements on a table of ours would mean rows of others.
+
+    So it is where somebody's table inherits from ours, and where a view has the name of ours.
+    """
+    if found := dialect_of(connection).views(layout.tables):
+        raise WrongSchema(
+            f"{', '.join(found)}: no table but a view, and what refers to the rows behind it is not known; nothing was "
+            "written.",
+            "Give the table its name back, or use another database.",
+        )
     if found := dialect_of(connection).inheriting(layout.tables):
         child, _, parent = found[0].partition(" from ")
         raise WrongSchema(
@@ -614,6 +623,7 @@ def _affinity(type_: TypeEngine[Any]) -> str:
 def table_problems(connection: Connection, layout: Layout) -> dict[str, str]:
     """Say, by table, what keeps its rows from being compared."""
     missing, problems = _looked_at(connection, layout)
+    views = dict.fromkeys(dialect_of(connection).views(layout.tables), "it is a view; give the table its name back")
     inherited = (one.rpartition(" from ") for one in dialect_of(connection).inheriting(layout.tables))
     return {
         **{
@@ -621,6 +631,7 @@ def table_problems(connection: Connection, layout: Layout) -> dict[str, str]:
             f"`ALTER TABLE {child} NO INHERIT {parent}` ends that"
             for child, _, parent in inherited
         },
+        **views,
         **{one.name: "the table is not there; `seedjournal project --repair` makes it again" for one in missing},
         **{
             table: "; ".join(f"column {name} {problem}" for name, problem in one.items())

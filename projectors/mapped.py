@@ -45,10 +45,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DataError, IntegrityError
 
-from seedjournal.journal import KeyBytes, Misuse, Type, Unavailable, batched, canonical_key
+from seedjournal.journal import KeyBytes, Misuse, Pointer, Type, Unavailable, batched, canonical_key
 
 from .catalogue import ALWAYS, UniqueKey
-from .dialects import Pointer, dialect_of
+from .dialects import dialect_of
 from .fitting import Filled, Mapped, MappedKind, Spelled, literal_of
 from .layout import moved
 from .mapping import DATABASE, DERIVED, KEY, NOT_GIVEN, PARENT, FieldValue, Path

@@ -55,7 +55,7 @@ from .layout import (
     kinds_led_to,
     layout_of,
     missing_tables,
-    refuse_inheriting,
+    refuse_others_rows,
 )
 from .mapping import Tables
 from .moving import can_move, days_until, move_rows, weeks_of
@@ -273,7 +273,7 @@ class _Replay:
         position = notes.position(self.target, project)
         follow_kinds(self.source, self.target, self.layout, self.run, address)
         missing = missing_tables(self.target, self.layout, address)
-        refuse_inheriting(self.target, self.layout)
+        refuse_others_rows(self.target, self.layout)
         forgotten = taken_over = compared = False
         shown_run: Run | None = None
         moved = 0
@@ -487,6 +487,7 @@ class _Replay:
         writer, of_whole = self._part_writer(kind, ids), self.wrote.get(whole, Wrote())
         changed = changes(self.source, None if rewrites else before, now)
         is_first = position is None and whole in self.loaded
+        rewrites = rewrites and not is_first  # what was just loaded holds the defaults
         wrote, unedited = writer.write(changed, say, left=of_whole, rewrites=rewrites, is_first=is_first)
         self.wrote[whole] = of_whole._replace(left=unedited)
         result = KindResult(inserted=wrote.inserted, updated=wrote.updated, deleted=wrote.deleted)
@@ -594,7 +595,7 @@ def remove_project(
         raise of_another(project, problem)
     run = numbered(source, RunNumber(position.run)) or newest(source, project)
     layout = (layout_of(source, run, layout) if run else layout).moved(position.days)
-    refuse_inheriting(target, layout)
+    refuse_others_rows(target, layout)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
     maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}

@@ -325,6 +325,32 @@ def test_rows_of_a_table_that_inherits_from_ours_are_not_touched(
     assert len(execute(owner, "SELECT id FROM desk.kept")) == 2
 
 
+@pytest.mark.parametrize("make", ["sqlite", "postgresql"])
+def test_a_view_in_the_place_of_a_table_is_refused(
+    make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    """Keys refer to the table behind the view, and their cascades would fire."""
+    database = open_url(make_url(make))
+    run = shrink(database)
+    execute(database, "CREATE TABLE bookmarks (pr BIGINT REFERENCES pull_requests (id) ON DELETE CASCADE)")
+    execute(database, "INSERT INTO bookmarks SELECT id FROM pull_requests")
+    execute(database, "ALTER TABLE pull_requests RENAME TO behind")
+    execute(database, "CREATE VIEW pull_requests AS SELECT * FROM behind")
+    if make == "sqlite":
+        execute(
+            database,
+            "CREATE TRIGGER gone INSTEAD OF DELETE ON pull_requests BEGIN DELETE FROM behind WHERE id = old.id; END",
+        )
+    with pytest.raises(WrongSchema, match="pull_requests: no table but a view"):
+        show(database, run, prune=True)
+    with database.read() as connection:
+        assert [one.where for one in check(connection, connection, LAYOUT)] == ["pull_requests"]
+    assert len(execute(database, "SELECT pr FROM bookmarks")) == 2
+    execute(database, "DROP VIEW pull_requests")
+    execute(database, "ALTER TABLE behind RENAME TO pull_requests")
+    assert total(show(database, run, prune=True), "retained") == 2
+
+
 def test_partitions_are_no_tables_of_their_own(
     server: tuple[str, Database], open_url: Callable[[str], Database], make_url: Callable[[str], str]
 ) -> None:
