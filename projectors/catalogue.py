@@ -506,10 +506,11 @@ class _SQLite:
         if primary and not any(origin == "pk" for _, _, origin in found):
             yield UniqueKey(name=f"primary key of {table}", columns=tuple(primary))
         for name, partial, origin in found:
-            (made,) = self._ask("SELECT coalesce(sql, '') FROM sqlite_master WHERE type = 'index' AND name = ?", name)
-            where = made[0][made[0].upper().rindex(" WHERE ") + len(" WHERE ") :] if partial else None
+            query = "SELECT coalesce(max(sql), '') FROM sqlite_master WHERE type = 'index' AND name = ?"
+            ((made,),) = self._ask(query, name)  # nothing for the primary key of a table WITHOUT ROWID
+            where = made[made.upper().rindex(" WHERE ") + len(" WHERE ") :] if partial else None
             query = "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno"
-            keys, written = self._ask(query, name), _index_parts(made[0])
+            keys, written = self._ask(query, name), _index_parts(made)
             parts = [
                 f"{_quoted(column) if column else written[place]} COLLATE {collation}"
                 for place, (column, collation) in enumerate(keys)

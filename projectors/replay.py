@@ -487,6 +487,7 @@ class _Replay:
         writer, of_whole = self._part_writer(kind, ids), self.wrote.get(whole, Wrote())
         changed = changes(self.source, None if rewrites else before, now)
         is_first = position is None and whole in self.loaded
+        rewrites = rewrites and not is_first  # what was just loaded holds the defaults
         wrote, unedited = writer.write(changed, say, left=of_whole, rewrites=rewrites, is_first=is_first)
         self.wrote[whole] = of_whole._replace(left=unedited)
         result = KindResult(inserted=wrote.inserted, updated=wrote.updated, deleted=wrote.deleted)

@@ -265,7 +265,14 @@ def _look_at_mlflow(site: Site) -> None:
 
 APPS = {
     "helpdesk": App(
-        ("django-helpdesk>=2,<3", "django-bootstrap4-form", "packaging", "setuptools<80", "psycopg2-binary"),
+        (
+            "django-helpdesk>=2,<3",
+            "django-bootstrap4-form",
+            "pinax-teams",
+            "packaging",
+            "setuptools<80",
+            "psycopg2-binary",
+        ),
         _make_helpdesk,
         _look_at_helpdesk,
     ),

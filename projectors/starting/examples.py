@@ -30,11 +30,12 @@ _PLAIN: dict[Sort, tuple[str, ...]] = {
     Sort.DECIMAL: ("0", "0.5", "1", "5", "10", "-1"),
     Sort.FLOAT: ("0", "0.5", "1", "10", "100", "-1"),
     Sort.BOOLEAN: ("true", "false"),
-    Sort.DATE: ("2024-01-01", "2024-06-30", "2025-01-06"),
+    Sort.DATE: ("2024-01-01", "2024-06-30", "2025-01-06", "1980-05-17"),
     Sort.JSON: ("{}", "[]"),
     Sort.OTHER: ("{1}", "{a}", *PLAIN_TEXTS),
     Sort.INSTANT: ("2024-01-01 00:00:00+00", "2024-06-30 12:00:00+00", "2025-01-06 09:30:00+00"),
 }
+_SPELLED_IN_QUOTES = {Sort.DATE, Sort.INSTANT, Sort.JSON, Sort.OTHER}
 
 
 def find_examples(catalogue: Catalogue, info: TableInfo, said: Said, *, is_on_postgresql: bool) -> None:
@@ -85,13 +86,17 @@ def _candidates(column: Column, check: str, said: Said, sort: Sort) -> list[str 
     if limits.examples:
         return list(limits.examples)
     found: list[str | None] = [str(one) for one in limits.choices or column.labels]
+    named = [one[1:-1].replace("''", "'") for one in _QUOTED.findall(check)]
     if sort is Sort.TEXT and not found:
         longest = length_of(column, limits)  # a cast would cut what is longer
         found = [
-            one for one in (*dict.fromkeys(_from_patterns(check)), *_TEXTS) if longest is None or len(one) <= longest
+            one
+            for one in dict.fromkeys((*_from_patterns(check), *named, *_TEXTS))
+            if longest is None or len(one) <= longest
         ]
     elif not found:
-        found = list(_PLAIN.get(sort, ()))
+        numbers = re.findall(r"\d+", check) if sort in {Sort.INTEGER, Sort.DECIMAL, Sort.FLOAT} else ()
+        found = [*(named if sort in _SPELLED_IN_QUOTES else numbers), *_PLAIN.get(sort, ())]
     return [None, *found] if column.nullable and not limits.is_required else found
 
 

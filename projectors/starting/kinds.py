@@ -342,7 +342,9 @@ class KindDecider:
     def _plain(self, column: Column) -> str | None:
         """Return a value, as Python spells it, that a column of a type takes for which no field can be made."""
         if not self.planner.is_on_postgresql:
-            return '""'
+            return 'sql("randomblob(16)")'
+        if column.base == "bytea" and any(column.name in one.columns for one in self.info.uniques):
+            return "sql(\"decode(md5(random()::text), 'hex')\")"
         found = next((one for one in PLAIN_TEXTS if self.planner.catalogue.takes(column, one)), None)
         return None if found is None else f'"{found}"'
 

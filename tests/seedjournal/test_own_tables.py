@@ -115,7 +115,10 @@ def test_two_logins_with_one_github_id(run: Run, target: str, tmp_path: Path) ->
     (tmp_path / "seedjournal.toml").write_text('tables = "other:target"')
     note(journal, [team(), *members, member("fourth", github_id=6)], fresh=True)
     told = run("project", status=2).err
-    assert 'team_member {"login":"fourth","team":"terns"} has the same email as team_member {"login":"third",' in told
+    assert (
+        'team_member {"login":"fourth","team":"terns"} has the same team_id and github_id as team_member {"login":"third",'
+        in told
+    )
     assert "unique_team_github_id" in told
     journal.engine.dispose()
 

@@ -288,7 +288,7 @@ class Parts:
 
     def text(
         self,
-        texts: Sequence[str] | Mapping[str, Sequence[str]],
+        texts: tuple[str, ...] | Mapping[str, tuple[str, ...]],
         bits: int,
         frame: Frame,
         files: Sequence[ChangedFile],
@@ -299,7 +299,7 @@ class Parts:
         It may depend on what the file is that it is about.
         """
         path = files[(bits >> 28 & 0xFFF) % min(len(files), _NAMED)].filename
-        some = texts[words.kind_of(path)] if isinstance(texts, Mapping) else texts
+        some = texts if isinstance(texts, tuple) else texts[words.kind_of(path)]
         text = before + some[(bits & 0xFFF) % len(some)]
         name = frame.topic.object
         if (bits >> 12 & 0xFF) / 0x100 >= _OF_ITS_OBJECT:

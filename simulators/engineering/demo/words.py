@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import gcd
 from types import MappingProxyType
 
@@ -458,6 +458,7 @@ ANSWERS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # to a review that r
 )
 
 
+@lru_cache(maxsize=8_192)
 def kind_of(path: str) -> str:
     """Return what a file is, for those who write about it: code, test, docs or data.
 
@@ -471,6 +472,7 @@ def kind_of(path: str) -> str:
     return "code" if path.endswith((".py", ".go", ".ts", ".tsx", ".mjs", ".sql")) else "data"
 
 
+@lru_cache(maxsize=65_536)
 def in_short(deed: str, tail: str = "") -> str:
     """Return what is done, and the end of where or when, as files are named.
 
@@ -480,6 +482,7 @@ def in_short(deed: str, tail: str = "") -> str:
     return "_".join((written(deed), *written(tail).split("_")[-2:])) if tail else written(deed)
 
 
+@lru_cache(maxsize=8_192)
 def written(text: str) -> str:
     """Return a text as files and branches write it: letters only, since a number could pass for an issue's.
 
@@ -556,12 +559,17 @@ Pool = tuple[str, ...]
 @cache
 def pools(use: str, area: str, name: str, turn: int) -> tuple[Pool, Pool, Pool, Pool]:
     """Return an object's files for a use, the area's others, a neighbour's (one of three, by turns), and the rest."""
-    files = {one: tuple(path for path, _ in paths) for one, paths in POOLS[use].items()}
-    neighbour = NAMES[(NAMES.index(area) + (1, 5, 11)[turn]) % len(NAMES)]
-    rest = tuple(path for one in NAMES if one not in {area, neighbour} for path in files[one])
     its = [path for path, about in POOLS[use][area] if about == name]
     its.sort(key=lambda path: kind_of(path) != "code")  # what is changed first
-    return tuple(its), tuple(path for path, about in POOLS[use][area] if about != name), files[neighbour], rest
+    return tuple(its), tuple(path for path, about in POOLS[use][area] if about != name), *_beyond(use, area, turn)
+
+
+@cache
+def _beyond(use: str, area: str, turn: int) -> tuple[Pool, Pool]:
+    """Return the files of an area's neighbour, and those of all others."""
+    neighbour = NAMES[(NAMES.index(area) + (1, 5, 11)[turn]) % len(NAMES)]
+    others = [path for one in NAMES if one not in {area, neighbour} for path, _ in POOLS[use][one]]
+    return tuple(path for path, _ in POOLS[use][neighbour]), tuple(others)
 
 
 @cache
