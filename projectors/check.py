@@ -339,7 +339,7 @@ class _OneKind:
             yield self._row(keys[place], f"its row has id {number}, which is neither derived nor remembered")
         differing = dict(stage.differences())
         for place in () if self.mapped.whole else stage.places_without_row():
-            if place not in differing:  # else somebody edited its key
+            if place not in differing or self._is_adopted(keys[place]):  # else somebody edited our row's key
                 yield self._row(keys[place], "its row is missing", Fault.MISSING)
         for place, names in differing.items():
             if self.policy is not Policy.ONCE or not self._is_adopted(keys[place]):

@@ -381,6 +381,43 @@ def cascades(user: User) -> None:
     assert user.count("notes") == 12
 
 
+@case("A. rows behind a view, rows that inherit, and references to runs are not touched")
+def rows_of_others(user: User) -> None:
+    user.record("--set", "prs=12")
+    user("project")
+    user.record("--fresh", "--set", "prs=3")
+    user.sql("CREATE TABLE notes (run BIGINT REFERENCES journal_runs ON DELETE CASCADE)")
+    user.sql("INSERT INTO notes SELECT run FROM journal_runs")
+    assert "notes" in user("forget", "--keep-runs", "1", "--yes", status=3)
+    assert user.count("notes") == 2
+    user.sql("ALTER TABLE pull_requests RENAME TO behind;; CREATE VIEW pull_requests AS SELECT * FROM behind")
+    for command in (("project", "--prune", "--yes"), ("unseed", "demo", "--yes")):
+        assert "view" in user(*command, status=3)
+    user.sql("DROP VIEW pull_requests;; ALTER TABLE behind RENAME TO pull_requests")
+    if user.server:
+        user.sql("CREATE TABLE kept () INHERITS (pull_requests);; INSERT INTO kept SELECT * FROM pull_requests")
+        assert "NO INHERIT" in user("project", "--prune", "--yes", status=3)
+        user.sql("ALTER TABLE kept NO INHERIT pull_requests")
+    user("project", "--prune", "--yes")
+    if user.server:
+        assert user.count("kept") == 12
+
+
+@case("D. notes and positions that are gone are told, and come back")
+def lost_notes(user: User) -> None:
+    user.record()
+    user("project")
+    for lost in ("DROP TABLE seedjournal_rows", "DELETE FROM seedjournal_target_version"):
+        user.sql(lost)
+        user("verify", status=3)
+        user("migrate")
+        user("verify")
+    user.sql("DELETE FROM seedjournal_positions")
+    assert "no position" in user("verify", status=1)
+    user("project")
+    user("verify")
+
+
 @case("B. two journals with one project in one target")
 def two_journals(user: User) -> None:
     other, target = user.new_database("y"), ("--target", user.new_database("t"))
