@@ -34,7 +34,7 @@ test-more: $(READY) ## the tests that take longer, or need more, as far as it ca
 	npm install --silent --no-audit --no-fund --no-save --prefix .tools/github @octokit/graphql-schema@15 \
 		|| left="$$left --ignore=tests/simulators/github/test_queries.py"; \
 	test -z "$$left" || echo "left out, as what they need cannot be installed here:$$left"; \
-	$(BIN)/python -m pytest -q -n 0 -m more $$left
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "more and not soak" $$left
 
 test-shared: $(READY) ## the tests on the real projects' files and histories in ../shared
 	@test -d ../shared || { echo "there is no ../shared beside this checkout: nothing to test with"; exit 1; }

@@ -1,6 +1,6 @@
 """The append-only store of seed events. Knows no domain, no Faker, no command line.
 
-The names below are the room's front door; everything else is its own business.
+Other rooms import the names below, and no others.
 """
 
 from .changes import Change, changes, event_texts, key_of, merged, state_of_kind
@@ -50,6 +50,7 @@ from .runs import (
     newest,
     newest_of_each,
     numbered,
+    runs_after,
     stored_seals,
 )
 from .sealing import Overtaken, Sealed, follows, last_run, record, reuse, would_change
@@ -57,6 +58,7 @@ from .spool import Entry, Sorter, Spool, room_in_the_temporary_folder
 from .store.contents import Content, contents, journal_id, provenance, query_rows, read_manifest
 from .store.database import DEFAULT_WAIT, Database, open_database
 from .store.dialects import Dialect, dialect_of
+from .store.pointers import Pointer, pointers_to
 from .store.schema import JOURNAL as JOURNAL_HISTORY
 from .store.schema import History, ensure, is_present, is_ready, migrate, run_migrations
 from .verify import Fault, Finding, check_storage, count_events, verify
@@ -103,6 +105,7 @@ __all__ = [
     "NodeHash",
     "NotCanonical",
     "Overtaken",
+    "Pointer",
     "Policy",
     "Progress",
     "Reference",
@@ -160,6 +163,7 @@ __all__ = [
     "numbered",
     "open_database",
     "plain_encoder",
+    "pointers_to",
     "provenance",
     "query_rows",
     "read_manifest",
@@ -169,6 +173,7 @@ __all__ = [
     "reuse",
     "room_in_the_temporary_folder",
     "run_migrations",
+    "runs_after",
     "runs_before_newest",
     "state_of_kind",
     "stored_seals",

@@ -1,4 +1,4 @@
-"""Appending what a journal lacks of a manifest: events, leaves, and the nodes above them.
+"""Appending: the events and nodes of a manifest that a journal does not have yet go into its tables.
 
 All within one transaction of the caller's: `stage` copies rows into a temporary table, before the write lock is taken
 where the database allows it, and `append` moves them into the journal under the lock, set-wise.
@@ -49,14 +49,14 @@ Leaves = Sequence[tuple[Node, Sequence[Entry]]]
 
 
 def manifest_of(entries: Iterable[Entry]) -> Root:
-    """Return the manifest of entries without storing anything; raise what is wrong with them."""
+    """Return the manifest of sorted entries, and store nothing."""
     return make_root({kind: subtree for _, _, finished in grow(entries) for kind, subtree in finished.items()})
 
 
 class Addition:
-    """What a journal lacks of one manifest; `entries` yields the manifest's entries, in order, as often as asked.
+    """The events and nodes of one manifest that the journal does not have. `entries` yields all of its entries, sorted.
 
-    `root` is the manifest, if the caller knows it: a stored one then costs one look-up.
+    If the caller knows the manifest, it gives `root`. Then one look-up tells whether the journal has all of it.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Addition:
         self._root = make_root(kinds)
 
     def append(self) -> tuple[Root, int]:
-        """Insert what is lacking of the manifest; return its root and how many events were new; needs the write lock.
+        """Insert what the journal lacks; return the manifest's root and how many events were new. Needs the write lock.
 
         Raise Damaged if an entry without a text is not in the journal.
         """

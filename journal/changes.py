@@ -1,4 +1,4 @@
-"""What separates two manifests, entity by entity: what `diff` shows, folding resolves and projecting writes.
+"""The differences of two manifests, entity by entity, which `diff` shows and `project` writes.
 
 And the state that follows from it.
 """
@@ -95,10 +95,10 @@ def merged(
     policies: Mapping[str, Policy],
     recorded: Callable[[], Iterable[Entry]],
 ) -> Iterator[Entry]:
-    """Yield what a state will hold of a run's entries and its own, with texts, in order.
+    """Yield the entries of a new state, sorted and with texts: a run's, merged with the previous state's by policy.
 
-    Of `policies`' kinds alone, and of both together by policy. `recorded` yields the run's entries, in order, as often
-    as asked. Leaves that the run's manifest shares with the state are not read.
+    Only kinds in `policies` are merged. `recorded` yields the run's entries, sorted, each time that it is called.
+    Leaves that the run and the previous state share are not read.
     """
     leaves = {node.hash for nodes, _, _ in grow(recorded()) for node in nodes if node.level == LEAF}
     earlier = _outside(connection, read_manifest(connection, state), policies, leaves)
@@ -117,7 +117,7 @@ def _marked(entries: Iterable[Entry], side: int) -> Iterator[tuple[str, KeyBytes
 def _outside(
     connection: Connection, state: Root, policies: Mapping[str, Policy], leaves: Container[NodeHash]
 ) -> Iterator[Entry]:
-    """Yield the entries of a state's leaves that are not among these, of every kind that is not exact."""
+    """Yield the entries of the state's other leaves, for every kind that is not exact."""
     read = node_reader(connection)
     for kind, subtree in sorted(state.kinds.items()):
         if policies.get(kind, Policy.EXACT) is Policy.EXACT:
@@ -130,7 +130,7 @@ def _outside(
 
 @dataclass(slots=True)
 class Kept:
-    """How many contents of a run the state keeps another content for, and the fields in which these differ."""
+    """How many entities of a run keep older content in the state, and the fields in which the two differ."""
 
     count: int = 0
     fields: set[str] = field(default_factory=set)
@@ -177,9 +177,9 @@ def fold_root(connection: Connection, policies: Mapping[str, Policy], previous: 
 
 
 def key_of(text: str) -> KeyBytes:
-    """Return the key's canonical bytes inside an event's canonical text; raise Damaged for a text that is none.
+    """Return the key's canonical bytes inside an event's canonical text; raise Damaged for any other text.
 
-    The top-level key is the last object named so: behind it stand two texts only, in which quotes are escaped.
+    The event's own key is the last object of that name: only two texts follow it, in which quotes are escaped.
 
     >>> key_of('{"data":{"key":{"a":1}},"key":{"slug":"x"},"kind":"team","project":"p"}')
     b'{"slug":"x"}'
@@ -187,7 +187,7 @@ def key_of(text: str) -> KeyBytes:
     try:
         return KeyBytes(text[text.rindex(',"key":{') + 7 : text.rindex(',"kind":"')].encode())
     except ValueError:
-        raise Damaged(f"An event's text is not as it was written: {text[:40]!r}…") from None
+        raise Damaged(f"An event's text was changed after it was stored: {text[:40]!r}…") from None
 
 
 def _by_key(connection: Connection, ids: Sequence[EventId]) -> dict[KeyBytes, EventId]:

@@ -57,7 +57,7 @@ class TwoEventsOneKey(BadInput):
     def __init__(self, kind: str, key: bytes, first: bytes, second: bytes) -> None:
         super().__init__(
             f"{kind} {key.decode()} occurs twice in one run: {first.hex()[:12]} and {second.hex()[:12]}.",
-            "A run holds one event for each entity. Look for the entity twice in the source.",
+            "A run holds one event for each entity. Remove one of the two from the source.",
         )
 
 

@@ -77,15 +77,16 @@ def canonical_key(key: Key) -> KeyBytes:
 def encode(event: Event) -> Canonical:
     """Return the event's canonical bytes and hash.
 
-    Content that is plain is written at once; anything else is searched for the field to blame.
+    Most content is written directly. Only if that fails, every field is examined, to name the wrong one.
     """
     kind, key, data = event.kind, event.key, event.data
     tail = _tail(kind, event.project, tuple(key), tuple(data))
     if not _SCALARS.issuperset(map(type, data.values())):
+        data = dict(data)
         for name, value in data.items():
             if value.__class__ not in _SCALARS:
                 _refuse(value, f"data.{name}")
-        data = _written(data)
+                data[name] = _written(value)
     if not _KEY_PARTS.issuperset(map(type, key.values())):
         for name, part in key.items():
             if part.__class__ not in _KEY_PARTS:
@@ -152,7 +153,7 @@ def hash_event(text: bytes) -> EventHash:
 def _tail(kind: str, project: str, key: tuple[Any, ...], data: tuple[Any, ...]) -> bytes:
     """Return the end of an event's canonical bytes; events of a kind in a project share it if they have the same names.
 
-    Raise NotCanonical for the first name that is none.
+    Raise NotCanonical for the first name that is not ASCII text.
     """
     for path, names in (("data", data), ("key", key)):
         for name in names:
@@ -234,7 +235,7 @@ def number_text(value: float) -> str:
 
 
 def _refuse_inner_name(name: Any, path: str) -> None:
-    """Raise NotCanonical for what is no name within a JSON value.
+    """Raise NotCanonical for a name that no JSON value may have.
 
     Up to U+D7FF the order of characters is that of RFC 8785, which compares units of UTF-16, and of UTF-8 alike.
     """

@@ -42,9 +42,10 @@ def resolve(policy: Policy, *, previous: Content | None, recorded: Content | Non
 
 
 def merge(recorded: Iterable[Row], carried_over: Iterable[Row]) -> Iterator[Row]:
-    """Yield the run's rows, in order, with those carried over in their place or between them.
+    """Yield the rows of the new state, sorted: those carried over, and the run's other rows.
 
-    Both come sorted by (kind, key), their first two columns; where both have a key, the one carried over is taken.
+    Both inputs are sorted by (kind, key), their first two columns. If both have a row for a key, the one carried over
+    wins.
     """
     place = itemgetter(0, 1)
     last: object = None

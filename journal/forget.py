@@ -22,11 +22,12 @@ from sqlalchemy import (
     select,
 )
 
-from .errors import Damaged, Misuse
+from .errors import Damaged, Misuse, Unavailable
 from .manifest import LEAF, ROOT, read_root
 from .runs import Forgotten, RunNumber, add_forgotten, all_runs, user_at_host
 from .store.contents import HASH_SIZE, last_event_id, unpack_ids
 from .store.dialects import dialect_of
+from .store.pointers import pointers_to
 from .tables import EVENTS, KINDS, NODES, RUNS
 
 _NODES_AT_ONCE = 1_000
@@ -43,7 +44,7 @@ _KEPT_EVENTS = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgettable:
-    """What goes: run numbers by project, and how many events and nodes go with them.
+    """What `forget` would remove: run numbers by project, and the number of events and nodes that go with them.
 
     `octets` counts the bytes of their content, without what a database keeps around it.
     """
@@ -73,6 +74,7 @@ def measure(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettabl
     if not runs:
         return Forgettable(runs={})
     _mark(connection, [number for numbers in runs.values() for number in numbers])
+    _refuse_held(connection, runs)
     weight = _weigh(connection, runs)
     _MARKS.drop_all(connection, checkfirst=False)
     return weight
@@ -81,13 +83,14 @@ def measure(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettabl
 def forget(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable:
     """Remove these runs from the journal, and all that only they need; return what was removed.
 
-    Needs the write lock. Numbers and ids that went are never given out again. Raise Unavailable for who does not own
-    the tables, Damaged where a remaining run names what is not there.
+    Needs the write lock. The removed numbers and ids are never used again. Raise Unavailable if this user does not own
+    the tables, and Damaged if a remaining run names an event or node that is not there.
     """
     if not runs:
         return Forgettable(runs={})
     numbers = [number for of_project in runs.values() for number in of_project]
     _mark(connection, numbers)
+    _refuse_held(connection, runs)
     gone = _weigh(connection, runs)
     gone_for_good = [
         Forgotten(
@@ -111,6 +114,29 @@ def forget(connection: Connection, runs: Mapping[str, list[int]]) -> Forgettable
     return gone
 
 
+def _refuse_held(connection: Connection, runs: Mapping[str, list[int]]) -> None:
+    """Raise Unavailable where somebody's row refers to one that would go, whatever its foreign key says of deletions.
+
+    The rows are locked first: whoever is about to refer to one has either committed and is seen, or finds it gone.
+    """
+    numbers = [number for of_project in runs.values() for number in of_project]
+    going = {
+        RUNS: dialect_of(connection).among(RUNS.c.run, numbers),
+        NODES: _unmarked_node(),
+        EVENTS: _unmarked_event(),
+    }
+    for table, goes in going.items():
+        for pointer in pointers_to(connection, table):
+            going_rows = select(*table.primary_key.columns).where(goes)
+            connection.execute(going_rows.with_for_update()).all()
+            if connection.execute(going_rows.where(pointer.points_to(table)).limit(1)).first():
+                raise Unavailable(
+                    f"Rows of table {pointer.table} refer to rows of {table.name} that would be forgotten; nothing was "
+                    "forgotten.",
+                    "Delete those rows, or keep these runs.",
+                )
+
+
 def _mark(connection: Connection, gone: Sequence[int]) -> None:
     """Note every node and event that the manifest or state of a remaining run reaches."""
     _MARKS.create_all(connection, checkfirst=False)
@@ -128,7 +154,7 @@ def _mark(connection: Connection, gone: Sequence[int]) -> None:
 
 
 def _mark_nodes(connection: Connection, hashes: list[bytes]) -> list[bytes]:
-    """Note these nodes, and the events of the leaves among them; the nodes below the others."""
+    """Note these nodes, the events of the leaves among them, and all nodes below the inner ones."""
     below: list[bytes] = []
     events: list[tuple[int]] = []
     for level, payload in _payloads(connection, hashes):

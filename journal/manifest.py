@@ -111,7 +111,7 @@ class Tree:
         self.count = 0
 
     def add(self, event: EventHash) -> list[Node]:
-        """Take the next event in key order; the nodes that it completed, lowest first."""
+        """Take the next event in key order; return the nodes that it completed, lowest first."""
         self.count += 1
         leaf = self._pending[LEAF]
         leaf.append(event)
@@ -122,7 +122,7 @@ class Tree:
         return done
 
     def add_leaf(self, events: Iterable[EventHash]) -> list[Node]:
-        """Take a whole leaf's events, as many as `add` would make one of; the nodes that it completed."""
+        """Take the events of a whole leaf, cut where `add` would cut; return the nodes that it completed."""
         self._pending[LEAF].extend(events)
         self.count += len(self._pending[LEAF])
         done: list[Node] = []

@@ -108,10 +108,16 @@ def all_runs(connection: Connection, project: str | None = None) -> list[Run]:
     ]
 
 
+def runs_after(connection: Connection, earlier: Run, last: Run) -> list[Run]:
+    """Return the project's runs after an earlier one, up to and with the last, in order."""
+    query = select(RUNS).where(RUNS.c.project == last.project, RUNS.c.run > earlier.run, RUNS.c.run <= last.run)
+    return [_run(row) for row in connection.execute(query.order_by(RUNS.c.run))]
+
+
 def with_fingerprint(connection: Connection, project: str, fingerprint: bytes) -> Run | None:
     """Return the project's newest run, if it was made from exactly these inputs.
 
-    An earlier run says nothing: what was recorded since may be an input of the next one.
+    Only the newest run counts: the state after it is an input of the next one.
     """
     run = newest(connection, project)
     return run if run and run.fingerprint == fingerprint else None
@@ -223,7 +229,7 @@ def kinds_of(connection: Connection, run: Run) -> Vocabulary | None:
 
 
 def known_kinds(connection: Connection) -> dict[str, Kind]:
-    """Return the kinds of every project's newest run, by name; those of the newest run of all go before."""
+    """Return the kinds of every project's newest run, by name. If two runs define a kind, the newer run's counts."""
     known: dict[str, Kind] = {}
     for run in sorted(newest_of_each(connection).values(), key=lambda run: -run.run):
         if recorded := kinds_of(connection, run):

@@ -41,13 +41,13 @@ from .store.schema import JOURNAL, ensure, is_ready
 
 Entries = Callable[[], Iterable[Entry]]
 
-# Hears the previous run, where there is one, and a new run's counts by kind before the run is sealed; what it raises
-# leaves the journal as it was.
+# Called before a run is sealed, with the previous run, if there is one, and the new run's counts by kind. If it raises,
+# the journal stays as it was.
 Examine = Callable[[Run | None, Mapping[str, Mapping[str, int]]], None]
 
 
 class Overtaken(Exception):
-    """Another run of the project was sealed since this one read the state that it follows from: read it again."""
+    """Another run of the project was sealed after this recording had read the previous state. Start over."""
 
 
 def follows(state_of: Run | None) -> Examine:
@@ -84,9 +84,9 @@ def record(
     progress: Progress = lambda *_: None,
     examine: Examine = lambda *_: None,
 ) -> Sealed:
-    """Append what is new of the spooled events, and seal a run over all of them; create the journal where none is.
+    """Append those spooled events that are new, and seal a run over all of them; create the journal if there is none.
 
-    Report from time to time how many more events were dealt with, of how many.
+    Report progress from time to time: how many more events are stored, and how many there are in all.
     """
     root = manifest_of(spool.entries())
     ensure(database, JOURNAL, create=True)
@@ -99,7 +99,7 @@ def record(
 
 
 def reuse(database: Database, inputs: Inputs, examine: Examine = lambda *_: None) -> Sealed | None:
-    """Seal a run over what the same inputs gave before, without simulating; return None if they never were recorded."""
+    """Seal a run over the events that the same inputs gave before; return None if no run has these inputs."""
     if not is_ready(database, JOURNAL):
         return None
     with database.read() as connection:

@@ -43,7 +43,7 @@ _DECODER = msgpack.Decoder(list[tuple[Any, ...]])
 
 @contextmanager
 def room_in_the_temporary_folder(content: str) -> Iterator[None]:
-    """Write there; raise Unavailable, which names the content, where that fails."""
+    """Run code that writes into the temporary folder. Raise Unavailable, naming the content, if there is no room."""
     try:
         yield
     except OSError as error:
@@ -54,7 +54,7 @@ def room_in_the_temporary_folder(content: str) -> Iterator[None]:
 
 
 class Sorter:
-    """Records in any order in; records in order out, as often as wanted: an external merge sort.
+    """Sorts records outside of memory: add them in any order, and read them sorted, as often as you like.
 
     Records are tuples of texts, bytes, numbers and tuples of these. Few of them stay in memory; the others go, sorted
     piece by piece, into a temporary file that has no name and ends with the process.
@@ -95,7 +95,7 @@ class Sorter:
         return heapq.merge(*map(self._read, self._pieces))
 
     def _write(self) -> None:
-        """Sort what waits, and write it as one piece."""
+        """Sort the records in memory, and write them as one piece."""
         self._waiting.sort()
         blocks = []
         in_a_block = max(1, len(self._waiting) * _BLOCK // self._size)
@@ -121,7 +121,7 @@ class Sorter:
 
 
 class Spool:
-    """Events in any order in; entries in order of (kind, key bytes) out, as often as wanted."""
+    """Sorts events by (kind, key bytes) outside of memory: add them in any order, read entries as often as needed."""
 
     def __init__(self) -> None:
         self._sorter = Sorter()

@@ -42,7 +42,7 @@ class Type(StrEnum):
 class Field:
     """One attribute: its type, whether it may be null, and its bounds.
 
-    What a row that somebody made by hand need not know may be null, also where simulators always tell it.
+    A field may be nullable although simulators always fill it: a row that somebody made by hand may lack it.
     `size` is a text's largest length in characters; `precision` and `places` are a decimal's. `choices` are all values
     that it may have, if these are listed. A `fixed` date does not move with today. `default` is what the row of a part
     holds while the part is absent.

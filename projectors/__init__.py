@@ -3,7 +3,7 @@
 Whoever calls passes a layout: a domain's kinds and the tables that hold them.
 """
 
-from .check import check, days_moved, has_positions, listed, unchecked
+from .check import check, days_moved, listed, unchecked
 from .compare import compare_target
 from .fitting import DoesNotFit, fit
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
@@ -33,7 +33,6 @@ __all__ = [
     "days_moved",
     "ensure_target",
     "fit",
-    "has_positions",
     "is_ready",
     "listed",
     "make_tables",

@@ -24,7 +24,7 @@ Columns = dict[str, dict[str, Any]]
 
 
 def follow_kinds(source: Connection, target: Connection, layout: Layout, run: Run, address: str) -> None:
-    """Bring tables that earlier runs of this journal filled to the kinds of a run that were declared otherwise.
+    """Alter tables that earlier runs filled, so that they fit a run whose kinds were declared differently.
 
     Raises WrongSchema, with every reason, where that is not safe.
     """
@@ -73,7 +73,7 @@ def _layouts_shown(source: Connection, target: Connection, run: Run) -> list[Lay
 
 
 def _problems(target: Connection, table: Table, columns: dict[str, Columns]) -> list[str]:
-    """Say what of a table cannot follow."""
+    """Say which changes of a table are not safe."""
     problems: list[str] = []
     found = columns[table.name]
     is_postgresql = target.dialect.name == "postgresql"
@@ -83,18 +83,18 @@ def _problems(target: Connection, table: Table, columns: dict[str, Columns]) -> 
         if is_postgresql or not needs_value:
             continue
         if ours is None:
-            problems.append(f"{table.name}.{name} needs a value, and no field gives one any more")
+            problems.append(f"{table.name}.{name} may not be null, but no field fills it any more")
         elif ours.nullable:
-            problems.append(f"{table.name}.{name} may not be null, and the field may be now")
+            problems.append(f"{table.name}.{name} may not be null, but its field may now be null")
     key = next(index for index in table.indexes if index.unique)
     had = next((one for one in inspect(target).get_indexes(table.name) if one["name"] == key.name), None)
     if had is not None and list(had["column_names"]) != list(key.columns.keys()):
-        problems.append(f"the key of {table.name} is another")
+        problems.append(f"the key of {table.name} has other columns")
     return problems
 
 
 def _alter(target: Connection, operations: Operations, table: Table, found: Columns, known: set[str]) -> None:
-    """Add columns for new fields, and let go of bounds that no longer hold."""
+    """Add columns for new fields, and remove bounds that no longer hold."""
     for column in table.columns:
         if column.name not in found:
             if column.name not in known:

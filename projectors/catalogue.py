@@ -118,7 +118,7 @@ class Partitions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What else a table's rows must obey, as the database spells it: only who invents rows for it needs this.
+    """The other rules for a table's rows, as the database spells them. Only `init`, which invents rows, needs them.
 
     `checks` are the expressions of CHECK constraints, `domains` those of a column's type, in which VALUE is the column.
     `set_by_triggers` names columns that a trigger assigns, `rewritten` those of which it makes another value of theirs.
@@ -144,7 +144,7 @@ class Catalogue:
         return (_PostgreSQL if self.connection.dialect.name == "postgresql" else _SQLite)(self.connection)
 
     def table(self, schema: str | None, name: str) -> TableInfo | None:
-        """Return what the database has under this name."""
+        """Return the table of this name, or None."""
         self.read([(schema, name)])
         return self._known[schema, name]
 
@@ -176,7 +176,7 @@ class Catalogue:
         return bool(self.connection.execute(select(exists().select_from(rows))).scalar())
 
     def obeys(self, info: TableInfo, check: str, values: Mapping[str, str | None]) -> bool:
-        """Say whether these values, as text, would pass a check; the database computes it, and nothing is stored."""
+        """Ask the database whether these values, given as text, would pass a check; store nothing."""
         quote = self.connection.dialect.identifier_preparer.quote_identifier
         places = {name: f"value_{number}" for number, name in enumerate(values)}
         columns = [f"CAST(:{places[name]} AS {info.columns[name].type or 'TEXT'}) AS {quote(name)}" for name in values]

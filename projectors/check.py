@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exists
 from sqlalchemy.exc import DataError, ProgrammingError
 
 from seedjournal.journal import (
@@ -67,7 +67,7 @@ def check(
     shown = list(_positions(target)) if this_journal else []
     mine = {project: _layout_at(source, project, one, layout) for project, one in shown if one.journal == this_journal}
     problems: dict[str, str] = {}
-    for one in (list(mine.values()) or [layout]) if has_positions(target) else []:
+    for one in (list(mine.values()) or [layout]) if notes.shown_projects(target) else []:
         problems |= table_problems(target, one)
     for table, problem in problems.items():
         yield Finding(where=table, what="the table", problem=problem, fault=Fault.TABLE)
@@ -79,6 +79,33 @@ def check(
         elif project in newest_of_each(source):
             problem = f"its rows are those of another journal, {position.journal}, and this one has it too"
             yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.POSITION)
+    for project in sorted(newest_of_each(source).keys() - dict(shown).keys()) if this_journal else ():
+        yield from _without_position(source, target, layout, project)
+
+
+def _without_position(source: Connection, target: Connection, layout: Layout, project: str) -> Iterator[Finding]:
+    """Find that rows of ours are there, and nothing says of which run; those noted as stale are what `unseed` left."""
+    layout = _layout_of_newest(source, project, layout)
+    missing = table_problems(target, layout)
+    for kind, mapped in layout.maps_of(project).items():
+        if mapped.whole or not layout.tables_of_key(mapped).isdisjoint(missing):
+            continue
+        _, parts = layout.natural_keys(mapped)
+        query = layout.of_project(mapped, project).where(
+            ~exists().where(ROWS.c.kind == kind, ROWS.c.id == mapped.table.c.id, ROWS.c.why == STALE)
+        )
+        for number, *values in target.execute(query):
+            if number == derived_id(kind, key_from_row(mapped, parts, values)):
+                problem = f"table {mapped.table.name} has rows of it, and no position says of which run"
+                yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.POSITION)
+                return
+
+
+def _layout_of_newest(source: Connection, project: str, otherwise: Layout) -> Layout:
+    try:
+        return layout_of(source, newest_of_each(source)[project], otherwise)
+    except Damaged:
+        return otherwise
 
 
 def _layout_at(source: Connection, project: str, position: Position, otherwise: Layout) -> Layout:
@@ -95,7 +122,10 @@ def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: 
     from .mapped_replay import check_mapped
 
     this_journal = _journal_of(source)
-    if not has_positions(target) or this_journal is None:
+    for project in notes.made_without_position(target):
+        problem = "the ledger has rows of it, and no position says of which run"
+        yield Finding(where=_WHERE, what=project, problem=problem, fault=Fault.POSITION)
+    if not notes.shown_projects(target) or this_journal is None:
         return
     try:
         fitted = fit(target, tables, "the target")
@@ -148,16 +178,18 @@ def _check_project(
         try:
             with target.begin_nested():  # so that what fails leaves the others to be checked
                 yield from one.check(state.kinds.get(kind), tell)
-        except Damaged as error:
+        except (Damaged, Misuse) as error:  # events that are not there, dates that cannot be moved so far
             yield Finding(where=_WHERE, what=f"{project} {kind}", problem=error.message)
         except (ProgrammingError, DataError) as error:
+            if dialect_of(target).is_refused(error):
+                raise
             reason = (str(error.orig).strip().splitlines() or ["?"])[0]
             problem = f"its rows cannot be compared: {reason}"
             yield Finding(where=mapped.table.name, what=project, problem=problem, fault=Fault.TABLE)
 
 
 def _journal_of(source: Connection) -> str | None:
-    """Return the journal's id; None where rows of several are mixed, which the journal's own verification tells."""
+    """Return the journal's id; None if its table holds several, which the journal's own verification reports."""
     try:
         return journal_id(source)
     except Damaged:
@@ -180,7 +212,7 @@ def _run_of(source: Connection, project: str, position: Position) -> Run | None:
 
 
 def unchecked(source: Connection, target: Connection) -> Iterator[Finding]:
-    """Say what this journal cannot check, which is no failure: another journal's rows, those of forgotten states."""
+    """Say which rows this journal cannot check: those of another journal, and those of forgotten states."""
     this_journal = _journal_of(source)
     for project, position in _positions(target) if this_journal else ():
         if position.journal != this_journal:
@@ -202,13 +234,8 @@ def days_moved(target: Connection) -> dict[str, int]:
     return {project: position.days for project, position in _positions(target) if position.days}
 
 
-def has_positions(target: Connection) -> bool:
-    """Say whether anything was projected into the target, as far as it tells."""
-    return bool(notes.shown_projects(target))
-
-
 def listed(target: Connection, layout: Layout | Tables) -> dict[str, dict[str, dict[str, int]]]:
-    """Count the adopted and stale rows of each project, by kind: what is no failure, but good to know."""
+    """Count the adopted and stale rows of each project, by kind. They are no failure, but people want to know."""
     if isinstance(layout, Tables):
         return notes.ledger_counts(target)
     found: dict[str, dict[str, dict[str, int]]] = {}
@@ -287,7 +314,7 @@ class _OneKind:
         unseen.drop()
 
     def _beyond(self) -> Iterator[Finding]:
-        """Yield the rows that hold a part which the state does not have; the others of the state are seen by now."""
+        """Yield the rows that hold a part although the state has none, once all parts of the state were seen."""
         rows = unseen_parts(self.target, self.layout, self.mapped, self.project, self.ids)
         for key in sorted(rows):
             if self.policy is not Policy.ONCE or not self._is_adopted(key):
@@ -310,9 +337,11 @@ class _OneKind:
         unseen.see([row[0] for row in rows])
         for place, number in stage.other_ids():
             yield self._row(keys[place], f"its row has id {number}, which is neither derived nor remembered")
+        differing = dict(stage.differences())
         for place in () if self.mapped.whole else stage.places_without_row():
-            yield self._row(keys[place], "its row is missing", Fault.MISSING)
-        for place, names in stage.differences():
+            if place not in differing:  # else somebody edited its key
+                yield self._row(keys[place], "its row is missing", Fault.MISSING)
+        for place, names in differing.items():
             if self.policy is not Policy.ONCE or not self._is_adopted(keys[place]):
                 yield self._row(keys[place], f"its row differs in {', '.join(names)}")
 

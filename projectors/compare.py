@@ -38,6 +38,7 @@ from .layout import (
     layout_of,
     moved,
     pointer_columns,
+    refuse_others_rows,
 )
 from .mapping import Tables
 from .parts import unseen_parts
@@ -62,6 +63,7 @@ def compare_target(
         return
     dialect_of(target).see_all_rows()
     layout = layout_of(source, run, layout)
+    refuse_others_rows(target, layout)
     state, ids = read_manifest(source, run.state), Ids(notes.adopted(target, run.project))
     position = notes.position(target, run.project)
     layout = layout.moved(position.days if position else 0)

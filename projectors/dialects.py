@@ -1,24 +1,21 @@
-"""What each kind of database does in its own way when rows are loaded: one class each, bound to a connection."""
+"""All that differs between databases when rows are loaded and compared: one class each, bound to a connection."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
     Date,
     ForeignKeyConstraint,
-    FromClause,
     Integer,
     Table,
     TextClause,
-    and_,
     case,
     cast,
     column,
@@ -35,66 +32,32 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import Constraint, CreateIndex, CreateTable
 
-from seedjournal.journal import Type
+from seedjournal.journal import Pointer, Type, pointers_to
 from seedjournal.journal import dialect_of as journal_dialect_of
 
-# Foreign keys that refer to a table, one row a pair of columns. PostgreSQL compares object ids, so that neither names
-# nor the search path matter; SQLite knows no column where a key refers to the primary key, and names in any case.
-_POINTERS_ON_POSTGRESQL = text("""
-    SELECT con.oid, space.nspname, class.relname, mine.attname, theirs.attname, pg_table_is_visible(class.oid),
-        con.condeferrable AND con.confdeltype = 'a'
-    FROM pg_constraint con
-    JOIN pg_class class ON class.oid = con.conrelid
-    JOIN pg_namespace space ON space.oid = class.relnamespace
-    CROSS JOIN LATERAL unnest(con.conkey, con.confkey) WITH ORDINALITY AS pair (mine, theirs, place)
-    JOIN pg_attribute mine ON mine.attrelid = con.conrelid AND mine.attnum = pair.mine
-    JOIN pg_attribute theirs ON theirs.attrelid = con.confrelid AND theirs.attnum = pair.theirs
-    WHERE con.contype = 'f' AND con.confrelid = to_regclass(:name)
-    ORDER BY con.oid, pair.place""")
-_POINTERS_ON_SQLITE = text("""
-    SELECT master.name || ' ' || key.id, NULL, master.name, key."from", coalesce(key."to", 'id'), 1,
-        key.on_delete = 'NO ACTION'
-    FROM sqlite_master master, pragma_foreign_key_list(master.name) key
-    WHERE master.type = 'table' AND lower(key."table") = lower(:name)
-    ORDER BY master.name, key.id, key.seq""")
 _INTERFERING_ON_POSTGRESQL = text("""
     SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = to_regclass(:name) AND NOT tgisinternal
     UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = to_regclass(:name) ORDER BY 1""")
+_INHERITING = text("""
+    SELECT child.oid::regclass::text || ' from ' || parent.relname
+    FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid JOIN pg_class parent ON parent.oid = inhparent
+    WHERE parent.oid IN (SELECT to_regclass(quote_ident(name)) FROM unnest(CAST(:names AS text[])) name)
+        AND NOT child.relispartition ORDER BY 1""")
+_VIEWS_ON_POSTGRESQL = text("""
+    SELECT relname FROM pg_class
+    WHERE oid IN (SELECT to_regclass(quote_ident(name)) FROM unnest(CAST(:names AS text[])) name)
+        AND relkind NOT IN ('r', 'p') ORDER BY 1""")
+_VIEWS_ON_SQLITE = text("""
+    SELECT name FROM sqlite_master WHERE type = 'view' AND lower(name) IN (SELECT value FROM json_each(:names))
+    ORDER BY 1""")
 _INTERFERING_ON_SQLITE = text("""
     SELECT 'trigger ' || name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(:name) ORDER BY 1
     """)
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """A foreign key: a table's columns, and the columns of ours that they hold.
-
-    `is_ours` says that the table is the one that its name alone means, as it does for ours; `can_wait` that a row to
-    which it leads may be taken out and put back within a transaction.
-    """
-
-    schema: str | None
-    table: str
-    columns: tuple[str, ...]
-    referred: tuple[str, ...]
-    is_ours: bool
-    can_wait: bool = False
-
-    def points_to(
-        self, rows: Table, also: Callable[[FromClause], ColumnElement[bool]] | None = None
-    ) -> ColumnElement[bool]:
-        """Say in SQL that some row of the pointing table, of which `also` is true, holds this row."""
-        names = dict.fromkeys((*self.columns, "id") if also else self.columns)
-        alias = table(self.table, *map(column, names), schema=self.schema).alias("pointing")
-        pairs = zip(self.columns, self.referred, strict=True)
-        conditions = [alias.c[mine] == column(theirs, _selectable=rows) for mine, theirs in pairs]
-        return exists().where(and_(*conditions, *([also(alias)] if also else [])))
-
-
 class Dialect:
     """What both databases do alike."""
 
-    pointers: TextClause
     interfering: TextClause
     bytewise: str  # the collation that compares bytes
 
@@ -139,24 +102,19 @@ class Dialect:
 
     def pointers_to(self, rows: Table) -> list[Pointer]:
         """Find every foreign key that refers to the table, anybody's, in any schema."""
-        name = ".".join(self.quoted(one) for one in (rows.schema, rows.name) if one)
-        found = self.connection.execute(self.pointers, {"name": name})
-        keys = (list(key) for _, key in groupby(found, key=lambda row: row[0]))
-        return [
-            Pointer(
-                schema=key[0][1],
-                table=key[0][2],
-                columns=tuple(row[3] for row in key),
-                referred=tuple(self.fold(row[4]) for row in key),
-                is_ours=bool(key[0][5]),
-                can_wait=bool(key[0][6]),
-            )
-            for key in keys
-        ]
+        return pointers_to(self.connection, rows)
 
     def interfering_with(self, rows: Table) -> list[str]:
         """Name the table's triggers and rules, which may keep rows out of it."""
         return list(self.connection.execute(self.interfering, {"name": self.quoted(rows.name)}).scalars())
+
+    def views(self, tables: Sequence[Table]) -> list[str]:
+        """Name those that are no tables: keys refer to what lies behind a view, which it does not tell."""
+        raise NotImplementedError
+
+    def inheriting(self, tables: Sequence[Table]) -> list[str]:  # noqa: ARG002 - SQLite has no inheritance
+        """Name the tables that inherit from one of these, partitions aside: a statement on it means their rows too."""
+        return []
 
     def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:
         """Return, in SQL, the dates or instants some days of 24 hours later; 9999-12-31 stays."""
@@ -166,16 +124,16 @@ class Dialect:
         """Return how many days lie between a column's first date and its last, 9999-12-31 aside."""
         raise NotImplementedError
 
-    def fold(self, name: str) -> str:
-        """Return a name as the database compares it."""
-        return name
-
     def has_failed(self) -> bool:
         """Say whether a statement of this transaction failed, as far as the database tells."""
         return False
 
     def is_of_users(self, error: DBAPIError) -> bool:  # noqa: ARG002 - SQLite's triggers fail as constraints do
         """Say whether an error comes from a function or trigger of a user's."""
+        return False
+
+    def is_refused(self, error: DBAPIError) -> bool:  # noqa: ARG002 - SQLite has no rights
+        """Say whether the user lacks a right."""
         return False
 
     def damage(self) -> list[str]:
@@ -203,7 +161,6 @@ class Dialect:
 class PostgreSQL(Dialect):
     """Loads by COPY; keys, foreign keys and indexes are added after the load."""
 
-    pointers = _POINTERS_ON_POSTGRESQL
     interfering = _INTERFERING_ON_POSTGRESQL
     bytewise = "C"
 
@@ -272,6 +229,14 @@ class PostgreSQL(Dialect):
         """Quote a name, of which the server would fold capitals otherwise."""
         return self.connection.dialect.identifier_preparer.quote_identifier(name)
 
+    def views(self, tables: Sequence[Table]) -> list[str]:
+        """Ask the catalogue; foreign tables are none of ours either."""
+        return list(self.connection.execute(_VIEWS_ON_POSTGRESQL, {"names": [one.name for one in tables]}).scalars())
+
+    def inheriting(self, tables: Sequence[Table]) -> list[str]:
+        """Ask the catalogue, which has tables of every schema."""
+        return list(self.connection.execute(_INHERITING, {"names": [one.name for one in tables]}).scalars())
+
     def moved(self, dates: ColumnElement[Any], type_: Type, days: int) -> ColumnElement[Any]:
         """Add days to a date, and hours to an instant, so that no time zone changes its length."""
         more = func.make_interval(0, 0, 0, 0, days * 24) if type_ is Type.INSTANT else literal(days, Integer)
@@ -295,6 +260,10 @@ class PostgreSQL(Dialect):
         diagnosis = getattr(error.orig, "diag", None)
         return "function" in (getattr(diagnosis, "context", None) or "")
 
+    def is_refused(self, error: DBAPIError) -> bool:
+        """Look for the code of a missing right, to a table or to temporary tables."""
+        return getattr(error.orig, "sqlstate", None) == "42501"
+
     def is_exclusion(self, error: DBAPIError) -> bool:
         """Look for the code of a violated EXCLUDE constraint."""
         return getattr(error.orig, "sqlstate", None) == "23P01"
@@ -304,7 +273,7 @@ class PostgreSQL(Dialect):
         self.connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
     def defer_references(self, tables: Sequence[Table]) -> None:
-        """Name them, so that constraints of a user's stay as they are."""
+        """Defer only our constraints, by name: a user's own constraints stay as they are."""
         waiting = [key for one in tables for key in one.foreign_key_constraints if key.deferrable]
         if waiting:
             quoted = map(self.connection.dialect.identifier_preparer.format_constraint, waiting)
@@ -318,7 +287,6 @@ class PostgreSQL(Dialect):
 class SQLite(Dialect):
     """CREATE TABLE holds primary and foreign keys, which cannot be added later; indexes are added after the load."""
 
-    pointers = _POINTERS_ON_SQLITE
     interfering = _INTERFERING_ON_SQLITE
     bytewise = "BINARY"
 
@@ -364,9 +332,10 @@ class SQLite(Dialect):
         query = select(func.max(day) - func.min(day)).select_from(rows).where(func.substr(dates, 1, 10) < "9999-12-31")
         return int(self.connection.execute(query).scalar() or 0) + 1
 
-    def fold(self, name: str) -> str:
-        """Return a name in small letters: SQLite compares names in any case."""
-        return name.lower()
+    def views(self, tables: Sequence[Table]) -> list[str]:
+        """Ask the list of everything that the file has."""
+        names = orjson.dumps([one.name.lower() for one in tables]).decode()
+        return list(self.connection.execute(_VIEWS_ON_SQLITE, {"names": names}).scalars())
 
     def damage(self) -> list[str]:
         """Return the lines of `integrity_check`, which compares indexes with tables as well."""

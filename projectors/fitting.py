@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -105,7 +105,7 @@ class Filled:
 
     @property
     def unique(self) -> Unique | None:
-        """What the column says of values that no two rows may share."""
+        """The map's rule for values that no two rows may share, if the column has one."""
         return self.value if isinstance(self.value, Unique) else None
 
 
@@ -197,7 +197,7 @@ class MappedKind:
 
     @property
     def owned(self) -> tuple[str, ...]:
-        """The columns of ours: those that are compared and restored."""
+        """Our columns: those that are compared and restored."""
         return tuple(one.name for one in self.columns if one.owner == OURS)
 
     @property
@@ -528,7 +528,7 @@ _UUID_TEXTS = ("CHAR(32)", "CHAR(36)")
 
 @dataclass(slots=True)
 class _Judge:
-    """Judges a map against a catalogue, and collects all that is wrong."""
+    """Compares a map with a catalogue, and collects everything that does not fit."""
 
     tables: Tables
     database: Catalogue
@@ -559,17 +559,25 @@ class _Judge:
         return fitted
 
     def _with_parts(self) -> dict[str, Declared]:
-        """Put parts without a table of their own into their owner's."""
+        """Put parts without a table of their own into their owner's, with what the owner says of the parts' fields."""
         declared = dict(self.tables.declared)
         for kind in self.tables.vocabulary.kinds:
             owner = declared.get(kind.part_of or "")
             if owner and kind.name not in declared and kind.name not in self.tables.left_out:
+                its = {one.name for one in kind.fields}
+                said = {name: given for name, given in owner.columns.items() if names_in(given)}
+                columns = {name: given for name, given in said.items() if names_in(given) <= its}
+                declared[owner.kind.name] = replace(
+                    owner,
+                    columns={name: given for name, given in owner.columns.items() if name not in columns},
+                    leave_out=owner.leave_out - its,
+                )
                 declared[kind.name] = Declared(
                     kind=kind,
                     table=owner.table,
                     schema=owner.schema,
-                    columns={},
-                    leave_out=frozenset(),
+                    columns=columns,
+                    leave_out=owner.leave_out & its,
                     key=None,
                     ids=None,
                     by=(),
@@ -586,11 +594,11 @@ class _Judge:
             self.problems.append(f"{kind.name}: there is no table {declared.shown}{near}")
             return
         if info.sort != "table":
-            self.problems.append(f"{kind.name}: {declared.shown} is a {info.sort}, and rows go to tables")
+            self.problems.append(f"{kind.name}: {declared.shown} is a {info.sort}, but rows can go only to tables")
             return
         if info.hides_rows:
             self.problems.append(
-                f"{declared.shown} has row-level security that is active for this user; project as one with BYPASSRLS"
+                f"{declared.shown} has row-level security for this user; project as a role with BYPASSRLS"
             )
         if not info.primary_key:
             self.problems.append(f"{declared.shown} has no primary key, so that its rows cannot be told apart")
@@ -632,7 +640,7 @@ class _Judge:
     def _names(  # noqa: C901 - one loop for each place that names something
         self, declared: Declared, info: TableInfo, paths: Mapping[str, Path]
     ) -> None:
-        """Look for names that nothing has."""
+        """Find names in the map that no column, field or reference has."""
         kind, fields = declared.kind, {one.name for one in declared.kind.fields}
         for name in declared.columns:
             if name not in info.columns:
@@ -657,10 +665,10 @@ class _Judge:
                 )
         for name in declared.by:
             if name not in fields:
-                self.problems.append(f"{kind.name}: by={name!r} is no field{nearest(name, fields)}")
+                self.problems.append(f"{kind.name}: by={name!r} is not a field{nearest(name, fields)}")
 
     def _columns(self, declared: Declared, info: TableInfo, paths: Mapping[str, Path]) -> Iterator[Filled]:
-        """Yield the columns that the map fills: those that it names, and those that are named as what they hold."""
+        """Yield the columns that the map fills: those that it names, and those that a field or reference names."""
         fields = {one.name for one in declared.kind.fields} - declared.leave_out
         for column in info.columns.values():
             given = declared.columns.get(column.name)
@@ -682,7 +690,7 @@ class _Judge:
                 yield Filled(column, OURS, RefValue(ancestor))
 
     def _is_told(self, declared: Declared, name: str, paths: Mapping[str, Path]) -> bool:
-        """Say whether a column that is named so takes the id of one entity."""
+        """Say whether a column of this name takes the id of one entity."""
         path = paths.get(name)
         return path is not None and name not in declared.leave_out and not (path.reference and path.reference.also)
 
@@ -690,7 +698,7 @@ class _Judge:
         return info.primary_key == (column.name,) and declared.ids in {DERIVED, DATABASE}
 
     def _as_reference(self, value: Owned, fields: Iterable[str], paths: Mapping[str, Path]) -> Owned:
-        """Read a plain name that is no field's as a reference's."""
+        """Take a plain name as a reference if no field has it."""
         if isinstance(value, FieldValue) and value.name not in set(fields) and path_named(paths, value.name):
             return RefValue(value.name)
         return value
@@ -717,9 +725,7 @@ class _Judge:
             return PARENT if len(primary) == 1 and isinstance(filled[primary[0]].value, RefValue) else KEY
         if len(primary) > 1:
             lacking = ", ".join(name for name in primary if name not in filled)
-            self.problems.append(
-                f"{declared.shown}: {lacking} of its primary key is filled by nothing; name it in columns"
-            )
+            self.problems.append(f"{declared.shown}: nothing fills {lacking} of its primary key; name it in columns")
             return KEY
         column = info.columns[primary[0]]
         is_uuid = column.base == "uuid" or (
@@ -743,9 +749,7 @@ class _Judge:
             filled = {one.name for one in columns}
             for name in declared.key:
                 if name in info.columns and name not in filled:
-                    self.problems.append(
-                        f"{declared.shown}: key column {name} is filled by nothing; name it in columns"
-                    )
+                    self.problems.append(f"{declared.shown}: nothing fills the key column {name}; name it in columns")
             return tuple(name for name in declared.key if name in filled)
         plain: dict[str, str] = {}
         covers: dict[str, set[str]] = {}
@@ -805,7 +809,7 @@ class _Judge:
         return any(name in one.shared.values() for one in kind.references) and name in kind.key
 
     def _required(self, mapped: MappedKind) -> None:
-        """Look for columns that a row must fill, and that nobody does."""
+        """Find columns that must not be null and that nothing fills."""
         if mapped.is_part:
             return
         filled = {*mapped.written, *mapped.declared.by_trigger}
@@ -813,7 +817,7 @@ class _Judge:
         for column in mapped.info.columns.values():
             if column.name not in filled | parts and not column.fills_itself:
                 self.problems.append(
-                    f"{mapped.shown}.{column.name} ({column.type}) is NOT NULL without a default, and nobody fills it; "
+                    f"{mapped.shown}.{column.name} ({column.type}) is NOT NULL without a default; nothing fills it; "
                     f'add "{column.name}": initial(…), or name it in filled_by_trigger'
                 )
 
@@ -827,7 +831,7 @@ class _Judge:
         return found
 
     def _type(self, mapped: MappedKind, one: Filled) -> None:
-        """Look whether a column takes what the map gives it."""
+        """Check that a column takes what the map gives it."""
         where = f"{mapped.shown}.{one.name}"
         if one.owner == OURS and not one.info.has_equality:
             self.problems.append(
@@ -873,7 +877,7 @@ class _Judge:
                     )
 
     def _references(self, mapped: MappedKind) -> None:
-        """Look whether the ids that columns hold are ids of one column, and fields of other entities are in a table."""
+        """Check that referenced tables have a primary key of one column, and that referenced fields have a column."""
         for one in mapped.columns:
             for reference in _refs_in(one.value):
                 path = mapped.paths.get(reference.name)
@@ -896,7 +900,7 @@ class _Judge:
                     )
 
     def _circles(self, fitted: Mapped, mapped: MappedKind) -> None:
-        """Look for columns that must be filled before the row exists that they lead to."""
+        """Find columns that must hold an id before the row with this id exists."""
         late = fitted.late_columns(mapped)
         for one in mapped.columns:
             for reference in _refs_in(one.value):
@@ -910,12 +914,12 @@ class _Judge:
                 )
                 if gives_ids or not self.is_on_postgresql or any(not key.deferrable for key in keys):
                     self.problems.append(
-                        f"{mapped.shown}.{one.name} is NOT NULL and leads to rows that are written later; let it be "
-                        "null, or its foreign key be DEFERRABLE"
+                        f"{mapped.shown}.{one.name} is NOT NULL and refers to rows that are written later; allow "
+                        "null, or make its foreign key DEFERRABLE"
                     )
 
     def _lookup(self, where: str, lookup: LookupValue) -> None:
-        """Look whether there is such a table to find rows in, and find its primary key."""
+        """Check that the table of a `lookup` exists, and find its primary key."""
         info = self.database.table(lookup.schema, lookup.table)
         if info is None:
             near = nearest(lookup.table, self.database.names(lookup.schema))
@@ -930,18 +934,34 @@ class _Judge:
             self.problems.append(f"{where}: {lookup.table} has no primary key of one column; say which: column=…")
 
     def _give_defaults_of_parts(self) -> None:
-        """Let a row be inserted with what its parts hold while they are absent."""
+        """Give the columns of parts the defaults that they hold while the part is absent."""
         for part in [one for one in self.maps.values() if one.is_part]:
             owner = self.maps.get(part.kind.part_of or "")
             if owner is None:
                 continue
             filled = {one.name for one in owner.columns}
             given = [
-                Filled(one.info, GIVEN, ConstValue(of.default))
+                Filled(one.info, GIVEN, ConstValue(_default_of(one.value, part)))
                 for one in part.columns
-                if one.name not in filled and (name := plain_name(one.value)) and (of := part.field(name))
+                if one.name not in filled and isinstance(one.value, FieldValue | NullAs | ValuesOf)
             ]
             self.maps[owner.kind.name] = _with_columns(owner, (*owner.columns, *given))
+
+
+def _default_of(value: Owned | None, part: MappedKind) -> Any:
+    """Return what a column of a part holds while the part is absent."""
+    match value:
+        case FieldValue(name):
+            of = part.field(name)
+            return of.default if of else None
+        case NullAs(of, null):
+            default = _default_of(of, part)
+            return null if default is None else default
+        case ValuesOf(of, instead):
+            default = _default_of(of, part)
+            return dict(instead).get(default, default)
+        case _:
+            return None
 
 
 def _with_columns(mapped: MappedKind, columns: tuple[Filled, ...]) -> MappedKind:

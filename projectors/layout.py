@@ -65,6 +65,7 @@ from seedjournal.journal import (
     is_present,
     key_fields,
     kinds_of,
+    migrate,
 )
 from seedjournal.journal import is_ready as is_history_ready
 
@@ -74,7 +75,7 @@ from .notes import NAMES, TARGET_HISTORY, clear
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
 
-# What a row made by hand holds where it says nothing; projected rows always say.
+# Defaults for rows that somebody makes by hand; projected rows give every value.
 _DEFAULTS: dict[Type, TextClause | ColumnElement[bool]] = {
     Type.INTEGER: text("0"),
     Type.BOOLEAN: false(),
@@ -347,7 +348,7 @@ def _as_event(value: object, type_: TypeEngine[Any]) -> str | int:
 
 @lru_cache(16)
 def build_layout(vocabulary: Vocabulary) -> Layout:
-    """Lay out a domain: one table a kind, parents before children; a part is more columns of its whole's table.
+    """Return a domain's layout: one table for each kind, parents before children; a part adds columns to its whole.
 
     Raises Misuse for kinds that seedjournal cannot lay out.
     """
@@ -364,7 +365,7 @@ def build_layout(vocabulary: Vocabulary) -> Layout:
 
 
 def layout_of(connection: Connection, run: Run, otherwise: Layout) -> Layout:
-    """Return the layout of the kinds that a run was recorded with; another one where the journal does not tell."""
+    """Return the layout of the kinds that a run was recorded with; `otherwise` if the journal does not say which."""
     recorded = kinds_of(connection, run)
     return otherwise if recorded is None or recorded == otherwise.vocabulary else build_layout(recorded)
 
@@ -388,7 +389,7 @@ def _refuse_what_has_no_table(vocabulary: Vocabulary) -> None:
                 problems.append(f"{column} would hold two fields of {kind.name}")
     if problems:
         raise Misuse(
-            f"This version cannot project: {'; '.join(dict.fromkeys(problems))}.",
+            f"These kinds cannot become tables: {'; '.join(dict.fromkeys(problems))}.",
             "Give a field or a kind's table another name.",
         )
 
@@ -529,6 +530,26 @@ def missing_tables(connection: Connection, layout: Layout, address: str) -> list
     )
 
 
+def refuse_others_rows(connection: Connection, layout: Layout) -> None:
+    """Raise WrongSchema where statements on a table of ours would mean rows of others.
+
+    So it is where somebody's table inherits from ours, and where a view has the name of ours.
+    """
+    if found := dialect_of(connection).views(layout.tables):
+        raise WrongSchema(
+            f"{', '.join(found)}: no table but a view, and what refers to the rows behind it is not known; nothing was "
+            "written.",
+            "Give the table its name back, or use another database.",
+        )
+    if found := dialect_of(connection).inheriting(layout.tables):
+        child, _, parent = found[0].partition(" from ")
+        raise WrongSchema(
+            f"Tables inherit from those of seedjournal ({', '.join(found)}), so that their rows would be changed and "
+            "deleted with ours; nothing was written.",
+            f"Keep these rows in a table that does not inherit: `ALTER TABLE {child} NO INHERIT {parent}`.",
+        )
+
+
 _NO_COLUMN = "is not there"
 _NUMBERS = {"INTEGER", "NUMERIC", "FLOAT"}
 _DATES = {"DATE", "DATETIME"}
@@ -572,7 +593,15 @@ def _affinity(type_: TypeEngine[Any]) -> str:
 def table_problems(connection: Connection, layout: Layout) -> dict[str, str]:
     """Say, by table, what keeps its rows from being compared."""
     missing, problems = _looked_at(connection, layout)
+    views = dict.fromkeys(dialect_of(connection).views(layout.tables), "it is a view; give the table its name back")
+    inherited = (one.rpartition(" from ") for one in dialect_of(connection).inheriting(layout.tables))
     return {
+        **{
+            parent: f"{child} inherits from it, and statements change the rows of both; "
+            f"`ALTER TABLE {child} NO INHERIT {parent}` ends that"
+            for child, _, parent in inherited
+        },
+        **views,
         **{one.name: "the table is not there; `seedjournal project --repair` makes it again" for one in missing},
         **{
             table: "; ".join(f"column {name} {problem}" for name, problem in one.items())
@@ -607,8 +636,16 @@ def create_tables(connection: Connection, tables: Sequence[Table]) -> None:
     dialect.add_keys_and_indexes(tables)
 
 
-def ensure_target(database: Database, layout: Layout | Tables) -> None:
-    """See that the notes are there, and make them; raises WrongSchema where the layout's tables cannot be ours."""
+def ensure_target(database: Database, layout: Layout | Tables, *, repair: bool = False) -> None:
+    """Create the tables of the notes unless they exist; raise WrongSchema if the layout's tables cannot be ours.
+
+    With `repair`, a table of the notes that somebody dropped is made again, empty.
+    """
+    if repair and not database.is_absent:
+        with database.read() as connection:
+            repair = is_present(connection, TARGET_HISTORY)
+        if repair:
+            migrate(database, TARGET_HISTORY)
     if not database.is_absent and isinstance(layout, Layout) and not is_history_ready(database, TARGET_HISTORY):
         with database.read() as connection:
             missing_tables(connection, layout, database.shown)

@@ -45,10 +45,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DataError, IntegrityError
 
-from seedjournal.journal import KeyBytes, Misuse, Type, Unavailable, batched, canonical_key
+from seedjournal.journal import KeyBytes, Misuse, Pointer, Type, Unavailable, batched, canonical_key
 
 from .catalogue import ALWAYS, UniqueKey
-from .dialects import Pointer, dialect_of
+from .dialects import dialect_of
 from .fitting import Filled, Mapped, MappedKind, Spelled, literal_of
 from .layout import moved
 from .mapping import DATABASE, DERIVED, KEY, NOT_GIVEN, PARENT, FieldValue, Path
@@ -427,7 +427,7 @@ class MappedWriter:
             return Written(inserted, updated, differing)
 
     def _load(self) -> int | None:
-        """Add all staged rows to an empty table; None where a constraint refuses some, which comparing then names."""
+        """Insert all staged rows into an empty table; return None if a constraint refuses some."""
         names = list(self.mapped.written)
         order = [self.stage.c[name] for name in self.mapped.identity]
         staged = select(*map(self._at_first, names)).order_by(*order)
@@ -561,7 +561,7 @@ class MappedWriter:
         return True
 
     def _pass_over_taken(self, just_noted: ColumnElement[bool], noted: Any, number: ColumnElement[Any]) -> None:
-        """Let the database give ids anew while other rows have some: one with its id told moves no sequence."""
+        """Let the database give other ids while rows have some of them: a row that brings its id moves no sequence."""
         (name,) = self.mapped.identity
         taken = just_noted & exists().where(self.rows.c[name] == self.noted_id(name))
         for doubled in range(_DOUBLED):
@@ -636,7 +636,7 @@ class MappedWriter:
             )
 
     def _revive(self) -> None:
-        """Note that staged entities are stale no longer, and take back the mark of those that were marked as gone."""
+        """Note that staged entities are no longer stale, and remove the mark of those that were marked as gone."""
         back = and_(LEDGER.c.kind == self.kind, LEDGER.c.why == STALE, LEDGER.c.key.in_(select(self.stage.c[_KEY])))
         if not self._count(select(func.count()).select_from(LEDGER).where(back)):
             return
@@ -786,16 +786,16 @@ class MappedWriter:
             query = query.where(self.differs(rows, stage, [name])).limit(1)
             found += [f"{name} of {self.kind} {key}" for key in self.connection.execute(query).scalars()]
         raise Unavailable(
-            f"Table {self.mapped.shown} did not keep what was written: {', '.join(found)} is another value; nothing "
-            f"was written{self._triggers()}.",
-            "A trigger rewrites the value. Let the map give it once with initial(…), or change the trigger.",
+            f"Table {self.mapped.shown} stored other values than seedjournal wrote, in {', '.join(found)}; the "
+            f"projection was undone{self._triggers()}.",
+            "A trigger rewrites the values. Let the map give them once with initial(…), or change the trigger.",
         )
 
     # -- comparing ---------------------------------------------------------------------------------------------------
 
     @contextmanager
     def compared(self, texts: Texts, tell: Callable[[int], None] = lambda _: None) -> Iterator[None]:
-        """Stage the whole state to compare it, and write nothing else: rows under keys of ours are found as well."""
+        """Stage the whole state to compare it, and write nothing else. Rows of others under our keys count as well."""
         with self.staged(texts, tell):
             self._match_unnoted()
             for unique in self._uniques():
@@ -863,9 +863,9 @@ class MappedWriter:
     # -- values that no two rows share -------------------------------------------------------------------------------
 
     def _resolve_uniques(self) -> list[str]:
-        """Look for values that two rows would share; return the keys of rows that others displace for a moment.
+        """Find unique values that two rows would share; return the keys of rows to take out while values change hands.
 
-        Raises Misuse where nothing says who gives way.
+        Raises Misuse if the map does not say which of the two gives way.
         """
         aside: dict[str, None] = {}
         for unique in self._uniques():
@@ -880,17 +880,17 @@ class MappedWriter:
                     losing.append(key)
                 else:
                     raise Misuse(
-                        f"{self.kind} {key} has the value of {self._holder(number)} in {_words(unique)} "
-                        f"({self.mapped.shown}: {unique.name}); nothing was written.",
-                        "Change one of the two, or say in the map what gives way, with null_as(…, unique_in=[…], "
-                        "loser=…).",
+                        f"{self.kind} {key} has the same {_words(unique)} as {self._holder(number)}, but "
+                        f"{self.mapped.shown} allows each value once ({unique.name}); nothing was written.",
+                        "Change one of the two. Or let the map give one of them another value, with null_as(…, "
+                        "unique_in=[…], loser=…).",
                     )
             if loser is not None:
                 self._lose(loser, losing)
         return list(aside)
 
     def _uniques(self) -> Iterator[UniqueKey]:
-        """Yield what no two rows may share: the table's own constraints, and what the map says."""
+        """Yield the unique keys: the table's own constraints, and those that the map adds."""
         for one in self.mapped.info.uniques:
             is_id = self.mapped.gives_ids and one.columns == self.mapped.identity
             if not is_id and set(one.columns) <= set(self.mapped.written):
@@ -917,7 +917,7 @@ class MappedWriter:
         return compared, [compared.c[name] for name in names]
 
     def _refuse_shared(self, unique: UniqueKey, loser: Filled | None) -> None:
-        """Look for staged rows that share a value: the greater key loses it, or nothing is written."""
+        """Find staged rows that share a unique value: the greater key loses it, or else raise Misuse."""
         staged, within = self._in_unique(self.stage, unique, loser)
         bytewise = dialect_of(self.connection).bytewise
         key = staged.c[_KEY].collate(bytewise)
@@ -933,10 +933,10 @@ class MappedWriter:
         key, first_key = min(map(tuple, shared))
         more = f" (and {len(shared) - 1:,} more)" if len(shared) > 1 else ""
         raise Misuse(
-            f"{self.kind} {first_key} and {self.kind} {key} have the same {_words(unique)}{more}, which "
-            f"{self.mapped.shown} allows once ({unique.name}); nothing was written.",
-            "Change one of the two, or say in the map what the greater key gets, with null_as(…, unique_in=[…], "
-            "loser=…).",
+            f"{self.kind} {first_key} and {self.kind} {key} have the same {_words(unique)}{more}, but "
+            f"{self.mapped.shown} allows each value once ({unique.name}); nothing was written.",
+            "Change one of the two. Or let the map give the greater key another value, with null_as(…, "
+            "unique_in=[…], loser=…).",
         )
 
     def _lose(self, loser: Filled, keys: Sequence[str]) -> None:
@@ -982,7 +982,7 @@ class MappedWriter:
         return Table("seedjournal_aside", MetaData(), *columns, prefixes=["TEMPORARY"])
 
     def _set_aside(self, keys: Sequence[str]) -> None:
-        """Take rows out of the table for a moment; raise Misuse where other rows refer to them."""
+        """Take rows out of the table until all values are free; raise Misuse if other rows refer to them."""
         aside, rows, stage = self._aside, self.rows, self.stage
         names = list(aside.columns.keys())
         moving = Table("seedjournal_moving", MetaData(), Column("key", Text), prefixes=["TEMPORARY"])
@@ -993,9 +993,10 @@ class MappedWriter:
             query = select(stage.c[_KEY]).join_from(stage, rows, among).where(pointer.points_to(rows))
             if referred := self.connection.execute(query.limit(1)).scalar():
                 raise Misuse(
-                    f"{self.kind} {referred} gives a value to another {self.kind} that no two rows of "
-                    f"{self.mapped.shown} may share, and rows of {pointer.table} refer to it; nothing was written.",
-                    "Make the unique constraint DEFERRABLE, or project the change in two steps.",
+                    f"{self.kind} {referred} gives up a unique value that another row of {self.mapped.shown} takes. "
+                    f"Rows of {pointer.table} refer to it, so the two cannot be written in any order; nothing was "
+                    "written.",
+                    "Make the unique constraint DEFERRABLE. Or record the change in two steps, and project after each.",
                 )
         if not self.mapped.is_on_postgresql:  # there constraints wait already
             self.connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
@@ -1034,7 +1035,7 @@ class MappedWriter:
         return unedited
 
     def _yield_to_table(self) -> None:
-        """Let staged rows have the loser's value where the table has it: it depended on rows that are not staged."""
+        """Give staged rows the loser's value if the table has it: rows that are not staged decide who loses."""
         for one in self.mapped.losers:
             if one.unique and one.unique.loser is not NOT_GIVEN:
                 given = literal_of(one.unique.loser)
@@ -1172,7 +1173,7 @@ class MappedWriter:
 
 
 def _words(unique: UniqueKey) -> str:
-    """Name for people what no two rows share."""
+    """Return the columns of a unique key, as an error names them."""
     return " and ".join(unique.columns if unique.is_plain else (one.partition(" COLLATE ")[0] for one in unique.parts))
 
 

@@ -51,6 +51,7 @@ from .replay import (
     Projected,
     Tell,
     deletes_many,
+    exact_kinds,
     kept_of,
     of_another,
     policy_of,
@@ -134,14 +135,14 @@ class MappedReplay:
         )
         for kind in self.kinds:
             self._leave(kind, shown, state, is_whole=is_whole)
-        deleted = self._prune()
+        deleted = self._prune(shown_run)
         written: dict[str, KindResult] = {}
         for kind in self.kinds:
             say = self._teller(tell, state, kind)
             written[kind] = self._bring(kind, shown_run, shown, state, say, written, is_whole=is_whole)
         for kind in self.kinds:
             self._bring_late(kind, shown, state, is_whole=is_whole or bool(written[kind].inserted))
-        for kind, count in self._prune().items():
+        for kind, count in self._prune(shown_run).items():
             deleted[kind] = deleted.get(kind, 0) + count
         self._settle()
         by_default = self.choice.prune is None and not self.choice.rebuild
@@ -234,6 +235,9 @@ class MappedReplay:
                 absent = [_absent(mapped, one.before.text) for one in gone if one.before]
                 wrote = Written(wrote.inserted, wrote.updated + writer.write_absent(_pieces(absent)))
             result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
+            whole = mapped.kind.part_of
+            if whole and now is not None and 0 < written[whole].inserted == count_of(state, whole):
+                result = KindResult(inserted=count_of(state, kind))  # it came with its rows
             if not is_whole and now is not None and not mapped.is_part:
                 more = writer.count_present() - count_of(state, kind)
                 if more or self.choice.check:
@@ -247,7 +251,7 @@ class MappedReplay:
         return result
 
     def _bring_late(self, kind: str, shown: Root | None, state: Root, *, is_whole: bool) -> None:
-        """Fill the columns that lead to rows which are there only now."""
+        """Fill the columns that refer to rows which were written after their own row."""
         before, now = top_of(shown, kind), top_of(state, kind)
         mapped = self.fitted.maps[kind]
         if not self.fitted.late_columns(mapped) or now is None or (before == now and not is_whole):
@@ -268,7 +272,7 @@ class MappedReplay:
         state: Root,
         written: Mapping[str, KindResult],
     ) -> bool:
-        """Say whether rows may change of which no event did."""
+        """Say whether rows may have to change although no event of their kind changed."""
         kind = mapped.kind.name
         if top_of(shown, kind) != top_of(state, kind) and mapped.losers:
             return True  # who gives way depends on all rows
@@ -282,27 +286,25 @@ class MappedReplay:
     def _texts(self, top: NodeHash | None) -> Texts:
         return _all_texts(self.source, top)
 
-    def _prune(self) -> dict[str, int]:
+    def _prune(self, shown_run: Run | None) -> dict[str, int]:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
         kinds = [kind for kind, one in reversed(self.kinds.items()) if not one.is_part]
         if self.choice.prune or self.choice.rebuild:
             return {kind: self.writers[kind].prune() for kind in kinds}
         if self.choice.prune is False:
             return {}
-        return {
-            kind: self.writers[kind].prune(self.left[kind])
-            for kind in kinds
-            if self.left.get(kind) and policy_of(self.run, kind) is Policy.EXACT
-        }
+        left = [kind for kind in kinds if self.left.get(kind)]
+        goes = exact_kinds(self.source, shown_run, self.run, left)
+        return {kind: self.writers[kind].prune(self.left[kind]) for kind in left if kind in goes}
 
     def _prepare(self) -> None:
-        """Let no row be hidden, and constraints wait that may: `_settle` has them judged, when all rows are there."""
+        """Make all rows visible, and defer constraints that can be deferred; `_settle` checks them at the end."""
         dialect_of(self.target).see_all_rows()
         if self.target.dialect.name == "postgresql":
             self.target.execute(text("SET CONSTRAINTS ALL DEFERRED"))
 
     def _settle(self) -> None:
-        """Let the database judge what it was to judge at the end, while it can still be told what is wrong."""
+        """Make the database check the deferred constraints now, while we can still say which row is wrong."""
         if self.target.dialect.name != "postgresql":
             return
         try:
@@ -354,7 +356,7 @@ def _absent(mapped: MappedKind, event: str) -> str:
 
 
 def _refused(mapped: MappedKind, error: DBAPIError) -> Exception:
-    """Say in a user's words why the database refuses rows."""
+    """Return the error that says why the database refuses rows."""
     if isinstance(error, IntegrityError | DataError):
         return _broken(error, mapped.shown)
     diagnosis = getattr(error.orig, "diag", None)

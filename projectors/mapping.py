@@ -332,7 +332,7 @@ class Tables:
         if kind in self.declared:
             self.problems.append(f"{kind} has two tables, {self.declared[kind].shown} and {table}")
         if ids is not None and ids not in SCHEMES:
-            self.problems.append(f"{kind}: ids={ids!r} is none of {', '.join(SCHEMES)}")
+            self.problems.append(f"{kind}: ids={ids!r} is not one of {', '.join(SCHEMES)}")
         owned: dict[str, Owned] = {}
         for name, one in (columns or {}).items():
             if isinstance(one, Generic):

@@ -17,6 +17,7 @@ from .dialects import dialect_of
 from .layout import Layout, TableMap, key_from_row
 from .notes import Adopted
 from .rows import derived_id
+from .stage import refuse_lost
 
 WEEK = 7
 _PIECE = 10_000
@@ -31,8 +32,17 @@ def weeks_of(days: int) -> str:
     return f"{days // WEEK:,} week" + ("" if abs(days) == WEEK else "s")
 
 
+def can_move(days: int) -> bool:
+    """Return whether dates may be moved by so many days: whole weeks, that do not lead beyond the calendar.
+
+    >>> can_move(-14), can_move(3), can_move(7_000_000)
+    (True, False, False)
+    """
+    return days % WEEK == 0 and abs(days) < date.max.toordinal()
+
+
 def days_until(today: date, run: Run) -> int:
-    """Return by how many days a run's dates move so that none of them lies after `today`: whole weeks, rounded down."""
+    """Return by how many days, in whole weeks, dates move so that the run's date is at most a week before `today`."""
     return (today - date.fromisoformat(run.inputs["as_of"])).days // WEEK * WEEK
 
 
@@ -91,8 +101,10 @@ def _move(target: Connection, mapped: TableMap, columns: list[tuple[Column[Any],
         if span >= abs(days):
             aside = (span // WEEK + 1) * WEEK
             steps = [days + aside, -aside] if days > 0 else [days - aside, aside]
+    chosen = int(target.execute(select(func.count()).select_from(seen)).scalar_one())
     for step in steps:
         values = {column: dialect.moved(column, field.type, step) for column, field in columns}
-        target.execute(update(rows).values(values).where(is_chosen))
+        done = target.execute(update(rows).values(values).where(is_chosen))
+        refuse_lost(target, rows, chosen, done.rowcount)
     has_date = or_(*(column.is_not(None) for column, _ in columns))
     return int(target.execute(select(func.count()).select_from(rows).where(is_chosen, has_date)).scalar_one())

@@ -1,4 +1,4 @@
-"""What the target remembers beside the rows: a position for each project, and rows that their key does not identify.
+"""The notes: a target's position for each project, and its adopted and stale rows.
 
 One named query each; the caller owns the transaction.
 """
@@ -124,7 +124,7 @@ def leave(connection: Connection, project: str) -> None:
 
 
 def clear(connection: Connection) -> None:
-    """Drop all notes: of tables that are not there the target shows nothing."""
+    """Drop all notes, since the tables that they describe are gone."""
     connection.execute(delete(POSITIONS))
     connection.execute(delete(ROWS))
     connection.execute(delete(LEDGER))
@@ -149,6 +149,11 @@ def forget(connection: Connection, kind: str, keys: Iterable[KeyBytes]) -> None:
     for batch in batched(keys, _BATCH):
         names = [key.decode() for key in batch]
         connection.execute(delete(ROWS).where(ROWS.c.kind == kind, ROWS.c.key.in_(names)))
+
+
+def forget_stale(connection: Connection, project: str, kind: str) -> None:
+    """Drop what is noted of the project's stale rows of the kind, which are about to be noted as they are."""
+    connection.execute(delete(ROWS).where(ROWS.c.project == project, ROWS.c.kind == kind, ROWS.c.why == STALE))
 
 
 def forget_unknown(connection: Connection, project: str, kinds: Iterable[str]) -> None:
@@ -176,6 +181,13 @@ def groups(connection: Connection) -> list[tuple[str, str, str, int]]:
     columns = (ROWS.c.project, ROWS.c.kind, ROWS.c.why)
     query = select(*columns, func.count()).group_by(*columns).order_by(*columns)
     return [(project, kind, why, count) for project, kind, why, count in connection.execute(query)]
+
+
+def made_without_position(connection: Connection) -> list[str]:
+    """List the projects of which rows are noted as made, and that have no position."""
+    has_position = exists().where(POSITIONS.c.project == LEDGER.c.project)
+    query = select(LEDGER.c.project).distinct().where(LEDGER.c.why == MADE, ~has_position)
+    return list(connection.execute(query.order_by(LEDGER.c.project)).scalars())
 
 
 def ledger_counts(connection: Connection) -> dict[str, dict[str, dict[str, int]]]:
@@ -218,10 +230,10 @@ def has_any(connection: Connection, project: str, kind: str) -> bool:
     return bool(connection.execute(select(exists().where(ROWS.c.kind == kind, ROWS.c.project == project))).scalar())
 
 
-def stale_ids(connection: Connection, project: str, kind: str) -> list[int]:
-    """List the project's stale rows of the kind."""
-    query = select(ROWS.c.id).where(ROWS.c.project == project, ROWS.c.kind == kind, ROWS.c.why == STALE)
-    return list(connection.execute(query).scalars())
+def stale(connection: Connection, project: str, kind: str) -> dict[KeyBytes, int]:
+    """Return keys and ids of the project's stale rows of the kind."""
+    query = select(ROWS.c.key, ROWS.c.id).where(ROWS.c.project == project, ROWS.c.kind == kind, ROWS.c.why == STALE)
+    return {KeyBytes(key.encode()): number for key, number in connection.execute(query)}
 
 
 def stale_among(connection: Connection, kind: str, ids: Iterable[int]) -> list[int]:

@@ -39,6 +39,7 @@ from seedjournal.journal import (
     newest,
     numbered,
     read_manifest,
+    runs_after,
 )
 
 from . import notes
@@ -54,12 +55,13 @@ from .layout import (
     kinds_led_to,
     layout_of,
     missing_tables,
+    refuse_others_rows,
 )
 from .mapping import Tables
-from .moving import days_until, move_rows, weeks_of
+from .moving import can_move, days_until, move_rows, weeks_of
 from .notes import STALE, Position
 from .parts import PartWriter
-from .rows import Ids
+from .rows import Ids, derived_id
 from .stage import dangling
 from .writing import KindWriter, UnseenRows, Wrote, prune
 
@@ -70,7 +72,7 @@ _EARLIEST_YEAR = 1970
 
 @dataclass(slots=True)
 class KindResult:
-    """What became of one kind's rows.
+    """Counts of what a projection did with one kind's rows.
 
     `kept` tells of the run: what `once` kept against it. `stale`, `retained` and `foreign` tell of the whole target;
     `foreign` are the adopted rows. `restored` are those of the inserted that somebody had deleted, `differing` those
@@ -126,7 +128,7 @@ class Choice:
 
     @property
     def may_delete_many(self) -> bool:
-        """Whether somebody said so, or nothing is deleted in the end."""
+        """Whether the user allowed it, or a dry run deletes nothing."""
         return self.delete_many or self.dry_run
 
     @property
@@ -172,7 +174,7 @@ def project(
     with both(journal, target) as (source, connection):
         savepoint = connection.begin_nested() if choice.dry_run else None
         position = notes.position(connection, run.project)
-        shown = position.days if position else 0
+        shown = position.days if position and can_move(position.days) else 0
         days = _days(run, choice.today, shown)
         if isinstance(layout, Tables):
             from .mapped_replay import MappedReplay
@@ -210,7 +212,7 @@ def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
 
 
 class _OfTarget(Exception):
-    """Carries a target's error past the journal's transaction, which would take it for its own."""
+    """Carries an error of the target through the journal's transaction, which would report it as the journal's."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -271,7 +273,9 @@ class _Replay:
         position = notes.position(self.target, project)
         follow_kinds(self.source, self.target, self.layout, self.run, address)
         missing = missing_tables(self.target, self.layout, address)
+        refuse_others_rows(self.target, self.layout)
         forgotten = taken_over = compared = False
+        shown_run: Run | None = None
         moved = 0
         if len(missing) < len(self.layout.tables):
             problem = position_problem(self.source, project, position)
@@ -294,7 +298,7 @@ class _Replay:
         else:
             notes.clear(self.target)
             written = self._load_first(state, tell)
-        deleted = self._prune(state)
+        deleted = self._prune(state, shown_run)
         notes.move(self.target, self.run, this_journal, self.layout.days)
         for kind, mapped in self.maps.items():
             result = written[kind]
@@ -323,9 +327,9 @@ class _Replay:
         except (IntegrityError, DataError) as error:
             reason = str(error.orig).strip().splitlines()
             raise Unavailable(
-                f"Project {project!r}: dates cannot move by {weeks_of(days)}: {'; '.join(reason)}; nothing was "
-                "written.",
-                "A row or constraint is in the way. Change it, or choose another date.",
+                f"Project {project!r}: the database refuses to move dates by {weeks_of(days)}: {'; '.join(reason)}; "
+                "nothing was written.",
+                "Change the row or constraint that the database names, or choose another date.",
             ) from error
 
     def _load_first(self, state: Root, tell: Tell) -> dict[str, KindResult]:
@@ -354,7 +358,7 @@ class _Replay:
     def _write(
         self, position: Position | None, shown_run: Run | None, shown: Root | None, state: Root, tell: Tell
     ) -> dict[str, KindResult]:
-        """Write what differs, kind by kind, and see that as many rows are there as should be."""
+        """Write what differs, kind by kind, and check that the tables then have as many rows as the state."""
         ids = Ids(notes.adopted(self.target, self.run.project))
         return {
             kind: self._write_kind(kind, ids, position, (shown_run, shown), state, self._teller(tell, state, kind))
@@ -362,7 +366,7 @@ class _Replay:
         }
 
     def _finish_pointers(self, written: Mapping[str, KindResult], state: Root) -> None:
-        """Lead references to rows that were written later to those that are adopted, and see that they lead to rows."""
+        """Point references to adopted rows that were written later, and check that each reference leads to a row."""
         ids = Ids(notes.adopted(self.target, self.run.project))
         for kind, mapped in self.maps.items():
             now, result = top_of(state, kind), written[kind]
@@ -379,7 +383,7 @@ class _Replay:
         dialect_of(self.target).check_references()
 
     def _rewritten(self, mapped: TableMap, ids: Ids, every: Iterable[Change]) -> int:
-        """Give all rows of a kind the state's content once more; return how many differed."""
+        """Write the state's content into all rows of a kind again; return how many differed."""
         if mapped.whole:
             writer = self._part_writer(mapped.kind.name, ids)
             return writer.write(every, lambda _: None, left=Wrote(), rewrites=True)[0].updated
@@ -483,6 +487,7 @@ class _Replay:
         writer, of_whole = self._part_writer(kind, ids), self.wrote.get(whole, Wrote())
         changed = changes(self.source, None if rewrites else before, now)
         is_first = position is None and whole in self.loaded
+        rewrites = rewrites and not is_first  # what was just loaded holds the defaults
         wrote, unedited = writer.write(changed, say, left=of_whole, rewrites=rewrites, is_first=is_first)
         self.wrote[whole] = of_whole._replace(left=unedited)
         result = KindResult(inserted=wrote.inserted, updated=wrote.updated, deleted=wrote.deleted)
@@ -511,7 +516,7 @@ class _Replay:
         return writer.write(changes(self.source, None, now), None, lambda _: True, say, only_missing=True)
 
     def _loaded(self, writer: KindWriter, now: NodeHash, say: Callable[[int], None]) -> int | None:
-        """Load a kind where the target has nothing that its rows could meet; return how many, None where it has."""
+        """Load a kind straight into its table; return how many rows, or None if the target has rows or notes of it."""
         if not writer.is_clear():
             return None
         try:
@@ -529,7 +534,7 @@ class _Replay:
     def _was_shown(
         self, position: Position | None, shown: Root | None, before: NodeHash | None, now: NodeHash | None
     ) -> Callable[[Change], bool]:
-        """Return a function that says whether the target showed an entity; of a forgotten state all is assumed."""
+        """Return a function that says whether the target showed an entity. If the state is forgotten, it says yes."""
         if position is None or shown is None:
             return lambda _: position is not None
 
@@ -539,16 +544,18 @@ class _Replay:
 
         return lambda change: change.key not in new()
 
-    def _prune(self, state: Root) -> dict[str, int]:
+    def _prune(self, state: Root, shown_run: Run | None) -> dict[str, int]:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
         project = self.run.project
         kinds = [kind for kind, one in self.maps.items() if not one.whole]
         if self.choice.prune or self.choice.rebuild:
-            stale = {kind: notes.stale_ids(self.target, project, kind) for kind in kinds}
+            stale = {kind: _stale_rows(self.target, project, kind) for kind in kinds}
             return prune(self.target, self.layout, stale)
         if self.choice.prune is False:
             return {}
-        left = {kind: one.left for kind, one in self.wrote.items() if policy_of(self.run, kind) is Policy.EXACT}
+        left = {kind: one.left for kind, one in self.wrote.items() if one.left}
+        goes = exact_kinds(self.source, shown_run, self.run, left)
+        left = {kind: rows for kind, rows in left.items() if kind in goes}
         deleted = prune(self.target, self.layout, left)
         gone = sum(deleted.values())
         if deletes_many(gone, state) and not self.choice.may_delete_many:
@@ -588,6 +595,7 @@ def remove_project(
         raise of_another(project, problem)
     run = numbered(source, RunNumber(position.run)) or newest(source, project)
     layout = (layout_of(source, run, layout) if run else layout).moved(position.days)
+    refuse_others_rows(target, layout)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
     maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}
@@ -597,7 +605,7 @@ def remove_project(
         notes.note(target, project, kind, unseen.ours(project, ids), STALE)
         notes.forget(target, kind, unseen.adopted(project))
         unseen.drop()
-    deleted = prune(target, layout, {kind: notes.stale_ids(target, project, kind) for kind in maps})
+    deleted = prune(target, layout, {kind: _stale_rows(target, project, kind) for kind in maps})
     for kind, mapped in maps.items():
         results[kind].deleted = deleted.get(kind, 0)
         results[kind].retained = notes.stale_count(target, project, kind, mapped.table)
@@ -605,9 +613,28 @@ def remove_project(
     return results
 
 
+def _stale_rows(target: Connection, project: str, kind: str) -> list[int]:
+    """List the stale rows of a kind; an id that its key does not give is somebody's edit, and maybe somebody's row."""
+    noted = notes.stale(target, project, kind)
+    return [number for key, number in noted.items() if number == derived_id(kind, key)]
+
+
 def policy_of(run: Run, kind: str) -> Policy:
     """Return the policy by which the run's state was folded for the kind."""
     return run.policies.get(kind, Policy.UPSERT)
+
+
+def exact_kinds(source: Connection, shown: Run | None, run: Run, kinds: Iterable[str]) -> set[str]:
+    """Return those of some kinds that are exact in a run, or in one between the shown run and it.
+
+    What left the state on the way left it there; so a projection of each run would have deleted the same rows.
+    """
+    found = {kind for kind in kinds if policy_of(run, kind) is Policy.EXACT}
+    if shown is not None and not found.issuperset(kinds):
+        found |= {
+            kind for one in runs_after(source, shown, run) for kind in kinds if policy_of(one, kind) is Policy.EXACT
+        }
+    return found
 
 
 def shown_at(source: Connection, position: Position | None) -> tuple[Run | None, Root | None]:
@@ -639,7 +666,7 @@ def position_problem(source: Connection, project: str, position: Position | None
         return f"as {theirs}, and in this journal run {known.run} is one of project {known.project!r}: {_COPIED}"
     if run and run.state != position.state:
         return f"as {theirs}, and in this journal run {run.run} has state {run.state.hex()}: {_COPIED}"
-    return None
+    return None if can_move(position.days) else f"with dates {position.days:,} days later: somebody edited the position"
 
 
 _FEW = 10  # of so many rows one may be deleted unasked
@@ -647,14 +674,14 @@ _COPIED = "a copy of this journal filled it, or an older backup of the journal w
 
 
 def deletes_many(deleted: int, state: Root) -> bool:
-    """Say whether so many deleted rows are more than nobody need be asked about."""
+    """Say whether so many rows would be deleted that the user must be asked first."""
     return deleted * _FEW > deleted + state.count
 
 
 def of_another(project: str, problem: str) -> Unavailable:
-    """Return the error for a target that shows a project as another journal, or another copy of this one, has it.
+    """Return the error for a target that another journal, or another copy of this journal, has filled.
 
-    Both would write the same rows, and each would find its own changed whenever the other was projected.
+    Otherwise both would write the same rows, and each would undo what the other had projected.
     """
     return Unavailable(
         f"The target shows project {project!r} {problem}; nothing was written.",

@@ -147,6 +147,7 @@ class Stage:
             statement = statement.where(rows.c.id == staged["id"], self.differs(names))
             changed = int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
             refuse_lost(self.connection, rows, expected, changed)
+            self._refuse_rewritten()
         return expected
 
     def count_differing(self) -> int:
@@ -171,11 +172,30 @@ class Stage:
         count_new = select(func.count()).select_from(self.table).where(is_new)
         expected = self._count(count_new)
         if expected:
+            differed = self.count_differing() if self.is_watched else 0
             statement = insert(rows).from_select(list(self.mapped.columns), select(*staged.values()).where(is_new))
             stored = int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
             elsewhere = self._count(count_new)  # a rule may have put them into another table
             refuse_lost(self.connection, rows, expected, min(stored, expected - elsewhere))
+            if self.is_watched:
+                self._refuse_rewritten(differed)
         return expected
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the table has triggers or rules, which may write something else than they are given."""
+        return bool(dialect_of(self.connection).interfering_with(self.mapped.table))
+
+    def _refuse_rewritten(self, differed: int = 0) -> None:
+        """Raise Unavailable where more rows differ than did before, naming the columns and what may have done it."""
+        if self.count_differing() > differed:
+            rows, names = self.mapped.table, sorted({name for _, columns in self.differences() for name in columns})
+            raise Unavailable(
+                f"Table {rows.name} stored other values than seedjournal wrote, in {', '.join(names)}; the projection "
+                f"was undone"
+                f"{_interfering(self.connection, rows)}.",
+                "A trigger rewrites the values, or a column's type cannot hold them. Change the trigger or the type.",
+            )
 
     def _count(self, query: Select[Any]) -> int:
         return int(self.connection.execute(query).scalar_one())
@@ -212,9 +232,22 @@ def refuse_lost(connection: Connection, rows: Table, sent: int, stored: int) -> 
     """Raise Unavailable if the database stored fewer rows than it was sent, naming what may have kept them out."""
     if stored >= sent:
         return
-    interfering = dialect_of(connection).interfering_with(rows)
     raise Unavailable(
-        f"Table {rows.name} took {stored:,} of {sent:,} rows; nothing was written"
-        + (f" (it has {', '.join(interfering)})." if interfering else "."),
+        f"Table {rows.name} took {stored:,} of {sent:,} rows; nothing was written{_interfering(connection, rows)}.",
         "A trigger or rule of the table keeps rows out. Disable it, or let it store these rows.",
     )
+
+
+def refuse_undeleted(connection: Connection, rows: Table, left: int) -> None:
+    """Raise Unavailable if rows are still there that were deleted, naming what may have kept them."""
+    if left:
+        raise Unavailable(
+            f"Table {rows.name} kept {left:,} rows that seedjournal deletes; nothing was written"
+            f"{_interfering(connection, rows)}.",
+            "A trigger or rule keeps the rows. Disable it; `seedjournal project --no-prune` deletes nothing.",
+        )
+
+
+def _interfering(connection: Connection, rows: Table) -> str:
+    found = dialect_of(connection).interfering_with(rows)
+    return f" (it has {', '.join(found)})" if found else ""

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     delete,
     exists,
+    func,
     or_,
     select,
 )
@@ -33,7 +34,7 @@ from .dialects import dialect_of
 from .layout import Layout, TableMap, foreign_key, key_from_row, kind_column, kinds_led_to
 from .notes import ADOPTED, ROWS, STALE, Adopted
 from .rows import Ids, Row, derived_id, row_maker
-from .stage import Stage, Taken, refuse_lost
+from .stage import Stage, Taken, refuse_lost, refuse_undeleted
 
 _PIECE = 20_000
 _BATCH = 5_000
@@ -75,7 +76,9 @@ class KindWriter:
         return self.mapped.kind.name
 
     def is_clear(self) -> bool:
-        """Say whether the target has nothing that the kind's rows could meet: no row of the project, and no note."""
+        """Say whether the kind's rows can meet nothing in the target: no row of the project, no note, no trigger."""
+        if dialect_of(self.connection).interfering_with(self.mapped.table):
+            return False
         if notes.has_any(self.connection, self.project, self.kind):
             return False
         query = self.layout.of_project(self.mapped, self.project)
@@ -152,6 +155,7 @@ class KindWriter:
         if unseen:
             self._forget(unseen.adopted(self.project))
             stale = unseen.ours(self.project, self.ids.adopted)
+            notes.forget_stale(self.connection, self.project, self.kind)
             notes.note(self.connection, self.project, self.kind, stale, STALE)
         return Wrote(inserted, updated, differing, left, restored, returned)
 
@@ -316,6 +320,8 @@ def prune(connection: Connection, layout: Layout, stale: Mapping[str, Sequence[i
     for kind in kinds:
         rows, doomed = layout[kind].table, select(_DOOMED.c.id).where(_DOOMED.c.kind == kind)
         deleted[kind] = connection.execute(delete(rows).where(rows.c.id.in_(doomed))).rowcount
+        left = connection.execute(select(func.count()).select_from(rows).where(rows.c.id.in_(doomed))).scalar_one()
+        refuse_undeleted(connection, rows, left)
         connection.execute(delete(ROWS).where(ROWS.c.kind == kind, ROWS.c.why == STALE, ROWS.c.id.in_(doomed)))
     dialect.check_references()
     _DOOMED.drop(connection, checkfirst=False)
@@ -323,7 +329,7 @@ def prune(connection: Connection, layout: Layout, stale: Mapping[str, Sequence[i
 
 
 def _spare(connection: Connection, mapped: TableMap, held: Sequence[ColumnElement[bool]]) -> int:
-    """Take the rows that something holds out of those to be deleted; return how many."""
+    """Remove rows that another row refers to from those to be deleted; return how many."""
     if not held:
         return 0
     rows = mapped.table
@@ -332,7 +338,7 @@ def _spare(connection: Connection, mapped: TableMap, held: Sequence[ColumnElemen
 
 
 def _held(connection: Connection, layout: Layout, mapped: TableMap) -> list[ColumnElement[bool]]:
-    """Say in SQL by what a row is held: a row that points to it and is not to be deleted itself."""
+    """Return the conditions under which a row that is not to be deleted refers to this one, in SQL."""
     ours = {one.table.name: one for one in layout.maps.values() if not one.whole}
     held: list[ColumnElement[bool]] = []
     for pointer in dialect_of(connection).pointers_to(mapped.table):

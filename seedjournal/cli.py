@@ -28,9 +28,9 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content
 # Each command with the module of its family, and what the list of commands says of it.
 COMMANDS = {
     "init": ("init", "Write a first domain for a database that has tables."),
-    "record": ("record", "Record projects: each source becomes one run."),
+    "record": ("record", "Record projects: each gets a new run in the journal."),
     "project": ("project", "Bring tables to the newest runs, or to one run."),
-    "check": ("check", "Say whether a map fits the target's tables."),
+    "check": ("check", "Check whether a map fits the target's tables."),
     "diff": ("diff", "List what differs between two runs."),
     "log": ("looking", "List the journal's runs."),
     "show": ("looking", "Show one run, or one entity over all runs."),
@@ -39,7 +39,7 @@ COMMANDS = {
     "forget": ("forget", "Remove old runs, or whole projects, from the journal."),
     "unseed": ("forget", "Delete a project's rows from the target."),
     "registry": ("looking", "List the built-in projects."),
-    "migrate": ("migrate", "Create or upgrade the tables of seedjournal's own."),
+    "migrate": ("migrate", "Create or upgrade seedjournal's own tables."),
 }
 
 
@@ -67,8 +67,8 @@ class _Commands(click.Group):
 
 @click.group(
     help="Seed a database, seed it again, and see exactly what changed.\n\n"
-    "record stores a project's data as events in a journal, each distinct event once. project brings tables to the "
-    "state after a run. diff lists what differs between two runs. Repeating a command with the same input changes "
+    "`record` stores a project's data as events in a journal, each distinct event once. `project` brings tables to the "
+    "state after a run. `diff` lists what differs between two runs. Repeating a command with the same input changes "
     "nothing.",
     cls=_Commands,
     context_settings=_SETTINGS,
@@ -77,7 +77,7 @@ class _Commands(click.Group):
     "  seedjournal record --project demo --new --source demo\n"
     "  seedjournal project\n"
     "  seedjournal record --project demo --source demo --set prs=220\n"
-    "  seedjournal diff --stat\n\n" + exits("fine", "a difference or a failed check was found, where asked for"),
+    "  seedjournal diff --stat\n\n" + exits("fine", "a difference or a failed check, where asked for"),
 )
 @click.version_option(package_name="seedjournal", message="%(prog)s %(version)s")
 def cli() -> None:

@@ -18,7 +18,7 @@ import orjson
 
 _PROJECT = "demo"
 _START, _MORE = 200, 20
-_RECORD = ("record", "--project", _PROJECT, "--new", "--source", "demo", "--set")
+_RECORD = ("record", "--project", _PROJECT, "--source", "demo", "--set")
 
 _SCRIPT = """\
 import random, sqlite3
@@ -44,11 +44,14 @@ def main() -> int:
     there = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="seedjournal-demo-"))
     there.mkdir(parents=True, exist_ok=True)
     _fail_with_a_script(there)
-    _screen("seedjournal records an invented project as events in a journal.")
-    _show(there, *_RECORD, f"prs={_START}")
-    _screen("It brings tables to what was recorded.")
+    _screen("`record` stores an invented project as events in a journal.")
+    _show(there, *_RECORD, f"prs={_START}", "--new")
+    _screen("`project` brings tables to what was recorded.")
     _show(there, "project")
-    _screen("The second run adds nothing to the journal, and writes no row.")
+    _screen(
+        "The second run adds nothing to the journal, and writes no row.\n"
+        "# (Without --no-reuse, `record` would not even simulate again.)"
+    )
     _show(there, *_RECORD, f"prs={_START}", "--no-reuse")
     _show(there, "project")
     _screen("The tables answer questions. Do assistants make merging faster?")

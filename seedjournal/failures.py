@@ -1,4 +1,4 @@
-"""What went wrong, in the words, the kind and the exit status that users see. Decided here alone.
+"""Failures: the message, kind and exit status that users see for an exception. Only this module decides them.
 
 Imported only when something did go wrong, so that nothing else waits for it.
 """

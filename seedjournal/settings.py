@@ -1,4 +1,4 @@
-"""Where settings come from: option over environment over `seedjournal.toml` over registry over default."""
+"""Where settings come from: an option wins over the environment, then `seedjournal.toml`, the registry, the default."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The databases of one command; variables are read when an address is used, so that no other need be set."""
+    """The databases of one command. Variables are read when an address is used, so that unused ones need not be set."""
 
     _journal: Address
     _target: Address
@@ -207,7 +207,7 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except RecursionError:
-        raise j.BadInput(f"{path}: it is nested too deeply.", fix) from None
+        raise j.BadInput(f"{path} is nested too deeply.", fix) from None
     except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise j.BadInput(f"{path}: {error}", fix) from None
     except OSError as error:
@@ -241,7 +241,7 @@ def schema(settings: Settings, option: str | None) -> str | None:
 
 
 def _first(option: str | None, variable: str | None, setting: str | None) -> Address | None:
-    """Return the first that is given; an empty variable counts as none, an empty option or setting is a mistake."""
+    """Return the first that is given. An empty variable counts as not given; an empty option or setting is an error."""
     chosen = option if option is not None else variable or setting
     if chosen == "":
         raise j.Misuse(

@@ -243,7 +243,7 @@ class _Stages:
         self._shown = 0.0
 
     def tell(self, stage: str, more: int, total: int | None, note: str = "", /) -> None:
-        """Take what the work says."""
+        """Take a report of progress."""
         now = time.monotonic()
         if stage != self._stage:
             self._begin(stage, total, now)

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
-from enum import Enum
 from operator import itemgetter
 from typing import (
     Any,
 )
-from uuid import UUID
 
 from seedjournal.journal import Type
 
+from .fields import BadEntity, Column, reader_of, writer_of
 from .kinds import (
     KEY_SLOT,
-    LARGEST,
-    BadEntity,
-    Column,
     Declared,
     Key,
     initializer,
-    instant_text,
     key_of,
     named,
-    reader_of,
     shown_key,
 )
 
@@ -46,7 +38,7 @@ def make_ready(declared: Declared) -> None:
 
 
 def _ancestor_checks(declared: Declared) -> list[tuple[str, int, str, int]]:
-    """Return pairs of places in the keys of two references that must hold the same: (field, place, field, place)."""
+    """Return which parts of the keys of two references must be equal, as (field, place, other field, other place)."""
     found: list[tuple[str, int, str, int]] = []
     first: dict[tuple[str, str], tuple[str, int]] = {}
     for name in declared.key:
@@ -68,8 +60,8 @@ def _checker(declared: Declared, checks: Sequence[tuple[str, int, str, int]]) ->
             if key_of(values[mine])[here] != key_of(values[other])[there]:
                 raise BadEntity(
                     f"{declared.name}: {mine} {shown_key(values[mine])} and {other} {shown_key(values[other])} "
-                    "belong to different ancestors.",
-                    "Make the entity from two that belong together.",
+                    "belong to different parents.",
+                    "Give the entity two references that belong to the same parent.",
                 )
 
     return check
@@ -174,7 +166,7 @@ def _reference_writer(declared: Declared, column: Column) -> Callable[..., Any]:
 
     def write(value: Any, key: Key) -> Any:
         if value.__class__ is not cls:
-            raise BadEntity(f"{where}: {value!r} is no {cls.__name__}.", "Give an entity, or at(…).")
+            raise BadEntity(f"{where}: {value!r} is not a {cls.__name__}.", "Give an entity, or at(…).")
         theirs = value.__dict__.get(KEY_SLOT) or key_of(value)
         for there, here in same:
             if theirs[there] != key[here]:
@@ -196,7 +188,7 @@ def _generic_writer(declared: Declared, column: Column) -> Callable[[Any], Any]:
     def write(value: Any) -> Any:
         if not isinstance(value, column.to):
             names = ", ".join(one.__name__ for one in column.to)
-            raise BadEntity(f"{where}: {value!r} is none of {names}.", "Give an entity, or at(…).")
+            raise BadEntity(f"{where}: {value!r} is not one of {names}.", "Give an entity, or at(…).")
         target = type(value).__declared__
         return {"kind": target.name, "key": dict(zip(target.key_names, key_of(value), strict=True))}
 
@@ -282,128 +274,3 @@ def _reference_reader(declared: Declared, column: Column) -> Callable[[Mapping[s
         return named(target, tuple(key[shared[one]] if one in shared else value[one] for one in names))
 
     return read
-
-
-def writer_of(column: Column, kind: str) -> Callable[[Any], Any]:  # noqa: C901, PLR0915 - one branch for each type
-    """Return a function from a field's value to what an event holds of it; it refuses a value of another type."""
-    where = f"{kind}.{column.name}"
-
-    def refuse(value: Any, wanted: str) -> BadEntity:
-        return BadEntity(
-            f"{where}: {value!r} is a {type(value).__name__}, not {wanted}.",
-            "Correct the simulator or the fact that made it.",
-        )
-
-    def text(value: Any) -> str:
-        if value.__class__ is not str:
-            if isinstance(value, str) and not isinstance(value, Enum):
-                return str(value)
-            raise refuse(value, "text")
-        if size is not None and len(value) > size:
-            raise BadEntity(
-                f"{where}: the text {value[:40]!r}… has {len(value)} characters; the limit is {size}.",
-                "Shorten it, or raise Size(…).",
-            )
-        return value
-
-    def integer(value: Any) -> int:
-        if value.__class__ is not int or not -LARGEST <= value <= LARGEST:
-            raise refuse(value, "an integer within ±(2^53 - 1)")
-        return value
-
-    def boolean(value: Any) -> bool:
-        if value.__class__ is not bool:
-            raise refuse(value, "true or false")
-        return value
-
-    def decimal(value: Any) -> str:
-        if value.__class__ is not Decimal:
-            if value.__class__ is not int:
-                raise refuse(value, "a Decimal")
-            value = Decimal(value)
-        try:
-            rounded = value.quantize(unit)
-        except InvalidOperation:
-            raise refuse(value, f"a number with {places} places") from None
-        if not rounded.is_finite() or rounded.adjusted() >= column.digits - places:
-            raise BadEntity(
-                f"{where}: {value} has more than {column.digits} digits with {places} places.",
-                "Raise the digits: Places(places, digits).",
-            )
-        return f"{rounded or abs(rounded):f}"
-
-    def floating(value: Any) -> str:
-        if value.__class__ is not float or value != value or value in {float("inf"), float("-inf")}:  # noqa: PLR0124
-            if value.__class__ is int:
-                return repr(float(value))
-            raise refuse(value, "a finite number")
-        return repr(value)
-
-    def day(value: Any) -> str:
-        if value.__class__ is not date:
-            raise refuse(value, "a date")
-        return value.isoformat()
-
-    def instant(value: Any) -> str:
-        if not isinstance(value, datetime):
-            raise refuse(value, "a datetime")
-        if value.tzinfo is None:
-            raise refuse(value, "a datetime with a time zone")
-        return instant_text(value)
-
-    def clock(value: Any) -> str:
-        if value.__class__ is not time or value.tzinfo is not None:
-            raise refuse(value, "a time without a zone")
-        return value.isoformat()
-
-    def uuid(value: Any) -> str:
-        if not isinstance(value, UUID):
-            raise refuse(value, "a UUID")
-        return str(value)
-
-    def choice(value: Any) -> Any:
-        if enum is not None:
-            if not isinstance(value, enum):
-                raise refuse(value, f"a {enum.__name__}")
-            return value.value
-        if value not in choices or value.__class__ is bool:
-            shown = ", ".join(map(repr, column.choices))
-            raise BadEntity(f"{where}: {value!r} is none of {shown}.", "Correct the simulator or the fact.")
-        return value
-
-    def json(value: Any) -> Any:
-        return plain_json(value, where)
-
-    size, places = column.size, column.places
-    unit = Decimal(1).scaleb(-places)
-    enum, choices = column.enum, frozenset(column.choices)
-    if choices:
-        return choice
-    writers: dict[Type, Callable[[Any], Any]] = {
-        Type.TEXT: text,
-        Type.INTEGER: integer,
-        Type.BOOLEAN: boolean,
-        Type.DECIMAL: decimal,
-        Type.FLOAT: floating,
-        Type.DATE: day,
-        Type.INSTANT: instant,
-        Type.TIME: clock,
-        Type.UUID: uuid,
-        Type.JSON: json,
-    }
-    return writers[column.holds]
-
-
-def plain_json(value: Any, where: str) -> Any:
-    """Return a JSON value as an event holds it: tuples as lists, a whole float as an integer."""
-    if value is None or value.__class__ in {str, bool, int}:
-        return value
-    if value.__class__ is float:
-        if value.is_integer() and abs(value) <= LARGEST:
-            return int(value)
-        return value
-    if isinstance(value, (list, tuple)):
-        return [plain_json(one, where) for one in value]
-    if isinstance(value, Mapping):
-        return {name: plain_json(one, where) for name, one in value.items()}
-    raise BadEntity(f"{where}: {value!r} is no JSON value.", "Write decimals, instants and dates as text.")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
 from enum import Enum
 from typing import (
     Annotated,
@@ -17,13 +15,13 @@ from typing import (
     get_origin,
     get_type_hints,
 )
-from uuid import UUID
 
 from seedjournal.journal import Field, Policy, Reference, Type, Vocabulary
 from seedjournal.journal import Kind as Definition
 
-from .coding import make_ready, writer_of
-from .kinds import Column, DeclarationError, Declared, Fixed, JsonValue, KeyAs, Kind, Part, Places, Size, nearest
+from .coding import make_ready
+from .fields import TYPES, Column, writer_of
+from .kinds import DeclarationError, Declared, Fixed, JsonValue, KeyAs, Kind, Part, Places, Size, nearest
 
 
 def resolve(kinds: Sequence[type[Kind]], root: type[Kind] | None, where: str, common: str) -> Vocabulary:
@@ -85,19 +83,6 @@ def _resolve_columns(declared: Declared, by_class: Mapping[str, type[Kind]]) -> 
                 )
 
 
-_PLAIN: dict[Any, Type] = {
-    str: Type.TEXT,
-    int: Type.INTEGER,
-    bool: Type.BOOLEAN,
-    Decimal: Type.DECIMAL,
-    float: Type.FLOAT,
-    date: Type.DATE,
-    datetime: Type.INSTANT,
-    time: Type.TIME,
-    UUID: Type.UUID,
-}
-
-
 def _column(name: str, annotation: Any) -> Column:
     """Return the column that an annotation describes; its `problem` says what is wrong with it."""
     column = Column(name=name)
@@ -123,7 +108,7 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         elif all(isinstance(one, type) and issubclass(one, Kind) for one in some):
             column.to = tuple(some)
         else:
-            column.problem = f"{annotation} is no type that a field can have"
+            column.problem = f"{annotation} is not a type that a field can have"
     elif origin is Literal:
         column.choices = get_args(annotation)
         _read_choices(column)
@@ -133,11 +118,11 @@ def _read_annotation(column: Column, annotation: Any) -> None:  # noqa: C901, PL
         column.enum = annotation
         column.choices = tuple(one.value for one in annotation)
         _read_choices(column)
-    elif annotation in _PLAIN:
-        column.holds = _PLAIN[annotation]
+    elif annotation in TYPES:
+        column.holds = TYPES[annotation]
     else:
         shown = getattr(annotation, "__name__", annotation)
-        column.problem = f"{shown} is no type that a field can have"
+        column.problem = f"{shown} is not a type that a field can have"
 
 
 def _read_choices(column: Column) -> None:
@@ -233,8 +218,17 @@ def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str
             parts.append(Part(name, name, None, (declared.name, name), is_own=True))
             continue
         target = column.to[0].__declared__
-        own = [part for part in _parts_of(name, target) if not _is_shared(part, parts, root)]
+        brought = list(_parts_of(name, target))
+        own = [part for part in brought if not _is_shared(part, parts, root)]
         left = [part for part in own if column.key_as and not _is_root_part(part, root)]
+        if column.key_as and not left:  # all of it stands in the key through another reference: this is another entity
+            left = [part for part in brought if not _is_root_part(part, root)]
+            own = [part for part in brought if part in left or part in own]
+        if twin := next((one for one in declared.key if not own and _leads_alike(declared, one, name)), None):
+            problems.append(
+                f"the references {twin} and {name} in the key of {declared.cls.__name__} lead to one "
+                f"{column.to[0].__name__}; write Annotated[{column.to[0].__name__}, KeyAs({name!r})] for another one"
+            )
         for part in own:
             renamed = part.name
             if column.key_as and part in left:
@@ -251,8 +245,14 @@ def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str
     declared.parts = tuple(parts)
 
 
+def _leads_alike(declared: Declared, one: str, name: str) -> bool:
+    """Return whether another field, which comes first in the key, leads to the same kind."""
+    before = declared.key[: declared.key.index(name)]
+    return one in before and one in declared.columns and declared.columns[one].to == declared.columns[name].to
+
+
 def _parts_of(name: str, target: Declared) -> Iterator[Part]:
-    """Yield the parts that a reference brings into a key, under the names that they have without `KeyAs`."""
+    """Yield the parts that a reference adds to a key, under the names that they have without `KeyAs`."""
     one_part = len(target.parts) == 1
     for part in target.parts:
         yield Part(name if one_part else part.name, name, part.name, part.origin, part.origin[0] == target.name)
@@ -263,7 +263,7 @@ def _is_root_part(part: Part, root: type[Kind] | None) -> bool:
 
 
 def _is_shared(part: Part, before: Sequence[Part], root: type[Kind] | None) -> bool:
-    """Return whether a part stands in the key already, through another reference to the same ancestor."""
+    """Return whether the key already has a part, through another reference to the same ancestor."""
     for other in before:
         if other.origin == part.origin and (
             _is_root_part(part, root) or (other.name == part.name and not (other.is_own and part.is_own))
@@ -279,7 +279,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
     for name in declared.key:
         column = declared.columns.get(name)
         if column is None:
-            problems.append(f"the key of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}")
+            problems.append(f"the key of {cls} names {name!r}, which is not a field{nearest(name, declared.fields)}")
         elif column.nullable:
             problems.append(f"the key of {cls} names {name!r}, which may be null")
         elif len(column.to) > 1:
@@ -292,7 +292,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
     if declared.policy is not None and declared.policy not in set(Policy):
         problems.append(f"the policy of {cls} is {declared.policy!r}; the policies are once, upsert and exact")
     problems += [
-        f"`unique` of {cls} names {name!r}, which is no field{nearest(name, declared.fields)}"
+        f"`unique` of {cls} names {name!r}, which is not a field{nearest(name, declared.fields)}"
         for names in declared.unique
         for name in names
         if name not in declared.columns
@@ -304,7 +304,7 @@ def _check(declared: Declared, root: type[Kind] | None, problems: list[str]) -> 
 
 
 def _wrong_references(declared: Declared) -> Iterator[str]:
-    """Yield which references lead to what has no row of its own."""
+    """Yield the references to kinds that have no row of their own."""
     cls = declared.cls.__name__
     for name in declared.fields:
         for one in declared.columns[name].to:
@@ -339,7 +339,7 @@ def is_in_project(declared: Declared, root: type[Kind] | None) -> bool:
 
 
 def _definition(declared: Declared, root: type[Kind] | None) -> Definition:
-    by_origin = {part.origin: part.name for part in declared.parts}
+    by_origin = {part.origin: part.name for part in reversed(declared.parts)}  # the first of equal ones is shared
     references: list[Reference] = []
     values: list[Field] = []
     for name in declared.fields:

@@ -41,22 +41,22 @@ class Its(tuple[Entity, ...]):
 
 
 class Summary(Generic[Entity]):
-    """The base class of summaries: `see` is called for each entity of the kinds that it names, in any order.
+    """The base class of summaries: `see` is called for each entity of the kinds in its annotation, in any order.
 
-    A simulator that asks for a summary, by its class, gets it when everything was seen.
+    A simulator that names the class in an annotation gets the summary after all entities were seen.
     """
 
     def see(self, entity: Entity) -> None:
-        """Take one entity or document."""
+        """Take one entity or document. Its annotation says of which kinds."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Draw conclusions, once everything was seen."""
+        """Compute results after the last call of `see`. seedjournal calls it before any simulator takes the summary."""
 
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """How `Its` is ordered, and by which of several references."""
+    """How the entities of `Its` are ordered, and which of several references they are found by."""
 
     field: str | None
     of: str | None
@@ -111,7 +111,7 @@ class Stated:
 
     @property
     def name(self) -> str:
-        """What runs record the facts by."""
+        """The name by which runs record these facts."""
         named = self.kind.__name__ if issubclass(self.kind, Document) else self.kind.__declared__.name
         return f"{named}:{self.source.name}"
 
@@ -126,7 +126,7 @@ def seen_by(summary: type[Any]) -> tuple[type[Any], ...]:
 
 
 class Domain:
-    """Kinds, facts and simulators under one name.
+    """Kinds, facts and simulators under one name: what `record` records.
 
     With a `root`, a project is one root entity, and its name is the root's key; kinds whose keys do not begin with the
     root form a project of their own, named as the domain. Without a root the domain has this one project only.
@@ -158,9 +158,9 @@ class Domain:
     # -- declaring ---------------------------------------------------------------------------------------------------
 
     def facts(self, kind: type[Kind | Document], source: Any, *, profile: str | None = None) -> None:
-        """State facts: csv(…), json_lines(…), sql(…), a list, or a function that yields entities or documents.
+        """Add facts of a kind: csv(…), json_lines(…), sql(…), a list, or a function that yields entities or documents.
 
-        With a `profile`, only `record --profile` of this name reads them. Raises DeclarationError for a class that is
+        With a `profile`, only `record --profile` with this name reads them. Raises DeclarationError for a class that is
         neither a kind of the domain nor a Document with a key.
         """
         if not issubclass(kind, Document):
@@ -174,8 +174,8 @@ class Domain:
     ) -> Callable[[Function], Function]:
         """Declare a simulator: a function that yields entities, called for each entity of a kind, or once a project.
 
-        The function's name is part of its draws; `name` keeps them when it is renamed, and a greater `version` changes
-        all of them.
+        The draws depend on the function's name. To rename the function and keep its draws, give the old name as `name`.
+        A greater `version` changes all of them.
         """
 
         def declare(function: Function) -> Function:
@@ -198,7 +198,7 @@ class Domain:
     # -- what follows from the declaration ---------------------------------------------------------------------------
 
     def in_order(self) -> list[Simulator]:
-        """Return the simulators so that each runs when all that it takes is complete; raise for a circle."""
+        """Return the simulators, each after those that make what it takes; raise DeclarationError for a circle."""
         done: list[Simulator] = []
         path: list[Simulator] = []
 
@@ -223,7 +223,8 @@ class Domain:
     def fact_kinds(self) -> tuple[str, ...]:
         """The kinds that have a policy, parents first; all others are computed from them.
 
-        Facts state them, or a simulator does from documents; or the class has a policy, and no simulator yields it.
+        They come from facts, or from a simulator that takes documents. A kind with a policy that no simulator yields is
+        one, too.
         """
         found: set[type[Kind]] = {one.kind for one in self.stated if issubclass(one.kind, Kind)}
         found |= {self.root} if self.root else set()
@@ -247,7 +248,7 @@ class Domain:
         problems = []
         for name in chosen:
             if name not in self.by_name:
-                problems.append(f"{name!r} is no kind of the domain {self.name!r}{nearest(name, self.by_name)}")
+                problems.append(f"{name!r} is not a kind of the domain {self.name!r}{nearest(name, self.by_name)}")
             elif name not in facts:
                 problems.append(f"{name} is computed from the facts, so it has no policy")
         problems += [
@@ -429,7 +430,7 @@ def _taken(  # noqa: C901, PLR0911 - one branch for each thing that a simulator 
         wanted = f"each={hint.__name__}" if each is None else f"each={each.__name__}"
         problems.append(f"{name} takes a {hint.__name__}, but the decorator says {wanted if each else 'no each'}")
     else:
-        problems.append(f"{name}: {hint} is nothing that a simulator can take")
+        problems.append(f"{name}: a simulator cannot take {hint}")
     return None
 
 
@@ -445,7 +446,7 @@ def _its(
     references = [column.name for column in declared.columns.values() if each in column.to]
     if order.field is not None and order.field not in declared.columns:
         problems.append(
-            f"{name}: by({order.field!r}) is no field of {kind.__name__}{nearest(order.field, declared.fields)}"
+            f"{name}: by({order.field!r}) is not a field of {kind.__name__}{nearest(order.field, declared.fields)}"
         )
         return None
     if order.of is not None:
@@ -481,10 +482,10 @@ def load_domain(address: str, folder: Path) -> Domain:
 
 
 def load_named(address: str, folder: Path, what: str, kind: type[Any]) -> Any:
-    """Import what `module:name` names, found from `folder`; raise Misuse where there is none of this kind."""
+    """Import the object of this type that `module:name` names, found from `folder`; raise Misuse if there is none."""
     module, colon, name = address.partition(":")
     if not colon or not module or not name:
-        raise Misuse(f"{address!r} names no {what}.", f'Write {what} = "module:name", such as "seeds:library".')
+        raise Misuse(f"{address!r} does not name a {what}.", f'Write {what} = "module:name", such as "seeds:library".')
     place = str(folder.resolve())
     sys.path[:] = [place, *(one for one in sys.path if one != place)]  # before other folders with such a module
     known = sys.modules.get(module)

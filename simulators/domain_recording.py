@@ -72,7 +72,7 @@ def record_domain(
     if project not in names and not (has_shared and project == domain.name):
         raise Misuse(
             f"The domain {domain.name!r} has no project {project!r}{nearest(project, names)}.",
-            f"Its projects are {', '.join(names[:10])}." if names else "State facts of its root first.",
+            f"Its projects are {', '.join(names[:10])}." if names else "Give facts of its root kind first.",
         )
     alike = DomainOptions(
         reuse=options.reuse, accept_upgrade=options.accept_upgrade

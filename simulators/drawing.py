@@ -45,8 +45,8 @@ _NORMAL = NormalDist()
 class Draw:
     """The draws of one function for one entity, each by a name of its own.
 
-    A draw depends on the seed, the function's name, the entity's key and the draw's name, and on nothing else. Raise
-    Misuse for a name that one entity draws twice.
+    A draw depends on the seed, the function's name, the entity's key and the draw's name, and on nothing else. Methods
+    raise Misuse for a name that was drawn before for the same entity.
     """
 
     __slots__ = ("_drawn", "_names", "_source", "_state")
@@ -58,17 +58,17 @@ class Draw:
         self._drawn: set[str] = set()
 
     def of(self, *entity: Kind | Document | date | str | int) -> Draw:
-        """Return this function's draws for any entity, date, text or number, or several of them."""
+        """Return this function's draws about another thing: an entity, date, text or number, or several of them."""
         return self._source.of(*entity)
 
     def about(self, entity: Kind | Document) -> Draw:
-        """Return draws for an entity that all functions share: a trait without a column for it."""
+        """Return draws about an entity that all functions share, such as a trait that has no column."""
         return self._source.traits.of(entity)
 
     def many(self, name: str, low: int, high: int | None = None) -> Iterator[Draw]:
-        """Yield the draws of `low` things, or of a number of things from `low` to `high`.
+        """Yield a `Draw` for each of `low` new things, or for each of a drawn number of things from `low` to `high`.
 
-        The first 100 of 1,000 are the 100 of 100.
+        The first 100 of 1,000 things get the same draws as the 100 of 100.
         """
         bits = self.bits(name)
         count = low if high is None else low + (bits * (high - low + 1) >> 64)
@@ -82,7 +82,7 @@ class Draw:
         if name in drawn:
             raise Misuse(
                 f"{self._source.function} draws {name!r} twice for one entity.",
-                "Give each draw a name of its own, or use draw.of(…) for another thing.",
+                "Give each draw a name of its own, or use draw.of(…) to draw about another thing.",
             )
         drawn.add(name)
         bits = self._state ^ self._names[name]
@@ -95,7 +95,7 @@ class Draw:
         return (self.bits(name) >> 11) * _SCALE
 
     def chance(self, name: str, rate: float) -> bool:
-        """Return whether something that happens at this rate happened."""
+        """Return True at this rate: 0 is never, 1 is always."""
         return (self.bits(name) >> 11) * _SCALE < rate
 
     def integer(self, name: str, low: int, high: int) -> int:
@@ -113,11 +113,11 @@ class Draw:
         return Decimal(self.integer(name, first, last)).scaleb(-places)
 
     def skewed(self, name: str, low: float, high: float, power: float = 3) -> float:
-        """Return a number in [low, high) that is mostly small; a greater power makes it smaller."""
+        """Return a number in [low, high) that is mostly near `low`; a greater power brings it nearer."""
         return low + (high - low) * math.pow(self.unit(name), power)
 
     def normal(self, name: str, mean: float = 0, deviation: float = 1) -> float:
-        """Return a normally distributed number."""
+        """Return a number from the normal distribution with this mean and standard deviation."""
         return mean + deviation * _NORMAL.inv_cdf(max(self.unit(name), _SCALE))
 
     def lognormal(self, name: str, median: float, sigma: float) -> float:
@@ -127,20 +127,25 @@ class Draw:
     def choose(
         self, name: str, choices: Mapping[Choice, float] | Sequence[tuple[Choice, float]] | Sequence[Choice]
     ) -> Choice:
-        """Return one of the choices, by their weights, or each equally often where they have none.
+        """Return one of the choices: by weight, for a mapping or pairs of choice and weight; else each equally often.
 
-        There must be a choice, and weights of zero or more that do not all vanish.
+        There must be at least one choice. Weights are zero or more, and not all of them zero.
         """
-        weighted: Sequence[tuple[Choice, float]] = _weighted(choices)
-        left = self.unit(name) * sum([weight for _, weight in weighted])
-        for choice, weight in weighted:
+        if isinstance(choices, Mapping):
+            found, weights = list(choices), list(choices.values())
+        elif choices and isinstance(choices[0], tuple) and len(choices[0]) == 2:  # noqa: PLR2004 - (choice, weight)
+            found, weights = map(list, zip(*choices, strict=True))
+        else:
+            return choices[int(self.unit(name) * len(choices))]  # type: ignore[return-value]
+        left = self.unit(name) * sum(weights)
+        for choice, weight in zip(found, weights, strict=True):
             left -= weight
             if left < 0:
                 return choice
-        return next((choice for choice, weight in reversed(weighted) if weight > 0), weighted[-1][0])
+        return next((found[-n] for n, weight in enumerate(reversed(weights), 1) if weight > 0), found[-1])
 
     def pick(self, name: str, entities: Sequence[Choice], weight: Callable[[Choice], float] | None = None) -> Choice:
-        """Return one of many entities, by weight; one entity more changes only the few picks that it takes.
+        """Return one of many entities, by weight. One more entity changes only those picks that it wins.
 
         Raise BadInput for no entities, a negative weight, or weights that sum to zero.
         """
@@ -186,9 +191,9 @@ class Draw:
         seconds = between.days * 86_400 + between.seconds
         if seconds <= 0:
             return begin
-        if not working_hours:
-            return begin + timedelta(0, self.bits(name) * seconds >> 64)
-        return self._in_working_hours(name, begin, finish)
+        if working_hours:
+            return self._in_working_hours(name, begin, finish)
+        return begin + timedelta(0, self.bits(name) * seconds >> 64)
 
     def _in_working_hours(self, name: str, begin: datetime, finish: datetime) -> datetime:
         share = self.unit(name)
@@ -202,7 +207,7 @@ class Draw:
         return min(max(moment, begin), finish - timedelta(seconds=1))
 
     def code(self, name: str, length: int = 8) -> str:
-        """Return a text of letters and digits that are not easily confused, 5 random bits each."""
+        """Return a text of `length` letters and digits that are not easily confused, 5 random bits each."""
         text, bits, pairs = "", self.bits(name), _PAIRS
         while True:
             text += pairs[bits & 1023] + pairs[bits >> 10 & 1023] + pairs[bits >> 20 & 1023]
@@ -331,14 +336,6 @@ def _parts(key: Sequence[str | int]) -> str:
     return "".join([f"{len(part)}:{part}" if isinstance(part, str) else f"#{part};" for part in key])
 
 
-def _weighted(choices: Any) -> Sequence[tuple[Any, float]]:
-    if isinstance(choices, Mapping):
-        return list(choices.items())
-    if choices and isinstance(choices[0], tuple) and len(choices[0]) == 2:  # noqa: PLR2004 - (choice, weight)
-        return choices  # type: ignore[no-any-return]
-    return [(choice, 1) for choice in choices]
-
-
 def _day(moment: date) -> date:
     return moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment
 
@@ -359,7 +356,7 @@ class All(tuple[Choice, ...]):
 
 
 def _best_of_few(entities: Sequence[Any], weight: Callable[[Any], float] | None, bits: int) -> int:
-    """Return the place of the entity that wins a race: the chance of each is its weight's, whoever else takes part."""
+    """Return the place of the entity that wins a race, in which each entity's chance follows its weight."""
     best, place = math.inf, -1
     for number, one in enumerate(entities):
         heavy = weight(one) if weight else 1.0

@@ -12,24 +12,24 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-from uuid import UUID
 
 import msgspec
 
 from seedjournal.journal import BadInput, Misuse, NotCanonical, Type, canonical_bytes, open_database, query_rows
 
-from .kinds import BadEntity, Column, Declared, Document, Kind, may_be_null, named, nearest, shown_key
+from .fields import BadEntity, Column, converter
+from .kinds import Declared, Document, Kind, may_be_null, named, nearest, shown_key
 
 _ROWS = 2_000  # rows of a query that are fetched at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a simulator may know of the run: its project, its seed and its date."""
+    """What a simulator may know of the run: its project, its seed, and its date as `today`."""
 
     project: str
     seed: int
@@ -40,7 +40,7 @@ class Run:
         """The run's date: `--as-of`, else the domain's `today`, else the newest day of the facts."""
         if self.day is None:
             raise Misuse(
-                "The run has no date yet: a function that states facts asked for run.today.",
+                "A function that gives facts asked for run.today, but the run has no date yet.",
                 "Give the domain a `today`, or record with --as-of DATE.",
             )
         return self.day
@@ -60,7 +60,7 @@ class Facts(Protocol):
 
     @property
     def name(self) -> str:
-        """What people are shown and runs record: no absolute path, no address, no secret."""
+        """The source's name, for people and for the run's inputs: no absolute path, no address, no secret."""
 
     def digest(self, asked: Asked) -> str:
         """Return a digest of everything that is read: equal digests, equal facts."""
@@ -73,10 +73,10 @@ class Facts(Protocol):
 
 
 def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", **constants: Any) -> Facts:
-    """State a kind's facts by a CSV file with a header; `constants` are fields that every row shares.
+    """Read a kind's facts from a CSV file with a header; `constants` are fields that every row shares.
 
-    A column is a field, or a part of a reference: `customer` where one part is left beyond the root, `customer.email`
-    where several are. A blank is null where the field may be null, "" for other text, and an error otherwise.
+    A column is a field, or a part of a reference: `customer` if its key has one part besides the root, `customer.email`
+    if it has several. An empty cell is null if the field may be null, "" if it is text, and else an error.
 
     The path is relative to the settings file's folder. Recording raises BadInput that names file, line and field for
     what does not fit.
@@ -85,7 +85,7 @@ def csv(path: str | Path, *, delimiter: str = ",", encoding: str = "utf-8-sig", 
 
 
 def json_lines(path: str | Path, **constants: Any) -> Facts:
-    """State a kind's facts by a file with one JSON object a line; `constants` are fields that every line shares.
+    """Read a kind's facts from a file with one JSON object a line; `constants` are fields that every line shares.
 
     The path is relative to the settings file's folder. Recording raises BadInput that names file, line and field for
     what does not fit.
@@ -94,7 +94,7 @@ def json_lines(path: str | Path, **constants: Any) -> Facts:
 
 
 def sql(address: str, statement: str, **constants: Any) -> Facts:
-    """State a kind's facts by an SQL query on a database, in the order that the query gives."""
+    """Read a kind's facts with an SQL query from a database, in the order that the query gives."""
     return _Query(address, statement, constants)
 
 
@@ -107,7 +107,8 @@ def as_facts(source: Any) -> Facts:
     if isinstance(source, Iterable):
         return _Listed(tuple(source))
     raise Misuse(
-        f"{source!r} states no facts.", "Give csv(…), json_lines(…), sql(…), a list of entities, or a function."
+        f"{source!r} is not a source of facts.",
+        "Give csv(…), json_lines(…), sql(…), a list of entities, or a function.",
     )
 
 
@@ -166,7 +167,7 @@ def _csv_rows(delimiter: str, encoding: str) -> Rows:
         except UnicodeDecodeError as error:
             raise BadInput(f"{path.name} is not {encoding} text: {error.reason}.", "Give csv(…, encoding=…).") from None
         except csv_module.Error as error:
-            raise BadInput(f"{path.name} is no CSV file: {error}.", "Correct the file.") from None
+            raise BadInput(f"{path.name} is not a CSV file: {error}.", "Correct the file.") from None
 
     return rows
 
@@ -181,7 +182,9 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             except (ValueError, RecursionError) as error:
                 raise BadInput(f"{path.name}, line {number}: {error}.", "Write one JSON object a line.") from None
             if not isinstance(row, dict):
-                raise BadInput(f"{path.name}, line {number}: it is no JSON object.", "Write one JSON object a line.")
+                raise BadInput(
+                    f"{path.name}, line {number}: the line is not a JSON object.", "Write one JSON object a line."
+                )
             yield number, row
 
 
@@ -268,8 +271,8 @@ class _Function:
         unknown = [name for name in taken if name not in possible]
         if unknown:
             raise Misuse(
-                f"The function {self.name} takes {unknown[0]!r}{nearest(unknown[0], possible)}.",
-                "A function that states facts may take settings and run.",
+                f"The function {self.name} has an unknown parameter {unknown[0]!r}{nearest(unknown[0], possible)}.",
+                "A function that gives facts may take settings and run.",
             )
         return self.function(**{name: possible[name] for name in taken})
 
@@ -279,7 +282,7 @@ Stated = TypeVar("Stated", Kind, Document)
 
 def _checked(one: Any, kind: type[Stated], where: str) -> Stated:
     if type(one) is not kind:
-        raise BadInput(f"{where} states {one!r}, which is no {kind.__name__}.", f"Make it yield {kind.__name__}.")
+        raise BadInput(f"{where} gives {one!r}, which is not a {kind.__name__}.", f"Make it yield {kind.__name__}.")
     return one
 
 
@@ -360,7 +363,7 @@ class RowReader:
                     missing.append(name)
         problems = [f"the column {name!r} is missing" for name in missing]
         problems += [
-            f"the column {name!r} is no field of {declared.cls.__name__}{nearest(name, declared.fields)}"
+            f"the column {name!r} is not a field of {declared.cls.__name__}{nearest(name, declared.fields)}"
             for name in sorted(names - used)
         ]
         if problems:
@@ -375,7 +378,7 @@ class RowReader:
                 values[name] = take(row)
             except (ValueError, TypeError, InvalidOperation) as error:
                 shown = row.get(name, "")
-                reason = str(error) if not isinstance(error, InvalidOperation) else "it is no number"
+                reason = str(error) if not isinstance(error, InvalidOperation) else "it is not a number"
                 raise BadInput(
                     f"{where}, field {name}: {shown!r} does not fit: {reason}.", "Correct the value."
                 ) from None
@@ -405,7 +408,7 @@ class RowReader:
         return take
 
     def _reference(self, column: Column, given: Mapping[str, str], where: str) -> Callable[[Mapping[str, Any]], Any]:
-        """Return a function from a row to a reference: by the parts that are left beyond what the row's key shares."""
+        """Return a function from a row to a reference, made of the parts that the row's own key does not share."""
         target = column.to[0].__declared__
         names = target.key_names
         if "" in given and len(names) > 1:
@@ -465,59 +468,3 @@ def _origin_column(declared: Declared, origin: tuple[str, str]) -> Column | None
             if found := _origin_column(one.__declared__, origin):
                 return found
     return None
-
-
-def converter(column: Column) -> Callable[[Any], Any]:
-    """Return a function from a text (or a JSON or SQL value) to a field's value; it raises ValueError."""
-    if column.enum is not None:
-        enum = column.enum
-        return lambda value: enum(int(value) if column.holds is Type.INTEGER else value)
-    converters: dict[Type, Callable[[Any], Any]] = {
-        Type.TEXT: str,
-        Type.INTEGER: _integer,
-        Type.BOOLEAN: _boolean,
-        Type.DECIMAL: _decimal,
-        Type.FLOAT: float,
-        Type.DATE: _date,
-        Type.INSTANT: _instant,
-        Type.TIME: lambda value: value if isinstance(value, time) else time.fromisoformat(value),
-        Type.UUID: lambda value: value if isinstance(value, UUID) else UUID(str(value)),
-        Type.JSON: _json,
-    }
-    return converters[column.holds]
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or (isinstance(value, (float, Decimal)) and value != int(value)):
-        raise ValueError("it is no integer")
-    return int(value)
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, (bool, int)) and value in {0, 1}:
-        return bool(value)
-    known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False, "t": True, "f": False}
-    if str(value).lower() not in known:
-        raise ValueError("write true or false")
-    return known[str(value).lower()]
-
-
-def _decimal(value: Any) -> Decimal:
-    return value if isinstance(value, Decimal) else Decimal(str(value))
-
-
-def _date(value: Any) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    return value if isinstance(value, date) else date.fromisoformat(value)
-
-
-def _instant(value: Any) -> datetime:
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError("it has no time zone; write 2026-01-05T09:00:00Z")
-    return moment.astimezone(UTC)
-
-
-def _json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value

@@ -15,8 +15,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from datetime import date, datetime
 from enum import Enum
 from typing import (
     TYPE_CHECKING,
@@ -26,18 +25,15 @@ from typing import (
     dataclass_transform,
     get_args,
 )
-from uuid import UUID
 
 import msgspec
 
-from seedjournal.journal import BadInput, Misuse, Type
 from seedjournal.journal import Kind as Definition
+from seedjournal.journal import Misuse
+
+from .fields import DECIMAL_DIGITS, BadEntity, Column, instant_text, reader_of
 
 Key = tuple[str | int, ...]
-
-LARGEST = 2**53 - 1
-_DECIMAL_PLACES = 2
-_DECIMAL_PRECISION = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +48,12 @@ class Places:
     """How many places a decimal has, and how many digits in all: `Annotated[Decimal, Places(2)]`."""
 
     places: int
-    digits: int = _DECIMAL_PRECISION
+    digits: int = DECIMAL_DIGITS
 
 
 @dataclass(frozen=True, slots=True)
 class KeyAs:
-    """The name that a reference's own part takes in a key; a prefix where several parts are left."""
+    """The name of a reference's part in a key, or the prefix of its parts if it adds several."""
 
     name: str
 
@@ -76,7 +72,7 @@ Json = Annotated[Any, JsonValue]
 
 
 class NotLoaded(AttributeError):
-    """A field was asked of an entity that is only named by its key."""
+    """A simulator read a field of an entity of which only the key is known."""
 
 
 class DeclarationError(Misuse):
@@ -88,12 +84,6 @@ class DeclarationError(Misuse):
             "Correct the declaration; docs/domains.md shows the rules.",
         )
         self.problems = tuple(problems)
-
-
-class BadEntity(BadInput):
-    """An entity has a value that its kind does not allow, or two entities contradict each other."""
-
-    kind = "entity"
 
 
 def snake(name: str) -> str:
@@ -216,7 +206,7 @@ class _DocumentMeta(msgspec.StructMeta):
 
 
 class Document(msgspec.Struct, metaclass=_DocumentMeta):
-    """The base class of a domain's documents: frozen records with a key, which a source gives and simulators take."""
+    """The base class of a domain's documents: frozen records with a key, which facts give and simulators take."""
 
     __document_key__: ClassVar[tuple[str, ...]]
 
@@ -227,7 +217,7 @@ def document_problems(kind: type[Document]) -> list[str]:
     problems = [] if kind.__document_key__ else [f"{kind.__name__} has no key; write Document, key=…"]
     for name in kind.__document_key__:
         if name not in fields:
-            problems.append(f"{kind.__name__}: the key names {name!r}, which is no field{nearest(name, fields)}")
+            problems.append(f"{kind.__name__}: the key names {name!r}, which is not a field{nearest(name, fields)}")
         elif may_be_null(fields[name]):
             problems.append(f"{kind.__name__}: the key names {name!r}, which may be null")
     return problems
@@ -279,24 +269,6 @@ class Declared:
         return tuple(name for name in self.key if self.columns[name].to)
 
 
-@dataclass(slots=True, kw_only=True)
-class Column:
-    """One field, as its annotation says: a value of some type, or a reference to one kind or several."""
-
-    name: str
-    holds: Type = Type.TEXT
-    nullable: bool = False
-    size: int | None = None
-    places: int = _DECIMAL_PLACES
-    digits: int = _DECIMAL_PRECISION
-    choices: tuple[Any, ...] = ()
-    enum: type[Enum] | None = None
-    fixed: bool = False
-    to: tuple[type[Kind], ...] = ()
-    key_as: str | None = None
-    problem: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part of a flat key: its name, the field that gives it, and which part of which kind it began as."""
@@ -329,8 +301,8 @@ def shown_key(entity: Kind) -> str:
         return "?"
 
 
-def at(kind: type[Kind], **parts: Any) -> Any:
-    """Return an entity of the kind that is named by its flat key alone; it is made elsewhere.
+def at(kind: type[Kind], /, **parts: Any) -> Any:  # a part of the key may be named `kind`
+    """Return a reference to the entity with this key, which a fact or another simulator makes.
 
     Raises BadEntity for a part that is missing or unknown.
     """
@@ -398,25 +370,6 @@ def initializer(
     return space["__init__"]
 
 
-def reader_of(column: Column) -> Callable[[Any], Any]:
-    """Return a function from what an event holds to the field's value."""
-    if column.enum is not None:
-        return column.enum
-    readers: dict[Type, Callable[[Any], Any]] = {
-        Type.DECIMAL: Decimal,
-        Type.FLOAT: float,
-        Type.DATE: date.fromisoformat,
-        Type.INSTANT: datetime.fromisoformat,
-        Type.TIME: time.fromisoformat,
-        Type.UUID: UUID,
-    }
-    return readers.get(column.holds, _same)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
 def _annotated(cls: type) -> list[str]:
     """Return the names of a class's annotated fields, those of base classes first."""
     names: dict[str, None] = {}
@@ -425,9 +378,3 @@ def _annotated(cls: type) -> list[str]:
             continue
         names.update(dict.fromkeys(inspect.get_annotations(one)))
     return list(names)
-
-
-def instant_text(moment: datetime) -> str:
-    """Return an instant as events write it: RFC 3339, UTC, `Z`."""
-    text: str = msgspec.to_builtins(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
-    return text

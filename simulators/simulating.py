@@ -130,7 +130,7 @@ class Collection:
             if len(rows) > 1 and rows[1][1] == first[1]:
                 raise BadInput(
                     f"{kind} {self._shown(key)} is made twice: by {first[4]} and by {rows[1][4]}.",
-                    "An entity can be made once; look for the key twice among the facts, or in the simulator.",
+                    "Each entity may be made once. Remove one of the two.",
                 )
             yield Entry(kind, KeyBytes(bytes(key)), first[2], bytes(first[3]), first[4])
 
@@ -215,7 +215,7 @@ class Collection:
                         raise BadInput(
                             f"{self.declared.name}: {self._shown(keys[0])} and {self._shown(keys[1])} have the same "
                             f"{', '.join(names)}: {', '.join(map(str, orjson.loads(value)))}.",
-                            "No two may share it; change one of them.",
+                            "No two entities may share it. Change one of the two.",
                         )
             finally:
                 values.close()
@@ -398,7 +398,7 @@ class Simulation:
         if collection is None or type(one) not in simulator.yields:
             names = ", ".join(kind.__name__ for kind in simulator.yields)
             raise SimulatorFailed(
-                f"The simulator {simulator.name} yields {one!r}, and its annotation says {names}.",
+                f"The simulator {simulator.name} yields {one!r}, but its annotation says {names}.",
                 "Correct the annotation or the function.",
             )
         is_of_root = self._domain.root is not None and not self._domain.is_shared(type(one))
@@ -416,9 +416,9 @@ class Simulation:
         root, project = self._domain.root, self._asked.run.project
         if root is not None and str(key_of(one)[0]) != project:
             raise SimulatorFailed(
-                f"The simulator {simulator.name} yields {one!r}, which belongs to another {root.__name__} than "
+                f"The simulator {simulator.name} yields {one!r}, which does not belong to the {root.__name__} "
                 f"{project}.",
-                "Let it yield entities of this root only.",
+                "Let it yield entities of this project only.",
             )
 
     # -- what simulators take ------------------------------------------------------------------------------------------
@@ -490,8 +490,8 @@ class Simulation:
             key, where, content = record
             if before is not None and before[0] == key:
                 raise BadInput(
-                    f"{kind.__name__} {'/'.join(map(str, key))} is stated twice: {before[1]}, and {where}.",
-                    "A document can be stated once; remove one of them.",
+                    f"{kind.__name__} {'/'.join(map(str, key))} is given twice: by {before[1]} and by {where}.",
+                    "Facts may give each document once; remove one of the two.",
                 )
             before = record
             yield read(content)
@@ -501,7 +501,7 @@ class Simulation:
         sources = [one for one in self._domain.stated if one.kind is kind]
         if not sources:
             raise Misuse(
-                f"A simulator takes {kind.__name__}, and no facts of the domain {self._domain.name!r} state any.",
+                f"A simulator takes {kind.__name__}, but the domain {self._domain.name!r} has no facts of it.",
                 f"Add {self._domain.name}.facts({kind.__name__}, …).",
             )
         documents = Sorter()

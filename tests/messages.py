@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("seedjournal", "journal", "projectors", "simulators")
 
 # What these say is a part of another error's sentence: which field, and what is wrong with it.
-PARTS = {"WrongField", "NotCanonical", "Trouble", "DeclarationError"}
+PARTS = {"WrongField", "NotCanonical", "Trouble", "DeclarationError", "(a problem)"}
 
 
 class Message(NamedTuple):
@@ -38,6 +38,9 @@ def messages() -> Iterator[Message]:
                 continue  # a link to another room
             tree = ast.parse(file.read_text(encoding="utf-8"))
             named = list(_named(tree))
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("problems.append"):
+                    yield Message(str(name), node.lineno, "(a problem)", _text(node.args[0], {}), "")
             for node, within in _calls(tree):
                 if error := _class_of(node, within, errors):
                     texts = {name: value for name, value in named if value.lineno < node.lineno}  # the last before it

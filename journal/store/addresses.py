@@ -73,7 +73,7 @@ def not_understood() -> Misuse:
 
 
 def check_schema(schema: str) -> None:
-    """Raise Misuse for a name that can be no schema of a user's: one of the server's own, or none at all."""
+    """Raise Misuse for a name that a user's schema cannot have: an empty one, or one of the server's own."""
     if not schema or "\0" in schema or schema.startswith("pg_") or schema == "information_schema":
         raise Misuse(
             f"Schema {schema!r} cannot hold a user's tables.",
@@ -90,7 +90,7 @@ def _hosts(text: str) -> tuple[list[str], str]:
 
 
 def _refuse_half_options(text: str) -> None:
-    """Raise Misuse where what follows the `?` is no option: SQLAlchemy drops it, and with it a piece of a name."""
+    """Raise Misuse if the part after `?` is not an option: SQLAlchemy would drop it, and with it a part of the name."""
     _, mark, options = text.rpartition("@")[2].partition("?")
     if mark and not all("=" in option for option in options.split("&")):
         raise Misuse(

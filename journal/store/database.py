@@ -7,6 +7,7 @@ them can deadlock with another.
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,7 +102,7 @@ class Database:
 
     @property
     def is_absent(self) -> bool:
-        """Whether it is a file that is not there: to read it would make an empty one."""
+        """Whether the database is a file that does not exist. Opening it for reading would create an empty one."""
         return self.file is not None and not self.file.exists()
 
     def set_up_file(self) -> None:
@@ -164,8 +165,8 @@ class Database:
 def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: str | None = None) -> Database:
     """Open the database at a URL of SQLAlchemy's; plain `postgresql://` and `postgres://` mean psycopg.
 
-    Nothing is made: with `create` the file may be absent, and the first who makes tables makes it. Raise Misuse for a
-    URL that cannot be understood and Unavailable where `create` is false and there is no file.
+    This creates nothing. With `create` the file may be absent; whoever creates the first tables creates it. Raise
+    Misuse for a URL that cannot be understood, and Unavailable if `create` is false and there is no file.
     """
     address = parse_address(url)
     backend = address.get_backend_name()
@@ -185,7 +186,21 @@ def open_database(url: str, *, create: bool, wait: int = DEFAULT_WAIT, schema: s
 
 def _check_file(address: URL, *, create: bool) -> None:
     path = Path(address.database or "")
-    if not path.exists():
+    try:
+        path.absolute()
+    except FileNotFoundError:
+        raise Unavailable(
+            f"The current folder was deleted, so there is no {path}.", "Change to a folder that exists."
+        ) from None
+    try:
+        found: int | None = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        found = None
+    except OSError as error:  # links in a circle, a name that is too long, a folder that nobody may look into
+        raise Unavailable(f"{path} cannot be opened: {error.strerror}.", "Check the address.") from None
+    if found is not None and not stat.S_ISREG(found):
+        raise Unavailable(f"{path} is a {'folder' if stat.S_ISDIR(found) else 'device or pipe'}.", "Name a file.")
+    if found is None:
         if not create or address.query.get("mode"):
             raise Unavailable(
                 f"There is no journal at {path}.",

@@ -29,19 +29,19 @@ class Dialect(Protocol):
         """Wait for the write lock of that name; the end of the transaction releases it."""
 
     def check_after(self, connection: Connection) -> None:
-        """Raise Unavailable where what was just committed is not in the database that the address names.
+        """Raise Unavailable if the address no longer names the database that was just written.
 
-        The same where what was read was changed by somebody whom no lock kept from it.
+        Raise it also if another program, which no lock stopped, changed the database while this one read it.
         """
 
     def set_up_file(self, engine: Engine, wait: int) -> None:
         """Create the database's file where there is none."""
 
     def trouble(self, error: BaseException) -> Trouble | None:
-        """Return what a driver's error means, None for one that only a bug of ours explains, or that nobody knows."""
+        """Return what a driver's error means; None if it is unknown, or if only a bug in seedjournal explains it."""
 
     def is_full(self, error: BaseException) -> bool:
-        """Return whether the server has no connection left, or is only starting: one waits for it as for a lock."""
+        """Return whether the server has no connection left, or is still starting. We wait for it as for a lock."""
 
     def reading_leniently(self, connection: Connection) -> AbstractContextManager[None]:
         """Let verification read damaged texts."""

@@ -48,7 +48,7 @@ _LOST = Trouble(
 )
 _HIDDEN_ROWS = Trouble(
     Unavailable,
-    "row-level security hides rows of a table from this user, and half the rows would look like damage",
+    "row-level security hides rows of a table from this user, so seedjournal would take them for missing",
     "Connect as the tables' owner or as a role with BYPASSRLS, or switch it off with "
     "`ALTER TABLE … DISABLE ROW LEVEL SECURITY`.",
 )
@@ -131,6 +131,7 @@ _SETTINGS = {
     "bytea_output": "hex",
     "standard_conforming_strings": "on",
     "transform_null_equals": "off",
+    "quote_all_identifiers": "off",  # SQLAlchemy reads the names of types
     "row_security": "off",  # rather an error than half of the rows
     "idle_in_transaction_session_timeout": "0",  # a simulation takes its time
 }
@@ -158,7 +159,7 @@ class PostgreSQL:
     def prepare(self, connection: Connection, *, schema: str | None, wait: int) -> None:
         """Set what we rely on for this transaction, whatever the server, the role or a pooler's last user set.
 
-        `lock_timeout` would mean no limit by 0. Where another process answers than the one that the connection was
+        A `lock_timeout` of 0 would mean no limit. Where another process answers than the one that the connection was
         made to, there is a pooler between, which would run a prepared statement where nobody prepared it.
         """
         settings = {**_SETTINGS, "lock_timeout": f"{wait * 1000 or 1}"}
@@ -318,7 +319,7 @@ def _quoted(name: str) -> str:
 
 @contextmanager
 def _planned(connection: Connection, **settings: str) -> Iterator[None]:
-    """Let the planner go one way only, and then as it did before."""
+    """Change settings of the query planner within the block, and restore them afterwards."""
     before = connection.execute(select(*(func.current_setting(name) for name in settings))).one()
     connection.execute(select(*(func.set_config(name, value, true()) for name, value in settings.items())))
     yield

@@ -6,10 +6,11 @@ where none of their names is taken or the version table says that they are ours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select, text
 
@@ -51,20 +52,17 @@ JOURNAL = History(
 
 
 def ensure(database: Database, history: History, *, create: bool) -> bool:
-    """See that the tables exist and are current; return whether they had to be made.
+    """Make sure that the tables exist and are current; return whether they had to be created.
 
-    Absent tables are made if `create`, by one of several processes that start at once. Raise WrongSchema where they
-    are of another version, absent or somebody else's.
+    With `create`, absent tables are created; of several processes that start at once, one creates them. Raise
+    WrongSchema if the tables have another version, are absent, or belong to another program.
     """
     found = _found(database, history)
     if found is not None:
         _refuse_other_version(database, history, found)
         return False
     if not create:
-        raise WrongSchema(
-            f"{database.shown} holds no seedjournal {history.name}.",
-            "Check the address. `seedjournal record` makes a journal; `seedjournal project` fills a target.",
-        )
+        raise _absent(database, history)
     database.set_up_file()
     with database.write("schema") as connection:
         if _version(connection, history) is None:
@@ -85,20 +83,24 @@ def is_ready(database: Database, history: History) -> bool:
 
 
 def migrate(database: Database, history: History) -> tuple[str | None, str]:
-    """Create the tables where they are absent, and the guards of a journal that are missing.
+    """Create the tables where they are absent, and a version, notes or a journal's guards that are missing.
 
     Return the revision before (None: there were none) and after.
     """
     database.set_up_file()
     with database.write("schema") as connection:
         found = _version(connection, history)
-        if found is None:
+        if found is None and _lacks_version_alone(connection, history):
+            _upgrade(connection, history, stamp_only=True)
+        elif found is None:
             _refuse_foreign(connection, database, history)
             _upgrade(connection, history)
         else:
             _refuse_other_version(database, history, found)
-            _refuse_scattered(connection, database, history)
-            database.dialect.guard(connection, history.guards)
+        if not history.guards:  # a journal's rows cannot be made again
+            history.metadata.create_all(connection)
+        _refuse_scattered(connection, database, history)
+        database.dialect.guard(connection, history.guards)
     return found, history.head
 
 
@@ -140,14 +142,57 @@ def _found(database: Database, history: History) -> str | None:
         found = _version(connection, history)
         if found == history.head:
             _refuse_scattered(connection, database, history)
+        elif found is None and _lacks_version_alone(connection, history):
+            raise WrongSchema(
+                f"The {history.name} in {database.shown} lacks the row of {history.version_table} that tells its "
+                "version. Somebody deleted it.",
+                "`seedjournal migrate` writes it again, as the tables are those of this version.",
+            )
         return found
+
+
+def _absent(database: Database, history: History) -> WrongSchema:
+    """Return the error for a database without the tables, which names the schema where others have them."""
+    none = f"{database.shown} holds no seedjournal {history.name}"
+    found: Sequence[Any] = ()
+    if database.name == "postgresql":
+        query = text(
+            "SELECT nspname, has_schema_privilege(space.oid, 'USAGE') FROM pg_catalog.pg_class "
+            "JOIN pg_catalog.pg_namespace space ON space.oid = relnamespace "
+            "WHERE relname = :version AND relkind = 'r' ORDER BY 2 DESC, 1"
+        )
+        with database.read() as connection:
+            found = connection.execute(query, {"version": history.version_table}).all()
+    for schema, may_use in found:
+        if may_use:
+            return WrongSchema(
+                f"{none} in its search path; schema {schema} has one.",
+                f"Add ?options=-csearch_path%3D{quote(schema)} to the address, or set search_path for this user.",
+            )
+        return WrongSchema(
+            f"{none} that this user may see; schema {schema} has one.",
+            "Grant this user USAGE on the schema; docs/postgresql.md lists what each command needs.",
+        )
+    return WrongSchema(
+        f"{none}.", "Check the address. `seedjournal record` makes a journal; `seedjournal project` fills a target."
+    )
 
 
 def _version(connection: Connection, history: History) -> str | None:
     table = Table(history.version_table, MetaData(), Column("version_num", String(32)))
     if not inspect(connection).has_table(history.version_table):
         return None
-    return connection.execute(select(table.c.version_num)).scalar()
+    found = connection.execute(select(table.c.version_num).order_by(table.c.version_num)).scalars()
+    return ", ".join(found) or None  # several, where somebody restored rows of another version into the tables
+
+
+def _lacks_version_alone(connection: Connection, history: History) -> bool:
+    """Return whether all tables are there with the columns that this version gives them; the version table is not."""
+    seen = inspect(connection)
+    return all(
+        seen.has_table(one.name) and {column["name"] for column in seen.get_columns(one.name)} == set(one.c.keys())
+        for one in history.metadata.tables.values()
+    )
 
 
 def _refuse_other_version(database: Database, history: History, found: str) -> None:
@@ -181,7 +226,10 @@ def _refuse_scattered(connection: Connection, database: Database, history: Histo
             f"The {history.name} in {database.shown} is incomplete: {', '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} missing beside {history.version_table}.",
             "Somebody dropped a table, or another schema comes earlier in the search path. Restore a backup, or name "
-            "the schema.",
+            "the schema."
+            if history.guards
+            else "Somebody dropped a table, or another schema comes earlier in the search path: name the schema. "
+            "`seedjournal project --repair` makes a dropped table again, and fills it.",
         )
 
 
@@ -196,7 +244,7 @@ def _refuse_foreign(connection: Connection, database: Database, history: History
         )
 
 
-def _upgrade(connection: Connection, history: History) -> None:
+def _upgrade(connection: Connection, history: History, *, stamp_only: bool = False) -> None:
     from alembic.config import Config
 
     from alembic import command
@@ -204,4 +252,4 @@ def _upgrade(connection: Connection, history: History) -> None:
     attributes: Mapping[str, Any] = {"connection": connection}
     config = Config(attributes=dict(attributes))
     config.set_main_option("script_location", str(history.folder).replace("%", "%%"))
-    command.upgrade(config, "head")
+    (command.stamp if stamp_only else command.upgrade)(config, "head")

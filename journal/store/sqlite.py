@@ -85,7 +85,7 @@ class SQLite:
         event.listen(engine, "begin", _begin)
 
     def prepare(self, connection: Connection, *, schema: str | None, wait: int) -> None:  # noqa: ARG002 - the signature of `Dialect`
-        """Look whether the file is still the one that was opened, and may be written; a new connection set the rest."""
+        """Check that the file is still the one that was opened, and may be written. New connections set the rest."""
         opened = _opened(connection)
         if opened.identity != _identity(opened.path):
             raise Unavailable(

@@ -87,7 +87,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Said:
-    """What all constraints of a table say: by column, of two columns, and what is not understood."""
+    """What a table's constraints say: each column's limits, the order of columns, and what was not understood."""
 
     limits: dict[str, Limits] = field(default_factory=dict)
     before: list[tuple[str, str]] = field(default_factory=list)

@@ -39,7 +39,7 @@ _SPELLED_IN_QUOTES = {Sort.DATE, Sort.INSTANT, Sort.JSON, Sort.OTHER}
 
 
 def find_examples(catalogue: Catalogue, info: TableInfo, said: Said, *, is_on_postgresql: bool) -> None:
-    """Settle constraints that were not understood, as far as examples do: columns are left null, or get one of them."""
+    """Satisfy constraints that were not understood: leave their columns null, or give them example values that pass."""
     for check in list(said.unclear):
         names = [name for name in info.columns if re.search(rf"\b{re.escape(name)}\b", _QUOTED.sub("", check))]
         if not 0 < len(names) <= _MOST_COLUMNS:

@@ -184,7 +184,7 @@ class KindDecider:
         return value, is_each
 
     def _outside(self, link: Link, info: Column) -> None:
-        """Refer to a row that nobody fills here: nothing where that may be, else the first that is there."""
+        """Refer to a table that is not filled: null if that is allowed, else its first row."""
         is_generic = any(name.endswith(("object_id", "object_pk")) for name in self.info.columns)
         if link.to == CONTENT_TYPES and not is_generic and (words := self._django_model()):
             app, model = words
@@ -349,7 +349,7 @@ class KindDecider:
         return None if found is None else f'"{found}"'
 
     def _is_unclear(self, name: str) -> bool:
-        """Say whether a constraint that is not understood is about a column."""
+        """Say whether a column has a constraint that was not understood."""
         return any(re.search(rf"\b{re.escape(name)}\b", check) for check in self.said.unclear)
 
     def _hold(self, column: Column, name: str, found: Guess, sort: Sort) -> None:
@@ -390,7 +390,7 @@ class KindDecider:
     # -- values that depend on each other ----------------------------------------------------------------------------
 
     def _pairs(self) -> None:
-        """Let what ends come after what begins, as constraints or names say."""
+        """Make ends come after beginnings, where constraints or names of columns say so."""
         named = [
             (name, other)
             for name in self.info.columns

@@ -141,7 +141,7 @@ class Planner:
         self._leave_out_dependants()
 
     def _leave_out_dependants(self) -> None:
-        """Leave out tables that cannot be filled without a row that nobody here fills."""
+        """Leave out tables that need a row of a table which is left out."""
         while found := next(((one, reason) for one in self.infos if (reason := self._cannot_fill(one))), None):
             self._leave_out(*found)
 
@@ -160,8 +160,8 @@ class Planner:
         alone = {one.columns[0] for one in info.uniques if len(one.columns) == 1}
         for link in self.links[table]:
             columns = ", ".join(link.columns)
-            if link.to == CONTENT_TYPES and (told := self._of_any_table(info)):
-                return f"{columns} and {told[0]} together refer to rows of any table"
+            if link.to == CONTENT_TYPES and (pair := self._of_any_table(info)):
+                return f"{columns} and {pair[0]} together refer to rows of any table"
             if link.nullable:
                 continue
             if link.mode == OUTSIDE and (
@@ -213,7 +213,7 @@ class Planner:
         return self.infos[table].primary_key if table in self.infos else ()
 
     def _can_be_numbered(self, table: str) -> bool:
-        """Say whether an entity can be named by its number: its id is none of its values, and no row is left out."""
+        """Say whether a number can identify a table's entities: no value is an id, and no row is left out."""
         return self.scheme(table) in {DERIVED, DATABASE} and not any(
             self._is_combination(table, one) for one in self.infos[table].uniques
         )

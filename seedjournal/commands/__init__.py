@@ -39,7 +39,7 @@ def exits(fine: str, different: str = "") -> str:
         FINE: fine,
         DIFFERENT: different,
         WRONG_USE: "usage error",
-        NOT_DONE: "it could not be done: bad input, no database, no such file",
+        NOT_DONE: "failed: bad input, no database, no such file",
         OUR_BUG: "a bug in seedjournal",
         INTERRUPTED: "interrupted; nothing is half written",
     }

@@ -19,8 +19,9 @@ from .runs import FORMAT, Document
 
 
 @click.command(
-    help="Say whether the map that the settings file names fits the target's tables: what `project` looks at first.\n\n"
-    "Nothing is written, and no journal is needed: run it after every migration of the tables.",
+    help="Check whether the map that the settings file names fits the target's tables.\n\n"
+    "Writes nothing and needs no journal. Run it after every migration of the tables; `project` makes the same check "
+    "before it writes.",
     epilog=exits("the map fits", "the map does not fit; all reasons are printed"),
 )
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the tables.")
@@ -59,5 +60,5 @@ def _text(document: Mapping[str, Any]) -> str:
         told = "".join(f"\n  - {one}" for one in document["findings"])
         return f"the map does not fit {shown(document['target'])}{told}\n"
     rows = [[kind, name] for kind, name in document["tables"].items()]
-    told = f"the map fits {number_of(len(rows), 'table')} of {shown(document['target'])}"
+    told = f"the map fits {number_of(len({name for _, name in rows}), 'table')} of {shown(document['target'])}"
     return f"{told}\n{table(('kind', 'table'), rows, indent=2)}\n"

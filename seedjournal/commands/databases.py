@@ -115,11 +115,3 @@ def layout_in(journal: j.Database) -> Layout | Tables:
     """Return the tables that a command on this journal means."""
     with journal.read() as connection:
         return layout(connection)
-
-
-def is_made(database: j.Database) -> bool:
-    """Say whether the target's notes are there."""
-    from seedjournal import projectors
-
-    with database.read() as connection:
-        return j.is_present(connection, projectors.TARGET_HISTORY)

@@ -63,8 +63,9 @@ class Comparison:
 
 @click.command(
     help="List what differs between two runs, entity by entity and field by field.\n\n"
-    "Without runs: the project's last two. With one run: that run and its project's newest. With --target: the "
-    "tables as they are, and the state after run A or after the newest run. Edits by others show as differences.",
+    "Without runs, it compares the project's last two. With one run, it compares that run and the project's newest. "
+    "With --target, it compares the tables as they are with the state after run A, or after the newest run; edits by "
+    "others show as differences.",
     epilog="\b\nSymbols:\n"
     "  + kind key           only run B has the entity\n"
     "  - kind key           only run A has it\n"
@@ -72,18 +73,18 @@ class Comparison:
     "      field: old → new\n\n" + RUN + exits("compared", "with --exit-code only: something differs"),
 )
 @click.argument("runs", metavar="[A [B]]", nargs=-1)
-@click.option("--project", "project_name", metavar="NAME", help="Whose runs, if the journal has several projects.")
-@click.option("--stat", is_flag=True, help="Only how many entities of each kind differ.")
+@click.option("--project", "project_name", metavar="NAME", help="The project to compare, if the journal has several.")
+@click.option("--stat", is_flag=True, help="Print only how many entities of each kind differ.")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows, with --target.")
 @click.option("--state", is_flag=True, help="Compare the states after the runs, which tables show.")
-@click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only this kind; may be repeated.")
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Show only this kind; may be repeated.")
 @click.option(
     "--change",
     "changes",
     metavar="CHANGE",
     type=click.Choice(["added", "removed", "changed"]),
     multiple=True,
-    help="Only what is added, removed or changed; may be repeated.",
+    help="Show only what is added, removed or changed; may be repeated.",
 )
 @click.option(
     "--limit",
@@ -109,7 +110,7 @@ def diff(  # noqa: PLR0913 - its options
     """Print the differences of two runs, or of tables and a state."""
     of_target = common.target is not None and len(runs) < _TWO  # two runs are in the journal, whatever the target
     if len(runs) > _TWO:
-        raise click.UsageError("`diff` compares two runs, and more are given.")
+        raise click.UsageError("`diff` compares two runs, but more than two were given.")
     if of_target and state:
         raise click.UsageError("--target compares tables with a state already. Leave out --state.")
     if stat:

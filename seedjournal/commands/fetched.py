@@ -21,13 +21,14 @@ from .runs import FORMAT, Document
 
 
 @click.command(
-    help="List what was fetched from GitHub, of all repositories or of those named; or delete or export it.\n\n"
-    "Every page that was fetched is kept; record --offline uses only these.",
+    help="List, delete or export what was fetched from GitHub. Without OWNER/REPO, it lists or exports all "
+    "repositories.\n\n"
+    "record keeps every page that it fetches. record --offline uses only these pages.",
     epilog="The pages are in the platform's cache folder, or in the folder that SEEDJOURNAL_CACHE names.\n\n"
     + exits("listed, deleted or exported"),
 )
 @click.argument("repos", metavar="[OWNER/REPO…]", nargs=-1)
-@click.option("--delete", is_flag=True, help="Delete it; the next record fetches it again.")
+@click.option("--delete", is_flag=True, help="Delete what was fetched; the next record fetches it again.")
 @click.option(
     "--export",
     metavar="FOLDER",
@@ -62,7 +63,7 @@ def list_fetched(names: Sequence[str]) -> Document:
 
 
 def delete_fetched(names: Sequence[str], confirm: Callable[[str], None]) -> Document:
-    """Remove what was fetched of these repositories, once it is confirmed; what cannot be read, too."""
+    """Delete what was fetched of these repositories, after asking; also files that cannot be read."""
     if not names:
         raise j.Misuse("--delete needs the name of a repository.", "Write `seedjournal fetched --delete OWNER/REPO`.")
     from seedjournal.simulators.engineering import github
@@ -86,8 +87,8 @@ def export_fetched(names: Sequence[str], folder: Path) -> Document:
         exported.append({**_described(server, path), "file": str(file), "pull_requests": count})
     if not exported:
         raise j.BadInput(
-            "Nothing was fetched yet, so there is nothing to export.",
-            "Fetch something first with `seedjournal record`.",
+            "There is nothing to export: nothing was fetched yet.",
+            "Fetch a repository first with `seedjournal record`.",
         )
     return {"format": FORMAT, "exported": exported}
 

@@ -63,7 +63,7 @@ class ForgetChoice:
 @click.option("--project", "projects", metavar="NAME", multiple=True, help="Only of this project; may be repeated.")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
 @click.option("--dry-run", is_flag=True, help="Print what would be removed, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask before.")
+@click.option("--yes", is_flag=True, help="Do not ask before it deletes anything.")
 @common_options
 def forget(
     common: Common, *, keep: int | None, projects: tuple[str, ...], schema: str | None, dry_run: bool, yes: bool
@@ -137,7 +137,7 @@ def _runs(connection: Any, choice: ForgetChoice) -> dict[str, list[int]]:
 
 
 def _forget(database: j.Database, target: j.Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
-    """Carry it out. Wait for projections into the journal's own database, which read it."""
+    """Forget the runs. Wait for projections into the journal's own database, since they read the journal."""
     rows: Rows = {}
     if target is not None and not database.is_same(target):
         with projectors.both(database, target) as (source, connection):
@@ -149,7 +149,7 @@ def _forget(database: j.Database, target: j.Database | None, choice: ForgetChoic
 
 
 def _measure(database: j.Database, target: j.Database | None, choice: ForgetChoice) -> tuple[Rows, j.Forgettable]:
-    """Say what would be done; the rows are taken out, and put back with their transaction."""
+    """Say what would be done: delete the rows, and roll the transaction back."""
     rows: Rows = {}
     with database.read() as connection:
         gone = j.measure(connection, _runs(connection, choice))
@@ -159,7 +159,7 @@ def _measure(database: j.Database, target: j.Database | None, choice: ForgetChoi
 
 
 def _rows_to_remove(database: j.Database, target: j.Database, choice: ForgetChoice) -> Rows:
-    """Count what would go, by taking it out and rolling back."""
+    """Count the rows that would go: delete them, and roll the transaction back."""
     with projectors.both(database, target) as (source, connection):
         savepoint = connection.begin_nested()
         rows = _remove(source, connection, choice)
@@ -197,12 +197,12 @@ def _text(document: Mapping[str, Any]) -> str:
 @click.command(
     help="Delete the rows that seedjournal made for a project from the target. The journal keeps its runs.\n\n"
     "Adopted rows stay, and so does every row that another row refers to.",
-    epilog=exits("the rows are deleted, except those that other rows refer to"),
+    epilog=exits("deleted, except rows that other rows refer to"),
 )
 @click.argument("project", metavar="PROJECT")
 @click.option("--schema", metavar="NAME", help="The PostgreSQL schema of the rows.")
 @click.option("--dry-run", is_flag=True, help="Count the rows, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask before.")
+@click.option("--yes", is_flag=True, help="Do not ask before it deletes anything.")
 @common_options
 def unseed(common: Common, *, project: str, schema: str | None, dry_run: bool, yes: bool) -> int:
     """Delete a project's rows, and print how many."""

@@ -37,8 +37,8 @@ _VARIABLE = re.compile(r"\$\{\w+\}")
 
 @click.command(
     help="Write a first domain for a database that has tables: seeds.py and seedjournal.toml.\n\n"
-    "Each table becomes a kind with believable values; foreign keys, unique and CHECK constraints are kept. Nothing in "
-    "the database is changed, and no row is read. Then record and project as with any other domain.",
+    "Each table becomes a kind with believable values, which keep its foreign keys, UNIQUE and CHECK constraints. init "
+    "changes nothing in the database and reads no rows. Afterwards, record and project as with any other domain.",
     epilog="\b\nFor example:\n"
     "  seedjournal init --from postgresql://me@localhost/shop --rows 200\n"
     "  seedjournal init --from django:shop.settings\n"
@@ -56,7 +56,7 @@ _VARIABLE = re.compile(r"\$\{\w+\}")
     metavar="N",
     type=Whole(1, _MOST_ROWS),
     default=1000,
-    help="About how many rows the tables get that nothing refers to; others get fewer. [default: 1000]",
+    help="About how many rows to make for a table that no other table refers to; others get fewer. [default: 1000]",
 )
 @click.option(
     "--tables", metavar="A,B", multiple=True, help="Only these tables. [default: all but those of frameworks]"
@@ -109,7 +109,7 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
                 opened.write(text)
         except FileExistsError:
             raise j.Misuse(
-                f"{files[file]} exists already, and stays as it is.", "Choose another folder with --out FOLDER."
+                f"{files[file]} exists already; it was not changed.", "Choose another folder with --out FOLDER."
             ) from None
     return {
         "format": FORMAT,
@@ -152,7 +152,7 @@ def database_of(source: str, target: str | None) -> tuple[str, Told]:
         return address_of_django(settings.get("default", {})), Told(choices=_choices_of_django())
     if framework == "sqlalchemy":
         if target is None:
-            raise j.Misuse("Models of SQLAlchemy name no database.", "Name it with --target URL.")
+            raise j.Misuse("SQLAlchemy models do not say in which database they are.", "Name it with --target URL.")
         base = _imported(named, "SQLAlchemy's models")
         tables = getattr(base, "metadata", base).tables.values()
         return target, Told(sorted(one.name for one in tables), _choices_of_sqlalchemy(tables))
@@ -213,9 +213,9 @@ def address_of_django(told: Mapping[str, Any]) -> str:
         return f"sqlite:///{told['NAME']}"
     if not engine.endswith(("postgresql", "postgis")):
         raise j.Misuse(
-            f"Django's default database is made by {engine or 'no engine'}, and seedjournal writes to PostgreSQL and "
-            "SQLite.",
-            "Name another database with its URL.",
+            f"Django's default database has the engine {engine or '(none)'}, but seedjournal writes only to PostgreSQL "
+            "and SQLite.",
+            "Give such a database's URL instead.",
         )
     address = URL.create(
         "postgresql",

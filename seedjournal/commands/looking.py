@@ -267,8 +267,8 @@ def _incomplete(key: Mapping[str, Any], runs: Sequence[j.Run]) -> list[Document]
 def _key(known: j.Vocabulary, kind: j.Kind, parts: Sequence[str]) -> dict[str, str | int]:
     if len(parts) != len(kind.key):
         raise j.Misuse(
-            f"The key of a {kind.name} has {number_of(len(kind.key), 'part')} ({', '.join(kind.key)}), and "
-            f"{len(parts)} are given.",
+            f"The key of a {kind.name} has {number_of(len(kind.key), 'part')} ({', '.join(kind.key)}), but "
+            f"{number_of(len(parts), 'part')} {'was' if len(parts) == 1 else 'were'} given.",
             f"Write `seedjournal show {kind.name} {_places(kind)}`.",
         )
     fields = j.key_fields(known, kind)
@@ -277,7 +277,7 @@ def _key(known: j.Vocabulary, kind: j.Kind, parts: Sequence[str]) -> dict[str, s
         if fields[name].type is j.Type.INTEGER:
             if not (part.isascii() and part.isdigit() and len(part) <= _LONGEST_NUMBER):
                 raise j.Misuse(
-                    f"The key's part {name} is a number, and {part!r} is given.",
+                    f"Part {name} of the key is a number, but {part!r} was given.",
                     f"Write `seedjournal show {kind.name} {_places(kind)}`.",
                 )
             key[name] = int(part)

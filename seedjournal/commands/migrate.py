@@ -19,13 +19,13 @@ from .runs import FORMAT, Document
 
 
 @click.command(
-    help="Create or upgrade the journal's tables, and the tables of seedjournal's own in the target.\n\n"
-    "New databases need no migrate: the first record makes the journal, the first project makes the tables in "
-    "the target. With --tables, the role that projects needs no right to create any.",
+    help="Create or upgrade the journal's tables, and seedjournal's own tables in the target.\n\n"
+    "New databases need no migrate: the first `record` creates the journal, and the first `project` creates the tables "
+    "in the target. After `migrate --tables`, `project` needs no right to create tables.",
     epilog=exits("the tables are those of this version"),
 )
-@click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to; made if absent.")
-@click.option("--tables", is_flag=True, help="Create the tables that rows go to as well, those that are missing.")
+@click.option("--schema", metavar="NAME", help="The PostgreSQL schema that rows go to; created if absent.")
+@click.option("--tables", is_flag=True, help="Also create the missing tables that rows go to.")
 @common_options
 def migrate(common: Common, *, schema: str | None, tables: bool) -> int:
     """Create or upgrade tables, and print which."""

@@ -119,7 +119,7 @@ def common_options(command: Callable[..., int]) -> Callable[..., int]:
             metavar="URL",
             help="The database that rows go to. [env SEEDJOURNAL_TARGET; default: the journal's]",
         ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, an error too."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, also for an error."),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors, or the JSON document."),
         click.option(
             "--wait",
@@ -151,7 +151,7 @@ def is_terminal(stream: Any) -> bool:
 
 
 def echo_if_read(text: str) -> None:
-    """Print a line before the work; that nobody reads it any more is no reason not to work."""
+    """Print a line before the work starts. If nobody reads the output any more, work all the same."""
     try:
         click.echo(text)
     except BrokenPipeError:
@@ -159,12 +159,12 @@ def echo_if_read(text: str) -> None:
 
 
 def silence(stream: Any) -> None:
-    """Let what is still to be printed go nowhere, so that no flush fails any more."""
+    """Discard everything that is still to be printed, so that no flush fails."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_text(text: str, colour: str | None = None) -> None:
-    """Print what people read; whatever a database or a source says in it, nothing of it turns on the terminal."""
+    """Print text for people, with control characters escaped, whatever a database or a source holds."""
     lines = "\n".join(part for line in text.split("\n") for part in fitted(shown(line)))
     click.echo(click.style(lines, fg=colour) if colour else lines, nl=False)
 

@@ -23,9 +23,9 @@ from .runs import FORMAT, Document, no_runs, weeks_text, window_of, window_text
 
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _FOUND = {
-    "restored": "that somebody had deleted were restored",
-    "differing": "differ from the state and were not changed (`seedjournal project --repair` restores them)",
-    "extra": "more than the state has, which seedjournal does not know; they were not changed",
+    "restored": "restored that somebody had deleted",
+    "differing": "left that differ from the state (`seedjournal project --repair` restores them)",
+    "extra": "left that neither the state nor seedjournal knows",
 }
 _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 
@@ -33,15 +33,14 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 @click.command(
     help="Bring tables to the state after each project's newest run, or after one run.\n\n"
     "Writes only what differs. Restores rows of its own that somebody deleted. Adopts rows that others had created "
-    "for the same entities.\n\n"
-    "Deletes rows whose entity has left the state, if its kind is computed or has the policy exact, nobody edited "
-    "the row, and no row refers to it. Other such rows are stale: they stay until --prune. Each project is one "
-    "transaction.",
+    "for the same entities. Each project is one transaction.\n\n"
+    "A row whose entity has left the state is stale. `project` deletes a stale row if its kind is computed or has the "
+    "policy exact, if nobody edited the row, and if no row refers to it. Other stale rows stay until --prune.",
     epilog="\b\nWhat is counted, for each kind:\n"
     "  inserted   rows added\n"
     "  updated    rows brought to the state's content\n"
-    "  unchanged  rows that were as they should be\n"
-    "  kept       entities whose first content is kept against the run (once)\n"
+    "  unchanged  rows that needed no change\n"
+    "  kept       entities that keep their first content (policy: once)\n"
     "  deleted    stale rows that were deleted\n"
     "  stale      rows of ours whose entity has left the state\n"
     "  retained   stale rows that another row still refers to\n"
@@ -78,8 +77,8 @@ _ROWS_ALWAYS = 3  # the first columns stand even where they are all zero
 @click.option(
     "--confirm",
     metavar="NAME",
-    help="Allow rows in tables of others that have rows already. NAME is the database's name; without this option, "
-    "project asks for it.",
+    help="Allow a first projection into an application's tables that already have rows. NAME is the database's name; "
+    "without this option, `project` asks for it.",
 )
 @common_options
 def project(  # noqa: C901, PLR0913 - its options
@@ -182,7 +181,9 @@ def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
     settings = config.load()
     where = config.addresses(settings, databases.journal, databases.target)
     if run is not None and len(names) > 1:
-        raise j.Misuse("--run is a run of one project, and several projects are named.", "Give one --project, or none.")
+        raise j.Misuse(
+            "--run names a run of one project, but several projects were given.", "Give one --project, or none."
+        )
     with opened(where.journal, databases, j.JOURNAL_HISTORY, create=False) as source:
         with source.read() as connection:
             runs = _runs_to_project(connection, names, run)
@@ -194,7 +195,7 @@ def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
             if isinstance(tables, projectors.Tables):
                 _look_at_tables(target, tables, shown, ask_for_name)
             if target and not choice.dry_run:
-                projectors.ensure_target(target, tables)
+                projectors.ensure_target(target, tables, repair=choice.writes_all)
             made = target if target and (not choice.dry_run or projectors.is_ready(target, tables)) else None
             if ask:
                 ask(shown, _stale_after(source, made, tables, runs, choice))
@@ -227,11 +228,11 @@ def _look_at_tables(
     address: str,
     ask_for_name: Callable[[str, Mapping[str, int]], None] | None,
 ) -> None:
-    """See that a map fits the target's tables, and that somebody means this database; raise Misuse otherwise."""
+    """Check that a map fits the target's tables, and that the user means this database; raise Misuse otherwise."""
     if target is None or target.is_absent:
         raise j.Misuse(
             f"There is no database at {address}.",
-            "Check the address. The program that owns the map's tables makes them, not seedjournal.",
+            "Check the address. seedjournal does not create the tables of a map: your application does.",
         )
     name, counts = projectors.strangers(target, tables)
     if counts and ask_for_name:
@@ -274,7 +275,7 @@ def _projected(done: projectors.Projected) -> Document:
 
 
 def _runs_to_project(connection: Any, names: Sequence[str], run: str | None) -> list[j.Run]:
-    """Return the runs to project; what all projects share comes first, since rows of the others point to it."""
+    """Return the runs to project. The run of shared kinds comes first, since rows of the others refer to them."""
     if run is not None:
         found = j.find_run(connection, run)
         if names and found.project != names[0]:
@@ -325,7 +326,9 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
             fields = ", ".join(one["kept_fields"].get(kind, ()))
             way_out = f"`--policy {kind}=upsert` when recording takes the new content"
             yield from wrapped(f"{result['kept']:,} {kind} kept: {fields}; {way_out}")
-    if sums["stale"]:
+    if sums["stale"] and sums["stale"] == sums["retained"]:
+        yield from wrapped(f"{number_of(sums['stale'], 'stale row')} left, as other rows refer to them")
+    elif sums["stale"]:
         yield from wrapped(
             f"{number_of(sums['stale'], 'stale row')} left; `seedjournal project --prune` deletes those that nothing "
             "refers to"
@@ -333,7 +336,7 @@ def _projected_one(name: str, one: Mapping[str, Any], document: Mapping[str, Any
 
 
 def _looked_at(one: Mapping[str, Any], sums: Mapping[str, int]) -> Iterator[str]:
-    """Say which rows were looked at, how, and what was found."""
+    """Say how many rows were counted or compared, and what was found."""
     found = {name: sum(one[name].values()) for name in _FOUND}
     count = sum(sums[name] for name in ("inserted", "updated", "unchanged")) + found["differing"]
     if one["compared"]:

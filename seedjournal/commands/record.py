@@ -64,7 +64,7 @@ class Outcome:
     "  once     keep the first content; keep what a later run no longer has\n"
     "  upsert   take the newest content; keep what a later run no longer has\n"
     "  exact    take the newest content; drop what a later run no longer has\n\n"
-    "By default GitHub data is written once and not updated; simulated data follows the latest run.\n\n"
+    "GitHub data is written once and not updated by default; simulated data follows the latest run.\n\n"
     "If one of several projects fails, the others are recorded; the exit status is then the highest one.\n\n"
     + exits("recorded"),
 )
@@ -206,7 +206,7 @@ def record(  # noqa: PLR0913 - its options
 
 
 def _question(progress: Progress, *, yes: bool) -> Callable[[engineering.RemovesMost], None]:
-    """Return what asks before a run is sealed that removes most of a project; it raises where nobody can be asked."""
+    """Return the function that asks before a run removes most of a project; it raises if there is no terminal."""
 
     def ask(error: engineering.RemovesMost) -> None:
         if not yes and not is_terminal(sys.stdin):
@@ -234,8 +234,8 @@ def _refuse_options_of_sources(domain: str, given: Mapping[str, Any]) -> None:
     wrong = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if wrong:
         raise j.Misuse(
-            f"The domain {domain!r} has no {', '.join(wrong)}.",
-            "These options belong to the built-in domain's sources.",
+            f"{', '.join(wrong)} cannot be used with the domain {domain!r}.",
+            "Leave out these options: only the built-in domain's sources have them.",
         )
 
 
@@ -271,7 +271,7 @@ def record_projects(
 
 
 def refuse_unknown(databases: Databases, settings: config.Settings, names: Sequence[str]) -> None:
-    """Raise Misuse for a name that nobody knows, before there is a journal that a mistyped name would leave behind."""
+    """Raise Misuse for an unknown project's name, before a mistyped name leaves a new journal behind."""
     unknown = [name for name in names if not config.is_known(settings, name)]
     if not unknown:
         return
@@ -290,7 +290,7 @@ def _make_project(
 ) -> engineering.Project:
     """Return the project with the settings of --set over a scenario's, and these over its own.
 
-    What is wrong with those of --set alone is wrong usage.
+    An error in --set alone is a usage error.
     """
     given = {**config.project_settings(settings, name), **config.scenario_settings(settings, scenario)}
     origin = f"Project {name!r}"
@@ -360,7 +360,7 @@ def estimate_fetch(databases: Databases, choice: RecordChoice) -> Document:
     if not choice.new:
         refuse_unknown(databases, settings, names)
     if choice.offline:
-        raise j.Misuse("--estimate asks GitHub, and --offline forbids that.", "Leave one of them out.")
+        raise j.Misuse("--estimate asks GitHub, but --offline forbids that.", "Leave one of them out.")
     found: list[Document] = []
     server = github_server()
     for name in names:

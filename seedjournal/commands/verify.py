@@ -16,7 +16,7 @@ from seedjournal.progress import Tell
 from .. import settings as config
 from ..terminal import Progress, number_of, shown, table, wrapped
 from . import DIFFERENT, FINE, exits
-from .databases import Databases, is_made, layout, opened, opened_target
+from .databases import Databases, layout, opened, opened_target
 from .domains import key_text, known_kinds
 from .options import LARGEST, Common, Whole, common_options
 from .runs import FORMAT, Document, weeks_text
@@ -97,14 +97,15 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
             events, runs = j.count_events(connection), len(j.stored_seals(connection))
             known = _kinds(connection)
         with opened_target(where, databases, create=False) as target:
-            if target and is_made(target):
-                j.ensure(target, projectors.TARGET_HISTORY, create=False)
+            if target and j.is_ready(target, projectors.TARGET_HISTORY):
                 with projectors.both(database, target, writes=False) as (source, rows):
-                    found.add(projectors.check(source, rows, layout(source), tell))
+                    tables = _layout(source)
+                    found.add(projectors.check(source, rows, tables, tell))
                     unchecked = list(projectors.unchecked(source, rows))
-                    listed = projectors.listed(rows, layout(source))
+                    listed = projectors.listed(rows, tables)
                     moved = projectors.days_moved(rows)
-                    checked = target.shown if projectors.has_positions(rows) else None
+                    is_any_compared = len(projectors.shown_projects(rows)) > len(unchecked)
+                    checked = target.shown if is_any_compared else None
     return {
         "format": FORMAT,
         "ok": not found.counts,
@@ -123,6 +124,14 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
     }
 
 
+def _layout(source: Any) -> projectors.Layout | projectors.Tables:
+    """Return the tables that the journal means; where its kinds are damaged, which is a finding, the domain's."""
+    try:
+        return layout(source)
+    except j.Damaged:
+        return layout()
+
+
 def _kinds(connection: Any) -> Mapping[str, j.Kind]:
     try:
         return known_kinds(connection)
@@ -130,15 +139,24 @@ def _kinds(connection: Any) -> Mapping[str, j.Kind]:
         return {}
 
 
-def _finding(one: j.Finding, known: Mapping[str, j.Kind]) -> Document:
-    """Return a finding; where it is about an entity, with its kind and key, in the order in which `show` takes it."""
+def _key(text: bytes) -> Mapping[str, Any]:
+    """Return what a key says; nothing where it is a note that somebody edited, and no key."""
     import orjson
 
+    try:
+        key = orjson.loads(text)
+    except ValueError:
+        return {}
+    return key if isinstance(key, dict) else {}
+
+
+def _finding(one: j.Finding, known: Mapping[str, j.Kind]) -> Document:
+    """Return a finding; where it is about an entity, with its kind and key, in the order in which `show` takes it."""
     entity = None
     if one.entity:
-        kind, key = one.entity[0], orjson.loads(one.entity[1])
+        kind, key = one.entity[0], _key(one.entity[1])
         names = known[kind].key if kind in known and set(known[kind].key) == set(key) else tuple(key)
-        entity = {"kind": kind, "key": {name: key[name] for name in names}}
+        entity = {"kind": kind, "key": {name: key[name] for name in names}} if key else None
     return {**asdict(one), "entity": entity}
 
 
@@ -160,7 +178,11 @@ def _text(document: Mapping[str, Any]) -> str:
             told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
             lines += wrapped(f"{shown(project)}: {kind}: {told}", "")
     found = "ok" if document["ok"] else number_of(sum(one["findings"] for one in document["summary"]), "finding")
-    rows = f"rows in {shown(document['target'])}" if document["target"] else "no rows: none were projected yet"
+    rows = (
+        f"rows in {shown(document['target'])}"
+        if document["target"]
+        else "no rows compared: the target shows no run of this journal"
+    )
     counts = f"{number_of(document['events'], 'event')}, {number_of(document['runs'], 'run')}"
     lines += wrapped(f"{found}: {counts}, {rows}", "")
     return "\n".join(lines) + "\n"

@@ -21,7 +21,8 @@ from .schedules import schedule
 from .shapes import blend
 from .working import is_working_day, working_day
 
-VERSION = 2
+VERSION = 3
+_DRAWS = 2  # raised only if everything is to be drawn again
 DRAWN = ("kept", "factor", "acceptance")
 HABIT_DRAWN = ("shown", "acceptance")
 
@@ -29,7 +30,8 @@ _WORKING_DAYS, _WEEK = 5, 7
 _BESIDE = 0.8  # of a week's rate goes to the days on which nothing is seen of the work
 _FACTORS = (0.7, 1.3)
 _WOBBLE = (0.9, 1.1)
-_LONGEST = 24.0
+_LONGEST = 18.0
+_BESIDE_OWN = 0.25  # of the hours and suggestions that somebody's own tool would have are another one's
 
 Shown = Mapping[int, AbstractSet[str | None]]
 
@@ -40,8 +42,8 @@ class Usage:
     def __init__(self, project: Project, seed: int, as_of: date, assistants: Assistants) -> None:
         self._project = project
         self._assistants = assistants
-        self._days = Draws(seed, "ai_usage", VERSION, DRAWN)
-        self._habits = Draws(seed, "ai_habit", VERSION, HABIT_DRAWN)
+        self._days = Draws(seed, "ai_usage", _DRAWS, DRAWN)
+        self._habits = Draws(seed, "ai_habit", _DRAWS, HABIT_DRAWN)
         self._rate = schedule(project.usage_day_rate, as_of)
         self._hours = (project.lowest_usage_hours, project.highest_usage_hours)
         self._acceptance = [schedule(one, as_of) for one in (project.lowest_acceptance, project.highest_acceptance)]
@@ -103,10 +105,12 @@ class Usage:
         habit = self._habits.of(project.name, member)
         draw = self._days.of(project.name, member, day)
         factor = draw.between("factor", *_FACTORS)
+        own = self._assistants.shown(member, day)
+        share = 1.0 if own is None or own.tool == trait.tool else _BESIDE_OWN
         low, high = self._hours
-        hours = f"{min((low + (high - low) * trait.intensity) * factor, _LONGEST):.2f}"
+        hours = f"{share * min((low + (high - low) * trait.intensity) * factor, _LONGEST):.2f}"
         least, most = project.lowest_suggestions, project.highest_suggestions
-        shown = int((least + (most - least) * blend(trait.intensity, habit.unit("shown"), 0.5)) * factor)
+        shown = int(share * (least + (most - least) * blend(trait.intensity, habit.unit("shown"), 0.5)) * factor)
         if not shown or not float(hours):
             return
         lowest, highest = (one.at(day) for one in self._acceptance)

@@ -1,4 +1,4 @@
-"""Who uses which assistant in which week: drawn once, and read by signs, surveys and daily usage alike.
+"""Who uses which assistant in which week: drawn once, and read by signs, surveys and daily usage.
 
 What facts show goes before: a sign of an assistant makes its week a user's week, whatever was drawn.
 """
@@ -57,7 +57,7 @@ class Assistants:
         return self._people.of(self._project, member).unit("adopts")
 
     def shown(self, member: str, day: int, tool: str | None = None) -> Trait | None:
-        """Return what a member is like in a week in which facts show an assistant, a known one if `tool` is given.
+        """Return a member's trait for a week in which facts show an assistant (`tool`, if it is known).
 
         None for a program, and where there was no such tool at all.
         """

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from .facts import Facts, LooseCommit, Person, PullRequest, Repository
-from .people import is_bot, key_of
+from .people import key_of
 from .project import Project, places
 from .reading import PullRequestOrder, order
 from .signs import jira_key
@@ -34,12 +34,9 @@ class Member:
     login: tuple[datetime, str] | None = None
     name: tuple[datetime, str] | None = None
     id: tuple[datetime, int] | None = None
-    merged: int = 0
-    latest: datetime = UNKNOWN
 
     def see(self, person: Person, moment: datetime) -> None:
-        """Take what one activity tells; ties go by code point."""
-        self.latest = max(self.latest, moment)
+        """Take name, id and login from one activity. Of two at one moment, the order by code point decides."""
         if person.login and (self.login is None or (moment, person.login) > self.login):
             self.login = (moment, person.login)
         if person.name and person.name.strip() and (self.name is None or (moment, person.name) > self.name):
@@ -48,7 +45,7 @@ class Member:
             self.id = (moment, person.id)
 
     def joined(self, other: Member | None, key: str) -> Member:
-        """Return this member under a key, with what another login of the same person tells."""
+        """Return this member under a key, merged with another login of the same person."""
         if other is None:
             return replace(self, key=key)
         return Member(
@@ -56,8 +53,6 @@ class Member:
             login=max(filter(None, (self.login, other.login)), default=None),
             name=max(filter(None, (self.name, other.name)), default=None),
             id=max(filter(None, (self.id, other.id)), default=None),
-            merged=self.merged + other.merged,
-            latest=max(self.latest, other.latest),
         )
 
 
@@ -68,7 +63,6 @@ class Census:
     project: Project
     places: dict[Repository, int]
     members: dict[str, Member] = field(default_factory=dict)
-    lead: str | None = None
     renamed: dict[str, str] = field(default_factory=dict)  # from the key of a login to the key that the member keeps
     pull_requests: int = 0
     # The reviews of an earlier run that stay, by their pull request and id, with their reviewers and times; and whether
@@ -185,9 +179,6 @@ class Census:
         _claim(self._issues, key, here)
         for person, moment in activities(pr):
             self.see(person, moment or pr.created_at)
-        author = key_of(pr.author)
-        if author and pr.merged_at and not is_bot(author):
-            self.members[author].merged += 1
 
     def add_loose(self, loose: LooseCommit) -> None:
         """Take a commit outside of pull requests."""
@@ -222,16 +213,13 @@ def take_census(
     for loose in facts.loose_commits():
         census.add_loose(loose)
     census.keep_keys(known)
-    most = max((member.merged for member in census.members.values()), default=0)
-    if most:
-        census.lead = min(member.key for member in census.members.values() if member.merged == most)
     return census
 
 
 def activities(pr: PullRequest) -> Iterator[tuple[Person | None, datetime | None]]:
     """Yield who did something in a pull request, and when: opening, merging, reviewing, committing; None is unknown.
 
-    A merge is the author's activity: who pressed the button is not told.
+    A merge is the author's activity: sources do not say who pressed the button.
     """
     yield pr.author, pr.created_at
     if pr.merged_at:

@@ -17,7 +17,7 @@ import orjson
 
 from seedjournal.journal import Entry, Event, Sorter
 
-from . import ai_usage, jira, surveys, weekly
+from . import ai_usage, jira, standing, surveys, weekly
 from .ai_usage import Usage
 from .assistants import assistants
 from .categories import is_code
@@ -36,6 +36,7 @@ VERSIONS = {
     "survey": surveys.VERSION,
     "ai_usage": ai_usage.VERSION,
     "weekly": weekly.VERSION,
+    "standing": standing.VERSION,
 }
 
 
@@ -58,6 +59,7 @@ class Following:
         self._members: dict[str, int | None] = {}  # with their GitHub ids
         self._tried: dict[str, set[int]] = {}  # the days on which something was begun that somebody says AI helped with
         self._weeks = weekly.Weeks()
+        self._standings = standing.Standings()
         self._newest = ""
         self._oldest = _LATEST
         # By Jira key, and then the earliest first: of several that name one issue it makes the issue.
@@ -109,6 +111,8 @@ class Following:
                 yield event, "ai_usage"
         for event in self._weeks.events(self._project):
             yield event, "weekly"
+        for event in self._standings.events(self._project, self._members, as_of):
+            yield event, "standing"
 
     def _of_pull_requests(self, issues: Issues, surveys: Surveys, advance: Callable[[], None]) -> Iterator[Made]:
         last = None
@@ -141,10 +145,11 @@ class Following:
             sources = {tool if tool in USAGE_SOURCES else None for tool in tools}
             self._signs.setdefault(person, {}).setdefault(_day(when), set()).update(sources)
 
-    def _active(self, when: str | None) -> None:
+    def _active(self, person: str | None, when: str | None) -> None:
         """Note a moment at which somebody did something."""
         if when is not None:
             self._newest = max(self._newest, when)
+            self._standings.active(person, when)
 
     def _are_one(self, one: str, other: str | None) -> bool:
         """Return whether two members are one account: their logins or their ids are equal."""
@@ -158,8 +163,9 @@ class Following:
     def _pull_request(self, event: Any, text: bytes) -> None:
         self.count += 1
         key, data = event["key"], event["data"]
-        self._active(data["pr_created_at"])
-        self._active(data["merged_at"])
+        self._active(data["author"], data["pr_created_at"])
+        self._active(data["author"], data["merged_at"])
+        self._standings.pull_request(data)
         self._oldest = min(self._oldest, data["pr_created_at"])
         self._coded(data["author"], data["pr_created_at"])
         if data["ai_tools_detected"]:
@@ -170,9 +176,8 @@ class Following:
     def _review(self, event: Any, _: bytes) -> None:
         data, reviewers = event["data"], self._of(event).reviewers
         reviewer = data["reviewer"]
-        if data["submitted_at"]:
-            self._active(data["submitted_at"])
-            self._weeks.active(reviewer, data["submitted_at"])
+        self._active(reviewer, data["submitted_at"])
+        self._weeks.active(reviewer, data["submitted_at"])
         reviewers[reviewer] = reviewers.get(reviewer, 0) + 1
 
     def _file(self, event: Any, _: bytes) -> None:
@@ -181,7 +186,7 @@ class Following:
 
     def _commit(self, event: Any, _: bytes) -> None:
         data = event["data"]
-        self._active(data["committed_at"])
+        self._active(data["author"], data["committed_at"])
         self._coded(data["author"], data["committed_at"])
         if data["ai_co_authors"]:
             self._shows(data["author"], data["committed_at"], data["ai_co_authors"])

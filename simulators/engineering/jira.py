@@ -103,7 +103,7 @@ class Issues:
 
 
 def issue_type(title: str, labels: Iterable[str], possible: Iterable[str]) -> str | None:
-    """Return the first of the possible types that labels or title tell; None where they tell none."""
+    """Return the first of the possible types that labels or title name; None if they name none."""
     text = "\n".join((title, *sorted(labels)))
     return next((name for name, pattern in _TYPES if name in possible and pattern.search(text)), None)
 
@@ -138,7 +138,7 @@ def _offset(head: str, own: str) -> int:
 
 
 def status(pr: Shown) -> str:
-    """Return where the issue stands: what has reviews is in review, a draft and what has commits in progress."""
+    """Return the issue's status: in review if the pull request has reviews, in progress for a draft or with commits."""
     if pr.is_merged:
         return "Done"
     if pr.data["state"] == "closed":
@@ -167,7 +167,7 @@ def sprint(day: date, length: int) -> int:
 
 
 def _effort(pr: Shown, draw: Draw) -> float:
-    """Return as how many lines a pull request feels: more with each review, and the longer it takes; with noise."""
+    """Return a pull request's effort in lines: more for each review and the longer it takes, with noise."""
     rounds = 1 + _BY_ROUND * min(max(0, pr.reviews - 1), _MOST_ROUNDS)
     time = 1 + _BY_TIME * min(pr.hours, _LONG) / _LONG
     return pr.lines * rounds * time * draw.between("points", *_NOISE)

@@ -1,4 +1,4 @@
-"""What an earlier run said and a policy keeps: a run states nothing that would contradict it.
+"""What a policy keeps of an earlier run: the new run states nothing that would contradict it.
 
 A pull request is one with its parts. Where the tables go on showing it as it first was, they show no review, commit,
 file or check run that came later: its counts and its first review would be wrong.
@@ -17,7 +17,6 @@ import orjson
 from seedjournal import journal
 from seedjournal.journal import Canonical, Database, Entry, KeyBytes, NodeHash, Policy, Spool
 
-from .census import Census
 from .kinds import ENGINEERING
 
 Spooled = tuple[Canonical, str]
@@ -58,18 +57,8 @@ class Kept:
                 known.setdefault(member["data"]["github_id"], member["key"]["login"])
         return known
 
-    def lead(self, census: Census) -> str | None:
-        """Return who leads: whoever the tables go on calling so, else the one whom these facts name."""
-        policy = self._policies["team_member"]
-        for member in self._members():
-            login = member["key"]["login"]
-            stays = policy is Policy.ONCE or (policy is Policy.UPSERT and login not in census.members)
-            if stays and member["data"]["role"] == "lead":
-                return str(login)
-        return census.lead
-
     def reviews(self) -> dict[tuple[str, int], dict[int, tuple[str | None, datetime | None]]]:
-        """Return the state's reviews, where pull requests are replaced and their reviews stay: reviewers and times."""
+        """Return reviewers and times of the state's reviews, if pull requests are replaced while their reviews stay."""
         found: dict[tuple[str, int], dict[int, tuple[str | None, datetime | None]]] = {}
         if self._policies["pull_request"] is not Policy.ONCE and self._policies["pr_review"] is not Policy.EXACT:
             for _, text in self._state_of_kind("pr_review"):
@@ -80,7 +69,7 @@ class Kept:
         return found
 
     def filtered(self, stated: Iterable[Spooled]) -> Iterator[Spooled]:
-        """Yield what a run states, but for the parts of pull requests that are kept as they were.
+        """Yield what a run states, without the parts of pull requests that the policy keeps unchanged.
 
         A pull request comes before its parts.
         """
@@ -93,7 +82,7 @@ class Kept:
             yield event, made_by
 
     def known_parts(self) -> Iterator[Spooled]:
-        """Yield those of the parts held back by `filtered` that the state has; count the others."""
+        """Yield the parts that `filtered` left out and the state has; count the others."""
         known: Iterator[tuple[KeyBytes, str]] = iter(())
         kind, key = "", b""
         for entry in self._undecided.entries():

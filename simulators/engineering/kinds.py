@@ -31,11 +31,17 @@ class TeamMember(Kind, key=("team", "login"), policy="once"):
     github_id: int | None
     display_name: str | None
     email: str | None
-    role: str | None
     jira_account_id: str | None
     slack_user_id: str | None
     is_bot: bool
-    is_active: bool
+
+
+class MemberStanding(Kind, key="team_member", part_of=TeamMember):
+    """What all facts together say of a member: two more columns of the member's row."""
+
+    team_member: TeamMember
+    role: str = "developer"
+    is_active: bool = False
 
 
 class PullRequest(Kind, key=("team", "github_repo", "number"), policy="once"):
@@ -209,6 +215,7 @@ ENGINEERING = Domain(
     kinds=(
         Team,
         TeamMember,
+        MemberStanding,
         PullRequest,
         PrReview,
         Commit,

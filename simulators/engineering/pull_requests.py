@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,11 +21,11 @@ from .people import ai_reviewer, are_one, is_bot
 from .project import Project
 from .signs import ai_co_authors, ai_tools, is_hotfix, is_revert
 
-VERSION = 2
+VERSION = 3
+DRAWS = 2  # raised only if everything is to be drawn again
 DRAWN = ("jira_account", "slack_user")
 
 _TITLE = 500
-_ACTIVE_DAYS = 180
 _DEFAULT_DOMAIN = "example.com"  # reserved: a demo must not be able to write to real people
 
 
@@ -39,8 +39,8 @@ def team(project: Project) -> Event:
     )
 
 
-def member(census: Census, key: str, draws: Draws, as_of: date) -> Event:
-    """Return a member; a program is never the lead, and nobody is active who did nothing for long."""
+def member(census: Census, key: str, draws: Draws) -> Event:
+    """Return a member."""
     project, person = census.project, census.members[key]
     login = person.login[1] if person.login else person.key
     draw = draws.of(project.name, person.key)
@@ -53,11 +53,9 @@ def member(census: Census, key: str, draws: Draws, as_of: date) -> Event:
             "github_id": person.id[1] if person.id else None,
             "display_name": person.name[1] if person.name else login,
             "email": f"{person.key}@{_DEFAULT_DOMAIN}",
-            "role": "lead" if person.key == census.lead else "developer",
             "jira_account_id": f"{draw.bits('jira_account'):016x}",
             "slack_user_id": f"U{draw.bits('slack_user') >> 24:010X}",
             "is_bot": is_bot(person.key),
-            "is_active": person.latest.date().toordinal() > as_of.toordinal() - _ACTIVE_DAYS,
         },
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
 
+from seedjournal import journal
 from seedjournal.journal import Database, Entry, Inputs, Misuse, Policy, Run, Sealed, Spool
 from seedjournal.progress import Tell
 
@@ -67,9 +68,23 @@ def record(
 ) -> Recorded:
     """Record one project from a source; see `recording.record`.
 
-    Raises Misuse where window and policies do not go together.
+    An invented project with another seed replaces the one before as a whole, whatever the policies are: a mixture of
+    both would make no sense. Raises Misuse where window and policies do not go together.
     """
     window = Window(since=options.since, until=options.until, newest=project.max_prs)
+    replaced = _other_invention(database, project, source, options)
+    told = None
+    if replaced is not None:
+        told = (
+            f"Seed {options.seed} invents another project than run {replaced.run} (seed {replaced.inputs['seed']}) and "
+            "replaces it as a whole"
+        )
+        if not window.is_open:
+            raise Misuse(
+                f"{told}, but a window (--since, --until, max_prs) reads only a part.",
+                "Record without the window, or under another name: --project NAME --new.",
+            )
+        options = replace(options, fresh=True)
     with BufferedFacts(source) as buffered:
         facts = buffered if window.is_open else FactsInWindow(buffered, window)
         policies = _policies(project, options)
@@ -86,6 +101,8 @@ def record(
     if done.sealed.reused:
         return Recorded(done.sealed, [], [])
     notices = [*(source.notices() if isinstance(source, Reporting) else []), *done.notices]
+    if told is not None:
+        notices.append(f"{told}; to keep both, record one of them under another name: --project NAME --new")
     return Recorded(done.sealed, source.skipped, notices)
 
 
@@ -132,7 +149,6 @@ class _TeamRecipe:
         with Spool() as spool, Kept(self.database, state, self.policies) as kept:
             tell("reading", 0, None)
             census = take_census(self.facts, self.source.repositories, self.project, kept.keys_of_members())
-            census.lead = kept.lead(census)
             census.earlier_reviews = kept.reviews()
             census.keeps_reviews = self.policies["pr_review"] is Policy.ONCE
             today = simulate(
@@ -148,6 +164,16 @@ class _TeamRecipe:
             yield _Made(today, [*census.notices(), *kept.notices()], spool.entries)
 
 
+def _other_invention(database: Database, project: Project, source: Source, options: RecordOptions) -> Run | None:
+    """Return the project's newest run, if it is an invention with another seed than the one to record."""
+    if source.name != _INVENTED:
+        return None
+    previous = journal.last_run(database, project.name)
+    if previous is None or previous.inputs["source"] != _INVENTED:
+        return None
+    return previous if previous.inputs["seed"] != options.seed else None
+
+
 def _policies(project: Project, options: RecordOptions) -> Mapping[str, Policy]:
     """Return each kind's policy for this run; `fresh` makes every fact kind `exact`, as computed kinds always are."""
     policies = ENGINEERING.policies({**project.policy, **options.policies})
@@ -159,7 +185,7 @@ def _check(options: RecordOptions, window: Window, policies: Mapping[str, Policy
         raise Misuse("--since is not before --until.", "Give an --until that is after --since.")
     if options.as_of and options.as_of.year < _EARLIEST_YEAR:
         raise Misuse(
-            f"--as-of {options.as_of} is before {_EARLIEST_YEAR}, and no source has anything earlier.",
+            f"--as-of {options.as_of} is before {_EARLIEST_YEAR}, when no source has any data.",
             "Give a later date.",
         )
     if window.is_open:

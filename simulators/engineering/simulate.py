@@ -13,7 +13,7 @@ from seedjournal.progress import Tell
 
 from ..draws import Draws
 from . import pull_requests as github
-from .census import UNKNOWN, Census
+from .census import Census
 from .facts import Facts
 from .following import VERSIONS, Following, Made
 from .kept import Kept
@@ -45,7 +45,7 @@ def simulate(
     def advance() -> None:
         tell("reading", 1, census.pull_requests)
 
-    stated = ((encode(event), provenance[name]) for event, name in _stated(facts, census, seed, as_of, advance))
+    stated = ((encode(event), provenance[name]) for event, name in _stated(facts, census, seed, advance))
     if kept is None:
         spool.add(stated)
     else:
@@ -63,11 +63,8 @@ def simulate(
     return day
 
 
-def _stated(facts: Facts, census: Census, seed: int, as_of: date | None, advance: Callable[[], None]) -> Iterator[Made]:
-    """Yield every fact's event with the name of what made it; call `advance` after each pull request.
-
-    Who is active is seen on `as_of`, or on the newest day of these facts.
-    """
+def _stated(facts: Facts, census: Census, seed: int, advance: Callable[[], None]) -> Iterator[Made]:
+    """Yield every fact's event with the name of what made it; call `advance` after each pull request."""
     for pr in facts.pull_requests():
         yield github.pull_request(pr, census), "github"
         for event in github.parts(pr, census):
@@ -76,8 +73,7 @@ def _stated(facts: Facts, census: Census, seed: int, as_of: date | None, advance
     for loose in facts.loose_commits():
         if census.is_loose(loose):
             yield github.loose_commit(census, loose), "github"
-    accounts = Draws(seed, "github", github.VERSION, github.DRAWN)
+    accounts = Draws(seed, "github", github.DRAWS, github.DRAWN)
     yield github.team(census.project), "github"
-    day = as_of or max((member.latest for member in census.members.values()), default=UNKNOWN).date()
     for key in sorted(census.members):
-        yield github.member(census, key, accounts, day), "github"
+        yield github.member(census, key, accounts), "github"

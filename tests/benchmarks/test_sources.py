@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from benchmarks.altered import Altered
 from benchmarks.processes import own, seedjournal
@@ -34,6 +35,7 @@ def test_no_more_are_chosen_than_there_are() -> None:
     assert len(choose(DEMO, 1000)) == 30
 
 
+@pytest.mark.more
 def test_each_changes_two_entities(tmp_path: Path) -> None:
     place = ("--journal", f"sqlite:///{tmp_path}/j.db")
     seedjournal((*RECORD, *place), tmp_path)

@@ -155,7 +155,7 @@ def test_documents_become_entities(declare: Declare, run: Run, at: str) -> None:
         ([receipt("a", 2).replace("2,", '"x",', 1)], ["receipts.jsonl, line 1", "number", "int"]),
         ([RECEIPTS[0], '{"till": "a", "number": 3}\n'], ["receipts.jsonl, line 2", "`at`"]),
         ([RECEIPTS[0], receipt("a", 3, lines=[{"product": "tea"}])], ["receipts.jsonl, line 2", "lines[0]", "`price`"]),
-        ([RECEIPTS[0], RECEIPTS[2], RECEIPTS[0]], ["Receipt a/2 is stated twice", "line 1", "line 3"]),
+        ([RECEIPTS[0], RECEIPTS[2], RECEIPTS[0]], ["Receipt a/2 is given twice", "line 1", "line 3"]),
     ],
 )
 def test_a_document_that_is_wrong_is_told_by_line_and_field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -100,6 +101,17 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path}/absent/j.db", create=True)
 
 
+@pytest.mark.parametrize("create", [False, True])
+def test_a_current_folder_that_was_deleted_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, create: bool
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(Unavailable, match=r"The current folder was deleted, so there is no x\.db"):
+        open_database("sqlite:///x.db", create=create)
+
+
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     folder = Path("/proc/self") if Path("/proc/self").is_dir() else tmp_path
     folder.chmod(0o500) if folder == tmp_path else None
@@ -117,9 +129,22 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, create: bool) 
     assert file.read_text() == "not a database " * 100
 
 
-def test_a_folder_is_no_database(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable):
-        ensure(open_database(f"sqlite:///{tmp_path}", create=True), JOURNAL_HISTORY, create=True)
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("folder", "is a folder"),
+        ("pipe", "is a device or pipe"),
+        ("circle", "cannot be opened: Too many levels"),
+        ("x" * 300, "cannot be opened: File name too long"),
+    ],
+)
+def test_what_is_no_file_is_named(tmp_path: Path, name: str, told: str, create: bool) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(Unavailable, match=told):
+        open_database(f"sqlite:///{tmp_path / name}", create=create)
 
 
 def test_a_new_file_is_read_while_it_is_written_and_an_old_one_stays_as_it_is(tmp_path: Path) -> None:

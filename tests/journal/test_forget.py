@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 
 from seedjournal.journal import (
     Damaged,
@@ -21,6 +21,7 @@ from seedjournal.journal import (
     Run,
     RunNumber,
     Spool,
+    Unavailable,
     all_runs,
     encode,
     find_run,
@@ -357,3 +358,26 @@ def test_any_history_of_recordings_and_forgettings(three: list[Database], histor
     for one in forgetful:
         assert findings(one) == []
     assert row_counts(forgetful[0]) == row_counts(forgetful[1])
+
+
+@pytest.mark.parametrize("table", ["journal_runs", "journal_nodes", "journal_events"])
+def test_what_somebodys_row_refers_to_is_not_forgotten(database: Database, table: str) -> None:
+    """No cascade deletes that row; whether it says CASCADE or SET NULL makes no difference."""
+    for number in range(3):
+        record_all(database, things(number + 1))
+    kind = {"journal_nodes": "BLOB" if database.name == "sqlite" else "BYTEA"}.get(table, "BIGINT")
+    key = {"journal_runs": "run", "journal_nodes": "hash", "journal_events": "id"}[table]
+    with database.write() as connection:
+        connection.execute(text(f"CREATE TABLE theirs (one {kind} REFERENCES {table} ON DELETE CASCADE)"))
+        connection.execute(text(f"INSERT INTO theirs SELECT {key} FROM {table}"))
+        count = connection.execute(text("SELECT count(*) FROM theirs")).scalar_one()
+    for way in (forget, measure):
+        with (
+            pytest.raises(Unavailable, match=f"Rows of table theirs refer to rows of {table} that would be forgotten"),
+            database.write() as connection,
+        ):
+            way(connection, runs_before_newest(connection, 0, None))
+    with database.write() as connection:
+        assert connection.execute(text("SELECT count(*) FROM theirs")).scalar_one() == count
+        connection.execute(text("DELETE FROM theirs"))
+        assert forget(connection, runs_before_newest(connection, 0, None)).events > 0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy.event import listen
 
 from alembic import command
 from seedjournal.journal import (
@@ -18,6 +19,7 @@ from seedjournal.journal import (
     WrongSchema,
     ensure,
     is_present,
+    is_ready,
     journal_id,
     migrate,
     open_database,
@@ -157,6 +159,49 @@ def test_another_schema_is_refused(empty: Database) -> None:
         assert "upgrade" in refused.value.hint
 
 
+def test_rows_of_two_versions_are_refused(empty: Database) -> None:
+    """Somebody restored another version's rows, and no others, into the tables."""
+    ensure(empty, JOURNAL_HISTORY, create=True)
+    run_sql(empty, "INSERT INTO seedjournal_journal_version VALUES ('9999')")
+    with pytest.raises(WrongSchema, match="has schema 0001, 9999, which this version does not know"):
+        ensure(empty, JOURNAL_HISTORY, create=False)
+
+
+@HISTORIES
+@pytest.mark.parametrize("lost", ["DELETE FROM", "DROP TABLE"])
+def test_a_lost_version_is_told_and_written_again(empty: Database, history: History, lost: str) -> None:
+    """The tables are not taken for somebody else's, nor for absent ones."""
+    ensure(empty, history, create=True)
+    run_sql(empty, f"{lost} {history.version_table}")
+    for way in (lambda: ensure(empty, history, create=True), lambda: is_ready(empty, history)):
+        with pytest.raises(WrongSchema, match=f"lacks the row of {history.version_table}") as refused:
+            way()
+        assert "`seedjournal migrate`" in refused.value.hint
+    assert migrate(empty, history) == (None, history.head)
+    assert not ensure(empty, history, create=False)
+
+
+@pytest.mark.parametrize("name", sorted(TARGET_HISTORY.table_names))
+def test_a_dropped_table_of_notes_is_made_again(empty: Database, name: str) -> None:
+    ensure(empty, TARGET_HISTORY, create=True)
+    run_sql(empty, f"DROP TABLE {name}")
+    with pytest.raises(WrongSchema, match=f"{name} is missing") as refused:
+        ensure(empty, TARGET_HISTORY, create=True)
+    assert "`seedjournal project --repair`" in refused.value.hint
+    migrate(empty, TARGET_HISTORY)
+    assert not ensure(empty, TARGET_HISTORY, create=False)
+
+
+def test_a_dropped_table_of_a_journal_is_not_made_again(empty: Database) -> None:
+    """Its rows are lost, and an empty one would hide that."""
+    ensure(empty, JOURNAL_HISTORY, create=True)
+    run_sql(empty, "DROP TABLE journal_events")
+    with pytest.raises(WrongSchema, match="journal_events is missing") as refused:
+        migrate(empty, JOURNAL_HISTORY)
+    assert "backup" in refused.value.hint
+    assert "journal_events" not in tables_of(empty)
+
+
 def test_the_users_own_migrations_stay_as_they_are(empty: Database) -> None:
     run_sql(
         empty,
@@ -188,3 +233,29 @@ def test_a_migration_that_fails_leaves_nothing(empty: Database) -> None:
     with pytest.raises(Exception, match="ix_journal_runs_project"):
         ensure(empty, JOURNAL_HISTORY, create=True)
     assert tables_of(empty) == {"theirs"}
+
+
+def test_a_journal_beyond_the_search_path_is_told(make_url: Callable[[str], str], open_url: Any) -> None:
+    url = make_url("postgresql")
+    owner = open_url(url)
+    role = f"user_{owner.engine.url.database}"
+    run_sql(owner, f"CREATE ROLE {role}", "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+    other = open_database(url, create=False)
+    listen(other.engine, "begin", lambda connection: connection.exec_driver_sql(f"SET LOCAL ROLE {role}"))
+    with pytest.raises(WrongSchema, match="that this user may see; schema public has one") as hidden:
+        ensure(other, JOURNAL_HISTORY, create=False)
+    assert "USAGE" in hidden.value.hint
+    other.engine.dispose()
+    run_sql(owner, f"DROP ROLE {role}")
+    run_sql(owner, f"ALTER DATABASE {owner.engine.url.database} SET search_path = elsewhere")
+    for address, is_found in ((url, False), (f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dpublic", True)):
+        database = open_database(address, create=False)
+        try:
+            if is_found:
+                assert not ensure(database, JOURNAL_HISTORY, create=False)
+            else:
+                with pytest.raises(WrongSchema, match="search path; schema public has one") as refused:
+                    ensure(database, JOURNAL_HISTORY, create=False)
+                assert "?options=-csearch_path%3Dpublic" in refused.value.hint
+        finally:
+            database.engine.dispose()

@@ -273,7 +273,9 @@ class Histories(RuleBasedStateMachine):
         run = runs[-1 - how.back % len(runs)]
         choice = {"prune": how.prune, "rebuild": how.rebuild}
         try:
-            after, counts = self.target.projected(run, prune=how.prune, rebuild=how.rebuild)
+            after, counts = self.target.projected(
+                run, self.journal.of_project(run.project), prune=how.prune, rebuild=how.rebuild
+            )
         except Refused:
             after, counts = self.target, None
 
@@ -375,14 +377,14 @@ class Histories(RuleBasedStateMachine):
 
 _EDITED = {
     "team": ("name", "edited"),
-    "team_member": ("role", "edited"),
+    "team_member": ("display_name", "edited"),
     "pull_request": ("title", "edited"),
     "pr_file": ("status", "edited"),
     "jira_issue": ("status", "edited"),
 }
 _OWN: dict[str, dict[str, Any]] = {
     "team": {"name": "own"},
-    "team_member": {"role": "own"},
+    "team_member": {"display_name": "own"},
     "pull_request": {"title": "own", "author": None},
     "pr_file": {"status": "own"},
     "jira_issue": {"status": "own", "assignee": None},

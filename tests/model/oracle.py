@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -187,8 +187,14 @@ class Target:
         """Whether there is a row at this place, under the id that it should have."""
         return place in self.rows and self.rows[place].id == self.id_at(place)
 
-    def projected(self, run: Run, *, prune: bool | None = False, rebuild: bool = False) -> tuple[Target, Counts]:
-        """The target after a projection, and its counts by kind; raises Refused."""
+    def projected(
+        self, run: Run, runs: Sequence[Run], *, prune: bool | None = False, rebuild: bool = False
+    ) -> tuple[Target, Counts]:
+        """The target after a projection, and its counts by kind; raises Refused. `runs` are the project's."""
+        passed = {run.number: run}
+        if run.project in self.shown and self.shown[run.project][0] in {one.number for one in runs}:
+            passed |= {one.number: one for one in runs if self.shown[run.project][0] < one.number < run.number}
+        exact = {kind for one in passed.values() for kind in KINDS if one.policies[kind] == "exact"}
         after = copy.copy(self)
         after.rows, after.shown = dict(self.rows), dict(self.shown)
         after.foreign, after.stale = dict(self.foreign), set(self.stale)
@@ -202,7 +208,7 @@ class Target:
                 counts[kind]["retained"] = after._stale_of(run, kind)
         elif prune is None:  # what nobody edited of exact kinds
             for kind in reversed(counts):
-                counts[kind]["deleted"] = after._prune(run, kind, left) if run.policies[kind] == "exact" else 0
+                counts[kind]["deleted"] = after._prune(run, kind, left) if kind in exact else 0
         for kind, count in counts.items():
             count["unchanged"] = (
                 len(of_kind(kind, run.state)) - count["inserted"] - count["updated"] - count["differing"]

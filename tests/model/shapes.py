@@ -68,14 +68,15 @@ SHAPES = {  # parents before children
     "weekly_metrics": Shape("weekly_metrics", ("team", "login", "week_start"), _OF_MEMBER),
 }
 KINDS = tuple(SHAPES)
+# Parts have no rows of their own: their keys, and the columns that they fill in the rows of their wholes.
+PARTS = {"member_standing": (("team", "login"), "team_members", ("role", "is_active"))}
 POLICIES = {
     kind: "upsert" if kind in {"jira_issue", "pr_survey", "pr_survey_review", "ai_usage_daily"} else "once"
     for kind in KINDS
 }
 
 _BOOLEANS = frozenset(
-    "is_bot is_active is_draft is_revert is_hotfix is_ai_assisted is_ai_review author_ai_assisted ai_guess "
-    "guess_correct".split()
+    "is_bot is_draft is_revert is_hotfix is_ai_assisted is_ai_review author_ai_assisted ai_guess guess_correct".split()
 )
 _LISTS = frozenset("labels assignees linked_issues ai_tools_detected ai_co_authors".split())
 _PLACES = {
@@ -90,12 +91,16 @@ _PLACES = {
 
 def place_of(kind: str, key: Mapping[str, Any]) -> Place:
     """Where an entity with this natural key stands."""
-    return (kind, *(key[name] for name in SHAPES[kind].key))
+    return (kind, *(key[name] for name in _key_of(kind)))
 
 
 def key_at(place: Place) -> dict[str, Any]:
     """The natural key at a place."""
-    return dict(zip(SHAPES[place[0]].key, place[1:], strict=True))
+    return dict(zip(_key_of(place[0]), place[1:], strict=True))
+
+
+def _key_of(kind: str) -> tuple[str, ...]:
+    return PARTS[kind][0] if kind in PARTS else SHAPES[kind].key
 
 
 def derived(place: Place) -> int:
@@ -129,8 +134,9 @@ def entities(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[Place, t
     named: dict[str, dict[int, Place]] = {}
     for kind, shape in SHAPES.items():
         named[kind] = {}
+        beside = {name for _, table, names in PARTS.values() if table == shape.table for name in names}
         for row in tables.get(shape.table, ()):
-            parts = {name: _plain(name, value) for name, value in row.items()}
+            parts = {name: _plain(name, value) for name, value in row.items() if name not in beside}
             number = parts.pop("id")
             for column, (parent, names) in shape.within.items():
                 parts.update(zip(names, named[parent][parts.pop(column)][1:], strict=True))

@@ -146,7 +146,7 @@ class Side:
             run = j.find_run(connection, str(number))
         with cut_off([self.journal, self.target], cut):
             done = project(self.journal, self.target, LAYOUT, run, Choice(delete_many=True, **choice))
-        return {kind: asdict(result) for kind, result in done.kinds.items()}
+        return {kind: asdict(result) for kind, result in done.kinds.items() if kind in SHAPES}
 
     def run(self, number: int) -> j.Run:
         """A run as the journal tells it."""

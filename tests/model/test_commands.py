@@ -32,7 +32,7 @@ from seedjournal.simulators.engineering.recording import RecordOptions
 from tests import scale, tally
 from tests.conftest import MAKES
 from tests.model.oracle import PROJECTED, RECORDED, Journal, Target, text_of
-from tests.model.shapes import KINDS, POLICIES, Data, Place, key_at, place_of
+from tests.model.shapes import KINDS, PARTS, POLICIES, Data, Place, key_at, place_of
 from tests.model.sides import Side
 from tests.projectors.kept import emptied
 
@@ -72,7 +72,7 @@ class Step:
     @property
     def meant(self) -> dict[str, str]:
         """Every kind's policy."""
-        computed = dict.fromkeys(set(KINDS) - FACTS, "exact")
+        computed = dict.fromkeys({*KINDS, *PARTS} - FACTS, "exact")
         return {**POLICIES, **computed, **parse_policies(self.policies)}
 
     @property
@@ -149,19 +149,23 @@ def test_histories_of_commands(history: list[Step]) -> None:
         statement = facts | followed(step, merged)
         run = journal.next_run("demo", statement, step.meant, fresh=step.fresh, window=step.until is not None)
         new = {text_of("demo", place, data) for place, data in statement.items()} - journal.events
-        target, projected = target.projected(run, prune=step.prune)
+        target, projected = target.projected(run, journal.runs, prune=step.prune)
         recorded: list[dict[str, Any]] = []
         for side in sides:
             place = Databases(journal=address(side.journal))
             (document,) = record_projects(place, step.choice, quiet, agree).document["runs"]
             nothing = dict.fromkeys(RECORDED, 0)
-            assert document["kinds"] == {kind: run.counts.get(kind, nothing) for kind in KINDS}
+            assert document["kinds"].keys() == {*KINDS, *PARTS}
+            assert {kind: document["kinds"][kind] for kind in KINDS} == {
+                kind: run.counts.get(kind, nothing) for kind in KINDS
+            }
             assert (document["appended"], document["run"]) == (len(new), run.number)
             recorded.append({name: document[name] for name in ("root", "state", "reused", "kept_fields", "window")})
             shown = project_runs(place, (), None, Choice(prune=step.prune, delete_many=True), quiet, quiet)
             kinds = {
                 kind: {name: one[name] for name in PROJECTED if name in one}
                 for kind, one in shown["projects"]["demo"]["kinds"].items()
+                if kind in KINDS
             }
             assert kinds == {kind: {name: one[name] for name in kinds[kind]} for kind, one in projected.items()}
             assert side.shown().rows == {at: (row.id, row.data) for at, row in target.rows.items()}

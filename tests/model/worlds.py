@@ -50,7 +50,7 @@ def event_of(project: str, name: tuple[Any, ...], world: World) -> Event:
         case ("team",):
             return team(project, name=f"{project} {version}")
         case ("team_member", login):
-            return member(login, project, role=version)
+            return member(login, project, display_name=version)
         case ("pull_request", number):
             return pull_request(number, project, title=version, additions=world.setting, author=author)
         case ("pr_file", number, filename):

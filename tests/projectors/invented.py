@@ -28,7 +28,7 @@ from seedjournal.simulators.engineering.kinds import ENGINEERING
 from tests.journal.things import tampering
 from tests.projectors.kept import LAYOUT, emptied
 
-MAPS = LAYOUT.maps
+MAPS = {kind: one for kind, one in LAYOUT.maps.items() if not one.whole}  # of kinds that have tables
 SLUG = "terns"
 REPO = "invented/terns"
 ALL_ONCE = {kind.name: Policy.ONCE for kind in ENGINEERING.vocabulary.kinds}
@@ -76,11 +76,9 @@ def member(login: str = "first-tester", slug: str = SLUG, **changed: Json) -> Ev
         "github_id": None,
         "display_name": f"Tester {login}",
         "email": f"{login}@example.com",
-        "role": "developer",
         "jira_account_id": f"jira-{login}",
         "slack_user_id": f"U-{login}",
         "is_bot": login.endswith("-bot"),
-        "is_active": True,
     }
     return event("team_member", {"team": slug, "login": login}, data, changed)
 
@@ -255,11 +253,11 @@ def week(login: str = "first-tester", slug: str = SLUG, **changed: Json) -> Even
 
 
 def everything(slug: str = SLUG, numbers: Iterable[int] = (1, 2, 3)) -> list[Event]:
-    """A small project with all twelve kinds."""
+    """A small project with all kinds that have tables: how members stand is left at the defaults."""
     events = [
         team(slug),
         member("first-tester", slug, github_id=2**53 - 1),
-        member("second-tester", slug, role="lead"),
+        member("second-tester", slug),
         member("build-bot", slug),
         usage("first-tester", slug),
         usage("second-tester", slug, active_hours="0.05", acceptance_rate="100.00"),

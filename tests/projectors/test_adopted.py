@@ -141,7 +141,7 @@ def test_a_change_of_policy_looks_at_adopted_rows_again(database: Database) -> N
     done = show(database, run)
     assert done.kinds["team"].updated == 1
     assert of_id(database, "team", 7)["name"] == f"Team {SLUG}"
-    assert of_id(database, "team_member", 8)["role"] == "own"
+    assert of_id(database, "team_member", 8)["display_name"] == "own"
     assert totals(show(database, run)) == (0, 0, 0)
     with database.read() as connection:
         assert list(check(connection, connection, LAYOUT)) == []

@@ -9,8 +9,9 @@ from contextlib import closing
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.event import listen
 
-from seedjournal.journal import Database, Finding, WrongSchema
+from seedjournal.journal import Database, Fault, Finding, Unavailable, WrongSchema, open_database
 from seedjournal.projectors import check, listed
 from tests.projectors.invented import ALL_EXACT, SLUG, damage, everything, execute, note, rows, show, with_changed
 from tests.projectors.kept import LAYOUT, emptied
@@ -96,10 +97,10 @@ def test_a_deleted_row_is_missing(database: Database) -> None:
     assert [one.problem for one in findings(database)] == ["its row is missing"] * 3
 
 
-def test_an_edited_key_is_missing_and_different(database: Database) -> None:
+def test_an_edited_key_is_one_finding(database: Database) -> None:
     show(database, note(database, everything(numbers=(1,))))
     execute(database, "UPDATE weekly_metrics SET week_start = '1999-01-04' WHERE guess_accuracy IS NULL")
-    assert [one.problem for one in findings(database)] == ["its row is missing", "its row differs in week_start"]
+    assert [one.problem for one in findings(database)] == ["its row differs in week_start"]
 
 
 def test_another_id_is_found(database: Database) -> None:
@@ -273,3 +274,66 @@ def test_a_changed_column_is_named(
     with database.read() as source, target.read() as connection:
         wrong = list(check(source, connection, LAYOUT))
     assert [(one.where, problem in one.problem) for one in wrong] == [("pull_requests", True)]
+
+
+def test_rows_without_a_position_are_found(database: Database) -> None:
+    """Whoever deleted the position would else be told that there is nothing to compare."""
+    show(database, note(database, everything()))
+    (finding,) = found_after(database, "DELETE FROM seedjournal_positions")
+    assert (finding.fault, finding.what) == (Fault.POSITION, SLUG)
+    assert finding.problem == "table teams has rows of it, and no position says of which run"
+    show(database, note(database, everything()))
+    assert findings(database) == []
+
+
+@pytest.mark.parametrize("days", [3, 7_000_000, -(10**12)])
+def test_a_position_with_days_that_no_projection_writes_is_found_and_not_followed(
+    database: Database, days: int
+) -> None:
+    run = note(database, everything())
+    show(database, run)
+    before = rows(database)
+    execute(database, f"UPDATE seedjournal_positions SET days = {days}")
+    assert [one.fault for one in findings(database)] == [Fault.POSITION]
+    with pytest.raises(Unavailable, match="somebody edited the position"):
+        show(database, run, repair=True)
+    show(database, run, take_over=True)
+    assert rows(database) == before
+    assert findings(database) == []
+
+
+def test_dates_beyond_the_calendar_are_a_finding(database: Database) -> None:
+    show(database, note(database, everything()))
+    found = found_after(database, "UPDATE seedjournal_positions SET days = 3500000 / 7 * 7")
+    assert "cannot move" in found[0].problem
+
+
+def test_a_server_that_quotes_everything_makes_no_difference(
+    make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    url = make_url("postgresql")
+    owner = open_url(url)
+    execute(owner, f"ALTER DATABASE {owner.engine.url.database} SET quote_all_identifiers = on")
+    database = open_url(url)
+    show(database, note(database, everything()))
+    assert findings(database) == []
+
+
+def test_a_missing_right_is_no_finding(make_url: Callable[[str], str], open_url: Callable[[str], Database]) -> None:
+    """Whoever may make no temporary tables has not compared anything."""
+    url = make_url("postgresql")
+    owner = open_url(url)
+    show(owner, note(owner, everything()))
+    name = str(owner.engine.url.database)
+    execute(owner, f"CREATE ROLE reader_{name}")
+    execute(owner, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader_{name}")
+    execute(owner, f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
+    reader = open_database(url, create=False)
+    listen(reader.engine, "begin", lambda connection: connection.exec_driver_sql(f"SET LOCAL ROLE reader_{name}"))
+    try:
+        with pytest.raises(Unavailable, match="may not do this: permission denied to create temporary tables"):
+            findings(reader)
+    finally:
+        reader.engine.dispose()
+        execute(owner, f"DROP OWNED BY reader_{name}")
+        execute(owner, f"DROP ROLE reader_{name}")

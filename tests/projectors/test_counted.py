@@ -59,7 +59,7 @@ def _take_out(database: Database, name: str) -> None:
 
 
 def _delete(database: Database, name: str) -> None:
-    (mapped,) = (one for one in LAYOUT.maps.values() if one.table.name == name)
+    (mapped,) = (one for one in LAYOUT.maps.values() if one.table.name == name and not one.whole)
     with database.write("target") as connection:
         query, parts = LAYOUT.natural_keys(mapped)
         ids = connection.execute(query.where(parts[mapped.kind.key[0]] == SLUG)).scalars().all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.event import listen
 
-from seedjournal.journal import Database, Run, Unavailable, ensure, open_database
-from seedjournal.projectors import TARGET_HISTORY, DeletesMany, listed
+from seedjournal.journal import Database, Run, Unavailable, WrongSchema, ensure, open_database
+from seedjournal.projectors import (
+    TARGET_HISTORY,
+    DeletesMany,
+    both,
+    check,
+    compare_target,
+    listed,
+    remove_project,
+)
 from tests.projectors.invented import (
     ALL_EXACT,
     SLUG,
@@ -119,6 +128,21 @@ def test_stale_rows_that_somebody_deleted_are_not_counted(database: Database) ->
     execute(database, "DELETE FROM pr_files WHERE id IN (SELECT id FROM seedjournal_rows WHERE kind = 'pr_file')")
     assert total(show(database, run), "stale") == LEFT - 2
     assert totals(show(database, run, prune=True)) == (0, 0, LEFT - 2)
+
+
+def test_an_edited_note_does_not_lead_to_somebodys_row(database: Database) -> None:
+    """Ids follow from keys: another id in a note is not the row that left."""
+    run = leave(database, "exact")
+    show(database, run)
+    execute(
+        database,
+        "INSERT INTO pr_files (id, pull_request_id, filename, status, additions, deletions, changes, file_category) "
+        "SELECT 1, id, 'mine', '', 0, 0, 0, '' FROM pull_requests WHERE number = 1",
+    )
+    key = "(SELECT min(key) FROM seedjournal_rows WHERE kind = 'pr_file')"
+    execute(database, f"UPDATE seedjournal_rows SET id = 1 WHERE kind = 'pr_file' AND key = {key}")
+    show(database, run, prune=True)
+    assert "mine" in {row["filename"] for row in rows(database)["pr_files"]}
 
 
 # -- retained ------------------------------------------------------------------------------------------------------
@@ -267,6 +291,85 @@ def test_tables_beyond_the_first_schema_of_the_search_path_are_held_as_well(
 def make_url_name(url: str) -> str:
     """The database's name in an address."""
     return url.partition("?")[0].rpartition("/")[2]
+
+
+@pytest.mark.parametrize("way", ["project", "remove", "compare"])
+def test_rows_of_a_table_that_inherits_from_ours_are_not_touched(
+    way: str, server: tuple[str, Database], open_url: Callable[[str], Database], make_url: Callable[[str], str]
+) -> None:
+    """A statement on our table means the rows of both, and would delete somebody's copies together with ours."""
+    url, owner = server
+    journal = open_url(make_url("sqlite"))
+    target = open_url(url)
+    show(journal, note(journal, SMALL, ALL_EXACT), target)
+    run = note(journal, [team(), member()], ALL_EXACT)
+    execute(owner, "CREATE SCHEMA desk")
+    execute(owner, "CREATE TABLE desk.kept (note TEXT) INHERITS (pull_requests)")
+    execute(owner, "INSERT INTO desk.kept SELECT *, 'mine' FROM pull_requests")
+    with both(journal, target) as (source, connection):
+        assert [one.where for one in check(source, connection, LAYOUT)] == ["pull_requests"]
+
+    def go() -> None:
+        if way == "project":
+            show(journal, run, target, prune=True)
+        with both(journal, target) as (source, connection):
+            if way == "remove":
+                remove_project(source, connection, LAYOUT, SLUG)
+            list(compare_target(source, connection, LAYOUT, run))
+
+    with pytest.raises(WrongSchema, match=r"desk\.kept from pull_requests") as refused:
+        go()
+    (statement,) = re.findall("`(ALTER [^`]*)`", refused.value.hint)
+    execute(owner, statement)
+    show(journal, run, target, prune=True)
+    assert len(execute(owner, "SELECT id FROM desk.kept")) == 2
+
+
+@pytest.mark.parametrize("make", ["sqlite", "postgresql"])
+def test_a_view_in_the_place_of_a_table_is_refused(
+    make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+) -> None:
+    """Keys refer to the table behind the view, and their cascades would fire."""
+    database = open_url(make_url(make))
+    run = shrink(database)
+    execute(database, "CREATE TABLE bookmarks (pr BIGINT REFERENCES pull_requests (id) ON DELETE CASCADE)")
+    execute(database, "INSERT INTO bookmarks SELECT id FROM pull_requests")
+    execute(database, "ALTER TABLE pull_requests RENAME TO behind")
+    execute(database, "CREATE VIEW pull_requests AS SELECT * FROM behind")
+    if make == "sqlite":
+        execute(
+            database,
+            "CREATE TRIGGER gone INSTEAD OF DELETE ON pull_requests BEGIN DELETE FROM behind WHERE id = old.id; END",
+        )
+    with pytest.raises(WrongSchema, match="pull_requests: no table but a view"):
+        show(database, run, prune=True)
+    with database.read() as connection:
+        assert [one.where for one in check(connection, connection, LAYOUT)] == ["pull_requests"]
+    assert len(execute(database, "SELECT pr FROM bookmarks")) == 2
+    execute(database, "DROP VIEW pull_requests")
+    execute(database, "ALTER TABLE behind RENAME TO pull_requests")
+    assert total(show(database, run, prune=True), "retained") == 2
+
+
+def test_partitions_are_no_tables_of_their_own(
+    server: tuple[str, Database], open_url: Callable[[str], Database], make_url: Callable[[str], str]
+) -> None:
+    """A user's table of partitions refers to ours by each of them."""
+    url, owner = server
+    journal = open_url(make_url("sqlite"))
+    target = open_url(url)
+    show(journal, note(journal, SMALL, ALL_EXACT), target)
+    execute(
+        owner,
+        "CREATE TABLE likes (pr BIGINT REFERENCES pull_requests (id) ON DELETE CASCADE, day DATE) "
+        "PARTITION BY RANGE (day)",
+    )
+    execute(owner, "CREATE TABLE early PARTITION OF likes FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')")
+    execute(owner, "CREATE TABLE others PARTITION OF likes DEFAULT")
+    execute(owner, "INSERT INTO likes SELECT id, '2024-06-01'::date + 365 * (number - 1)::int FROM pull_requests")
+    done = show(journal, note(journal, [team(), member()], ALL_EXACT), target, prune=True)
+    assert total(done, "retained") == 2
+    assert len(execute(owner, "SELECT pr FROM likes")) == 2
 
 
 def test_rows_that_a_policy_hides_are_not_taken_for_absent(

@@ -21,21 +21,17 @@ HISTORIES: dict[str, tuple[Step, ...]] = {
     "the next day": (MORE, (*MORE, "--as-of", "2025-07-01"), (*MORE, "--as-of", "2025-07-08")),
     "another seed": (SMALL, (*SMALL, "--seed", "7")),
     "by all policies": (SMALL, (*MORE, "--policy", "github=upsert"), (*SMALL, "--policy", "github=exact"), MORE),
-    "some upsert": (
+    "another seed, upsert": (
         SMALL,
-        (*SMALL, "--seed", "7", "--policy", "pull_request=upsert"),
+        (*SMALL, "--seed", "7", "--policy", "github=upsert"),
         (*MORE, "--policy", "commit=upsert"),
     ),
     "a window": (MORE, (*MORE, "--until", "2025-06-20"), SMALL),
 }
 
 
-# Facts that an earlier run stated stay, whatever day a later run is stated for. Where pull requests are replaced, and
-# their parts of another invention stay, only what is computed agrees with both.
-RULES_OF = {
-    "another day": [rule for rule in RULES_OF_THE_DEMO if rule is not invented_times],
-    "some upsert": RULES,
-}
+# Facts that an earlier run stated stay, whatever day a later run is stated for.
+RULES_OF = {"another day": [rule for rule in RULES_OF_THE_DEMO if rule is not invented_times]}
 
 
 # What is recorded does not depend on the database; the rules themselves and what policies keep may.
@@ -53,6 +49,31 @@ def test_tables_agree_with_each_other(history: str, filled: Callable[..., str], 
         run("project", "--yes")
         assert broken(at, rules) == {}
     assert run("verify", "--json").json["ok"]
+
+
+@pytest.mark.parametrize("policy", ["once", "upsert"])
+def test_another_seed_takes_the_place_of_an_invention(policy: str, at: str, run: Run) -> None:
+    other = (*SMALL, "--seed", "7")
+    alone = run(*other, "--journal", "sqlite:///alone.db", "--json").first
+    first = run(*SMALL, "--json").first
+    run("project")
+    done = run(*other, "--policy", f"github={policy}")
+    told = "Seed 7 invents another project than run 1 (seed 42) and replaces it as a whole"
+    assert told in " ".join(done.out.split())
+    again = run(*other, "--policy", f"github={policy}", "--json").first
+    assert again["state"] == alone["state"] != first["state"]
+    assert again["counts"]["kept"] == again["appended"] == 0
+    run("project", "--yes")
+    assert len(rows_of(at, "pull_requests")["pull_requests"]) == 12
+    assert broken(at, RULES_OF_THE_DEMO) == {}
+
+
+def test_a_part_of_another_invention_is_refused(run: Run) -> None:
+    run(*SMALL)
+    refused = run(*SMALL, "--seed", "7", "--since", "2025-06-20", status=2).err
+    assert "Seed 7 invents another project than run 1 (seed 42)" in " ".join(refused.split())
+    assert "--project NAME --new" in refused
+    run(*SMALL, "--since", "2025-06-20")
 
 
 @pytest.mark.parametrize(("make", "policy"), [("sqlite", "once"), ("postgresql", "upsert"), ("sqlite", "exact")])

@@ -71,10 +71,12 @@ ELSEWHERE = {
     "If this is the right database, add `--confirm {}`.": "seedjournal/test_own_tables.py: test_rows_of_others_are_asked_about",
     "Correct the map. `seedjournal check` says whether it fits.": "seedjournal/test_own_tables.py: test_check_names_what_a_migration_changed",
     "Check the address, and name another with --target URL.": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
+    "{}; to keep both, record one of them under another name: --project NAME --new": "seedjournal/test_coherence.py: test_another_seed_takes_the_place_of_an_invention",
+    "Record without the window, or under another name: --project NAME --new.": "seedjournal/test_coherence.py: test_a_part_of_another_invention_is_refused",
     "Leave out --tables.": "seedjournal/test_own_tables.py: test_where_nothing_can_be_checked",
     "Leave out --today, or give --today off.": "seedjournal/test_own_tables.py: test_an_id_that_holds_a_date_does_not_move",
     "Record that entity too, or make the reference null. If somebody deleted its row, --repair puts it back.": "projectors/test_parts.py: test_a_reference_that_leads_nowhere_is_refused_by_name",
-    "Fetch something first with `seedjournal record`.": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
+    "Fetch a repository first with `seedjournal record`.": "seedjournal/test_github_commands.py: test_what_was_fetched_is_listed_exported_and_deleted",
     "Change what should look different. Then\n`seedjournal record --project {}` and `seedjournal project` fill them.": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
     "next: seedjournal record --project {}; seedjournal project": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
     "Choose another folder with --out FOLDER.": "seedjournal/test_init.py: test_no_file_is_overwritten",
@@ -85,7 +87,7 @@ ELSEWHERE = {
     "Set GITHUB_TOKEN, or SEEDJOURNAL_GITHUB_TOKENS for several, or run `gh auth login`. Without a token, use `--source git:https://{}/{}.git`.": "seedjournal/test_github_commands.py: test_without_a_token_three_ways_out_are_told",
     "Give --set repos=OWNER/NAME, or write repos into seedjournal.toml.": "seedjournal/test_github_commands.py: test_a_project_without_repositories_is_told",
     "Leave out --offline to fetch it.": "seedjournal/test_github_commands.py: test_offline_with_nothing_fetched_says_so",
-    "Leave out --offline; fetching then goes on where it stopped.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
+    "Leave out --offline: fetching then continues where it stopped.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
     "Leave out --offline to fetch the rest, or record with `--since {}`.": "seedjournal/test_github_commands.py: test_offline_knows_what_is_not_the_whole",
     "Add --skip-invalid to leave such pull requests out and list them.": "seedjournal/test_github_commands.py: test_a_pull_request_that_cannot_be_right_is_named_and_can_be_skipped",
     "Name another folder with SEEDJOURNAL_CACHE, or start again with `seedjournal fetched --delete OWNER/REPO`.": "seedjournal/test_github_commands.py: test_a_damaged_store_is_named_and_can_be_deleted",
@@ -295,7 +297,7 @@ def near_misses(w: World) -> None:
 
 
 @gives(
-    "differ from the state and were not changed (`seedjournal project --repair` restores them)",
+    "left that differ from the state (`seedjournal project --repair` restores them)",
     "{} counted; contents are compared by `verify` or `project --check`",
 )
 def edited(w: World) -> None:
@@ -318,6 +320,34 @@ def stale(w: World) -> None:
     w("project", "--no-prune")
     w.run("project", "--prune", "--yes")
     assert "stale" not in w.run("verify").out
+
+
+@gives(
+    "`seedjournal migrate` writes it again, as the tables are those of this version.",
+    "Somebody dropped a table, or another schema comes earlier in the search path: name the schema. `seedjournal project "
+    "--repair` makes a dropped table again, and fills it.",
+)
+def lost_notes(w: World) -> None:
+    w.execute("DELETE FROM seedjournal_target_version")
+    w("verify", status=3)
+    w.run("migrate")
+    w.run("verify")
+    for table in ("seedjournal_positions", "seedjournal_rows"):
+        w.execute(f"DROP TABLE {table}")
+        w("verify", status=3)
+        w("project", status=3)
+        w.run("project", "--repair")
+        w.run("verify")
+
+
+@gives("A trigger or rule keeps the rows. Disable it; `seedjournal project --no-prune` deletes nothing.")
+def rows_kept(w: World) -> None:
+    w.run(*AGAIN, "--fresh", "--set", "prs=1")
+    w.execute("CREATE TRIGGER kept BEFORE DELETE ON pr_files BEGIN SELECT RAISE(IGNORE); END")
+    w("project", "--yes", status=3)
+    w.run("project", "--no-prune")
+    w.execute("DROP TRIGGER kept")
+    w.run("project", "--yes")
 
 
 @gives(
@@ -439,7 +469,7 @@ def policies(w: World) -> None:
 def forgotten(w: World) -> None:
     w.run(*AGAIN, "--set", "prs=6")
     w.run("forget", "--keep-runs", "1", "--yes")
-    w("verify")
+    assert "no rows compared" in w("verify")
     w.run("project")
     assert "not checked" not in w.run("verify").out
     w.run("forget", "--project", "demo", "--yes")
@@ -555,6 +585,7 @@ def test_every_hint_is_tried() -> None:
         assert f"def {test}" in (ROOT / "tests" / file).read_text(encoding="utf-8"), named
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("situation", dict.fromkeys(HINTS.values()), ids=lambda one: one.__name__)
 def test_a_hint_helps(
     situation: Callable[[World], None], run: Run, make_url: Urls, monkeypatch: pytest.MonkeyPatch, projected: Path

@@ -43,6 +43,9 @@ TABLES = (
 ).split()
 
 
+PARTS = {"member_standing"}  # of kinds that have tables
+
+
 def versions(url: str) -> dict[str, list[Any]]:
     """Which transaction wrote each row."""
     return {name: sorted(asked(url, f"SELECT id, xmin::text FROM {name}")) for name in TABLES}
@@ -54,7 +57,8 @@ def test_twice_writes_once(run: Run, target: str) -> None:
     assert all(one["inserted"] for kind, one in first.items()), first
     before = versions(target)
     assert {name: len(rows) for name, rows in before.items()} == {
-        name: one["inserted"] for name, one in zip(TABLES, first.values(), strict=True)
+        name: first[kind]["inserted"]
+        for name, kind in zip(TABLES, (one for one in first if one not in PARTS), strict=True)
     }
     second = run("project", "--json").json["projects"]["demo"]["kinds"]
     assert all(one["inserted"] == one["updated"] == one["deleted"] == 0 for one in second.values())
@@ -111,7 +115,10 @@ def test_two_logins_with_one_github_id(run: Run, target: str, tmp_path: Path) ->
     (tmp_path / "seedjournal.toml").write_text('tables = "other:target"')
     note(journal, [team(), *members, member("fourth", github_id=6)], fresh=True)
     told = run("project", status=2).err
-    assert 'team_member {"login":"fourth","team":"terns"} has the value of team_member {"login":"third",' in told
+    assert (
+        'team_member {"login":"fourth","team":"terns"} has the same team_id and github_id as team_member {"login":"third",'
+        in told
+    )
     assert "unique_team_github_id" in told
     journal.engine.dispose()
 
@@ -146,8 +153,8 @@ def test_check_names_what_a_migration_changed(run: Run, target: str) -> None:
     told = run("check", status=1).out
     for one in (
         "pull_request.title has no column in metrics_pullrequest",
-        "metrics_pullrequest.headline (text) is NOT NULL without a default, and nobody fills it",
-        "metrics_pullrequest.reviewed_by (text) is NOT NULL without a default, and nobody fills it",
+        "metrics_pullrequest.headline (text) is NOT NULL without a default; nothing fills it",
+        "metrics_pullrequest.reviewed_by (text) is NOT NULL without a default; nothing fills it",
         "pr_file.file_category has no column in metrics_prfile",
         'metrics_commit.additions is text, and commit.additions is integer; write "additions": sql("cast(:additions as text)")',
         "weekly_metrics: there is no table metrics_weeklymetrics",

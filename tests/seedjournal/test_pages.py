@@ -27,7 +27,6 @@ PAGES = sorted(
     for file in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     if "adr" not in file.parts and file.name != "CHANGELOG.md"
 )
-FIRST = {"README.md", "tutorial.md"}
 RENEWS = bool(os.environ.get("RENEW_GOLDEN"))
 
 
@@ -36,10 +35,11 @@ def name_of(file: Path) -> str:
 
 
 def pages_to_run() -> list[Any]:
-    """The pages with something to run; all but those that newcomers begin with take more time than `make test` has."""
+    """The pages with something to run; all but the README take more time than `make test` has."""
     chosen = [file for file in PAGES if pages.read_page(file).is_to_run]
     return [
-        pytest.param(file, id=name_of(file), marks=() if file.name in FIRST else pytest.mark.more) for file in chosen
+        pytest.param(file, id=name_of(file), marks=() if file.name == "README.md" else pytest.mark.more)
+        for file in chosen
     ]
 
 

@@ -98,6 +98,7 @@ def test_dates_move_by_whole_weeks_under_the_same_ids(weeks: int, run: Run, fill
     assert dump(at) == before
 
 
+@pytest.mark.more
 def test_later_runs_are_shown_as_far_moved(run: Run, filled: Filled, make_url: Callable[[str], str]) -> None:
     at = filled(RECORD, ("project",))
     today = (as_of(run) + timedelta(70)).isoformat()
@@ -151,6 +152,7 @@ def test_a_settings_file_moves_dates_at_every_projection(run: Run, at: str, tmp_
     assert "today = 7 is neither" in run("project", status=3).err
 
 
+@pytest.mark.more
 def test_moved_rows_can_be_taken_away(run: Run, filled: Filled) -> None:
     at = filled(RECORD, ("project",))
     run("project", "--today", (as_of(run) + timedelta(21)).isoformat())
@@ -171,7 +173,7 @@ def test_somebody_elses_row_in_the_way_is_told_and_nothing_moves(run: Run, fille
     )
     before = dump(at)
     refused = run("project", "--today", (as_of(run) + timedelta(7)).isoformat(), status=3)
-    assert "dates cannot move by 1 week:" in refused.err
+    assert "the database refuses to move dates by 1 week:" in refused.err
     assert "nothing was written" in refused.err
     assert dump(at) == before
 

@@ -58,6 +58,7 @@ def helped(found: Done) -> list[str]:
     return [re.findall(r"`seedjournal ([^`]+)`", remedy)[0] for remedy in remedies]
 
 
+@pytest.mark.more
 def test_the_remedies_of_rows_and_notes_help(at: str, run: Run) -> None:
     run(*DEMO)
     run("migrate", "--tables")
@@ -85,6 +86,7 @@ def test_the_remedy_of_a_missing_guard_helps(at: str, run: Run) -> None:
     run("verify")
 
 
+@pytest.mark.more
 def test_the_remedy_of_a_damaged_journal_helps(filled: Filled, run: Run, make_url: Urls) -> None:
     at = filled(DEMO, ("project",))
     lite = at.startswith("sqlite")
@@ -152,3 +154,27 @@ def test_show_takes_the_keys_that_are_printed(filled: Filled, run: Run) -> None:
     assert len(keys) == 20
     for key in keys:
         assert run("show", *shlex.split(key)).out.startswith(key.split()[0])
+
+
+def test_lost_kinds_are_a_finding(filled: Filled, run: Run) -> None:
+    """The rows are compared by the kinds of the domain then."""
+    at = filled(DEMO, ("project",))
+    execute(
+        at,
+        "DROP TRIGGER journal_kinds_no_delete"
+        if at.startswith("sqlite")
+        else "ALTER TABLE journal_kinds DISABLE TRIGGER ALL",
+    )
+    execute(at, "DELETE FROM journal_kinds")
+    execute(at, "UPDATE pull_requests SET title = 'edited'")
+    found = run("verify", "--json", status=1).json
+    assert {"damaged journal", "different row"} <= {one["fault"] for one in found["summary"]}
+
+
+def test_notes_that_are_no_keys_are_findings(filled: Filled, run: Run) -> None:
+    at = filled(DEMO, ("project",))
+    for key in ("no json", "[1]", "{}"):
+        execute(at, f"INSERT INTO seedjournal_rows VALUES ('pull_request', '{key}', 'demo', 5, 'stale')")
+    assert "wrong note" in run("verify", status=1).out
+    run("project", "--repair")
+    run("verify")

@@ -45,6 +45,7 @@ def test_only_working_days_of_the_window_and_of_those_most() -> None:
     assert len(found) / (200 * 20) == pytest.approx(0.85, abs=0.02)
 
 
+@pytest.mark.more
 def test_who_does_more_uses_more_and_who_does_nothing_nothing() -> None:
     def a_week(days_a_week: int) -> float:
         return len(used(*busy(300, count=days_a_week), as_of=date(2024, 4, 30))) / 300
@@ -108,6 +109,23 @@ def test_a_sign_makes_its_week_a_users_week_and_nothing_else() -> None:
     assert ("2024-03-04", "cursor") in found(pull_request(author=None, commits=(signed,)))
 
 
+def test_two_tools_share_a_day() -> None:
+    tools = ("Cursor <cursoragent@cursor.com>", "Copilot <copilot@github.com>")
+    signs = [(who(f"m{number}"), tool) for number in range(40) for tool in tools]
+    facts = [
+        pull_request(number, author=None, commits=(commit(number, author, message=f"Sell\n\nCo-authored-by: {tool}"),))
+        for number, (author, tool) in enumerate(signs, 1)
+    ]
+    hours: dict[Any, list[float]] = defaultdict(list)
+    for event in used(*facts, as_of=date(2024, 4, 30), usage_day_rate=1.0):
+        hours[event.key["login"], event.key["date"]].append(float(event.data["active_hours"]))
+    both = [one for one in hours.values() if len(one) == 2]
+    assert len(both) >= 40
+    assert max(map(sum, hours.values())) < 10
+    assert all(min(one) < 0.3 * max(one) for one in both)
+
+
+@pytest.mark.more
 def test_nobody_uses_a_tool_before_it_is_there() -> None:
     def sources(year: int) -> set[Any]:
         start = date(year, 1, 1)

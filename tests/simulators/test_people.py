@@ -101,8 +101,9 @@ def test_review_services(login: str, service: str | None) -> None:
     assert service is None or is_bot(login)
 
 
-def members(*facts: Any, loose: tuple[LooseCommit, ...] = ()) -> dict[Any, Any]:
-    return {event.key["login"]: event.data for event in of_kind(events_of(Facts(*facts, loose=loose)), "team_member")}
+def members(*facts: Any, loose: tuple[LooseCommit, ...] = (), kind: str = "team_member", **how: Any) -> dict[Any, Any]:
+    events = events_of(Facts(*facts, loose=loose), **how)
+    return {event.key["login"]: event.data for event in of_kind(events, kind)}
 
 
 def test_everyone_who_is_named_is_a_member_once() -> None:
@@ -146,7 +147,6 @@ def test_what_is_made_up_for_a_member() -> None:
     found = members(*facts)
     assert found["ada"]["email"] == "ada@example.com"
     assert found["ada"]["display_name"] == "Ada"
-    assert found["ada"]["is_active"] is True
     assert found["ada"]["jira_account_id"] != found["name:dee of acme"]["jira_account_id"]
     assert found["name:dee of acme"]["display_name"] == "Dee of Acme"
     assert found["name:dee of acme"]["email"].endswith("@example.com")
@@ -158,7 +158,7 @@ def test_the_author_of_most_merges_leads() -> None:
             pull_request(number, author=who(login), merged_at=at(1) if merged else None)
             for number, (login, merged) in enumerate(authors, 1)
         )
-        return [key for key, one in members(*facts).items() if one["role"] == "lead"]
+        return [key for key, one in members(*facts, kind="member_standing").items() if one["role"] == "lead"]
 
     assert leads(("ada", True), ("Bo", True), ("bo", True)) == ["bo"]
     assert leads(("bo", True), ("Ada", True)) == ["ada"]  # a tie
@@ -166,3 +166,21 @@ def test_the_author_of_most_merges_leads() -> None:
     assert leads(("ada", False)) == []
     assert leads(("renovate[bot]", True), ("renovate[bot]", True), ("ada", True)) == ["ada"]
     assert leads(("renovate[bot]", True)) == []
+
+
+def test_who_did_nothing_for_180_days_is_not_active() -> None:
+    facts = [
+        pull_request(1, author=who("ada"), created_at=at(), merged_at=at(2)),
+        pull_request(2, author=who("bo"), created_at=at(1), reviews=(review(who("cy"), at(3)),)),
+        pull_request(3, author=None, created_at=at(3), commits=(commit(1, who("dee"), at(4)),)),
+        pull_request(4, author=None, created_at=at(3), reviews=(review(who("eve"), None),)),
+    ]
+
+    def active(day: int) -> list[str]:
+        standings = members(*facts, kind="member_standing", as_of=at(day).date())
+        return [key for key, one in standings.items() if one["is_active"]]
+
+    assert active(4) == active(180) == ["ada", "bo", "cy", "dee"]
+    assert active(181) == ["ada", "cy", "dee"]
+    assert active(183) == ["dee"]
+    assert active(184) == []

@@ -183,7 +183,7 @@ def _refuse_twin(file: Path, other: Path) -> None:
     if os.path.lexists(other):
         first, second = sorted((file.name, other.name))
         raise BadInput(
-            f"{shown(file.parent)} holds {first} beside {second}.",
+            f"{shown(file.parent)} holds two files of one repository: {first} and {second}.",
             "Keep one of the two as the repository's cache, and move the other away.",
         )
 

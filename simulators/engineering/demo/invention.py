@@ -29,8 +29,8 @@ _FILES: Quantiles = (
     (1, 1.99, 2.8, 3.9, 6.4, 10, 14, 25, 52, 85, 160, 380),
 )
 _COMMITS: Quantiles = (
-    (0, 0.48, 0.62, 0.75, 0.85, 0.90, 0.95, 0.98, 0.99, 0.997, 1),
-    (1, 1.99, 2.9, 4, 5.5, 7.5, 11, 19, 28, 45, 80),
+    (0, 0.48, 0.62, 0.75, 0.85, 0.90, 0.95, 0.975, 0.982, 0.987, 0.993, 1),
+    (1, 1.99, 2.9, 4, 5.5, 7.5, 11, 17, 25, 54, 72, 125),
 )
 _DELETED: Quantiles = ((0, 0.07, 0.22, 0.45, 0.70, 0.88, 0.98, 1), (0, 0, 0.10, 0.31, 0.5, 0.68, 0.95, 1))
 
@@ -112,8 +112,11 @@ class Invention:
         files = 1 + int(quantile(_FILES, blend(course.lines, draw.unit("files"), _FILES_BY_LINES)) - 1)
         factor = self._rates["size_factor"].at(day_of(course.created).toordinal())
         lines = max(1, int(quantile(LINES, course.lines) * factor))
+        files = min(files, lines)
         tool = _assistant(course, self._assistants)
-        frame = self._frame(index, course, f"{prefix}/{topic.slug}", tool[0] if tool else None, lines, files)
+        kind = prefix if conventional or course.is_hotfix else course.author.first_name.lower()
+        branch = f"{kind}/{topic.slug.replace('_', '-')}"
+        frame = self._frame(index, course, branch, tool[0] if tool else None, lines, files)
         files_changed = self._parts.files(frame)
         commits = int(quantile(_COMMITS, blend(course.lines, draw.unit("commits"), _COMMITS_BY_LINES)))
         return self._whole(
@@ -229,10 +232,10 @@ class Invention:
         its_area, name = words.OBJECTS[place]
         if area is not None:
             its_area, name = area, words.AREAS[area][place % len(words.AREAS[area])]
-        text = purpose.deeds[deed].format(o=name)
-        if tailed:
-            text = f"{text} {purpose.tails[tail]}"
-        return Topic(purpose=purpose, area=its_area, object=name, text=text)
+        text, brief = (one.format(o=name) for one in purpose.deeds[deed])
+        where = purpose.tails[tail] if tailed else ""
+        text = f"{text} {where}".rstrip()
+        return Topic(purpose=purpose, area=its_area, object=name, text=text, slug=words.in_short(brief, where))
 
     def _frame(self, index: int, course: _Course, head: str, trailer: str | None, lines: int, files: int) -> Frame:
         return Frame(
@@ -246,7 +249,7 @@ class Invention:
             is_merged=course.state == "merged",
             trailer=trailer,
             lines=lines,
-            deleted=quantile(_DELETED, course.draw.unit("deleted")),
+            deleted=quantile(_DELETED, course.draw.between("deleted", *course.topic.purpose.deleted)),
             files=min(files, _MOST_FILES_OF_HOTFIX) if course.is_hotfix else files,
         )
 
@@ -297,7 +300,7 @@ class Invention:
             commits_count=len(commits),
             head_ref=frame.head,
             base_ref="main",
-            labels=_labels(draw, topic),
+            labels=_labels(draw, topic, is_told=author.is_conventional),
             milestone=_quarter(opened) if draw.chance("milestone", 0.4) else None,
             assignees=(author.fact.login or "",) if draw.chance("assigned", 0.5) else (),
             linked_issues=() if link is None else (link,),
@@ -341,7 +344,7 @@ class Invention:
         texts = self._bodies.of(frame.index)
         parts = [self._parts.text(frame.topic.purpose.occasions, texts.bits("text"), frame, files)]
         if texts.chance("second sentence", 0.7):
-            parts[0] += " " + self._parts.text(words.TRIALS, texts.bits("second text"), frame, files)
+            parts[0] += " " + self._parts.text(frame.topic.purpose.trials, texts.bits("second text"), frame, files)
         if told is not None and draw.chance("told", 0.3):
             parts.append(told)
         elif told is None and draw.chance("denied", 0.03):
@@ -380,9 +383,9 @@ def _quarter(moment: datetime) -> str:
     return f"{moment.year} Q{(moment.month + 2) // 3}"
 
 
-def _labels(draw: Draw, topic: Topic) -> tuple[str, ...]:
-    """Return no, one or two labels, sorted: what the pull request is for, and where."""
-    if not draw.chance("labelled", 0.75):
+def _labels(draw: Draw, topic: Topic, *, is_told: bool) -> tuple[str, ...]:
+    """Return no, one or two labels, sorted: what the pull request is for, and where; fewer where the title tells."""
+    if not draw.chance("labelled", 0.7 if is_told else 0.95):
         return ()
     labels = topic.purpose.labels
     label = labels[draw.integer("label", 0, len(labels) - 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate, chain
@@ -13,12 +13,14 @@ from .. import facts
 from ..facts import ChangedFile, CheckRun, Commit, Review
 from . import words
 from .cast import People, Person, Setting
-from .timing import DAY, MINUTE, day_of, next_work
+from .timing import DAY, HOUR, MINUTE, day_of, next_work
 
 _ROOT, _ELSEWHERE = 0.05, 0.20  # of the files lie in no area, or in another one
+_ITS_OBJECT = 0.70  # of the files in the area are about the same as the pull request, while there are any
 _HELPED = 0.06  # of the later commits are another member's than the pull request's author's
 _OF_ITS_OBJECT = 0.6  # of the texts are about what the pull request is about
 _LONGEST_LEAD = 3 * DAY
+_A_COMMIT = 25 * MINUTE  # about, from one commit to the next before the opening
 _LONGEST_CHECK = 18 * MINUTE
 _FAILS_LATER, _STAYS_FAILED = 0.35, 0.08  # of the first push's rate at the last one; seldom to the end
 _SHORT_APPROVALS = 0.75
@@ -44,12 +46,7 @@ class Topic:
     area: str
     object: str
     text: str
-
-    @property
-    def slug(self) -> str:
-        """The topic as a branch writes it: letters and dashes only, since a number could pass for an issue's."""
-        text = self.text.lower().replace("a 502", "an outage").replace("10,000", "many")
-        return "-".join("".join([one if "a" <= one <= "z" else " " for one in text]).split())
+    slug: str  # in a few words, as files are named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +89,23 @@ class Parts:
     def files(self, frame: Frame) -> tuple[ChangedFile, ...]:
         """Return the changed files by name, no path twice; together they change about as many lines as they should."""
         drawn = [*_drawn(self._files, frame.files, frame.index)]
-        weights = [unit * unit * unit * unit + 0.015 for unit in [(bits >> 22 & 0xFFFF) / 0x10000 for bits in drawn]]
+        paths = [*_paths(frame, drawn)]
+        weights: list[float] = []
+        least: list[int] = []
+        for (_, status), bits in zip(paths, drawn, strict=True):
+            unit = (bits >> 22 & 0xFFFF) / 0x10000
+            is_moved = status == "renamed" and bits >> 63 and bool(weights)  # as it is
+            weights.append(0.0 if is_moved else unit * unit * unit * unit + 0.015)
+            least.append(0 if is_moved or frame.lines < len(drawn) else 1)
         whole, done, told = sum(weights), 0.0, 0
+        rest = frame.lines - sum(least)
         # As much as there is of either is how far a file may differ.
         share, spread = frame.deleted, min(frame.deleted, 1 - frame.deleted)
         files = []
-        for (path, status), bits, weight in zip(_paths(frame, drawn), drawn, weights, strict=True):
+        for (path, status), bits, weight, fewest in zip(paths, drawn, weights, least, strict=True):
             done += weight
-            so_far = int(frame.lines * done / whole + 0.5)
-            lines, told = so_far - told, so_far
+            so_far = int(rest * done / whole + 0.5)
+            lines, told = fewest + so_far - told, so_far
             deleted = 0
             if status == "removed":
                 deleted = lines
@@ -130,17 +135,17 @@ class Parts:
             draw = self._reviews.of(frame.index, place)
             is_last = place == count - 1
             reviewer = first if is_last or draw.chance("who", 0.6) else second
-            latest = frame.until - (count - place) * margin
+            latest = frame.until - int((count - place - 0.6 * draw.unit("late")) * margin)
             if is_last and frame.is_merged:
                 late = draw.unit("late")
-                at = frame.until - int(late * late * late * 0.5 * span) - margin
+                at = frame.until - int(late * late * late * 0.5 * span) - int(margin * (0.3 + 0.7 * draw.unit("time")))
                 state = "approved"
             else:
                 at = frame.created + int(span * 0.85 * (place + draw.unit("time")) / count)
                 at = next_work(reviewer, at, draw.unit("morning"))
                 state = draw.choose("state", words.REVIEW_STATES)
             at = max(before, min(at, latest))
-            before = at + margin
+            before = at + int(margin * (0.4 + 0.6 * draw.unit("morning")))
             reviews.append(
                 Review(
                     id=_packed(draw.bits("id"), frame.index, place),
@@ -156,12 +161,13 @@ class Parts:
         """Return a program's review, some minutes after the opening."""
         draw = self._bot_reviews.of(frame.index)
         at = min(frame.created + int(minutes * MINUTE), frame.until)
+        bot = draw.choose("which", words.REVIEW_BOTS)
         return Review(
             id=_packed(draw.bits("id"), frame.index, 2**_PLACE_BITS - 1),
-            reviewer=self._bots[draw.choose("which", words.REVIEW_BOTS)],
+            reviewer=self._bots[bot],
             state="commented",
             submitted_at=instant(at),
-            body=self.text(words.BOT_REMARKS, draw.bits("text"), frame, files),
+            body=self.text(words.BOT_REMARKS[bot], draw.bits("text"), frame, files),
         )
 
     def commits(
@@ -189,19 +195,23 @@ class Parts:
         ]
         ends = moments[-2] if frame.is_merged and reviews else created + (until - created) * 3 // 4
         before = 1 + int((count - 1) * early)
-        begun = max(self._first, created - 4 * MINUTE - int(lead * lead * lead * lead * _LONGEST_LEAD))
+        begun = created - max(4 * MINUTE + int(lead * lead * lead * lead * _LONGEST_LEAD), (before - 1) * _A_COMMIT)
+        if begun < self._first:
+            begun = self._first + int((0.2 + 0.7 * lead) * (created - self._first))
+        else:
+            begun = _in_time(self._first, created - 1, author, begun, lead)
         draws = [self._commits.of(frame.index, place) for place in range(max(count, before + len(answers)))]
         timed: list[tuple[int, int, bool]] = [(begun, 0, False)]
         for place, draw in enumerate(draws[1:], 1):
             unit, morning = draw.unit("time"), draw.unit("morning")
             if place < before:
-                at = min(next_work(author, begun + int(unit * (created - begun)), morning), created)
+                at = _in_time(begun, created, author, begun + int(unit * (created - begun)), morning)
             elif place < before + len(answers):
                 asked, limit = answers[place - before]
                 at = next_work(author, asked + 1 + int((0.1 + 0.6 * unit) * (limit - asked)), morning)
                 at = max(asked + 1, min(at, limit - 1))
             else:
-                at = min(next_work(author, created + int(unit * (ends - created)), morning), max(ends, created))
+                at = _in_time(created, max(ends, created), author, created + int(unit * (ends - created)), morning)
             timed.append((at, place, before <= place < before + len(answers)))
         timed.sort()
         return tuple(self._committed(frame, files, draws, timed))
@@ -263,7 +273,7 @@ class Parts:
                 again = completed + 2 * MINUTE + (again_bits & 0xFFF)
                 stays = (again_bits >> 12 & 0xFFF) / 0x1000 < _STAYS_FAILED
                 if conclusion == "failure" and not stays and again < superseded:
-                    ended = min(again + completed - started, superseded)
+                    ended = min(again + (completed - started) * (3 + (again_bits >> 24 & 3)) // 4, superseded)
                     rerun = _packed(again_bits, frame.index, number + 1)
                     runs.append(_check(rerun, name, "success", again, ended))
         return tuple(runs)
@@ -277,24 +287,38 @@ class Parts:
         return self.text(words.REMARKS, bits, frame, files, before="`{f}`: ")
 
     def text(
-        self, texts: Sequence[str], bits: int, frame: Frame, files: Sequence[ChangedFile], before: str = ""
+        self,
+        texts: tuple[str, ...] | Mapping[str, tuple[str, ...]],
+        bits: int,
+        frame: Frame,
+        files: Sequence[ChangedFile],
+        before: str = "",
     ) -> str:
-        """Return one of some texts, filled in: which, and with what, is cut out of drawn bits."""
-        text = before + texts[(bits & 0xFFF) % len(texts)]
+        """Return one of some texts, filled in: which, and with what, is cut out of drawn bits.
+
+        It may depend on what the file is that it is about.
+        """
+        path = files[(bits >> 28 & 0xFFF) % min(len(files), _NAMED)].filename
+        some = texts if isinstance(texts, tuple) else texts[words.kind_of(path)]
+        text = before + some[(bits & 0xFFF) % len(some)]
         name = frame.topic.object
         if (bits >> 12 & 0xFF) / 0x100 >= _OF_ITS_OBJECT:
             objects = words.AREAS[frame.topic.area]
             name = objects[(bits >> 20 & 0xFF) % len(objects)]
-        path = files[(bits >> 28 & 0xFFF) % min(len(files), _NAMED)].filename
-        count = 2 + (bits >> 52 & 0xFFF) % 59
+        number = bits >> 52 & 0xFFF
+        others = min(self._people.size, 8)
+        place = 1 + number % others
+        if place == frame.author.place:
+            place = 1 + place % others
         return text.format(
             o=name,
             O=name[0].upper() + name[1:],
             t=words.SYMPTOMS[(bits >> 40 & 0xFFF) % len(words.SYMPTOMS)],
             f=path,
             b=path.rpartition("/")[2],
-            n=count,
-            p=self._people.member(1 + count % min(self._people.size, 8)).first_name,
+            n=11 + number % 79,
+            m=2 + number % 7,
+            p=self._people.member(place).first_name,
             h=frame.head,
         )
 
@@ -310,11 +334,13 @@ def _drawn(draws: Draws, count: int, *key: int) -> Iterator[int]:
 def _paths(frame: Frame, drawn: Sequence[int]) -> Iterator[tuple[str, str]]:
     """Yield paths with their status; a path that is added bears the pull request's own words."""
     use, area = frame.topic.purpose.files, frame.topic.area
-    own, owned, patterns = frame.topic.slug.replace("-", "_"), 0, words.OWN[use]
+    own, owned, patterns = frame.topic.slug, 0, words.OWN[use]
     start = drawn[0] >> 4
-    here, there, rest = words.pools(use, area, start % 3)
+    its, here, there, rest = words.pools(use, area, frame.topic.object, start % 3)
+    beside = chain(_from(here, start), _from(rest, start >> 20))
     pools = (
-        chain(_from(here, start), _from(rest, start >> 20)),
+        chain(_from(its, start >> 12), beside),
+        beside,
         _from(there, start >> 10),
         _from(words.ROOT, start >> 30),
     )
@@ -323,7 +349,8 @@ def _paths(frame: Frame, drawn: Sequence[int]) -> Iterator[tuple[str, str]]:
         status = words.FILE_STATUSES[bisect_right(_STATUS_SHARES, (bits >> 10 & 0xFFF) / 0x1000)][0]
         path = None
         if status != "added":
-            path = next(pools[0 if place == 0 or where >= _ELSEWHERE else 1 if where >= _ROOT else 2], None)
+            near = 0 if place == 0 or (bits >> 4 & 0x3F) / 0x40 < _ITS_OBJECT else 1
+            path = next(pools[near if place == 0 or where >= _ELSEWHERE else 2 if where >= _ROOT else 3], None)
         if path is None:  # also where everything was changed
             status = "added"
             path = patterns[(bits >> 58) % len(patterns)].format(area=area, own=words.numbered(own, owned))
@@ -351,6 +378,18 @@ def instant(seconds: int) -> datetime:
 def sha(draw: Draw) -> str:
     """Return a commit's name: 160 bits."""
     return f"{draw.bits('sha0'):016x}{draw.bits('sha1'):016x}{draw.bits('sha2') >> 32:08x}"
+
+
+def _in_time(first: int, latest: int, author: Person, at: int, morning: float) -> int:
+    """Return a moment from first to latest at which somebody works: that of a drawn one, or the next or the day before.
+
+    Where nobody works in between, it is the drawn one.
+    """
+    for one in (at, at - 15 * HOUR):
+        working = next_work(author, one, morning)
+        if first <= working <= latest:
+            return working
+    return min(at, latest)
 
 
 def _check(number: int, name: str, conclusion: str, started: int, completed: int) -> CheckRun:

@@ -24,7 +24,7 @@ _MAPPED = re.compile(r"([^<>]*)<([^<>]*)>(?:([^<>]*)<([^<>]*)>)?")
 
 @dataclass(slots=True)
 class Mailmap:
-    """Who is whom by a `.mailmap`: the proper name and address of what commits say, and the logins of addresses."""
+    """A `.mailmap`: the proper names and addresses for those in commits, and the logins of addresses."""
 
     named: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     addressed: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Mailmap:
         return made
 
     def person(self, name: str, email: str) -> Person | None:
-        """Return who somebody is by name and address."""
+        """Return the person whom a name and an address mean."""
         email = email.strip()
         found = self.named.get((" ".join(name.split()).lower(), email.lower())) or self.addressed.get(email.lower())
         if found:

@@ -245,7 +245,7 @@ def _is_weak(landing: Landing) -> bool:
 
 
 def _without_imported(graph: Graph, found: list[Landing], refused: Refused) -> list[Landing]:
-    """Leave out what commits say that have another root than the default branch: numbers of another repository."""
+    """Leave out numbers in commits with another root than the default branch: they are another repository's."""
     if not found:
         return found
     related = graph.related()
@@ -297,7 +297,7 @@ def plans(graph: Graph, told: Told) -> Iterator[Plan]:
 
 
 def _preference(graph: Graph, landing: Landing) -> tuple[bool, bool, int, tuple[int, int, bytes]]:
-    """Return what landings are sorted by: first-parent commits before others, merges before others, then in order."""
+    """Return the sort key of a landing: first-parent commits before others, merges before others, then in order."""
     is_mainline = graph.is_mainline(landing.place)
     position = graph.brought[landing.place] if is_mainline else 0
     return not is_mainline, not landing.is_merge, position, graph.by_time(landing.place)

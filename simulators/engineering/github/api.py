@@ -142,7 +142,7 @@ class Api:
         )
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         self._client.close()
 
     def ask(self, query: str, variables: Mapping[str, Any]) -> Answer:
@@ -195,7 +195,7 @@ class Api:
         self._clock.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures) * (0.25 + self._clock.jitter() / 2))
 
     def _check_status(self, token: Token, reply: _Reply, repo: str) -> None:
-        """Raise what a reply's status calls for."""
+        """Raise the error that a reply's status calls for, if any."""
         status = reply.status
         if status == _OK:
             return
@@ -214,7 +214,8 @@ class Api:
         if status in _WRONG_ADDRESS and not self._has_answered:
             raise Unavailable(
                 f"{self._server.graphql} is not the address of GitHub's API: HTTP {status}: {self._words(reply)}",
-                f"Set {VARIABLE} to the server's address, such as https://HOST/api. If it is not set, it is {DEFAULT}.",
+                f"Set {VARIABLE} to the server's address, such as https://HOST/api. Without it, seedjournal asks "
+                f"{DEFAULT}.",
             )
         raise _AgainError(f"HTTP {status}: {self._words(reply)}")
 
@@ -228,7 +229,7 @@ class Api:
             raise _AgainError(f"{repo} was there, and is not")
 
     def _check_limits(self, reply: _Reply) -> None:
-        """Raise what a 403 or 429 calls for that is a limit; docs/github.md lists the forms."""
+        """Raise the error for a 403 or 429 that means a limit; docs/github.md lists the forms."""
         words = reply.content[:4096].lower().decode(errors="replace")
         if any(one in words for one in _SECONDARY_WORDS):
             raise _LimitedError
@@ -242,13 +243,13 @@ class Api:
             raise _LimitedError
 
     def _refuse(self, token: Token, reply: _Reply) -> None:
-        """Raise what a 401 calls for: another try, with another token where there is one; at last the token goes."""
+        """Raise the error for a 401: try again, with another token if there is one; in the end remove the token."""
         if self.pool.refused(token) >= _TRIES_WITH_A_TOKEN:
             self.pool.discard(token)
             if not len(self.pool):
                 raise Unavailable(
                     f"{self._server.host} refuses the token from {token.origin}: {self._words(reply)}",
-                    f"Make a new one if it has expired. {_KEPT}",
+                    f"Make a new token if it has expired. {_KEPT}",
                 )
             raise _NextTokenError
         if len(self.pool) > 1:
@@ -284,7 +285,7 @@ class Api:
         return Answer(content=self.pool.scrubbed(content), data=data, errors=errors, served_at=served_at)
 
     def _check_errors(self, errors: Sequence[Mapping[str, Any]]) -> None:
-        """Raise what errors inside a 200 call for; others leave data, and are the reader's business."""
+        """Raise the error for errors inside a 200 that leave no data; readers deal with the others."""
         for error in errors:
             kind, words = str(error.get("type")), str(error.get("message", "")).lower()
             if any(one in words for one in _SECONDARY_WORDS):
@@ -321,8 +322,8 @@ class Api:
     def _pause_or_give_up(self, failures: int, reason: str) -> None:
         if failures >= _TRIES:
             raise Unavailable(
-                f"{self._server.host} cannot be asked: {self._shown(reason)}",
-                f"Check the network, whether GitHub has trouble, and {VARIABLE} where it is set. {_KEPT}",
+                f"{self._server.host} does not answer: {self._shown(reason)}",
+                f"Check the network, and whether GitHub reports problems. If {VARIABLE} is set, check it. {_KEPT}",
             )
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
         self._clock.sleep(pause * (0.5 + self._clock.jitter()))
@@ -351,7 +352,8 @@ class Api:
             if urlsplit(target)[:2] != urlsplit(address)[:2]:
                 raise Unavailable(
                     f"{self._server.host} redirects to {self._shown(urlsplit(target).netloc or 'nowhere')}.",
-                    "seedjournal sends a token to no other server. Name the right one with SEEDJOURNAL_GITHUB_API.",
+                    "seedjournal does not send a token to another server. Name the right server with "
+                    "SEEDJOURNAL_GITHUB_API.",
                 )
             address = target
         raise _AgainError("it redirects in circles")

@@ -113,7 +113,7 @@ def _suspect(node: Node, kind: str) -> None:
 
 
 def error_of(node: Node, connection: Connection) -> str | None:
-    """Return the type of the error that stands for a connection in its pull request's own page."""
+    """Return the type of the error that the server gave instead of a connection, if it did."""
     value: Any = node.get(connection.field)
     if connection is CHECK_RUNS:
         commits = (node.get("head") or {}).get("nodes") or []

@@ -58,7 +58,7 @@ def estimate(
     try:
         answer = api.ask_patiently(ESTIMATE, {"owner": owner, "name": name, "search": search})
     except TooMuch as much:
-        raise Unavailable(f"{repo}: GitHub cannot say how much there is: {much}", "Try later.") from None
+        raise Unavailable(f"GitHub cannot count the pull requests of {repo}: {much}", "Try later.") from None
     found, search_found = answer.data.get("repository"), answer.data.get("search") or {}
     if not found:
         reason = next((str(error.get("message", "")) for error in answer.errors), "it does not say why")

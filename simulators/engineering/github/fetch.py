@@ -3,7 +3,7 @@
 Pull requests are walked in the order of their last update. A walk goes upward from where the last one was sure, and
 ends where there is nothing more; where only the later part of history is wanted, it first goes down from what is
 covered to there. Each page is stored, then its connections are followed to their ends, then it is settled: only then
-does the walk stand behind it. A fetch that ends anywhere goes on from there.
+does it count as covered. A fetch that is interrupted anywhere continues there.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def fetch(
                 walk.cover(since)
             except StaleCursor:
                 raise Unavailable(
-                    f"{repo}: GitHub refuses page cursors that it gave a moment ago.", "Try later."
+                    f"{repo}: GitHub refuses page cursors that it returned a moment ago.", "Try later."
                 ) from None
         if since is None:
             walk.find_missing()
@@ -136,7 +136,7 @@ class _Walk:
     failed: int = 0  # pull requests in a row that did not come
 
     def wait(self, what: str, seconds: float) -> None:
-        """Tell what is waited for, and how long yet."""
+        """Report what the fetch waits for, and how long."""
         left = f"{seconds / 60:.0f} min" if seconds > 90 else f"{math.ceil(seconds)} s"  # noqa: PLR2004 - reads best
         self._tell(0, f"{what} in {left}")
 
@@ -197,7 +197,7 @@ class _Walk:
                     self.store.add_trouble(missed(node, check_runs=self.check_runs))
 
     def ask_again(self) -> None:
-        """Ask again for pull requests that did not come whole; for what a right may bring, once in each fetch."""
+        """Ask again for incomplete pull requests; for what the token has no right to read, only once in each fetch."""
         for attempt in range(_ROUNDS):
             troubles = [one for one in self.store.troubles(check_runs=self.check_runs) if self._is_asked(one, attempt)]
             if not troubles:
@@ -268,7 +268,7 @@ class _Walk:
         return first.number not in left or len(left[first.number].missing) < len(first.missing)
 
     def _up(self, held: Stretch | None, above: Stretch | None) -> bool:
-        """Walk up from what is held, or from the beginning; True at the end, False where the next stretch begins."""
+        """Walk up from what is covered, or from the beginning; return True at the end, False at the next stretch."""
         row = self._row(held.top, held.top.high, held.top.high_cursor) if held else self.store.new_interval()
         cursor = held.top.high_cursor if held else None
         way = _Way(self.repo, {cursor})
@@ -364,7 +364,7 @@ class _Walk:
             return self.store.add_page(query, variables, answer.content, answer.served_at, step)
 
     def _bare_page(self, step: Step, variables: Mapping[str, Any], reason: str) -> Page:
-        """Return a page that only says which pull request comes next: the server does not give it itself."""
+        """Return a page that only names the next pull request, because the server fails to return its content."""
         query = BACKWARD_BARE if step.backward else FORWARD_BARE
         self.failed += 1
         try:
@@ -373,14 +373,14 @@ class _Walk:
             answer = self.api.ask_patiently(query, variables)
         except TooMuch:
             raise Unavailable(
-                f"{self.repo}: not even one pull request at a time can be fetched: {reason}",
+                f"{self.repo}: GitHub fails even when asked for one pull request at a time: {reason}",
                 "Try later. What was fetched is kept; the same command goes on from there.",
             ) from None
         self._check(answer)
         return self._stored(query, variables, answer, replace(step, bare=True), 1)
 
     def _note_empty(self, step: Step, variables: Mapping[str, Any]) -> None:
-        """Note which pull requests of a page came out empty, to ask for them by themselves."""
+        """Note which pull requests of a page came without content, to ask for each of them alone."""
         with suppress(TooMuch, StaleCursor):
             answer = self.api.ask_patiently(BACKWARD_BARE if step.backward else FORWARD_BARE, variables)
             pulls = (answer.data.get("repository") or {}).get("pullRequests")
@@ -388,7 +388,7 @@ class _Walk:
                 self._note_missed(pulls, self.store.numbers(check_runs=self.check_runs))
 
     def _not_too_late(self, since: datetime | None) -> datetime | None:
-        """Return the moment, or the last one that can be covered if that is earlier."""
+        """Return the moment, or the latest moment that can be covered, whichever is earlier."""
         return since if since is None or self.start is None else min(since, self.start - coverage.TICK)
 
     def _size(self) -> int:
@@ -398,7 +398,7 @@ class _Walk:
 
     @property
     def _patience(self) -> int:
-        """After how many good pages to ask for more: the longer, the more often that failed at once."""
+        """The number of good pages after which to ask for larger ones; it grows each time that a larger one fails."""
         return int(self.store.get("patience") or _GROWS_AFTER)
 
     def _grow(self, size: int) -> None:
@@ -441,7 +441,7 @@ class _Walk:
     def _not_given(self, answer: Answer) -> Unavailable:
         reason = next((str(error.get("message", "")) for error in answer.errors), "it does not say why")
         return Unavailable(
-            f"{self.repo}: GitHub does not give its pull requests: {reason}",
+            f"GitHub does not return the pull requests of {self.repo}: {reason}",
             "Check the name, and that the token may read the repository.",
         )
 
@@ -465,7 +465,7 @@ class _Walk:
 
 @dataclass(slots=True)
 class _Way:
-    """The way of one walk through pages: it ends, and leads somewhere new with each page."""
+    """Checks that a walk through pages ends, and that each page brings something new."""
 
     repo: Repository
     used: set[str | None]

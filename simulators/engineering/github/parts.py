@@ -66,7 +66,7 @@ class Read:
 def read(store: Store, page: Page, failed: Mapping[tuple[int, str], str]) -> Read:
     """Return what a page and the stored pages of its connections say; `failed` is what following them returned.
 
-    A version that may be wrong in what it lacks is no version: the last one that came stands for it.
+    A version that may lack something because of an error does not count: the last complete version is used instead.
     """
     name = page.data["repository"]["nameWithOwner"]
     check_runs = page.step.check_runs
@@ -116,7 +116,7 @@ def read(store: Store, page: Page, failed: Mapping[tuple[int, str], str]) -> Rea
 
 
 def missed(node: Node, *, check_runs: bool, error: str = NO_ANSWER) -> Trouble:
-    """Return what is known of a pull request that did not come: that there is one."""
+    """Return what is known of a pull request that did not come: its number and id."""
     return Trouble(
         number=node["number"],
         check_runs=check_runs,

@@ -35,7 +35,7 @@ class Server:
         Raises Misuse for an address that a token must not be sent to: one without TLS, or with a password in it.
         """
         address = address.strip() or DEFAULT
-        hint = f"Write it like https://HOST/api. If it is not set, it is {DEFAULT}."
+        hint = f"Write it like https://HOST/api. Without it, seedjournal asks {DEFAULT}."
         try:
             parts = urlsplit(address)
             host, port = parts.hostname or "", parts.port

@@ -254,12 +254,12 @@ def covered(repo: Repository, store: Store, *, since: datetime | None, check_run
     if whole is not None and whole.bottom.low is not None:
         day = whole.bottom.low.date().isoformat()
         raise Unavailable(
-            f"{repo}: what was fetched goes back to {day} only.",
+            f"{repo} was fetched only back to {day}.",
             f"Leave out --offline to fetch the rest, or record with `--since {day}`.",
         )
     raise Unavailable(
         f"{repo} was not fetched to the end.",
-        "Leave out --offline; fetching then goes on where it stopped.",
+        "Leave out --offline: fetching then continues where it stopped.",
     )
 
 

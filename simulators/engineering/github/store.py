@@ -126,7 +126,7 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def may_heal(self) -> bool:
-        """Whether it is missing because of an error that asking again may fix."""
+        """Whether it is missing because of an error that may not occur again."""
         return self.error is not None and self.error not in LASTING
 
     @property
@@ -158,7 +158,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_left_out(self) -> bool:
-        """Whether this state of it is no fact: what is unknown must not be taken for nothing."""
+        """Whether to leave the pull request out: unknown content must not be taken for empty content."""
         return any(gap.spoils_the_rest for gap in self.missing)
 
 
@@ -185,11 +185,11 @@ class Store:
             raise Unavailable(f"{path} cannot hold what is fetched: {error}", _HINT) from error
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._connection.close()
 
     def snapshot(self) -> None:
-        """Read from now on what is there now."""
+        """Read the store as it is at this moment, whatever is written later."""
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN")
             self._connection.execute("SELECT count(*) FROM facts").fetchone()
@@ -207,7 +207,7 @@ class Store:
 
     @contextmanager
     def fetching(self, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Hold the repository for one fetch; who comes second waits."""
+        """Lock the repository for one fetch; a second process waits."""
         with self.path.with_suffix(".lock").open("wb") as lock:
             _take(lock, waits)
             yield
@@ -352,7 +352,7 @@ class Store:
     # Pull requests that did not come whole.
 
     def add_trouble(self, one: Trouble) -> None:
-        """Remember a pull request to ask for again, unless it is there as a whole in this version or a newer one."""
+        """Remember a pull request to ask for again, unless this version or a newer one is there and complete."""
         key = (one.number, one.check_runs)
         missing = msgspec.json.encode(one.missing).decode()
         self._connection.execute(
@@ -387,7 +387,7 @@ class Store:
         return list(found.values())
 
     def forget_trouble(self, number: int) -> None:
-        """Ask no more for a pull request that is gone."""
+        """Stop asking for a pull request that is gone."""
         self._connection.execute("DELETE FROM troubles WHERE number = ?", (number,))
 
     @property

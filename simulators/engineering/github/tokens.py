@@ -93,7 +93,7 @@ class Pool:
         )
 
     def leave_out(self, token: Token, repo: str) -> bool:
-        """Use a token no more for a repository that it may not see; return whether another one is left for it."""
+        """Stop using a token for a repository that it may not see; return whether another token is left for it."""
         others = [one for one in self._tokens if one is not token and (one, repo) not in self._blind]
         if others:
             self._blind.add((token, repo))
@@ -105,7 +105,7 @@ class Pool:
         return self._refusals[token]
 
     def accepted(self, token: Token) -> None:
-        """Take that the server accepts a token."""
+        """Note that the server accepted a token."""
         self._refusals.pop(token, None)
 
     def left(self, resource: str, now: datetime) -> int | None:
@@ -114,7 +114,7 @@ class Pool:
         return sum(budget.remaining for budget in told if budget.reset_at > now) if told else None
 
     def discard(self, token: Token) -> None:
-        """Use a token no more: the server refuses it."""
+        """Remove a token that the server refuses."""
         self._tokens = [one for one in self._tokens if one is not token]
         self._budgets = {key: budget for key, budget in self._budgets.items() if key[0] is not token}
         self._turn = 0

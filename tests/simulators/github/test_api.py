@@ -231,7 +231,7 @@ def test_what_no_try_mends_is_given_up_and_the_rest_is_kept(trouble: Reply, fetc
     hub = hub_of(60)
     hub.faults.append(lambda asked: trouble if asked.place > 1 else None)
     client = fetching(hub)
-    with pytest.raises(Unavailable, match="cannot be asked") as stopped:
+    with pytest.raises(Unavailable, match="does not answer") as stopped:
         client.fetch()
     assert "the same command goes on from there" in stopped.value.hint
     hub.faults.clear()
@@ -246,7 +246,7 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     serving = Serving(hub)
     client = Client(hub, serving.address, tmp_path / "store.db")
     serving.close()
-    with pytest.raises(Unavailable, match="cannot be asked: ConnectError"):
+    with pytest.raises(Unavailable, match="does not answer: ConnectError"):
         client.fetch()
     client.close()
 
