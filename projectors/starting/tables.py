@@ -64,13 +64,15 @@ class Planner:
 
     def _choose(self) -> None:
         known = self.places = self._known()
-        if unknown := [name for name in self.chosen if name not in known]:
+        named = {one: name for name, (_, one) in known.items()}
+        chosen = [name if name in known else named.get(name, name) for name in self.chosen]
+        if unknown := [name for name in chosen if name not in known]:
             told = "; ".join(f"there is no table {name!r}{nearest(name, known)}" for name in unknown)
             raise Misuse(
                 f"{told[0].upper()}{told[1:]}.", "Name tables of the database, or leave out --tables to take all."
             )
-        self.catalogue.read(known[name] for name in self.chosen or known)
-        for name in self.chosen or known:
+        self.catalogue.read(known[name] for name in chosen or known)
+        for name in chosen or known:
             info = self.catalogue.table(*known[name])
             if info is None:
                 continue

@@ -83,7 +83,7 @@ def spawn(*arguments: str, folder: Path, **environment: str) -> Done:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,  # a machine may be busy with other things
     )
     return valid(arguments, Done(done.returncode, done.stdout, done.stderr))
 
