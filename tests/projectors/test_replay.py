@@ -185,7 +185,11 @@ STEPS = st.lists(
 def statements(draw: st.DrawFn) -> list[Event]:
     """A run's events: some pull requests and issues, in some state, with more or fewer parts."""
     state = draw(st.sampled_from(("open", "merged")))
-    events: list[Event] = [team(), member(), member("second-tester", role=draw(st.sampled_from(("lead", "developer"))))]
+    events: list[Event] = [
+        team(),
+        member(),
+        member("second-tester", display_name=draw(st.sampled_from(("Second", "Two")))),
+    ]
     for number in draw(st.sets(st.integers(1, 3))):
         events.append(pull_request(number, state=state, merged_at=None if state == "open" else "2024-03-05T00:00:00Z"))
         events += [file(number, name, status=state) for name in draw(st.sets(st.sampled_from("abc")))]
