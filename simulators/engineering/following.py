@@ -17,7 +17,7 @@ import orjson
 
 from seedjournal.journal import Entry, Event, Sorter
 
-from . import ai_usage, jira, standing, surveys, weekly
+from . import ai_usage, jira, status, surveys, weekly
 from .ai_usage import Usage
 from .assistants import assistants
 from .categories import is_code
@@ -36,7 +36,7 @@ VERSIONS = {
     "survey": surveys.VERSION,
     "ai_usage": ai_usage.VERSION,
     "weekly": weekly.VERSION,
-    "standing": standing.VERSION,
+    "status": status.VERSION,
 }
 
 
@@ -59,7 +59,7 @@ class Following:
         self._members: dict[str, int | None] = {}  # with their GitHub ids
         self._tried: dict[str, set[int]] = {}  # the days on which something was begun that somebody says AI helped with
         self._weeks = weekly.Weeks()
-        self._standings = standing.Standings()
+        self._statuses = status.Statuses()
         self._newest = ""
         self._oldest = _LATEST
         # By Jira key, and then the earliest first: of several that name one issue it makes the issue.
@@ -111,8 +111,8 @@ class Following:
                 yield event, "ai_usage"
         for event in self._weeks.events(self._project):
             yield event, "weekly"
-        for event in self._standings.events(self._project, self._members, as_of):
-            yield event, "standing"
+        for event in self._statuses.events(self._project, self._members, as_of):
+            yield event, "status"
 
     def _of_pull_requests(self, issues: Issues, surveys: Surveys, advance: Callable[[], None]) -> Iterator[Made]:
         last = None
@@ -149,7 +149,7 @@ class Following:
         """Note a moment at which somebody did something."""
         if when is not None:
             self._newest = max(self._newest, when)
-            self._standings.active(person, when)
+            self._statuses.active(person, when)
 
     def _are_one(self, one: str, other: str | None) -> bool:
         """Return whether two members are one account: their logins or their ids are equal."""
@@ -165,7 +165,7 @@ class Following:
         key, data = event["key"], event["data"]
         self._active(data["author"], data["pr_created_at"])
         self._active(data["author"], data["merged_at"])
-        self._standings.pull_request(data)
+        self._statuses.pull_request(data)
         self._oldest = min(self._oldest, data["pr_created_at"])
         self._coded(data["author"], data["pr_created_at"])
         if data["ai_tools_detected"]:

@@ -36,7 +36,7 @@ class TeamMember(Kind, key=("team", "login"), policy="once"):
     is_bot: bool
 
 
-class MemberStanding(Kind, key="team_member", part_of=TeamMember):
+class MemberStatus(Kind, key="team_member", part_of=TeamMember):
     """What all facts together say of a member: two more columns of the member's row."""
 
     team_member: TeamMember
@@ -215,7 +215,7 @@ ENGINEERING = Domain(
     kinds=(
         Team,
         TeamMember,
-        MemberStanding,
+        MemberStatus,
         PullRequest,
         PrReview,
         Commit,

@@ -69,7 +69,7 @@ SHAPES = {  # parents before children
 }
 KINDS = tuple(SHAPES)
 # Parts have no rows of their own: their keys, and the columns that they fill in the rows of their wholes.
-PARTS = {"member_standing": (("team", "login"), "team_members", ("role", "is_active"))}
+PARTS = {"member_status": (("team", "login"), "team_members", ("role", "is_active"))}
 POLICIES = {
     kind: "upsert" if kind in {"jira_issue", "pr_survey", "pr_survey_review", "ai_usage_daily"} else "once"
     for kind in KINDS

@@ -253,7 +253,7 @@ def week(login: str = "first-tester", slug: str = SLUG, **changed: Json) -> Even
 
 
 def everything(slug: str = SLUG, numbers: Iterable[int] = (1, 2, 3)) -> list[Event]:
-    """A small project with all kinds that have tables: how members stand is left at the defaults."""
+    """A small project with all kinds that have tables: role and activity are left at the defaults."""
     events = [
         team(slug),
         member("first-tester", slug, github_id=2**53 - 1),

@@ -77,8 +77,8 @@ def test_a_kept_journal_is_read_verified_and_gone_on_with(kept: tuple[str, str],
 
     top = run(*ON_TOP, "--accept-upgrade", "--json").first
     assert (top["run"], top["previous"], top["counts"]["removed"]) == (4, 2, 0)
-    # How members stand was a part of what facts state of them.
-    assert {kind: one["added"] for kind, one in top["kinds"].items() if one["added"]} == {"member_standing": 2}
+    # Role and activity were fields of the members' facts.
+    assert {kind: one["added"] for kind, one in top["kinds"].items() if one["added"]} == {"member_status": 2}
     run("project")
     run("project", "--run", "1", "--prune", "--yes")
     assert len(rows_of(url, "pull_requests")["pull_requests"]) == 4

@@ -43,7 +43,7 @@ TABLES = (
 ).split()
 
 
-PARTS = {"member_standing"}  # of kinds that have tables
+PARTS = {"member_status"}  # of kinds that have tables
 
 
 def versions(url: str) -> dict[str, list[Any]]:

@@ -14,7 +14,7 @@ from tests.simulators.acme import stated
 KINDS = ENGINEERING.vocabulary
 
 CHOICES = {
-    ("member_standing", "role"): {"lead", "developer", "admin"},
+    ("member_status", "role"): {"lead", "developer", "admin"},
     ("pull_request", "state"): {"open", "closed", "merged"},
     ("pr_review", "state"): {"approved", "changes_requested", "commented", "dismissed"},
     ("pr_file", "status"): {"added", "modified", "removed", "renamed", "copied"},

@@ -158,7 +158,7 @@ def test_the_author_of_most_merges_leads() -> None:
             pull_request(number, author=who(login), merged_at=at(1) if merged else None)
             for number, (login, merged) in enumerate(authors, 1)
         )
-        return [key for key, one in members(*facts, kind="member_standing").items() if one["role"] == "lead"]
+        return [key for key, one in members(*facts, kind="member_status").items() if one["role"] == "lead"]
 
     assert leads(("ada", True), ("Bo", True), ("bo", True)) == ["bo"]
     assert leads(("bo", True), ("Ada", True)) == ["ada"]  # a tie
@@ -177,8 +177,8 @@ def test_who_did_nothing_for_180_days_is_not_active() -> None:
     ]
 
     def active(day: int) -> list[str]:
-        standings = members(*facts, kind="member_standing", as_of=at(day).date())
-        return [key for key, one in standings.items() if one["is_active"]]
+        statuses = members(*facts, kind="member_status", as_of=at(day).date())
+        return [key for key, one in statuses.items() if one["is_active"]]
 
     assert active(4) == active(180) == ["ada", "bo", "cy", "dee"]
     assert active(181) == ["ada", "cy", "dee"]

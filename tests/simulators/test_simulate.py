@@ -110,7 +110,7 @@ def test_more_pull_requests_change_no_event_of_the_others(known: list[PullReques
         if now == encode(event).event:
             continue
         match event.kind:
-            case "weekly_metrics" | "member_standing":
+            case "weekly_metrics" | "member_status":
                 pass  # a sum over all of them
             case "team_member":
                 assert now is not None
@@ -166,7 +166,7 @@ def test_another_as_of_adds_and_drops_days_at_the_ends_and_changes_nothing_else(
             continue
         changed = {name for name, value in before.items() if now["data"][name] != value}
         match event.kind:
-            case "member_standing":
+            case "member_status":
                 assert changed == {"is_active"}
             case "jira_issue":
                 assert changed == {"sprint_id", "sprint_name"}
@@ -237,7 +237,7 @@ def test_what_a_window_leaves_out_does_not_count() -> None:
         pull_request(3, created_at=at(8), title="ABC-1", author=who("bo"), commits=(commit(1, who("bo"), at(8)),)),
     )
     part = events_of(facts, window=Window(since=at(7).date()))
-    assert only(part, "member_standing").data["role"] == "developer"
+    assert only(part, "member_status").data["role"] == "developer"
     assert only(part, "commit").data["pull_request"] == {"github_repo": SHOP, "number": 3}
     assert only(part, "jira_issue").key["jira_key"] == "ABC-1"
     assert only(part, "weekly_metrics").data["prs_merged"] == 0
@@ -359,7 +359,7 @@ GOLDEN = {
     'weekly_metrics {"login":"ada","team":"acme","week_start":"2024-03-04"}': "607c0ce8bab98722",
 }
 TOTAL = 38
-WHOLE = "a385fd47537acf8af1fc35f9e58ad43f5fabed475799b075e263f0373d52c1ed"
+WHOLE = "c284976f9304890b3d50245c24f7d849b614e65ea9c268ee2ca9fb6d947af9fb"
 
 
 PINNED = {
@@ -368,7 +368,7 @@ PINNED = {
     "jira": (2, "ae20a7d8ad130a40"),
     "survey": (2, "5842cc9bbfaabbdd"),
     "weekly": (2, "cbd0eb2bc7454e44"),
-    "standing": (1, "2224d0ea66f8b7cb"),
+    "status": (1, "4208dd1c4358904f"),
 }
 
 

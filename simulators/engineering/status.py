@@ -17,8 +17,8 @@ VERSION = 1
 _ACTIVE_DAYS = 180
 
 
-class Standings:
-    """Takes what members did, and then tells how they stand."""
+class Statuses:
+    """Takes what members did, and then tells who leads and who is active."""
 
     __slots__ = ("_latest", "_merged")
 
@@ -38,7 +38,7 @@ class Standings:
             self._merged[author] += 1
 
     def events(self, project: Project, members: Iterable[str], as_of: date) -> Iterator[Event]:
-        """Yield how each member stands: the author of most merges leads, and of those with as many the first by login.
+        """Yield each member's status: the author of most merges leads, and of those with as many the first by login.
 
         Who did nothing in the 180 days up to `as_of` is not active.
         """
@@ -49,7 +49,7 @@ class Standings:
             days = (as_of - date.fromisoformat(latest[:10])).days if latest else _ACTIVE_DAYS
             yield Event(
                 project=project.name,
-                kind="member_standing",
+                kind="member_status",
                 key={"team": project.name, "login": member},
                 data={"role": "lead" if member == lead else "developer", "is_active": days < _ACTIVE_DAYS},
             )
