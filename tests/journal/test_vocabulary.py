@@ -23,7 +23,7 @@ def test_parents_come_before_children_and_references_fit_their_keys() -> None:
             assert set(reference.shared.values()) <= set(kind.key)
         assert len({field.name for field in kind.fields}) == len(kind.fields)
         seen.add(kind.name)
-    assert len(seen) == 12
+    assert len(seen) == 13
 
 
 def test_defaults_hold_where_nothing_is_chosen() -> None:
@@ -51,7 +51,7 @@ def test_computed_kinds_have_no_policy() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(Misuse, match="'prs' is no kind") as refused:
+    with pytest.raises(Misuse, match="'prs' is not a kind") as refused:
         ENGINEERING.policies({"prs": Policy.ONCE})
     assert "pull_request" in refused.value.hint
 

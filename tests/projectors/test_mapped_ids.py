@@ -148,7 +148,7 @@ PEOPLE = "SELECT p.login, t.number FROM people p LEFT JOIN tasks t ON t.id = p.w
 def test_every_scheme_of_ids(database: Database) -> None:
     do(database, "INSERT INTO tasks (number, title, remarks) VALUES (99, 'mine', 0)")
     run = record(database, all_of_it())
-    assert changed(show(database, run, work()))[0] == 11
+    assert changed(show(database, run, work()))[0] == 12
     assert do(database, TASKS) == [(1, "ann", 0), (2, None, 5), (99, None, 0)]
     assert do(database, "SELECT id FROM tasks ORDER BY id") == [(1,), (2,), (3,)]
     assert do(database, PEOPLE) == [("ann", 2), ("bob", None)]
