@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-more test-shared schemas soak check docs format bench faker-range live clean
+.PHONY: help demo test test-slow test-more test-shared schemas soak check docs format bench faker-range live clean
 .DEFAULT_GOAL := help
 
 help:            ## what there is
@@ -24,6 +24,9 @@ demo: $(READY)   ## the main job on an invented project, told step by step
 test: $(READY)   ## the tests, on SQLite and on a PostgreSQL that is started for them
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+test-slow: $(READY) ## the tests of which each takes seconds
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
+
 test-more: $(READY) ## the tests that take longer, or need more, as far as it can be installed: scikit-learn, npm, Debian's pgbouncer
 	@left=""; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group realism \
@@ -34,7 +37,7 @@ test-more: $(READY) ## the tests that take longer, or need more, as far as it ca
 	npm install --silent --no-audit --no-fund --no-save --prefix .tools/github @octokit/graphql-schema@15 \
 		|| left="$$left --ignore=tests/simulators/github/test_queries.py"; \
 	test -z "$$left" || echo "left out, as what they need cannot be installed here:$$left"; \
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "more and not soak" $$left
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m more $$left
 
 test-shared: $(READY) ## the tests on the real projects' files and histories in ../shared
 	@test -d ../shared || { echo "there is no ../shared beside this checkout: nothing to test with"; exit 1; }

@@ -52,7 +52,7 @@ def test_a_quantile_is_a_value() -> None:
     assert [realism.quantile([3, 1, 2], share) for share in (0, 0.5, 0.99)] == [1, 2, 3]
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_a_database_is_like_itself(databases: list[str]) -> None:
     one = realism.look(databases[0])
     assert realism.trends(one, one) == 1

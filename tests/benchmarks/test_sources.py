@@ -35,7 +35,7 @@ def test_no_more_are_chosen_than_there_are() -> None:
     assert len(choose(DEMO, 1000)) == 30
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_each_changes_two_entities(tmp_path: Path) -> None:
     place = ("--journal", f"sqlite:///{tmp_path}/j.db")
     seedjournal((*RECORD, *place), tmp_path)

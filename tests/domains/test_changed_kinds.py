@@ -150,7 +150,10 @@ def test_a_field_that_is_gone_leaves_its_column(declare: Declare, run: Run, at: 
             ),
             "width",
         ),
-        ((('class Book(Kind, key="isbn")', 'class Book(Kind, key=("isbn", "shelf"))'),), "the key of books has other columns"),
+        (
+            (('class Book(Kind, key="isbn")', 'class Book(Kind, key=("isbn", "shelf"))'),),
+            "the key of books has other columns",
+        ),
     ],
 )
 def test_what_cannot_follow_is_said_with_the_way_out(

@@ -171,7 +171,7 @@ def be_nobody() -> None:
         os.setuid(NOBODY)
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_a_file_that_may_not_be_written(on_sqlite: Base) -> None:
     base = on_sqlite
     original = base.copy()
@@ -211,7 +211,7 @@ def test_a_file_that_may_not_be_written(on_sqlite: Base) -> None:
         base.drop(original)
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_a_database_that_may_only_be_read(on_postgresql: Base) -> None:
     base = on_postgresql
     url = base.copy()

@@ -313,7 +313,8 @@ def test_rows_that_others_refer_to_cannot_change_places(database: Database) -> N
         do(database, "INSERT INTO likes SELECT number FROM \"order\" WHERE code = 'a'")
     swapped = note(database, [a_list(), an_item("a", 2), an_item("b", 1), a_remark("a", 1)])
     with pytest.raises(
-        Misuse, match=r'item \{"code":"a","list":"home"\} gives up a unique value .* Rows of (remarks|likes) refer to it'
+        Misuse,
+        match=r'item \{"code":"a","list":"home"\} gives up a unique value .* Rows of (remarks|likes) refer to it',
     ):
         show(database, swapped)
     assert do(database, 'SELECT code, "position" FROM "order" ORDER BY code') == [("a", 1), ("b", 2)]

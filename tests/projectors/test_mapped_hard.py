@@ -296,7 +296,7 @@ def test_a_trigger_that_keeps_rows_from_being_deleted(database: Database) -> Non
 # Rows that leave
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", ["gone TIMESTAMP", "gone BOOLEAN NOT NULL DEFAULT false", "gone BOOLEAN", "gone DATE"])
 def test_soft_delete(database: Database, mark: str) -> None:
     do(database, f"CREATE TABLE guests (id BIGINT PRIMARY KEY, login TEXT NOT NULL UNIQUE, {mark})")

@@ -17,7 +17,7 @@ from tests.seedjournal.conftest import ROOT
 COLUMNS, LINES = 80, 24  # of a terminal: each part is one screen
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_the_demo_holds_what_it_says(tmp_path: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "demo"
     done = subprocess.run(

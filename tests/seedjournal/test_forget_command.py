@@ -61,7 +61,7 @@ def test_old_runs_go_and_verify_is_content(recorded: str, run: Run) -> None:
     assert "forgot it at" in run("show", "2", status=2).err
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_projecting_goes_on_where_the_shown_state_was_forgotten(recorded: str, run: Run) -> None:
     run("project", "--run", "2")
     run("forget", "--keep-runs", "1", "--project", "demo", "--yes")

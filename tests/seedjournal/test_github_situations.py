@@ -278,7 +278,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     serving.close()
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_a_situation(name: str, hub: Hub, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     situation = SITUATIONS[name]
@@ -390,7 +390,7 @@ def test_a_token_that_may_not_see_the_repository_stops_no_other(
     assert sum(asked.token == OTHER for asked in hub.asked) == 1
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--policy", "github=upsert"), ("--fresh",)])
 def test_an_account_that_is_renamed_between_two_fetches_is_one_member(
     options: tuple[str, ...], hub: Hub, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

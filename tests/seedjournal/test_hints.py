@@ -585,7 +585,7 @@ def test_every_hint_is_tried() -> None:
         assert f"def {test}" in (ROOT / "tests" / file).read_text(encoding="utf-8"), named
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize("situation", dict.fromkeys(HINTS.values()), ids=lambda one: one.__name__)
 def test_a_hint_helps(
     situation: Callable[[World], None], run: Run, make_url: Urls, monkeypatch: pytest.MonkeyPatch, projected: Path

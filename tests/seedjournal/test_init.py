@@ -76,7 +76,7 @@ def seed(run: Run, name: str, database: str, *options: str) -> dict[str, dict[st
     return dict(first)
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_a_bookshop_of_sqlite(run: Run, make_url: Urls) -> None:
     url = make_url("sqlite")
     make(url, BOOKSHOP)
@@ -349,7 +349,7 @@ SHELVES = """CREATE TABLE shelf (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQ
 CREATE TABLE other (id INTEGER PRIMARY KEY)"""
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "tables"),
     [(("django:site_settings",), ["other", "shelf"]), (("sqlalchemy:models:Base", "--target", "{}"), ["shelf"])],

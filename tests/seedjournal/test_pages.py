@@ -34,13 +34,13 @@ def name_of(file: Path) -> str:
     return str(file.relative_to(ROOT))
 
 
+TESTED = {"README.md": (), "tutorial.md": pytest.mark.slow}  # all others before a release
+
+
 def pages_to_run() -> list[Any]:
-    """The pages with something to run; all but the README take more time than `make test` has."""
+    """The pages with something to run; together they take more time than CI has."""
     chosen = [file for file in PAGES if pages.read_page(file).is_to_run]
-    return [
-        pytest.param(file, id=name_of(file), marks=() if file.name == "README.md" else pytest.mark.more)
-        for file in chosen
-    ]
+    return [pytest.param(one, id=name_of(one), marks=TESTED.get(one.name, pytest.mark.more)) for one in chosen]
 
 
 @pytest.mark.parametrize("file", pages_to_run())

@@ -269,7 +269,7 @@ def plain(screen: str) -> list[str]:
     return [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", line) for line in screen.splitlines() if "\x1b[" not in line]
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_sixty_columns_are_enough(run: Run, tmp_path: Path) -> None:
     run(*TWENTY)

@@ -54,7 +54,7 @@ def test_twenty_more_pull_requests_move_nothing_old(filled: Callable[..., str], 
     run("verify")
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize("make", ["postgresql"])
 def test_run_back_and_forth_gives_equal_rows(filled: Callable[..., str], run: Run) -> None:
     at = filled(TWENTY)
@@ -81,7 +81,7 @@ def test_run_back_and_forth_gives_equal_rows(filled: Callable[..., str], run: Ru
     run("verify")
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_journal_and_target_may_be_apart(make_url: Callable[[str], str], run: Run) -> None:
     places = ("--journal", make_url("sqlite"), "--target", make_url("postgresql"))
     run(*TWENTY, *places)
@@ -116,7 +116,7 @@ def test_what_once_keeps_is_said_and_policy_takes_it(filled: Callable[..., str],
     run("verify")
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_a_dry_run_does_nothing(filled: Callable[..., str], run: Run) -> None:
     at = filled(TWENTY)
     total = run("log", "--json").json["runs"][0]["total"]

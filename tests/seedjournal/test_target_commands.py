@@ -16,7 +16,7 @@ Run = Callable[..., Done]
 AGAIN = ("record", "--project", "demo", *SMALL)
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_rows_that_are_gone_are_restored_and_edits_are_found(filled: Callable[..., str], run: Run) -> None:
     at = filled(TWENTY, ("project",))
     before = rows_of(at, "pull_requests", "ai_usage_daily")
@@ -149,7 +149,7 @@ def test_migrate_makes_a_schema_and_a_setting_names_it(server: str, run: Run, mo
     assert "rows in" in run("verify").out
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_a_dropped_table_comes_back(filled: Callable[..., str], run: Run) -> None:
     at = filled(DEMO, ("project",))
     before = rows_of(at, "pr_survey_reviews")

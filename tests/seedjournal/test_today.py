@@ -98,7 +98,7 @@ def test_dates_move_by_whole_weeks_under_the_same_ids(weeks: int, run: Run, fill
     assert dump(at) == before
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_later_runs_are_shown_as_far_moved(run: Run, filled: Filled, make_url: Callable[[str], str]) -> None:
     at = filled(RECORD, ("project",))
     today = (as_of(run) + timedelta(70)).isoformat()
@@ -152,7 +152,7 @@ def test_a_settings_file_moves_dates_at_every_projection(run: Run, at: str, tmp_
     assert "today = 7 is neither" in run("project", status=3).err
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_moved_rows_can_be_taken_away(run: Run, filled: Filled) -> None:
     at = filled(RECORD, ("project",))
     run("project", "--today", (as_of(run) + timedelta(21)).isoformat())

@@ -58,7 +58,7 @@ def helped(found: Done) -> list[str]:
     return [re.findall(r"`seedjournal ([^`]+)`", remedy)[0] for remedy in remedies]
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_the_remedies_of_rows_and_notes_help(at: str, run: Run) -> None:
     run(*DEMO)
     run("migrate", "--tables")
@@ -86,7 +86,7 @@ def test_the_remedy_of_a_missing_guard_helps(at: str, run: Run) -> None:
     run("verify")
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_the_remedy_of_a_damaged_journal_helps(filled: Filled, run: Run, make_url: Urls) -> None:
     at = filled(DEMO, ("project",))
     lite = at.startswith("sqlite")

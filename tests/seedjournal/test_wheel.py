@@ -15,7 +15,7 @@ import pytest
 from tests.seedjournal.commands import DEMO
 from tests.seedjournal.conftest import ROOT
 
-pytestmark = [pytest.mark.more, pytest.mark.xdist_group("wheel")]  # it is built once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]  # it is built once
 
 BROKEN = "raise ImportError('a module of the user, which nobody asked for')\n"
 

@@ -45,7 +45,7 @@ def test_only_working_days_of_the_window_and_of_those_most() -> None:
     assert len(found) / (200 * 20) == pytest.approx(0.85, abs=0.02)
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_who_does_more_uses_more_and_who_does_nothing_nothing() -> None:
     def a_week(days_a_week: int) -> float:
         return len(used(*busy(300, count=days_a_week), as_of=date(2024, 4, 30))) / 300
@@ -125,7 +125,7 @@ def test_two_tools_share_a_day() -> None:
     assert all(min(one) < 0.3 * max(one) for one in both)
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_nobody_uses_a_tool_before_it_is_there() -> None:
     def sources(year: int) -> set[Any]:
         start = date(year, 1, 1)

@@ -137,7 +137,7 @@ def test_streams_can_be_read_again_and_side_by_side(source: DemoSource, pulls: l
     assert list(source.loose_commits()) == list(source.loose_commits())
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_other_processes_and_hash_seeds_give_the_same() -> None:
     outputs = {
         subprocess.run(

@@ -130,7 +130,7 @@ def written(folder: Path, exports: list[list[Entry]]) -> list[Path]:
     return [write(folder / f"export{place}.json", top(*entries)) for place, entries in enumerate(exports)]
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES_OF_OUR_OWN)
 def test_an_export_of_our_own_is_read_correctly(case: str, tmp_path: Path) -> None:
     exports, is_reported, right = CASES_OF_OUR_OWN[case]
@@ -139,7 +139,7 @@ def test_an_export_of_our_own_is_read_correctly(case: str, tmp_path: Path) -> No
     assert ("1 impossible time" in said or "2 impossible times" in said) == is_reported
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TWO_RECORDINGS)
 def test_two_recordings_of_our_own_agree(case: str, tmp_path: Path) -> None:
     exports, right = TWO_RECORDINGS[case]

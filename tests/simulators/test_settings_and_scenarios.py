@@ -181,7 +181,7 @@ def test_every_setting_is_tried() -> None:
     assert set(ENDS) | ELSEWHERE == set(SETTINGS)
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ENDS)
 def test_a_setting_does_what_it_says_at_both_ends(setting: str) -> None:
     low, holds_there, high, holds_here = ENDS[setting]
@@ -189,7 +189,7 @@ def test_a_setting_does_what_it_says_at_both_ends(setting: str) -> None:
     assert holds_here(demo(**{setting: high}))
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "lines", "files"),
     [(_BONUSES[0], 400, 0), (_BONUSES[1], 200, 0), (_BONUSES[2], 0, 6), (_BONUSES[3], 0, 4)],
@@ -259,7 +259,7 @@ def test_a_schedule_that_is_none_is_refused(setting: str, value: Any, told: str)
         make_project("demo", {setting: value})
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_a_rate_that_changes_is_realised() -> None:
     events = demo(1500, survey_response_rate={"-90": 0.0, "-89": 1.0}, reviewer_response_rate=0.0)
     merged = {
@@ -299,7 +299,7 @@ def mean_of(values: Iterable[float]) -> tuple[float, float]:
     return fmean(found), 2.776 * stdev(found) / len(found) ** 0.5
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "last", "rate"), [(150, 180, 0.14), (75, 105, 0.35), (0, 30, 0.56)])
 def test_the_rollout_goes_from_one_in_ten_to_six(first: int, last: int, rate: float) -> None:
     def yes(seed: int) -> float:
@@ -311,7 +311,7 @@ def test_the_rollout_goes_from_one_in_ten_to_six(first: int, last: int, rate: fl
     assert abs(mean - rate) < bound + 0.06  # sizes raise the rate a little, and who works that month
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_the_rollouts_quality_dips_and_recovers_and_cycles_are_shorter() -> None:
     def quality(seed: int, first: int, last: int, scenario: str) -> float:
         return fmean(
@@ -333,7 +333,7 @@ def test_the_rollouts_quality_dips_and_recovers_and_cycles_are_shorter() -> None
     assert abs(mean - 0.81) < bound + 0.05  # three quarters at the end
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_a_crunch_has_larger_pull_requests_weekends_and_hotfixes_after() -> None:
     for measure, days in (
         (lines, (17, 38)),
@@ -349,7 +349,7 @@ def test_a_crunch_has_larger_pull_requests_weekends_and_hotfixes_after() -> None
     assert abs(before[0][0] - before[1][0]) < before[0][1] + before[1][1]
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_growth_brings_people_and_fewer_do_half_of_the_work() -> None:
     rates = {name: schedule(SCENARIOS["growth"].get(name, rate), DEFAULT_AS_OF) for name, rate in RATES.items()}
     nobodys = assistants("demo", 1, DEFAULT_AS_OF, rate=0, highest=0, tools={})

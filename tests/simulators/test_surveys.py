@@ -109,7 +109,7 @@ def test_answers_keep_their_rates_and_times() -> None:
         assert {event.data[field] for event in answers} == {1, 2, 3, 4, 5}
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_answers_follow_what_the_author_is_like_that_week() -> None:
     traits = assistants("acme", 1, LATER, rate=0.35, highest=0.85, tools={"copilot": 0.7, "cursor": 0.3})
     said: dict[bool, list[bool]] = {True: [], False: []}
@@ -122,7 +122,7 @@ def test_answers_follow_what_the_author_is_like_that_week() -> None:
     assert 0 < others < 0.05
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_large_slow_and_much_reviewed_ones_are_rated_worse_and_cost_more() -> None:
     def rated(**fields: Any) -> tuple[float, ...]:
         reviews = fields.pop("reviews", 1)
@@ -150,7 +150,7 @@ def test_large_slow_and_much_reviewed_ones_are_rated_worse_and_cost_more() -> No
         assert burden > usual[2] + 0.1
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_people_answer_at_rates_of_their_own() -> None:
     by_author: dict[Any, list[bool]] = defaultdict(list)
     for event in of_kind(many(10_000), "pr_survey"):
@@ -223,7 +223,7 @@ def test_an_author_who_does_not_answer_leaves_all_open() -> None:
         assert right is None if assisted is None else right == (event.data["ai_guess"] == assisted)
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_each_reviewer_has_a_rate_of_guessing_right() -> None:
     right: dict[Any, list[bool]] = defaultdict(list)
     facts = Facts(

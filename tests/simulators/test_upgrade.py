@@ -76,7 +76,7 @@ def test_what_a_new_faker_would_change_is_told(database: Database, monkeypatch: 
     assert told.value.events["team_member"] == 3  # logins follow names; who has the same id keeps the key
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_going_back_to_older_tools_is_told_as_well(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     record(database, *order())
     with monkeypatch.context() as patch:
@@ -95,7 +95,7 @@ def test_an_upgrade_that_changes_nothing_says_nothing(database: Database, monkey
     assert record(database, *order()).sealed.reused
 
 
-@pytest.mark.more
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "others",
     [
@@ -115,14 +115,14 @@ def test_where_inputs_differ_too_nobody_can_tell_which_of_them_it_was(
     assert record(database, *order(**others)).sealed.run.run == 2
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_a_larger_demo_is_another_input(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     record(database, *demo())
     other_faker(monkeypatch)
     assert record(database, *demo(prs=9)).sealed.run.run == 2
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_a_setting_that_is_new_counts_as_its_default(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def without_sprints(project: Any) -> dict[str, Any]:
         return {name: value for name, value in recorded(project).items() if name != "sprint_days"}

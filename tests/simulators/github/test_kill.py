@@ -171,7 +171,7 @@ def kill_and_go_on(
         serving.close()
 
 
-@pytest.mark.more
+@pytest.mark.slow
 def test_killed_while_fetching_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     took = kill_and_go_on(tmp_path, monkeypatch, pulls=120, kills=2, most=2)
     assert took["requests"] <= took["undisturbed"] + 2 * took["kills"]  # a page that was on its way, and no more
