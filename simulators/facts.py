@@ -358,7 +358,7 @@ def _digest(stated: Iterable[Any], where: str) -> str:
         except NotCanonical as error:
             raise unwritable(one, error) from None
         except BadEntity as error:
-            raise BadInput(f"{one!r} of {where} does not fit: {error.message}", error.hint) from None
+            raise BadInput(f"{one!r} of {where} does not fit: {error.message}", "Correct the entity.") from None
     return digest.hexdigest()
 
 

@@ -26,8 +26,12 @@ class SimulatorFailed(BadInput):
 
 def failed(what: str, error: BaseException) -> SimulatorFailed:
     """Return the error of a user's function: what failed, why, and the user's own lines."""
-    hint = (error.hint if isinstance(error, SeedJournalError) else "") or "Correct the function; nothing was recorded."
-    return SimulatorFailed(f"{what}: {reason_of(error)}{own_lines(error.__traceback__)}", hint)
+    return SimulatorFailed(
+        f"{what}: {reason_of(error)}{own_lines(error.__traceback__)}",
+        error.hint
+        if isinstance(error, SeedJournalError) and error.hint
+        else "Correct the function; nothing was recorded.",
+    )
 
 
 def reason_of(error: BaseException) -> str:

@@ -61,6 +61,7 @@ OTHER = ("record", "--project", "other", "--new", *SMALL)
 
 # Hints that other tests follow: what is needed for them is there.
 ELSEWHERE = {
+    "Correct it; --debug shows the whole traceback.": "domains/test_wrong_domains.py: test_a_module_that_cannot_be_imported_is_told_with_its_line",
     "Name it with --target URL.": "seedjournal/test_init.py: test_a_framework_that_names_nothing_is_told",
     "Give an --until that is after --since.": "simulators/test_record.py: test_a_window_has_a_beginning_before_its_end",
     "Leave out --estimate.": "seedjournal/test_github_commands.py: test_an_estimate_is_for_github",
