@@ -28,7 +28,7 @@ def test_rows_that_are_gone_are_restored_and_edits_are_found(filled: Callable[..
     assert rows_of(at, "pull_requests", "ai_usage_daily") == before
     execute(at, "UPDATE pull_requests SET title = 'edited'")
     run("project")
-    assert "20 rows differ from the state" in run("project", "--check", status=1).out
+    assert "20 rows left that differ from the state" in run("project", "--check", status=1).out
     run("project", "--repair")
     assert rows_of(at, "pull_requests", "ai_usage_daily") == before
     assert "rows compared" in run("project", "--check").out
