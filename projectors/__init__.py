@@ -1,6 +1,7 @@
 """Replays journal states into relational tables by natural key. Knows no source, no simulator and no domain.
 
-Whoever calls passes a layout: a domain's kinds and the tables that hold them.
+Whoever calls passes a layout: a domain's kinds and the tables that hold them. Only `init` needs the package `starting`, and
+imports it by its own name.
 """
 
 from .check import check, days_moved, listed, unchecked
@@ -12,7 +13,6 @@ from .mapping import Tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
 from .replay import Choice, DeletesMany, KindResult, Projected, Today, both, preview, project, remove_project
-from .starting import Start, plan_start, write_module, write_settings
 
 __all__ = [
     "TARGET_HISTORY",
@@ -22,7 +22,6 @@ __all__ = [
     "KindResult",
     "Layout",
     "Projected",
-    "Start",
     "Tables",
     "Today",
     "both",
@@ -36,13 +35,10 @@ __all__ = [
     "is_ready",
     "listed",
     "make_tables",
-    "plan_start",
     "preview",
     "project",
     "remove_project",
     "shown_projects",
     "strangers",
     "unchecked",
-    "write_module",
-    "write_settings",
 ]

@@ -17,7 +17,6 @@ from typing import Any
 import click
 
 from seedjournal import journal as j
-from seedjournal import projectors
 
 from .. import settings as config
 from ..terminal import number_of, shown, table
@@ -85,6 +84,8 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
             f"{' and '.join(there)} {'exists' if len(there) == 1 else 'exist'} already; nothing was written.",
             "Choose another folder with --out FOLDER.",
         )
+    from seedjournal.projectors import starting
+
     source, told = database_of(source, databases.target)
     chosen = chosen or told.tables
     where = config.addresses(config.Settings(), databases.journal, source)
@@ -92,14 +93,14 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
         if target is None:
             raise j.Misuse(f"There is no database at {where.target}.", "Check the address that --from names.")
         with target.read() as connection:
-            start = projectors.plan_start(
+            start = starting.plan_start(
                 connection, schema=databases.schema, chosen=chosen, rows=rows, choices=told.choices
             )
         address, needs_password = settings_address(source, folder)
         today = datetime.now(UTC).date()
         texts = {
-            f"{MODULE}.py": projectors.write_module(start, source=start.database, today=today),
-            config.FILE.name: projectors.write_settings(start, module=MODULE, target=address),
+            f"{MODULE}.py": starting.write_module(start, source=start.database, today=today),
+            config.FILE.name: starting.write_settings(start, module=MODULE, target=address),
         }
         name = target.shown
     folder.mkdir(parents=True, exist_ok=True)
