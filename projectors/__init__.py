@@ -1,6 +1,6 @@
 """Replays journal states into relational tables by natural key. Knows no source, no simulator and no domain.
 
-Whoever calls passes a layout: a domain's kinds and the tables that hold them. Only `init` needs the package `starting`, and
+Whoever calls passes a layout: a domain's kinds and the tables that hold them. Only `init` needs `starting`, and
 imports it by its own name.
 """
 
