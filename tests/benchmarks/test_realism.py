@@ -63,6 +63,7 @@ def test_a_database_is_like_itself(databases: list[str]) -> None:
     assert one.order == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_the_tables_and_plots_of_two_databases(
     databases: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -105,6 +105,7 @@ def nasty(text: str, moment: str, number: int, place: int) -> dict[str, Any]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MAKES)
 def test_every_text_goes_through_and_comes_out_as_it_was(
     make: str, make_url: Callable[[str], str], run: Run, monkeypatch: pytest.MonkeyPatch

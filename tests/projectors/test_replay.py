@@ -276,6 +276,7 @@ def test_statements_do_not_grow_with_rows() -> None:
         assert spent[0] == spent[1], make
 
 
+@pytest.mark.slow
 def test_statements_do_not_grow_with_foreign_rows() -> None:
     for make, policy in zip(MAKES, (Policy.UPSERT, Policy.ONCE), strict=True):
         spent: list[int] = []

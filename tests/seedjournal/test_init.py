@@ -147,6 +147,7 @@ CREATE TABLE part (id INTEGER PRIMARY KEY, code TEXT NOT NULL CHECK (code GLOB '
 """
 
 
+@pytest.mark.slow
 def test_checks_that_are_more_than_the_usual(run: Run, make_url: Urls) -> None:
     """The database says which of many values it takes; what it takes none of is left null, or a comment says so."""
     url = make_url("sqlite")

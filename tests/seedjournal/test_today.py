@@ -137,6 +137,7 @@ def test_edits_adopted_rows_and_rows_of_others_stay(run: Run, filled: Filled) ->
     assert [one["problem"] for one in findings] == ["its row differs in title"]
 
 
+@pytest.mark.slow
 def test_a_settings_file_moves_dates_at_every_projection(run: Run, at: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     Path("seedjournal.toml").write_text('today = "now"\n')

@@ -411,6 +411,7 @@ def test_files_and_branches_are_named_in_a_few_words(pulls: list[PullRequest]) -
     assert sum(branch.count("-") < 6 for branch in branches) > 0.9 * len(branches)
 
 
+@pytest.mark.slow
 def test_a_name_stands_for_one_title_and_no_file_that_is_there() -> None:
     for area, objects in demo_words.AREAS.items():
         there = {path for path, _ in demo_words.POOLS["any"][area]}
