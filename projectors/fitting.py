@@ -601,7 +601,7 @@ class _Judge:
                 f"{declared.shown} has row-level security for this user; project as a role with BYPASSRLS"
             )
         if not info.primary_key:
-            self.problems.append(f"{declared.shown} has no primary key, so that its rows cannot be told apart")
+            self.problems.append(f"{declared.shown} has no primary key, by which seedjournal could find a row")
             return
         paths = {
             name: path

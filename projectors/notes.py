@@ -152,7 +152,7 @@ def forget(connection: Connection, kind: str, keys: Iterable[KeyBytes]) -> None:
 
 
 def forget_stale(connection: Connection, project: str, kind: str) -> None:
-    """Drop what is noted of the project's stale rows of the kind, which are about to be noted as they are."""
+    """Drop the notes of the kind's stale rows in this project; the caller writes them anew."""
     connection.execute(delete(ROWS).where(ROWS.c.project == project, ROWS.c.kind == kind, ROWS.c.why == STALE))
 
 
@@ -184,7 +184,7 @@ def groups(connection: Connection) -> list[tuple[str, str, str, int]]:
 
 
 def made_without_position(connection: Connection) -> list[str]:
-    """List the projects of which rows are noted as made, and that have no position."""
+    """List the projects that have rows noted as made, but no position."""
     has_position = exists().where(POSITIONS.c.project == LEDGER.c.project)
     query = select(LEDGER.c.project).distinct().where(LEDGER.c.why == MADE, ~has_position)
     return list(connection.execute(query.order_by(LEDGER.c.project)).scalars())

@@ -93,7 +93,7 @@ def _resolve_columns(declared: Declared, by_class: Mapping[str, type[Kind]]) -> 
 
 
 class _Unknown:
-    """Stands for what an annotation names and nobody knows."""
+    """The annotation of a field whose type names an unknown class."""
 
 
 def _column(name: str, annotation: Any) -> Column:
@@ -256,7 +256,7 @@ def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str
         brought = list(_parts_of(name, target))
         own = [part for part in brought if not _is_shared(part, parts, root)]
         left = [part for part in own if column.key_as and not _is_root_part(part, root)]
-        if column.key_as and not left:  # all of it stands in the key through another reference: this is another entity
+        if column.key_as and not left:  # other references share every part, but KeyAs says that this is another entity
             left = [part for part in brought if not _is_root_part(part, root)]
             own = [part for part in brought if part in left or part in own]
         if twin := next((one for one in declared.key if not own and _leads_alike(declared, one, name)), None):

@@ -351,7 +351,9 @@ def _digest(stated: Iterable[Any], where: str) -> str:
             continue
         encode = type(one).__declared__.encode if isinstance(one, Kind) else None
         if encode is None:
-            raise BadInput(f"{where} states {brief(one)}, which is no entity of the domain.", "State its kind only.")
+            raise BadInput(
+                f"{where} gives {brief(one)}, which is not an entity of the domain.", "Give entities of the kind alone."
+            )
         try:
             for path, part in zip(("key", "data"), encode(one), strict=True):
                 digest.update(canonical_bytes(part, path))

@@ -35,7 +35,7 @@ def failed(what: str, error: BaseException) -> SimulatorFailed:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what an exception says, with its type's name where it is none of ours."""
+    """Return an exception's message. The name of its type comes first, unless it is an error of seedjournal's own."""
     if isinstance(error, SeedJournalError):
         return error.message
     if isinstance(error, SyntaxError) and error.filename:
@@ -45,7 +45,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def own_lines(trace: TracebackType | None) -> str:
-    """Return the lines of a traceback that are the user's own, each on a line of its own; the last few of many."""
+    """Return the user's own lines of a traceback, one below the other; at most the last six."""
     own = [one for one in traceback.extract_tb(trace) if not _is_foreign(one.filename)]
     shown = [f"\n  {Path(one.filename).name}, line {one.lineno}, in {one.name}: {one.line}" for one in own]
     return ("\n  …" if len(shown) > _MOST_LINES else "") + "".join(shown[-_MOST_LINES:])

@@ -1,7 +1,7 @@
-"""Referring: every entity that a run or a policy keeps refers to entities that the tables will show too.
+"""Referring: an entity may refer only to entities that the tables will show too.
 
-Hashes of keys are kept, eight bytes each, so that memory stays small; where one seems to be missing, the entities
-themselves are asked.
+Memory stays small, since only a hash of each key is kept, eight bytes. If a hash is missing, the entities themselves
+are read to name the one that refers to nothing.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ def _dangling(entity: Kind, name: str) -> BadInput:
     led_to = entity.__dict__[name]
     kind = type(led_to).__declared__.name
     return BadInput(
-        f"{type(entity).__declared__.name} {shown_key(entity)}: its {name} is {kind} {shown_key(led_to)}, and there is "
-        "none.",
+        f"{type(entity).__declared__.name} {shown_key(entity)}: its field {name!r} refers to {kind} "
+        f"{shown_key(led_to)}, which does not exist.",
         f"State the {kind} among the facts, let a simulator make it, or refer to another one.",
     )
 
 
 def all_of(entities: Iterable[Any], declared: Declared) -> References:
-    """Return the references of entities, all at once."""
+    """Collect the references of these entities."""
     found = References(declared)
     for one in entities:
         found.take(one)

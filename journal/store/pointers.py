@@ -48,7 +48,7 @@ class Pointer:
     def points_to(
         self, rows: Table, also: Callable[[FromClause], ColumnElement[bool]] | None = None
     ) -> ColumnElement[bool]:
-        """Say in SQL that some row of the pointing table, of which `also` is true, holds this row."""
+        """Say in SQL that some row of the pointing table refers to this row; `also` narrows down which rows count."""
         names = dict.fromkeys((*self.columns, "id") if also else self.columns)
         alias = table(self.table, *map(column, names), schema=self.schema).alias("pointing")
         pairs = zip(self.columns, self.referred, strict=True)

@@ -79,7 +79,7 @@ class Planner:
             if not self.chosen and _OF_TOOLS.fullmatch(info.name):
                 self.left_out[name] = "a framework or a tool keeps it"
             elif not info.primary_key:
-                self.left_out[name] = "it has no primary key, so that its rows cannot be told apart"
+                self.left_out[name] = "it has no primary key, by which seedjournal could find a row"
             else:
                 self.infos[name] = info
                 self.rules[name] = rules = self.catalogue.rules(info)

@@ -39,10 +39,10 @@ HEAD = """
 @pytest.mark.parametrize(
     ("made", "told"),
     [
-        ("B(a=a, k=2, other=at(A, a='no'))", "b x/2: its other is a no, and there is none"),
-        ("B(a=at(A, a='no'), k=2)", "b no/2: its a is a no, and there is none"),
-        ("B(a=a, k=2, any=at(A, a='no'))", "b x/2: its any is a no, and there is none"),
-        ("B(a=a, k=2, any=at(B, a='x', k=9))", "b x/2: its any is b x/9, and there is none"),
+        ("B(a=a, k=2, other=at(A, a='no'))", "b x/2: its field 'other' refers to a no, which does not exist"),
+        ("B(a=at(A, a='no'), k=2)", "b no/2: its field 'a' refers to a no, which does not exist"),
+        ("B(a=a, k=2, any=at(A, a='no'))", "b x/2: its field 'any' refers to a no, which does not exist"),
+        ("B(a=a, k=2, any=at(B, a='x', k=9))", "b x/2: its field 'any' refers to b x/9, which does not exist"),
     ],
 )
 def test_what_is_not_there_is_told(made: str, told: str, declare: Declare, run: Run) -> None:
