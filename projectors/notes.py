@@ -152,7 +152,7 @@ def forget(connection: Connection, kind: str, keys: Iterable[KeyBytes]) -> None:
 
 
 def forget_stale(connection: Connection, project: str, kind: str) -> None:
-    """Drop the notes of the kind's stale rows in this project; the caller writes them anew."""
+    """Drop the notes of the kind's stale rows in this project; the caller writes them again."""
     connection.execute(delete(ROWS).where(ROWS.c.project == project, ROWS.c.kind == kind, ROWS.c.why == STALE))
 
 
