@@ -17,6 +17,11 @@ from .kinds import Declared, Key, Kind, key_of, shown_key
 _PIECE = 1 << 20  # hashes that are looked up at a time
 
 
+def hash_key(key: Key) -> int:
+    """Return 64 bits for a key. Its text is hashed, as Python gives the integers -1 and -2 the same hash."""
+    return hash(repr(key))
+
+
 class References:
     """The references of one kind's entities, by what they lead to."""
 
@@ -32,12 +37,12 @@ class References:
 
     def take(self, entity: Kind) -> None:
         """Remember an entity, and what it refers to."""
-        self.keys.append(hash(key_of(entity)))
+        self.keys.append(hash_key(key_of(entity)))
         values = entity.__dict__
         for name in self._fields:
             value = values[name]
             if value is not None:
-                self.led_to[value.__class__].append(hash(key_of(value)))
+                self.led_to[value.__class__].append(hash_key(key_of(value)))
 
     def wrong(self, entity: Kind, is_there: Callable[[type[Kind], Key], bool]) -> str | None:
         """Return the first field by which an entity refers to one that is not there."""

@@ -44,7 +44,7 @@ from .drawing import All, Draws, draws_of
 from .facts import Asked, places_of, unwritable
 from .failing import SimulatorFailed, failed
 from .kinds import Declared, Document, Key, Kind, document_key, key_of
-from .referring import References, all_of, lacks, refuse_dangling
+from .referring import References, all_of, hash_key, lacks, refuse_dangling
 
 Previous = Callable[[str], Iterable[tuple[KeyBytes, str]]]
 
@@ -195,7 +195,7 @@ class Collection:
         """Return a hash of each key that the tables will show."""
         names = self.declared.key_names
         parts = (orjson.loads(key) for key, _ in self.merged())
-        return array("q", (hash(tuple(one[name] for name in names)) for one in parts))
+        return array("q", (hash_key(tuple(one[name] for name in names)) for one in parts))
 
     def shown(self) -> Iterator[Any]:
         """Yield the entities that the tables will show, with references that are named by their keys."""

@@ -51,6 +51,13 @@ def test_what_is_not_there_is_told(made: str, told: str, declare: Declare, run: 
     assert not Path("seedjournal.db").exists()
 
 
+def test_a_number_that_python_hashes_alike_is_another_key(declare: Declare, run: Run) -> None:
+    made = "B(a=a, k=-2)\n        yield B(a=a, k=3, any=at(B, a='x', k=-1))"
+    declare(HEAD + f"        yield {made}\n", a_csv="a\nx\n")
+    told = "b x/3: its field 'any' refers to b x/-1, which does not exist"
+    assert told in run("record", "--project", "one", "--json", status=3).error["message"]
+
+
 def test_what_a_policy_keeps_is_there(declare: Declare, run: Run, at: str) -> None:
     del at
     folder = declare(HEAD + "        yield B(a=a, k=2, other=at(A, a='x'), any=at(B, a='x', k=1))\n", a_csv="a\nx\ny\n")
