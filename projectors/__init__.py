@@ -1,14 +1,12 @@
 """Replays journal states into relational tables by natural key. Knows no source, no simulator and no domain.
 
-Whoever calls passes a layout: a domain's kinds and the tables that hold them. Only `init` needs `starting`, and
-imports it by its own name.
+Whoever calls passes a layout: a domain's kinds and the tables that hold them. Two rooms are imported by their own
+names, when they are needed: `mapped` for tables that others own, and `starting` for `init`.
 """
 
 from .check import check, days_moved, listed, unchecked
 from .compare import compare_target
-from .fitting import DoesNotFit, fit
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
-from .mapped_replay import check_fit, strangers
 from .mapping import Tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
@@ -18,7 +16,6 @@ __all__ = [
     "TARGET_HISTORY",
     "Choice",
     "DeletesMany",
-    "DoesNotFit",
     "KindResult",
     "Layout",
     "Projected",
@@ -27,11 +24,9 @@ __all__ = [
     "both",
     "build_layout",
     "check",
-    "check_fit",
     "compare_target",
     "days_moved",
     "ensure_target",
-    "fit",
     "is_ready",
     "listed",
     "make_tables",
@@ -39,6 +34,5 @@ __all__ = [
     "project",
     "remove_project",
     "shown_projects",
-    "strangers",
     "unchecked",
 ]

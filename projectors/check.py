@@ -35,7 +35,6 @@ from seedjournal.journal import (
 
 from . import notes
 from .dialects import dialect_of
-from .fitting import fit
 from .layout import Layout, TableMap, key_from_row, layout_of, table_problems
 from .mapping import Tables
 from .notes import ADOPTED, ROWS, STALE, Position
@@ -119,7 +118,7 @@ def _layout_at(source: Connection, project: str, position: Position, otherwise: 
 
 def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: Tell) -> Iterator[Finding]:
     """Check the rows in tables that others own; a map that does not fit any more is a finding."""
-    from .mapped_replay import check_mapped
+    from .mapped import check_mapped, fit
 
     this_journal = _journal_of(source)
     for project in notes.made_without_position(target):

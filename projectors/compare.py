@@ -26,7 +26,6 @@ from seedjournal.journal import (
 
 from . import notes
 from .dialects import dialect_of
-from .fitting import fit
 from .layout import (
     Layout,
     TableMap,
@@ -57,7 +56,7 @@ def compare_target(
     Removed are rows of the project that the state does not have. Dates are those of the events.
     """
     if isinstance(layout, Tables):
-        from .mapped_replay import compare_mapped
+        from .mapped import compare_mapped, fit
 
         yield from compare_mapped(source, target, fit(target, layout, "the target"), run, kinds)
         return

@@ -45,7 +45,6 @@ from seedjournal.journal import (
 from . import notes
 from .altering import follow_kinds
 from .dialects import dialect_of
-from .fitting import fit
 from .layout import (
     Layout,
     TableMap,
@@ -177,7 +176,7 @@ def project(
         shown = position.days if position and can_move(position.days) else 0
         days = _days(run, choice.today, shown)
         if isinstance(layout, Tables):
-            from .mapped_replay import MappedReplay
+            from .mapped import MappedReplay, fit
 
             fitted = fit(connection, layout, target.shown)
             done = MappedReplay(source, connection, fitted, run, choice, days, shown).run_with(tell)
@@ -585,7 +584,7 @@ def remove_project(
     ones. Raises Unavailable where the target shows the project of another journal.
     """
     if isinstance(layout, Tables):
-        from .mapped_replay import remove_mapped
+        from .mapped import fit, remove_mapped
 
         return remove_mapped(source, target, fit(target, layout, "the target"), project)
     position = notes.position(target, project)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from ..catalogue import Catalogue
+from ..mapped.catalogue import Catalogue
 from .plan import plan
 from .planned import Start
 from .text import write_module, write_settings

@@ -10,7 +10,7 @@ from itertools import product
 from re import _parser as patterns  # type: ignore[attr-defined]
 from typing import Any
 
-from ..catalogue import Catalogue, Column, TableInfo
+from ..mapped.catalogue import Catalogue, Column, TableInfo
 from .checks import Said
 from .guesses import PLAIN_TEXTS, Sort, length_of, sort_of
 

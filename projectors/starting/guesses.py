@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
-from ..catalogue import Column
+from ..mapped.catalogue import Column
 from .checks import Limits
 
 

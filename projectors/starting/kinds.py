@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from ..catalogue import Column, TableInfo, UniqueKey
+from ..mapped.catalogue import Column, TableInfo, UniqueKey
 from ..mapping import DATABASE, DERIVED
 from .checks import Said
 from .guesses import PLAIN_TEXTS, Guess, Sort, guess, is_secret, sort_of, words_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ..catalogue import Catalogue
+from ..mapped.catalogue import Catalogue
 from .kinds import KindDecider
 from .planned import BUILTINS, KindPlan, Names, Start, plural, singular, snake
 from .tables import Planner

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..catalogue import TableInfo
+from ..mapped.catalogue import TableInfo
 from ..mapping import DERIVED
 
 PICK, AT, ITSELF, NULL, OUTSIDE = "pick", "at", "itself", "null", "outside"

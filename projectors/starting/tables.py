@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from seedjournal.journal import Misuse
 
-from ..catalogue import ALWAYS, Catalogue, Column, Name, Partitions, Rules, TableInfo, UniqueKey
+from ..mapped.catalogue import ALWAYS, Catalogue, Column, Name, Partitions, Rules, TableInfo, UniqueKey
 from ..mapping import DATABASE, DERIVED, KEY, PARENT, nearest
 from .checks import Said, read_checks
 from .examples import find_examples

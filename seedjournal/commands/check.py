@@ -9,6 +9,7 @@ import click
 
 from seedjournal import journal as j
 from seedjournal import projectors
+from seedjournal.projectors import mapped
 
 from .. import settings as config
 from ..terminal import number_of, shown, table
@@ -49,8 +50,8 @@ def check_map(databases: Databases) -> Document:
             )
         found: Document = {"format": FORMAT, "target": target.shown}
         try:
-            return {**found, "ok": True, "tables": projectors.check_fit(target, tables), "findings": []}
-        except projectors.DoesNotFit as misfit:
+            return {**found, "ok": True, "tables": mapped.check_fit(target, tables), "findings": []}
+        except mapped.DoesNotFit as misfit:
             return {**found, "ok": False, "tables": {}, "findings": list(misfit.problems)}
 
 

@@ -234,7 +234,9 @@ def _look_at_tables(
             f"There is no database at {address}.",
             "Check the address. seedjournal does not create the tables of a map: your application does.",
         )
-    name, counts = projectors.strangers(target, tables)
+    from seedjournal.projectors.mapped import strangers  # tables of ours have no use for it
+
+    name, counts = strangers(target, tables)
     if counts and ask_for_name:
         ask_for_name(name, counts)
 

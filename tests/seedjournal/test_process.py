@@ -63,6 +63,14 @@ def test_log_loads_no_faker(tmp_path: Path, run: Run) -> None:
     assert "faker" not in loaded
 
 
+def test_tables_of_ours_cost_no_start_up_for_tables_of_others(tmp_path: Path, run: Run) -> None:
+    run(*BIG[:-1], "prs=10")
+    ((status, loaded),) = imported(tmp_path, ("project",))
+    assert status == 0
+    assert "seedjournal.projectors.replay" in loaded
+    assert not [name for name in loaded if name.startswith(("seedjournal.projectors.mapped", "faker"))]
+
+
 def test_optimised_python_loses_no_help(tmp_path: Path) -> None:
     code = (
         "import contextlib\n"

@@ -41,10 +41,8 @@ from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
 from seedjournal.journal import Field, Kind, Misuse, Type, Vocabulary
 
-from . import catalogue
-from .catalogue import Catalogue, TableInfo
-from .layout import column_type
-from .mapping import (
+from ..layout import column_type
+from ..mapping import (
     DATABASE,
     DERIVED,
     KEY,
@@ -73,6 +71,8 @@ from .mapping import (
     path_named,
     paths_of,
 )
+from . import catalogue
+from .catalogue import Catalogue, TableInfo
 
 OURS, GIVEN, TOUCH = "ours", "given", "touch"
 

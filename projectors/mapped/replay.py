@@ -37,14 +37,11 @@ from seedjournal.journal import (
     read_manifest,
 )
 
-from . import notes
-from .catalogue import Catalogue
-from .dialects import dialect_of
-from .fitting import Mapped, MappedKind, fit, plain_name
-from .mapped import MappedIds, MappedWriter, Texts, Written
-from .mapping import Tables
-from .notes import ADOPTED, MADE, STALE
-from .replay import (
+from .. import notes
+from ..dialects import dialect_of
+from ..mapping import Tables
+from ..notes import ADOPTED, MADE, STALE
+from ..replay import (
     Choice,
     DeletesMany,
     KindResult,
@@ -61,6 +58,9 @@ from .replay import (
     shown_at,
     top_of,
 )
+from .catalogue import Catalogue
+from .fitting import Mapped, MappedKind, fit, plain_name
+from .writing import MappedIds, MappedWriter, Texts, Written
 
 _PIECE = 20_000
 

@@ -47,13 +47,13 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from seedjournal.journal import KeyBytes, Misuse, Pointer, Type, Unavailable, batched, canonical_key
 
+from ..dialects import dialect_of
+from ..layout import moved
+from ..mapping import DATABASE, DERIVED, KEY, NOT_GIVEN, PARENT, FieldValue, Path
+from ..notes import ADOPTED, LEDGER, MADE, STALE
+from ..rows import ID_TAG, derived_id, taker
 from .catalogue import ALWAYS, UniqueKey
-from .dialects import dialect_of
 from .fitting import Filled, Mapped, MappedKind, Spelled, literal_of
-from .layout import moved
-from .mapping import DATABASE, DERIVED, KEY, NOT_GIVEN, PARENT, FieldValue, Path
-from .notes import ADOPTED, LEDGER, MADE, STALE
-from .rows import ID_TAG, derived_id, taker
 
 _BATCH = 5_000
 _REMEMBERED = 1 << 15  # ids of other entities
