@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, exists
 from sqlalchemy.exc import DataError, ProgrammingError
@@ -36,13 +37,15 @@ from seedjournal.journal import (
 from . import notes
 from .dialects import dialect_of
 from .layout import Layout, TableMap, key_from_row, layout_of, table_problems
-from .mapping import Tables
 from .notes import ADOPTED, ROWS, STALE, Position
 from .parts import key_of_whole, unseen_parts
 from .replay import policy_of, position_problem
 from .rows import Ids, derived_id, row_maker
 from .stage import Stage
 from .writing import UnseenRows
+
+if TYPE_CHECKING:
+    from .mapping import Tables
 
 Tell = Callable[[str, int, int | None], None]
 
@@ -59,7 +62,7 @@ def check(
     if target is not source:  # else the journal's own verification looks at the file
         for line in dialect.damage():
             yield Finding(where="the target's file", what="PRAGMA integrity_check", problem=line, fault=Fault.STORAGE)
-    if isinstance(layout, Tables):
+    if not isinstance(layout, Layout):
         yield from _check_mapped(source, target, layout, tell)
         return
     this_journal = _journal_of(source)
@@ -235,7 +238,7 @@ def days_moved(target: Connection) -> dict[str, int]:
 
 def listed(target: Connection, layout: Layout | Tables) -> dict[str, dict[str, dict[str, int]]]:
     """Count the adopted and stale rows of each project, by kind. They are no failure, but people want to know."""
-    if isinstance(layout, Tables):
+    if not isinstance(layout, Layout):
         return notes.ledger_counts(target)
     found: dict[str, dict[str, dict[str, int]]] = {}
     missing = table_problems(target, layout)

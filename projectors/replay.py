@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
@@ -56,13 +56,15 @@ from .layout import (
     missing_tables,
     refuse_others_rows,
 )
-from .mapping import Tables
 from .moving import can_move, days_until, move_rows, weeks_of
 from .notes import STALE, Position
 from .parts import PartWriter
 from .rows import Ids, derived_id
 from .stage import dangling
 from .writing import KindWriter, UnseenRows, Wrote, prune
+
+if TYPE_CHECKING:
+    from .mapping import Tables
 
 Tell = Callable[[str, int, int | None], None]
 Today = date | Literal["off"]
@@ -175,7 +177,7 @@ def project(
         position = notes.position(connection, run.project)
         shown = position.days if position and can_move(position.days) else 0
         days = _days(run, choice.today, shown)
-        if isinstance(layout, Tables):
+        if not isinstance(layout, Layout):
             from .mapped import MappedReplay, fit
 
             fitted = fit(connection, layout, target.shown)
@@ -203,9 +205,9 @@ def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
     """Say what a projection into a target that has no tables yet would do."""
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
-        layout = layout if isinstance(layout, Tables) else layout_of(connection, run, layout)
-    kinds = layout.with_table(run.project) if isinstance(layout, Tables) else list(layout.maps_of(run.project))
-    refuse_unknown_kinds([*kinds, *(layout.left_out if isinstance(layout, Tables) else ())], run, state)
+        layout = layout_of(connection, run, layout) if isinstance(layout, Layout) else layout
+    kinds = list(layout.maps_of(run.project)) if isinstance(layout, Layout) else layout.with_table(run.project)
+    refuse_unknown_kinds([*kinds, *(() if isinstance(layout, Layout) else layout.left_out)], run, state)
     results = {kind: KindResult(inserted=_count(state, kind), kept=kept_of(run, kind)) for kind in kinds}
     return Projected(run, results, run.counts["kept_fields"])
 
@@ -583,7 +585,7 @@ def remove_project(
     `deleted` are gone, `retained` are left because a row of somebody else's refers to them, `foreign` are the adopted
     ones. Raises Unavailable where the target shows the project of another journal.
     """
-    if isinstance(layout, Tables):
+    if not isinstance(layout, Layout):
         from .mapped import fit, remove_mapped
 
         return remove_mapped(source, target, fit(target, layout, "the target"), project)

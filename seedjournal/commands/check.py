@@ -37,7 +37,7 @@ def check(common: Common, *, schema: str | None) -> int:
 def check_map(databases: Databases) -> Document:
     """Fit the map to the target's tables; the findings are what does not fit. Raise Misuse where there is no map."""
     tables = layout()
-    if not isinstance(tables, projectors.Tables):
+    if isinstance(tables, projectors.Layout):
         raise j.Misuse(
             "There is nothing to check: the settings file names no map, so seedjournal makes the tables itself.",
             f'To use a map, name it in {config.FILE}, for example tables = "map:target".',

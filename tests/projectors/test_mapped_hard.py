@@ -25,7 +25,7 @@ from seedjournal.journal import (
     ensure,
     open_database,
 )
-from seedjournal.projectors import Tables
+from seedjournal.projectors.mapping import Tables
 from tests.conftest import MAKES, Urls
 from tests.projectors.test_mapped import changed, do, faults, note, show, trigger
 
