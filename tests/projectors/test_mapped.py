@@ -38,16 +38,14 @@ from seedjournal.projectors import (
     TARGET_HISTORY,
     Choice,
     Projected,
-    Tables,
     both,
     check,
-    check_fit,
     compare_target,
-    fit,
     project,
     remove_project,
-    strangers,
 )
+from seedjournal.projectors.mapped import check_fit, fit, strangers
+from seedjournal.projectors.mapping import Tables
 from tests.conftest import MAKES, Urls
 
 _TURN = itertools.count()
