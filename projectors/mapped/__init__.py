@@ -3,8 +3,8 @@
 Only a target with a map needs this. Whoever needs it imports it then, so that tables of ours cost no start-up for it.
 """
 
-from .fitting import DoesNotFit, fit
-from .replay import MappedReplay, check_fit, check_mapped, compare_mapped, remove_mapped, strangers
+from .fitting import DoesNotFit, check_fit, fit
+from .replay import MappedReplay, check_mapped, compare_mapped, remove_mapped, strangers
 
 __all__ = [
     "DoesNotFit",

@@ -59,7 +59,8 @@ from ..replay import (
     top_of,
 )
 from .catalogue import Catalogue
-from .fitting import Mapped, MappedKind, fit, plain_name
+from .fitting import fit
+from .kinds import FittedMap, MappedKind, plain_name
 from .writing import MappedIds, MappedWriter, Texts, Written
 
 _PIECE = 20_000
@@ -79,20 +80,13 @@ def strangers(database: Database, tables: Tables) -> tuple[str, dict[str, int]]:
         return name, {table: count for table, count in counts.items() if count}
 
 
-def check_fit(database: Database, tables: Tables) -> dict[str, str]:
-    """Return the tables by kind, where the map fits; raise DoesNotFit with everything that cannot work."""
-    with database.read() as connection:
-        fitted = fit(connection, tables, database.shown)
-        return {kind: one.shown for kind, one in fitted.maps.items()}
-
-
 @dataclass(slots=True)
 class MappedReplay:
     """One projection of one run, in the caller's transaction."""
 
     source: Connection
     target: Connection
-    fitted: Mapped
+    fitted: FittedMap
     run: Run
     choice: Choice
     days: int = 0  # by so many days dates are moved, and were
@@ -334,7 +328,7 @@ def count_of(root: Root | None, kind: str) -> int:
     return root.kinds[kind].count if root and kind in root.kinds else 0
 
 
-def _ids(target: Connection, fitted: Mapped) -> MappedIds:
+def _ids(target: Connection, fitted: FittedMap) -> MappedIds:
     ids = MappedIds(target, fitted)
     ids.load(*fitted.maps)
     return ids
@@ -383,7 +377,7 @@ def _broken(error: DBAPIError, table: str | None = None) -> Unavailable:
 # -- removing ------------------------------------------------------------------------------------------------------
 
 
-def remove_mapped(source: Connection, target: Connection, fitted: Mapped, project: str) -> dict[str, KindResult]:
+def remove_mapped(source: Connection, target: Connection, fitted: FittedMap, project: str) -> dict[str, KindResult]:
     """Delete the rows that seedjournal made for a project, leave adopted ones, and drop its notes."""
     position = notes.position(target, project)
     if position is None:
@@ -411,7 +405,7 @@ def remove_mapped(source: Connection, target: Connection, fitted: Mapped, projec
 
 
 def check_mapped(
-    source: Connection, target: Connection, fitted: Mapped, run: Run, project: str, tell: Tell
+    source: Connection, target: Connection, fitted: FittedMap, run: Run, project: str, tell: Tell
 ) -> Iterator[Finding]:
     """Compare a project's rows with the state at its position."""
     position = notes.position(target, project)
@@ -452,7 +446,7 @@ def _finding(writer: MappedWriter, key: str, problem: str, fault: Fault) -> Find
 
 
 def compare_mapped(
-    source: Connection, target: Connection, fitted: Mapped, run: Run, kinds: Collection[str] | None
+    source: Connection, target: Connection, fitted: FittedMap, run: Run, kinds: Collection[str] | None
 ) -> Iterator[EntityChange]:
     """Yield what separates a project's rows from a run's state: what a projection would write, and rows beyond it."""
     dialect_of(target).see_all_rows()

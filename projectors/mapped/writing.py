@@ -53,7 +53,8 @@ from ..mapping import DATABASE, DERIVED, KEY, NOT_GIVEN, PARENT, FieldValue, Pat
 from ..notes import ADOPTED, LEDGER, MADE, STALE
 from ..rows import ID_TAG, derived_id, taker
 from .catalogue import ALWAYS, UniqueKey
-from .fitting import Filled, Mapped, MappedKind, Spelled, literal_of
+from .expressions import expressions, literal_of, moment, pointers
+from .kinds import Filled, FittedMap, MappedKind, Spelled
 
 _BATCH = 5_000
 _REMEMBERED = 1 << 15  # ids of other entities
@@ -78,7 +79,7 @@ class MappedIds:
     """The ids of entities: derived or told by their key, but for those that the ledger has."""
 
     connection: Connection
-    fitted: Mapped
+    fitted: FittedMap
     known: dict[tuple[str, bytes], str] = field(default_factory=dict)
 
     def load(self, *kinds: str) -> None:
@@ -212,7 +213,7 @@ class MappedWriter:
     """Compares and writes one kind's rows of one project."""
 
     connection: Connection
-    fitted: Mapped
+    fitted: FittedMap
     mapped: MappedKind
     project: str
     ids: MappedIds
@@ -280,7 +281,7 @@ class MappedWriter:
             tell(len(piece))
         computed = [
             null() if name in self.held else one
-            for name, one in zip(self.mapped.written, self.fitted.expressions(self.mapped, self.raw), strict=True)
+            for name, one in zip(self.mapped.written, expressions(self.fitted, self.mapped, self.raw), strict=True)
         ]
         statement = insert(self.stage).from_select(list(self.stage.columns.keys()), select(self.raw.c.key, *computed))
         try:
@@ -292,14 +293,13 @@ class MappedWriter:
     def _unfitting(self, error: DataError | IntegrityError) -> Misuse:
         """Say which value of which entity does not fit which column."""
         reason = str(error.orig).strip().splitlines()[0]
-        computed = self.fitted.expressions(self.mapped, self.raw)
-        expressions = dict(zip(self.mapped.written, computed, strict=True))
+        computed = dict(zip(self.mapped.written, expressions(self.fitted, self.mapped, self.raw), strict=True))
         found: list[str] = []
         for one in self.mapped.columns:
-            if problem := self._too_much(one, expressions[one.name]):
+            if problem := self._too_much(one, computed[one.name]):
                 condition, limit = problem
                 plain = self._plain(one)
-                told = cast(expressions[one.name] if plain is None else plain, Text)
+                told = cast(computed[one.name] if plain is None else plain, Text)
                 query = select(self.raw.c.key, told).where(condition)
                 for key, value in self.connection.execute(query.order_by(self.raw.c.key).limit(_NAMED)):
                     found.append(
@@ -648,8 +648,7 @@ class MappedWriter:
         self.connection.execute(update(LEDGER).values(why=MADE).where(back))
 
     def _touched(self) -> dict[str, ColumnElement[Any]]:
-        computed = dict(zip(self.mapped.written, self.fitted.expressions(self.mapped, self.raw), strict=True))
-        return {name: computed[name] for name in self.mapped.touched}
+        return {name: self._moment(name) for name in self.mapped.touched}
 
     def _count_differing(self) -> int:
         joined = select(func.count()).select_from(self.stage).join(self.rows, self.same_row(self.rows, self.stage))
@@ -1090,7 +1089,7 @@ class MappedWriter:
         column = self.mapped.declared.gone.column if self.mapped.declared.gone else ""
         among = and_(exists().where(self.same_row(gone, self.rows)), ~self._is_marked())
         given = true() if self._marks_by_flag else self._moment(column)
-        return self._do(update(self.rows).values({column: given, **self._touched_alone()}).where(among))
+        return self._do(update(self.rows).values({column: given, **self._touched()}).where(among))
 
     @property
     def _marks_by_flag(self) -> bool:
@@ -1108,13 +1107,7 @@ class MappedWriter:
 
     def _moment(self, name: str) -> ColumnElement[Any]:
         """Return the moment of writing, in the column's type."""
-        if not self.mapped.is_on_postgresql:
-            return func.strftime("%Y-%m-%d %H:%M:%f", "now")
-        has_zone = self.mapped.info.columns[name].base != "timestamp"
-        return func.now() if has_zone else func.timezone("UTC", func.now())
-
-    def _touched_alone(self) -> dict[str, ColumnElement[Any]]:
-        return {name: self._moment(name) for name in self.mapped.touched}
+        return moment(self.mapped.info.columns[name], is_on_postgresql=self.mapped.is_on_postgresql)
 
     def _delete(self, gone: Table) -> int:
         rows = self.rows
@@ -1150,7 +1143,7 @@ class MappedWriter:
     def _softly_pointed(self, gone: Table, other: Any) -> Iterator[ColumnElement[bool]]:
         """Say in SQL that a column of a mapped table that no foreign key binds holds the row's id, in anybody's row."""
         for child in self.fitted.maps.values():
-            for column, kind_column, word in self.fitted.pointers(child, self.kind):
+            for column, kind_column, word in pointers(self.fitted, child, self.kind):
                 if any(key.columns == (column.name,) for key in child.info.foreign_keys):
                     continue
                 pointing = child.table.alias("pointing")

@@ -41,13 +41,11 @@ from seedjournal.projectors import (
     Tables,
     both,
     check,
-    check_fit,
     compare_target,
-    fit,
     project,
     remove_project,
-    strangers,
 )
+from seedjournal.projectors.mapped import check_fit, fit, strangers
 from tests.conftest import MAKES, Urls
 
 _TURN = itertools.count()
