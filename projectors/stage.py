@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    UpdateBase,
     and_,
     delete,
     exists,
@@ -29,8 +30,6 @@ from seedjournal.journal import KeyBytes, Reference, Unavailable
 from .dialects import dialect_of
 from .layout import Layout, TableMap, foreign_key, key_from_row, kind_column, kinds_led_to
 from .rows import Row
-
-_COUNTED = {"preserve_rowcount": True}  # the numbers shown are what the database says it did
 
 
 class Taken(NamedTuple):
@@ -145,7 +144,7 @@ class Stage:
             names = self.mapped.columns[1:]
             statement = update(rows).values({name: staged[name] for name in names})
             statement = statement.where(rows.c.id == staged["id"], self.differs(names))
-            changed = int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
+            changed = changed_by(self.connection, statement)
             refuse_lost(self.connection, rows, expected, changed)
             self._refuse_rewritten()
         return expected
@@ -174,7 +173,7 @@ class Stage:
         if expected:
             differed = self.count_differing() if self.is_watched else 0
             statement = insert(rows).from_select(list(self.mapped.columns), select(*staged.values()).where(is_new))
-            stored = int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
+            stored = changed_by(self.connection, statement)
             elsewhere = self._count(count_new)  # a rule may have put them into another table
             refuse_lost(self.connection, rows, expected, min(stored, expected - elsewhere))
             if self.is_watched:
@@ -226,6 +225,11 @@ def dangling(layout: Layout, reference: Reference, columns: Any) -> Iterator[tup
         is_meant = columns[kind_column(reference)] == kind if reference.also else pointer.is_not(None)
         parent = layout[kind].table.alias()
         yield kind, and_(is_meant, ~exists().where(parent.c.id == pointer))
+
+
+def changed_by(connection: Connection, statement: UpdateBase) -> int:
+    """Carry out a statement; return how many rows the database says that it changed."""
+    return int(connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount)
 
 
 def refuse_lost(connection: Connection, rows: Table, sent: int, stored: int) -> None:

@@ -19,6 +19,7 @@ from ..layout import column_type
 from ..mapping import (
     DATABASE,
     DERIVED,
+    NOT_GIVEN,
     Declared,
     FieldValue,
     Initial,
@@ -37,6 +38,7 @@ from . import catalogue
 from .catalogue import TableInfo
 
 OURS, GIVEN, TOUCH = "ours", "given", "touch"
+STAGED_KEY = "seedjournal_key"
 
 
 class Spelled(UserDefinedType[Any]):
@@ -69,6 +71,11 @@ class Filled:
     def unique(self) -> Unique | None:
         """The map's rule for values that no two rows may share, if the column has one."""
         return self.value if isinstance(self.value, Unique) else None
+
+    @property
+    def when_lost(self) -> Any:
+        """What the column holds where another row has the unique value; NOT_GIVEN if the map does not say."""
+        return self.unique.loser if self.unique else NOT_GIVEN
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +256,7 @@ class FittedMap:
     def stage(self, mapped: MappedKind, name: str = "seedjournal_stage") -> Table:
         """Return a temporary table for rows as the table is to have them, in the columns' own types."""
         columns: list[Column[Any]] = [Column(one, mapped.spelled(one)) for one in mapped.written]
-        return Table(name, MetaData(), Column("seedjournal_key", Text), *columns, prefixes=["TEMPORARY"])
+        return Table(name, MetaData(), Column(STAGED_KEY, Text), *columns, prefixes=["TEMPORARY"])
 
     def parents_by_field(self, mapped: MappedKind) -> set[str]:
         """Name the kinds of which the kind's own columns take a field: what changes there changes here."""
