@@ -192,7 +192,7 @@ class Stage:
             raise Unavailable(
                 f"Table {rows.name} stored other values than seedjournal wrote, in {', '.join(names)}; the projection "
                 f"was undone"
-                f"{_interfering(self.connection, rows)}.",
+                f"{it_has(dialect_of(self.connection).interfering_with(rows))}.",
                 "A trigger rewrites the values, or a column's type cannot hold them. Change the trigger or the type.",
             )
 
@@ -236,8 +236,13 @@ def refuse_lost(connection: Connection, rows: Table, sent: int, stored: int) -> 
     """Raise Unavailable if the database stored fewer rows than it was sent, naming what may have kept them out."""
     if stored >= sent:
         return
-    raise Unavailable(
-        f"Table {rows.name} took {stored:,} of {sent:,} rows; nothing was written{_interfering(connection, rows)}.",
+    raise lost_rows(rows.name, sent, stored, dialect_of(connection).interfering_with(rows))
+
+
+def lost_rows(table: str, sent: int, stored: int, interfering: Sequence[str]) -> Unavailable:
+    """Return the error for a table that took fewer rows than it was sent, naming what may have kept them out."""
+    return Unavailable(
+        f"Table {table} took {stored:,} of {sent:,} rows; nothing was written{it_has(interfering)}.",
         "A trigger or rule of the table keeps rows out. Disable it, or let it store these rows.",
     )
 
@@ -247,11 +252,11 @@ def refuse_undeleted(connection: Connection, rows: Table, left: int) -> None:
     if left:
         raise Unavailable(
             f"Table {rows.name} kept {left:,} rows that seedjournal deletes; nothing was written"
-            f"{_interfering(connection, rows)}.",
+            f"{it_has(dialect_of(connection).interfering_with(rows))}.",
             "A trigger or rule keeps the rows. Disable it; `seedjournal project --no-prune` deletes nothing.",
         )
 
 
-def _interfering(connection: Connection, rows: Table) -> str:
-    found = dialect_of(connection).interfering_with(rows)
-    return f" (it has {', '.join(found)})" if found else ""
+def it_has(interfering: Sequence[str]) -> str:
+    """Name a table's triggers and rules in an error, if it has any."""
+    return f" (it has {', '.join(interfering)})" if interfering else ""

@@ -2,9 +2,11 @@
 
 Only a target with a map needs this. Whoever needs it imports it then, so that tables of ours cost no start-up for it.
 
-`catalogue` reads what the database has, and `fitting` fits a map to it. `rows` makes raw rows of events, `expressions`
-says how they become rows of the table, and `staging` stages these. `matching` finds which row is whose, and `writing`,
-`leaving`, `uniques` and `comparing` work with it. `replay` decides what to write when.
+First `catalogue` reads what the database has, and `fitting` makes `kinds` of the map, with `judging` for what cannot
+work. Then `replay` decides for each kind what is to be written. `rows` makes raw rows of events, `expressions` computes
+from them what the columns hold, and `staging` puts that into a temporary table. `matching` says which row is whose, and
+`identifying` gives each its id. With these, `writing`, `uniques` and `leaving` bring the table to the state, and
+`comparing` says where it differs.
 """
 
 from .comparing import check, compare

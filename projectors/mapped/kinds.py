@@ -37,8 +37,9 @@ from ..mapping import (
 from . import catalogue
 from .catalogue import TableInfo
 
+# Who owns a column: we compare and restore it, or we give it to new rows only, or we write it with every change.
 OURS, GIVEN, TOUCH = "ours", "given", "touch"
-STAGED_KEY = "seedjournal_key"
+STAGED_KEY = "seedjournal_key"  # the column of a staging table that has the entity's key
 
 
 class Spelled(UserDefinedType[Any]):

@@ -1,4 +1,4 @@
-"""Ids of entities, and raw rows: what an event says, with the ids of the entities that it refers to."""
+"""Raw rows: what an event says, with the ids of its own entity and of those that it refers to."""
 
 from __future__ import annotations
 

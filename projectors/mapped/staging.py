@@ -22,9 +22,8 @@ from .rows import raw_maker
 _PIECE = 20_000
 _NAMED = 5  # so many entities are named in an error
 
-Texts: TypeAlias = Callable[
-    [], Iterable[list[str]]
-]  # gives the texts of events in pieces, from the start whenever it is called
+# Gives the texts of events in pieces, from the start whenever it is called.
+Texts: TypeAlias = Callable[[], Iterable[list[str]]]
 
 
 def texts_of(source: Connection, top: NodeHash | None) -> Texts:
@@ -47,9 +46,8 @@ def staged(
         _drop(rows)
         _fill(rows, texts, lambda _: None)
     if rows.mapped.is_on_postgresql and not is_empty:
-        joined = dict.fromkeys(
-            (STAGED_KEY, *rows.mapped.identity, *rows.mapped.key)
-        )  # all columns would cost much more
+        # All columns would cost much more.
+        joined = dict.fromkeys((STAGED_KEY, *rows.mapped.identity, *rows.mapped.key))
         quoted = map(rows.connection.dialect.identifier_preparer.quote_identifier, joined)
         rows.connection.exec_driver_sql(f"ANALYZE {rows.stage.name} ({', '.join(quoted)})")
     yield
@@ -57,6 +55,7 @@ def staged(
 
 
 def _refers_to_itself(rows: KindRows) -> bool:
+    """Say whether rows may refer to others of their kind, to which the database has yet to give an id."""
     return rows.mapped.scheme == DATABASE and any(
         rows.kind in rows.mapped.kinds_led_to(one) for one in rows.mapped.refs
     )
@@ -68,6 +67,7 @@ def _drop(rows: KindRows) -> None:
 
 
 def _fill(rows: KindRows, texts: Texts, tell: Callable[[int], None]) -> None:
+    """Load raw rows, and compute the staged ones from them; raise Misuse where a value does not fit its column."""
     make, dialect = raw_maker(rows.mapped, rows.ids, rows.days), dialect_of(rows.connection)
     rows.raw.create(rows.connection, checkfirst=False)
     rows.stage.create(rows.connection, checkfirst=False)

@@ -33,6 +33,7 @@ from seedjournal.journal import Misuse, Unavailable
 from ..dialects import dialect_of
 from ..mapping import DATABASE
 from ..notes import ADOPTED, LEDGER
+from ..stage import it_has, lost_rows
 from . import uniques
 from .identifying import find_ids, note, refuse_strangers, release_lost
 from .leaving import revive
@@ -166,7 +167,7 @@ def _update(rows: KindRows, aside: Sequence[str]) -> int:
     if aside:
         done += uniques.put_back(rows, changed)
     if done < expected:
-        raise _swallowed(rows, expected, done)
+        raise _lost(rows, expected, done)
     return expected
 
 
@@ -211,7 +212,7 @@ def _insert(rows: KindRows) -> int:
         added.drop(rows.connection, checkfirst=False)
     left = rows.count(count_new)
     if stored < expected or left:
-        raise _swallowed(rows, expected, min(stored, expected - left))
+        raise _lost(rows, expected, min(stored, expected - left))
     return expected
 
 
@@ -243,7 +244,7 @@ def _refuse_rewritten(rows: KindRows) -> None:
     lost = rows.count(select(func.count()).select_from(stage).where(~rows.is_there))
     if lost:
         total = rows.count(select(func.count()).select_from(stage))
-        raise _swallowed(rows, total, total - lost)
+        raise _lost(rows, total, total - lost)
     if not rows.count_differing():
         return
     found = []
@@ -253,17 +254,10 @@ def _refuse_rewritten(rows: KindRows) -> None:
         found += [f"{name} of {rows.kind} {key}" for key in rows.connection.execute(query).scalars()]
     raise Unavailable(
         f"Table {rows.mapped.shown} stored other values than seedjournal wrote, in {', '.join(found)}; the "
-        f"projection was undone{_triggers(rows)}.",
+        f"projection was undone{it_has(rows.mapped.info.triggers)}.",
         "A trigger rewrites the values. Let the map give them once with initial(…), or change the trigger.",
     )
 
 
-def _swallowed(rows: KindRows, sent: int, stored: int) -> Unavailable:
-    return Unavailable(
-        f"Table {rows.mapped.shown} took {stored:,} of {sent:,} rows; nothing was written{_triggers(rows)}.",
-        "A trigger or rule of the table keeps rows out. Disable it, or let it store these rows.",
-    )
-
-
-def _triggers(rows: KindRows) -> str:
-    return f" (it has {', '.join(rows.mapped.info.triggers)})" if rows.mapped.info.triggers else ""
+def _lost(rows: KindRows, sent: int, stored: int) -> Unavailable:
+    return lost_rows(rows.mapped.shown, sent, stored, rows.mapped.info.triggers)
