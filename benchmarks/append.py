@@ -12,6 +12,7 @@ from pathlib import Path
 from seedjournal import journal
 from seedjournal.journal import JOURNAL_HISTORY, Event, Inputs, Spool, encode, ensure, open_database
 from seedjournal.simulators.engineering.kinds import ENGINEERING
+from seedjournal.simulators.policies import policies_of
 
 from .datasets import PROJECT
 from .ready import clocked, read_events
@@ -25,7 +26,7 @@ def main() -> None:
     ensure(database, JOURNAL_HISTORY, create=True)
     inputs = Inputs(
         project=PROJECT,
-        policies=ENGINEERING.policies({}),
+        policies=policies_of(ENGINEERING, {}),
         window=False,
         values={},
         fingerprint=hashlib.sha256(b"events that are ready in memory").digest(),

@@ -152,9 +152,10 @@ def load(path: Path = FILE) -> Settings:
     if not isinstance(policy, dict):
         raise j.BadInput(f"{path}: policy is not a table.", 'Write [policy] above lines such as github = "upsert".')
     if policy and domain in {None, "engineering"}:
-        from seedjournal.simulators.engineering.project import resolve_policies
+        from seedjournal.simulators.engineering.kinds import ENGINEERING
+        from seedjournal.simulators.policies import chosen_policies
 
-        policy = resolve_policies(policy, f"{path}: policy.")
+        policy = chosen_policies(ENGINEERING, policy, f"{path}: policy.")
     return Settings(
         journal=content.get("journal"),
         target=content.get("target"),
@@ -292,9 +293,10 @@ def project_settings(settings: Settings, name: str) -> dict[str, Any]:
     """Return a project's settings: the registry's, then the file's, then the policies for every project."""
     given = {**REGISTRY.get(name, {}), **settings.projects.get(name, {})}
     if settings.policy and isinstance(given.get("policy", {}), dict):
-        from seedjournal.simulators.engineering.project import resolve_policies
+        from seedjournal.simulators.engineering.kinds import ENGINEERING
+        from seedjournal.simulators.policies import chosen_policies
 
-        own = resolve_policies(given.get("policy", {}), f"{FILE}: projects.{name}.policy.")
+        own = chosen_policies(ENGINEERING, given.get("policy", {}), f"{FILE}: projects.{name}.policy.")
         given["policy"] = {**settings.policy, **own}
     return given
 

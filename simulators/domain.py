@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_
 
 import msgspec
 
-from seedjournal.journal import Misuse, Policy, SeedJournalError, Vocabulary
+from seedjournal.journal import Misuse, SeedJournalError, Vocabulary
 
 from .declaring import is_in_project, resolve
 from .drawing import All, Draw
@@ -134,7 +134,8 @@ class Domain:
     With a `root`, a project is one root entity, and its name is the root's key; kinds whose keys do not begin with the
     root form a project of their own, named as the domain. Without a root the domain has this one project only.
     `settings` are names with default values, or a msgspec.Struct whose ranges are checked. `today` is the run's date
-    unless `--as-of` gives another; without it, the newest day of the facts is.
+    unless `--as-of` gives another; without it, the newest day of the facts is. `policy_groups` are names under which a
+    user can choose a policy for several kinds at once; the group `all` has every kind of fact.
     """
 
     def __init__(
@@ -145,14 +146,16 @@ class Domain:
         root: type[Kind] | None = None,
         settings: Mapping[str, Setting] | type[msgspec.Struct] | None = None,
         today: date | None = None,
+        policy_groups: Mapping[str, Sequence[type[Kind]]] | None = None,
     ) -> None:
-        if problems := list(_wrong_domain(name, kinds, root, settings, today)):
+        if problems := list(_wrong_domain(name, kinds, root, settings, today, policy_groups)):
             raise DeclarationError(f"domain {name!r}", problems)
         self.name = name
         self.root = root
         self.kinds = tuple(kinds)
         self.given_today = today
         self.settings = settings if settings is not None else {}
+        self.policy_groups = policy_groups or {}
         self.vocabulary: Vocabulary = resolve(self.kinds, root, f"domain {name!r}", name)
         self.by_name: dict[str, Declared] = {one.__declared__.name: one.__declared__ for one in self.kinds}
         self.stated: list[Stated] = []
@@ -254,46 +257,6 @@ class Domain:
         names = {one.__declared__.name for one in found}
         return tuple(one.name for one in self.vocabulary.kinds if one.name in names)
 
-    def policies(self, chosen: Mapping[str, Policy]) -> dict[str, Policy]:
-        """Return every recorded kind's policy; computed kinds are always replaced.
-
-        Raises Misuse, with everything that is wrong, for an unknown or computed kind, or where a fact kind that is not
-        exact would refer to one that is: a state would then refer to what it no longer holds.
-        """
-        facts = [one for one in self.fact_kinds if self.by_name[one].recorded]
-        problems = []
-        for name in chosen:
-            if name not in self.by_name:
-                problems.append(f"{name!r} is not a kind of the domain {self.name!r}{nearest(name, self.by_name)}")
-            elif name not in facts:
-                problems.append(f"{name} is computed from the facts, so it has no policy")
-        problems += [
-            f"{name} is computed from the facts, so its class cannot have policy={one.policy!r}"
-            for name, one in self.by_name.items()
-            if one.policy and name not in self.fact_kinds
-        ]
-        policies = {name: Policy.EXACT for name, one in self.by_name.items() if one.recorded}
-        policies.update((name, chosen.get(name, self.vocabulary[name].policy)) for name in facts)
-        if self.root is not None:  # what all projects share is merged, whatever its class says
-            policies.update((name, Policy.UPSERT) for name in facts if self.vocabulary[name].is_shared)
-        exact = {name for name in facts if policies[name] is Policy.EXACT}
-        also: list[str] = []  # what would have to be exact as well
-        for name in facts:
-            for target in (one for column in self.by_name[name].columns.values() for one in column.to):
-                to = target.__declared__.name
-                if to != name and name not in exact and (to in exact or to in also):
-                    problems.append(f"{to} cannot be exact while {name}, which refers to it, is {policies[name]}")
-                    also += [name] if name not in also else []
-        if problems:
-            more = " ".join(f"--policy {name}=exact" for name in also)
-            raise Misuse(
-                "; ".join(problems) + ".",
-                f"Add {more}, or give what it refers to another policy than exact, here or in its class."
-                if also
-                else f"The kinds with a policy are {', '.join(facts)}.",
-            )
-        return policies
-
     @property
     def common(self) -> str | None:
         """The name of the project that holds the shared kinds, if any; without a root all kinds are shared."""
@@ -359,7 +322,7 @@ class Domain:
 
 
 def _wrong_domain(  # noqa: C901 - one branch for each argument
-    name: Any, kinds: Any, root: Any, settings: Any, today: Any
+    name: Any, kinds: Any, root: Any, settings: Any, today: Any, policy_groups: Any
 ) -> Iterator[str]:
     """Yield what is wrong with a domain's arguments; whoever runs no type checker learns it here."""
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
@@ -381,6 +344,23 @@ def _wrong_domain(  # noqa: C901 - one branch for each argument
                 yield f"the setting {one!r} is {brief(value)}; a setting is a number, a text, true or false, or a date"
     elif settings is not None and not (isinstance(settings, type) and issubclass(settings, msgspec.Struct)):
         yield f"settings={brief(settings)} is neither a dict nor a subclass of msgspec.Struct"
+    if policy_groups is not None:
+        yield from _wrong_groups(policy_groups, kinds if isinstance(kinds, Iterable) else ())
+
+
+def _wrong_groups(groups: Any, kinds: Iterable[Any]) -> Iterator[str]:
+    if not isinstance(groups, Mapping):
+        yield f'policy_groups={brief(groups)} is no dict; write policy_groups={{"stock": (Book, Shelf)}}'
+        return
+    known = {one for one in kinds if isinstance(one, type) and issubclass(one, Kind)}
+    names = {one.__declared__.name for one in known if one is not Kind}
+    for name, among in groups.items():
+        if not isinstance(name, str) or not name.isidentifier() or name == "all" or name in names:
+            yield f"a policy group cannot be named {name!r}; choose a word that is neither all nor a kind's name"
+        for one in among if isinstance(among, Iterable) and not isinstance(among, str) else (among,):
+            if not isinstance(one, type) or one not in known:
+                shown = one.__name__ if isinstance(one, type) else brief(one)
+                yield f"the policy group {name!r} has {shown}, which is not among the kinds"
 
 
 @lru_cache(1 << 13)

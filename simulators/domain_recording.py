@@ -20,6 +20,7 @@ from .domain import Domain
 from .facts import Asked, Run
 from .faking import faker_version
 from .kinds import key_of, nearest
+from .policies import policies_of
 from .purity import refuse_impure
 from .recording import DEFAULT_SEED, RemovesMost, make_inputs, record, tool_versions
 from .simulating import Previous, Simulation
@@ -184,13 +185,10 @@ class _DomainRecipe:
 def _policies(domain: Domain, options: DomainOptions, *, is_shared: bool) -> dict[str, Policy]:
     """Return the policies of a project's recorded kinds; facts that all projects share are `upsert`."""
     own = {one.__declared__.name for one in domain.project_kinds(shared=is_shared)} if domain.root else None
-    policies = domain.policies(options.policies)
-    if options.fresh:
+    policies = policies_of(domain, options.policies)
+    if options.fresh and not is_shared:
         policies = dict.fromkeys(policies, Policy.EXACT)
-    found = {kind: policy for kind, policy in policies.items() if own is None or kind in own}
-    if is_shared:
-        return {kind: Policy.UPSERT if kind in domain.fact_kinds else Policy.EXACT for kind in found}
-    return found
+    return {kind: policy for kind, policy in policies.items() if own is None or kind in own}
 
 
 def _plain(settings: Any) -> Any:

@@ -83,6 +83,7 @@ def record_own(
 ) -> tuple[Document, list[tuple[Exception, Failure]]]:
     """Record projects of a user's own domain, each by itself; return the document, and what was raised."""
     from seedjournal.simulators.domain_recording import projects_of, record_domain
+    from seedjournal.simulators.policies import chosen_policies
 
     folder = config.FILE.parent
     if every:
@@ -93,7 +94,7 @@ def record_own(
             "No project was named, so there is nothing to record.",
             f"Name one with --project, such as {known}, or give --all.",
         )
-    of_file = own_policies([f"{kind}={policy}" for kind, policy in settings.policy.items()])
+    of_file = chosen_policies(domain, settings.policy, f"{config.FILE}: policy.")
     document: Document = {"format": FORMAT, "runs": []}
     failures: list[tuple[Exception, Failure]] = []
     with opened_journal(databases, settings, create=True) as database:
@@ -122,23 +123,6 @@ def _profile(settings: config.Settings, name: str | None) -> Mapping[str, Any]:
             f"Its profiles are {', '.join(settings.profiles) or 'none'}. A table [profiles.{name}] adds one.",
         )
     return settings.profiles[name]
-
-
-def own_policies(texts: Sequence[str]) -> dict[str, j.Policy]:
-    """Return the policies that KIND=POLICY texts choose; raise Misuse with all that are wrong."""
-    chosen: dict[str, j.Policy] = {}
-    wrong = []
-    for text in texts:
-        kind, equals, policy = text.partition("=")
-        if not equals or policy not in set(j.Policy):
-            wrong.append(text)
-        else:
-            chosen[kind] = j.Policy(policy)
-    if wrong:
-        raise j.Misuse(
-            f"{', '.join(map(repr, wrong))} is not KIND=POLICY.", "Write a kind and a policy: once, upsert or exact."
-        )
-    return chosen
 
 
 def own_settings(texts: Sequence[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ import click
 from seedjournal import journal as j
 from seedjournal.progress import Tell
 from seedjournal.simulators.engineering import api as engineering
+from seedjournal.simulators.policies import parse_policies
 
 from .. import settings as config
 from ..failures import Failure, complain, explain, trace
@@ -21,7 +22,7 @@ from ..sources import day_began, github_api, github_repositories, github_server,
 from ..terminal import SHORT, Progress, duration, number_of, old_and_new, shown, table, wrapped
 from . import FINE, exits
 from .databases import Databases, opened_journal
-from .domains import own_domain, own_policies, own_settings, record_own, vocabulary
+from .domains import own_domain, own_settings, record_own, vocabulary
 from .options import DAY, LARGEST, Common, Whole, common_options, is_terminal
 from .runs import FORMAT, Document, lacking, run_result, window_text
 
@@ -105,7 +106,7 @@ class Outcome:
     "policies",
     metavar="KIND=POLICY",
     multiple=True,
-    help="Update policy of a kind, or of a group (github, all): once, upsert or exact; may be repeated.",
+    help="Update policy of a kind, or of a group of kinds (all, github): once, upsert or exact; may be repeated.",
 )
 @click.option(
     "--fresh", is_flag=True, help="Use the policy exact for every kind of this run: tables will show this run alone."
@@ -163,7 +164,7 @@ def record(  # noqa: PLR0913 - its options
             as_of=options["as_of"],
             settings=own_settings(sets),
             profile=profile,
-            policies=own_policies(policies),
+            policies=parse_policies(domain, policies),
             fresh=options["fresh"],
             reuse=not no_reuse,
             accept_upgrade=options["accept_upgrade"],
@@ -194,7 +195,7 @@ def record(  # noqa: PLR0913 - its options
         strict=strict,
         # A source that was recorded before must be read again for --strict.
         options=engineering.RecordOptions(
-            policies=engineering.parse_policies(policies), reuse=not (no_reuse or strict), **options
+            policies=parse_policies(engineering.ENGINEERING, policies), reuse=not (no_reuse or strict), **options
         ),
     )
     if estimate:

@@ -2,21 +2,19 @@
 
 from ..recording import DEFAULT_SEED, RemovesMost
 from .facts import Repository, Skipped, Source, repository
+from .kinds import ENGINEERING
 from .project import (
-    POLICY_GROUPS,
     SCENARIOS,
     SETTINGS,
     Project,
     make_project,
-    parse_policies,
     parse_setting,
-    resolve_policies,
 )
 from .recording import Recorded, RecordOptions, record
 
 __all__ = [
     "DEFAULT_SEED",
-    "POLICY_GROUPS",
+    "ENGINEERING",
     "SCENARIOS",
     "SETTINGS",
     "Project",
@@ -27,9 +25,7 @@ __all__ = [
     "Skipped",
     "Source",
     "make_project",
-    "parse_policies",
     "parse_setting",
     "record",
     "repository",
-    "resolve_policies",
 ]

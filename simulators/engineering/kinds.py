@@ -227,4 +227,5 @@ ENGINEERING = Domain(
         AiUsageDaily,
         WeeklyMetrics,
     ),
+    policy_groups={"github": (Team, TeamMember, PullRequest, PrReview, Commit, PrFile, PrCheckRun)},
 )

@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, get_type_hints
 
@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 
 from seedjournal.journal import BadInput, Misuse, Policy
 
+from ..policies import chosen_policies
 from .facts import Repository, repository
 from .kinds import ENGINEERING
 from .schedules import day_of, is_scheduled
@@ -35,12 +36,6 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 USAGE_SOURCES = ("copilot", "cursor")  # the assistants of which daily usage is simulated
 
 _WEIGHTS_TOLERANCE = 1e-9
-
-# What a policy may be chosen for at once, besides single kinds.
-POLICY_GROUPS: dict[str, tuple[str, ...]] = {
-    "all": ENGINEERING.fact_kinds,
-    "github": ENGINEERING.fact_kinds,
-}
 
 
 class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,7 +166,7 @@ def make_project(name: str, settings: Mapping[str, Any], origin: str = "The sett
             )
     values = {**_names(name), **settings, "name": name}
     if isinstance(values.get("policy"), dict):
-        values["policy"] = resolve_policies(values["policy"], f"{origin}: policy ")
+        values["policy"] = chosen_policies(ENGINEERING, values["policy"], f"{origin}: policy ")
     for setting, value in values.items():
         _convert(setting, value, origin)
     for setting in _CHOICES:
@@ -201,44 +196,6 @@ def parse_setting(text: str) -> tuple[str, Any]:
             continue
         return key, candidate
     return key, next(iter(_candidates(raw)))
-
-
-def parse_policies(texts: Sequence[str]) -> dict[str, Policy]:
-    """Return the policies that KIND=POLICY or GROUP=POLICY texts choose, by kind; raise Misuse for all mistakes."""
-    wrong = [text for text in texts if "=" not in text]
-    pairs = dict(text.split("=", 1) for text in texts if "=" in text)
-    return resolve_policies(pairs, "--policy ", wrong)
-
-
-def resolve_policies(chosen: Mapping[str, Any], origin: str, wrong: Sequence[str] = ()) -> dict[str, Policy]:
-    """Return policies by kind: what names a kind beats its group, and a smaller group beats a larger one.
-
-    Raises Misuse that tells every mistake at once, with the nearest names.
-    """
-    mistakes = [f"{origin}{text!r} is not KIND=POLICY." for text in wrong]
-    names = [*ENGINEERING.fact_kinds, *POLICY_GROUPS]
-    for name, policy in chosen.items():
-        if name in ENGINEERING.by_name and name not in names:
-            mistakes.append(f"{origin}{name}={policy}: {name} is computed from the facts, so it has no policy.")
-        elif name not in names:
-            near = " or ".join(difflib.get_close_matches(name, names, n=2, cutoff=0.6))
-            mistakes.append(f"{origin}{name}: there is no kind {name!r}." + (f" Did you mean {near}?" if near else ""))
-        if policy not in list(Policy):
-            near = " or ".join(difflib.get_close_matches(str(policy), set(Policy), n=1, cutoff=0.5))
-            mistakes.append(
-                f"{origin}{name}={policy}: there is no policy {policy!r}." + (f" Did you mean {near}?" if near else "")
-            )
-    if mistakes:
-        raise Misuse(
-            "\n".join(mistakes),
-            f"The policies are once, upsert and exact; the groups {', '.join(POLICY_GROUPS)}; "
-            f"the kinds {', '.join(ENGINEERING.fact_kinds)}.",
-        )
-    groups = sorted(
-        (name for name in chosen if name in POLICY_GROUPS), key=lambda name: (-len(POLICY_GROUPS[name]), name != "all")
-    )
-    found = {kind: Policy(chosen[name]) for name in groups for kind in POLICY_GROUPS[name]}
-    return found | {name: Policy(policy) for name, policy in chosen.items() if name in ENGINEERING.fact_kinds}
 
 
 def places(project: Project, held: tuple[Repository, ...]) -> dict[Repository, int]:

@@ -14,6 +14,7 @@ from seedjournal.journal import Database, Entry, Inputs, Misuse, Policy, Run, Se
 from seedjournal.progress import Tell
 
 from .. import recording
+from ..policies import policies_of
 from ..recording import DEFAULT_SEED, RemovesMost, make_inputs, tool_versions
 from .census import take_census
 from .facts import Facts, Fetched, Reporting, Skipped, Source
@@ -176,7 +177,7 @@ def _other_invention(database: Database, project: Project, source: Source, optio
 
 def _policies(project: Project, options: RecordOptions) -> Mapping[str, Policy]:
     """Return each kind's policy for this run; `fresh` makes every fact kind `exact`, as computed kinds always are."""
-    policies = ENGINEERING.policies({**project.policy, **options.policies})
+    policies = policies_of(ENGINEERING, {**project.policy, **options.policies})
     return dict.fromkeys(policies, Policy.EXACT) if options.fresh else policies
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from seedjournal.journal import Event, Misuse, Policy, Type, key_fields, referred_key
 from seedjournal.simulators.engineering.kinds import ENGINEERING
+from seedjournal.simulators.policies import policies_of
 
 KINDS = ENGINEERING.vocabulary
 
@@ -27,7 +28,7 @@ def test_parents_come_before_children_and_references_fit_their_keys() -> None:
 
 
 def test_defaults_hold_where_nothing_is_chosen() -> None:
-    policies = ENGINEERING.policies({"pull_request": Policy.UPSERT})
+    policies = policies_of(ENGINEERING, {"pull_request": Policy.UPSERT})
     assert policies["pull_request"] is Policy.UPSERT
     assert policies["team"] is Policy.ONCE
     assert policies["jira_issue"] is Policy.EXACT  # computed
@@ -36,30 +37,30 @@ def test_defaults_hold_where_nothing_is_chosen() -> None:
 
 def test_exact_is_refused_while_a_child_is_not_exact() -> None:
     with pytest.raises(Misuse) as refused:
-        ENGINEERING.policies({"pull_request": Policy.EXACT})
+        policies_of(ENGINEERING, {"pull_request": Policy.EXACT})
     assert "pull_request cannot be exact while pr_review, which refers to it, is once" in refused.value.message
     assert "pr_survey" not in refused.value.message  # computed
     parts = ("pr_review", "commit", "pr_file", "pr_check_run")
     assert all(f"--policy {part}=exact" in refused.value.hint for part in parts)
-    every = ENGINEERING.policies(dict.fromkeys(("pull_request", *parts), Policy.EXACT))
+    every = policies_of(ENGINEERING, dict.fromkeys(("pull_request", *parts), Policy.EXACT))
     assert every["pull_request"] is every["commit"] is Policy.EXACT
 
 
 def test_computed_kinds_have_no_policy() -> None:
     with pytest.raises(Misuse, match="jira_issue is computed from the facts"):
-        ENGINEERING.policies({"jira_issue": Policy.UPSERT})
+        policies_of(ENGINEERING, {"jira_issue": Policy.UPSERT})
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
     with pytest.raises(Misuse, match="'prs' is not a kind") as refused:
-        ENGINEERING.policies({"prs": Policy.ONCE})
+        policies_of(ENGINEERING, {"prs": Policy.ONCE})
     assert "pull_request" in refused.value.hint
 
 
 @given(CHOICES)
 def test_accepted_policies_let_no_state_refer_outside_itself(chosen: dict[str, Policy]) -> None:
     try:
-        policies = ENGINEERING.policies(chosen)
+        policies = policies_of(ENGINEERING, chosen)
     except Misuse:
         return
     for kind in KINDS.kinds:

@@ -27,8 +27,9 @@ from seedjournal.projectors import Choice
 from seedjournal.simulators.engineering.demo.source import DEFAULT_AS_OF
 from seedjournal.simulators.engineering.following import Following
 from seedjournal.simulators.engineering.kinds import ENGINEERING
-from seedjournal.simulators.engineering.project import make_project, parse_policies
+from seedjournal.simulators.engineering.project import make_project
 from seedjournal.simulators.engineering.recording import RecordOptions
+from seedjournal.simulators.policies import parse_policies
 from tests import scale, tally
 from tests.conftest import MAKES
 from tests.model.oracle import PROJECTED, RECORDED, Journal, Target, text_of
@@ -61,7 +62,9 @@ class Step:
             new=True,
             source="demo",
             sets=tuple(f"{name}={value}" for name, value in self.settings.items()),
-            options=RecordOptions(until=self.until, policies=parse_policies(self.policies), fresh=self.fresh),
+            options=RecordOptions(
+                until=self.until, policies=parse_policies(ENGINEERING, self.policies), fresh=self.fresh
+            ),
         )
 
     @property
@@ -73,7 +76,7 @@ class Step:
     def meant(self) -> dict[str, str]:
         """Every kind's policy."""
         computed = dict.fromkeys({*KINDS, *PARTS} - FACTS, "exact")
-        return {**POLICIES, **computed, **parse_policies(self.policies)}
+        return {**POLICIES, **computed, **parse_policies(ENGINEERING, self.policies)}
 
     @property
     def is_refused(self) -> bool:

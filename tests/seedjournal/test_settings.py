@@ -125,7 +125,7 @@ def test_wrong_words_for_settings_and_policies(at: str, run: Run) -> None:
     assert "survey_response_rate" in run(*DEMO, "--set", "survey_rate=0.5", status=2).err
     assert "is not KEY=VALUE" in run(*DEMO, "--set", "prs", status=2).err
     assert "once, upsert and exact" in run(*DEMO, "--policy", "team=never", status=2).err
-    assert "there is no kind" in run(*DEMO, "--policy", "teem=once", status=2).err
+    assert "is not a kind" in run(*DEMO, "--policy", "teem=once", status=2).err
     assert "cannot be exact" in run(*DEMO, "--policy", "pull_request=exact", status=2).err
     assert "exact" in run(*DEMO, "--policy", "jira_issue=exact", "--since", "2025-01-01", status=2).err
     assert "is not a date" in run(*DEMO, "--as-of", "yesterday", status=2).err
@@ -243,7 +243,7 @@ def test_groups_of_kinds_have_a_policy_at_once(at: str, run: Run, tmp_path: Path
         "once",
     ]
     (tmp_path / "seedjournal.toml").write_text('[policy]\ngithup = "upsert"\n')
-    assert "Did you mean github" in run("log", status=2).err
+    assert "the nearest is 'github'" in run("log", status=2).err
     (tmp_path / "seedjournal.toml").write_text("policy = 1\n")
     assert "policy is not a table" in run("log", status=3).err
 
@@ -252,7 +252,7 @@ def test_every_wrong_policy_is_told_at_once(at: str, run: Run) -> None:
     done = run(
         *DEMO, *(part for text in ("teem=once", "commit=upsrt", "team") for part in ("--policy", text)), status=2
     )
-    for told in ("Did you mean team", "Did you mean upsert", "'team' is not KIND=POLICY"):
+    for told in ("the nearest is 'team'", "the nearest is 'upsert'", "'team' is not KIND=POLICY"):
         assert told in done.err
     computed = run(*DEMO, "--policy", "jira_issue=once", status=2)
     assert "jira_issue is computed from the facts, so it has no policy" in computed.err

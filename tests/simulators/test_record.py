@@ -23,6 +23,7 @@ from seedjournal.simulators.engineering.kinds import ENGINEERING
 from seedjournal.simulators.engineering.project import Project, make_project
 from seedjournal.simulators.engineering.recording import Recorded, RecordOptions, _inputs, record
 from seedjournal.simulators.engineering.simulate import GENERATORS
+from seedjournal.simulators.policies import policies_of
 from tests.simulators.acme import Facts, acme, at, commit, events_of, pull_request, story, who
 
 Order = tuple[Project, Source, RecordOptions]
@@ -128,7 +129,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 def fingerprint(one: Order) -> bytes:
     project, _, options = one
-    return _inputs(*one, ENGINEERING.policies({**project.policy, **options.policies})).fingerprint
+    return _inputs(*one, policies_of(ENGINEERING, {**project.policy, **options.policies})).fingerprint
 
 
 def test_every_input_is_in_the_fingerprint() -> None:
