@@ -6,7 +6,7 @@ rows that should be there are staged, so that the database itself compares value
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,15 +39,13 @@ from .dialects import dialect_of
 from .layout import Layout, TableMap, key_from_row, layout_of, table_problems
 from .notes import ADOPTED, ROWS, STALE, Position
 from .parts import key_of_whole, unseen_parts
-from .replay import policy_of, position_problem
+from .replay import Tell, policy_of, position_problem
 from .rows import Ids, derived_id, row_maker
 from .stage import Stage
 from .writing import UnseenRows
 
 if TYPE_CHECKING:
     from .mapping import Tables
-
-Tell = Callable[[str, int, int | None], None]
 
 _PIECE = 10_000
 _WHERE = notes.POSITIONS.name
@@ -121,7 +119,7 @@ def _layout_at(source: Connection, project: str, position: Position, otherwise: 
 
 def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: Tell) -> Iterator[Finding]:
     """Check the rows in tables that others own; a map that does not fit any more is a finding."""
-    from .mapped import check_mapped, fit
+    from . import mapped
 
     this_journal = _journal_of(source)
     for project in notes.made_without_position(target):
@@ -130,7 +128,7 @@ def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: 
     if not notes.shown_projects(target) or this_journal is None:
         return
     try:
-        fitted = fit(target, tables, "the target")
+        fitted = mapped.fit(target, tables, "the target")
     except Misuse as error:
         yield Finding(where="the map", what="the target", problem=error.message, fault=Fault.TABLE)
         return
@@ -143,7 +141,7 @@ def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: 
             yield Finding(where=_WHERE, what=project, problem=f"it is shown {wrong}", fault=Fault.POSITION)
         elif run := _run_of(source, project, position):
             try:
-                yield from check_mapped(source, target, fitted, run, project, tell)
+                yield from mapped.check(source, target, fitted, run, project, tell)
             except Damaged as error:
                 yield Finding(where=_WHERE, what=project, problem=error.message)
 

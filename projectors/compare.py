@@ -58,9 +58,9 @@ def compare_target(
     Removed are rows of the project that the state does not have. Dates are those of the events.
     """
     if not isinstance(layout, Layout):
-        from .mapped import compare_mapped, fit
+        from .mapped import compare, fit
 
-        yield from compare_mapped(source, target, fit(target, layout, "the target"), run, kinds)
+        yield from compare(source, target, fit(target, layout, "the target"), run, kinds)
         return
     dialect_of(target).see_all_rows()
     layout = layout_of(source, run, layout)

@@ -9,7 +9,6 @@ import click
 
 from seedjournal import journal as j
 from seedjournal import projectors
-from seedjournal.projectors import mapped
 
 from .. import settings as config
 from ..terminal import number_of, shown, table
@@ -42,6 +41,8 @@ def check_map(databases: Databases) -> Document:
             "There is nothing to check: the settings file names no map, so seedjournal makes the tables itself.",
             f'To use a map, name it in {config.FILE}, for example tables = "map:target".',
         )
+    from seedjournal.projectors import mapped  # which --help has no use for
+
     where = config.addresses(config.load(), databases.journal, databases.target)
     with opened_target(where, databases, create=False) as target:
         if target is None:
