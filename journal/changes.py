@@ -163,7 +163,7 @@ def fold_root(connection: Connection, policies: Mapping[str, Policy], previous: 
     trees: dict[str, Subtree] = {}
     for kind in sorted(run.kinds.keys() | before.keys()):
         now = run.kinds.get(kind)
-        carried = carried_over(connection, kind, policies.get(kind, Policy.UPSERT), before.get(kind), now)
+        carried = carried_over(connection, kind, policies.get(kind, Policy.EXACT), before.get(kind), now)
         first = next(carried, None)
         if first is None:
             if now:

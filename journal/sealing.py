@@ -194,7 +194,7 @@ def _compare(
     for kind in sorted(root.kinds.keys() | last.keys() | before.keys()):
         now = root.kinds.get(kind)
         kept = Kept()
-        policy = inputs.policies.get(kind, Policy.UPSERT)
+        policy = inputs.policies.get(kind, Policy.EXACT)  # a kind that the domain no longer has leaves the state
         carried.extend(carried_over(connection, kind, policy, before.get(kind), now, kept))
         if now or last.get(kind):
             kinds[kind] = {**_counts(connection, last.get(kind), now), "kept": kept.count}

@@ -102,6 +102,12 @@ class Kind:
         """Return the field of that name."""
         return next(one for one in self.fields if one.name == name)
 
+    @property
+    def absent(self) -> dict[str, Any]:
+        """What an event that an earlier declaration made means by the fields and references that it lacks."""
+        values = {one.name: one.default for one in self.fields if one.name not in self.key}
+        return values | {one.name: None for one in self.references}
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:

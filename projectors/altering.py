@@ -6,16 +6,28 @@ longer has stays where it is. What cannot be altered safely is said, with the wa
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, Index, Numeric, String, Table, inspect
 from sqlalchemy.engine.reflection import ObjectKind
 
-from seedjournal.journal import Damaged, Run, RunNumber, WrongSchema, kinds_of, numbered
+from seedjournal.journal import (
+    Damaged,
+    Field,
+    Kind,
+    Run,
+    RunNumber,
+    Vocabulary,
+    WrongSchema,
+    all_runs,
+    kinds_of,
+    numbered,
+)
 
 from . import notes
 from .dialects import dialect_of
-from .layout import Layout, build_layout, create_tables
+from .layout import Layout, build_layout, column_with_default, create_tables, kinds_led_to, table_name
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -49,9 +61,46 @@ def follow_kinds(source: Connection, target: Connection, layout: Layout, run: Ru
     from alembic.operations import Operations
 
     operations = Operations(MigrationContext.configure(target))
+    fields = {(one.table.name, field.name): field for one in layout.maps.values() for field in one.kind.fields}
     for table in layout.tables:
         if table.name in columns:
-            _alter(target, operations, table, columns[table.name], known.get(table.name, set()))
+            of = {name: field for (of, name), field in fields.items() if of == table.name}
+            _alter(target, operations, table, columns[table.name], known.get(table.name, set()), of)
+
+
+def with_former_kinds(source: Connection, target: Connection, layout: Layout, project: str) -> Layout:
+    """Return the layout with the kinds, too, that the project had before and of which the target may have rows.
+
+    Those are the kinds of the run that it shows, and kinds of which notes remain. Parts are columns, which stay.
+    """
+    position = notes.position(target, project)
+    shown = numbered(source, RunNumber(position.run)) if position else None
+    noted = {kind for of, kind, _, _ in notes.groups(target) if of == project} - layout.maps.keys()
+    runs = [shown] if shown and shown.project == project else []
+    runs += reversed(all_runs(source, project)) if noted else []
+    former: dict[str, Kind] = {}
+    for run in runs:
+        kinds = _recorded(source, run) if run is shown or noted - former.keys() else None
+        for kind in kinds.kinds if kinds else ():
+            if (run is shown or kind.name in noted) and kind.name not in layout.maps and not kind.part_of:
+                former.setdefault(kind.name, kind)
+    if not former:
+        return layout
+    there = set(inspect(target).get_table_names()) - {one.name for one in layout.tables}
+    known = {*layout.maps, *(name for name, one in former.items() if table_name(one) in there)}
+    more = [one for one in former.values() if known.issuperset((one.name, *_kinds_needed(one)))]
+    return build_layout(Vocabulary((*layout.vocabulary.kinds, *more), layout.vocabulary.common))
+
+
+def _kinds_needed(kind: Kind) -> Iterator[str]:
+    return (to for reference in kind.references for to in kinds_led_to(reference))
+
+
+def _recorded(source: Connection, run: Run) -> Vocabulary | None:
+    try:
+        return kinds_of(source, run)
+    except Damaged:  # which verification tells
+        return None
 
 
 def _layouts_shown(source: Connection, target: Connection, run: Run) -> list[Layout]:
@@ -93,35 +142,40 @@ def _problems(target: Connection, table: Table, columns: dict[str, Columns]) -> 
     return problems
 
 
-def _alter(target: Connection, operations: Operations, table: Table, found: Columns, known: set[str]) -> None:
+def _alter(
+    target: Connection,
+    operations: Operations,
+    table: Table,
+    found: Columns,
+    known: set[str],
+    fields: Mapping[str, Field],
+) -> None:
     """Add columns for new fields, and remove bounds that no longer hold."""
+    new = [one.name for one in table.columns if one.name not in found and one.name not in known]
     for column in table.columns:
-        if column.name not in found:
-            if column.name not in known:
-                _add(target, operations, table, column)
-        elif target.dialect.name == "postgresql":
+        if column.name in new:
+            _add(target, operations, table, column, fields.get(column.name))
+        elif column.name in found and target.dialect.name == "postgresql":
             _widen(operations, table, column, found[column.name])
+    for index in table.indexes:  # some have several of the new columns
+        if not index.unique and not set(new).isdisjoint(index.columns.keys()):
+            _add_index(operations, table, index)
     for name, one in found.items() if target.dialect.name == "postgresql" else ():
         is_asked = name in table.columns and not table.columns[name].nullable
         if not (one["nullable"] or one["default"] is not None or name == "id" or is_asked):
             operations.alter_column(table.name, name, nullable=True)
 
 
-def _add(target: Connection, operations: Operations, table: Table, column: Column[Any]) -> None:
-    """Add a column; without a default it may be null in the rows that are there."""
-    default = column.server_default.arg if column.server_default is not None else None  # type: ignore[attr-defined]
-    is_nullable = bool(column.nullable) or default is None
+def _add(target: Connection, operations: Operations, table: Table, column: Column[Any], field: Field | None) -> None:
+    """Add a column; rows that say nothing of it get the field's default, or null."""
     key = next((one for one in table.foreign_key_constraints if column.name in one.column_keys), None)
     if key is not None and target.dialect.name == "sqlite":
         dialect_of(target).add_reference(table, column, key)
     else:
-        added: Column[Any] = Column(column.name, column.type, nullable=is_nullable, server_default=default)
+        added = column_with_default(field) if field else Column(column.name, column.type)
         operations.add_column(table.name, added)
         if key is not None:
             dialect_of(target).add_reference(table, column, key)
-    for index in table.indexes:
-        if column.name in index.columns and not index.unique:
-            _add_index(operations, table, index)
 
 
 def _add_index(operations: Operations, table: Table, index: Index) -> None:

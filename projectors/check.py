@@ -35,6 +35,7 @@ from seedjournal.journal import (
 )
 
 from . import notes
+from .altering import with_former_kinds
 from .dialects import dialect_of
 from .layout import Layout, TableMap, key_from_row, layout_of, table_problems
 from .notes import ADOPTED, ROWS, STALE, Position
@@ -65,7 +66,11 @@ def check(
         return
     this_journal = _journal_of(source)
     shown = list(_positions(target)) if this_journal else []
-    mine = {project: _layout_at(source, project, one, layout) for project, one in shown if one.journal == this_journal}
+    mine = {
+        project: _layout_at(source, target, project, one, layout)
+        for project, one in shown
+        if one.journal == this_journal
+    }
     problems: dict[str, str] = {}
     for one in (list(mine.values()) or [layout]) if notes.shown_projects(target) else []:
         problems |= table_problems(target, one)
@@ -108,11 +113,11 @@ def _layout_of_newest(source: Connection, project: str, otherwise: Layout) -> La
         return otherwise
 
 
-def _layout_at(source: Connection, project: str, position: Position, otherwise: Layout) -> Layout:
+def _layout_at(source: Connection, target: Connection, project: str, position: Position, otherwise: Layout) -> Layout:
     """Return the layout of the kinds that a project's rows were made from, as far as the journal tells."""
     run = _run_of(source, project, position)
     try:
-        return layout_of(source, run, otherwise) if run else otherwise
+        return with_former_kinds(source, target, layout_of(source, run, otherwise) if run else otherwise, project)
     except Damaged:  # which the journal's own verification tells
         return otherwise
 

@@ -380,7 +380,7 @@ def _refuse_what_has_no_table(vocabulary: Vocabulary) -> None:
     spelt: dict[str, str] = {}
     for kind in vocabulary.kinds:
         whole = vocabulary[kind.part_of] if kind.part_of else kind
-        table = _table_name(whole)
+        table = table_name(whole)
         if whole.part_of:
             problems.append(f"{kind.name} is a part of {whole.name}, which is a part itself")
         if spelt.setdefault(table.casefold(), table) != table:
@@ -426,7 +426,8 @@ def _is_late(reference: Reference, kind: Kind, vocabulary: Vocabulary) -> bool:
     return max(map(names.index, kinds_led_to(reference))) >= names.index(kind.name)
 
 
-def _table_name(kind: Kind) -> str:
+def table_name(kind: Kind) -> str:
+    """Return the name of the kind's own table."""
     return kind.table or f"{kind.name}s"
 
 
@@ -434,13 +435,13 @@ def _table(kind: Kind, vocabulary: Vocabulary, metadata: MetaData) -> Table:
     parts = [one for one in vocabulary.kinds if one.part_of == kind.name]
     own = [_column(kind, field) for field in kind.fields]
     return Table(
-        _table_name(kind),
+        table_name(kind),
         metadata,
         Column("id", _ID, primary_key=True, autoincrement=True),
         *_pointer_columns(kind, vocabulary),
         *own,
         *(column for part in parts for column in _pointer_columns(part, vocabulary)),
-        *(_part_column(field) for part in parts for field in part.fields),
+        *(column_with_default(field) for part in parts for field in part.fields),
     )
 
 
@@ -457,8 +458,8 @@ def _column(kind: Kind, field: Field) -> Column[Any]:
     return Column(field.name, column_type(field), nullable=field.nullable, server_default=default)
 
 
-def _part_column(field: Field) -> Column[Any]:
-    """Return the column of a part's field: a row whose part is absent holds the field's default."""
+def column_with_default(field: Field) -> Column[Any]:
+    """Return the column of a field that rows may lack: of a part, or of a kind that had no such field before."""
     value = plain(field, field.default)
     is_nullable = field.nullable or value is None
     default = None if value is None else (true() if value else false()) if isinstance(value, bool) else str(value)

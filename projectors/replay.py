@@ -43,7 +43,7 @@ from seedjournal.journal import (
 )
 
 from . import notes
-from .altering import follow_kinds
+from .altering import follow_kinds, with_former_kinds
 from .dialects import dialect_of
 from .layout import (
     Layout,
@@ -183,7 +183,7 @@ def project(
             fitted = mapped.fit(connection, layout, target.shown)
             done = mapped.project(source, connection, fitted, run, choice, tell, days=days, days_shown=shown)
         else:
-            own = layout_of(source, run, layout).moved(days)
+            own = with_former_kinds(source, connection, layout_of(source, run, layout), run.project).moved(days)
             done = _Replay(source, connection, own, run, choice, shown).run_with(target.shown, tell)
         if savepoint:
             savepoint.rollback()
@@ -592,7 +592,8 @@ def remove_project(
     if problem := position_problem(source, project, position):
         raise of_another(project, problem)
     run = numbered(source, RunNumber(position.run)) or newest(source, project)
-    layout = (layout_of(source, run, layout) if run else layout).moved(position.days)
+    layout = layout_of(source, run, layout) if run else layout
+    layout = with_former_kinds(source, target, layout, project).moved(position.days)
     refuse_others_rows(target, layout)
     ids = notes.adopted(target, project)
     results: dict[str, KindResult] = {}
@@ -628,6 +629,8 @@ def exact_kinds(source: Connection, shown: Run | None, run: Run, kinds: Iterable
     What left the state on the way left it there; so a projection of each run would have deleted the same rows.
     """
     found = {kind for kind in kinds if policy_of(run, kind) is Policy.EXACT}
+    if shown is not None:  # kinds that the domain no longer has
+        found |= {kind for kind in kinds if kind not in run.policies and policy_of(shown, kind) is Policy.EXACT}
     if shown is not None and not found.issuperset(kinds):
         found |= {
             kind for one in runs_after(source, shown, run) for kind in kinds if policy_of(one, kind) is Policy.EXACT

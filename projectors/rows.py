@@ -78,15 +78,9 @@ def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
     pointers = tuple(one for reference in mapped.pointers for one in _pointers(mapped, reference, ids))
     of_whole = _to_whole(mapped, ids)
 
-    def make(text: str) -> Row:
-        try:
-            return row_of(text)
-        except (KeyError, TypeError, ValueError) as error:
-            raise Damaged(f"An event of kind {kind.name} cannot be read: {error!r}") from None
-
-    def row_of(text: str) -> Row:
+    def row_of(text: str, absent: Mapping[str, Any] | None = None) -> Row:
         event = orjson.loads(text)
-        key, data = event["key"], event["data"]
+        key, data = event["key"], event["data"] if absent is None else {**absent, **event["data"]}
         # A key is read in canonical order, and written in the same.
         number = of_whole(key, data) if of_whole else ids.of(kind.name, KeyBytes(orjson.dumps(key)))
         held = [pointer(key, data) for pointer in pointers]
@@ -100,6 +94,21 @@ def row_maker(mapped: TableMap, ids: Ids) -> Callable[[str], Row]:
                 if values[place] is not None:
                     values[place] = moved(values[place], mapped.days)
         return (number, *held, *values)
+
+    return completed(row_of, kind)
+
+
+def completed(row_of: Callable[..., Row], kind: Kind) -> Callable[[str], Row]:
+    """Return `row_of` for texts that an earlier declaration of the kind may have made: what they lack is filled in."""
+
+    def make(text: str) -> Row:
+        try:
+            try:
+                return row_of(text)
+            except KeyError:
+                return row_of(text, kind.absent)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Damaged(f"An event of kind {kind.name} cannot be read: {error!r}") from None
 
     return make
 

@@ -172,8 +172,8 @@ class _DomainRecipe:
             asked=self._asked,
             policies=self._policies,
             profile=self.options.profile,
-            previous=_state_reader(self.database, previous.state) if previous else None,
-            shared=_state_reader(self.database, self._shared.state) if self._shared else None,
+            previous=_state_of(self.database, previous) if previous else None,
+            shared=_state_of(self.database, self._shared) if self._shared else None,
             is_shared=self.is_shared,
             tell=tell,
         ) as simulation:
@@ -197,11 +197,13 @@ def _plain(settings: Any) -> Any:
     return {name: repr(value) if isinstance(value, float) else value for name, value in plain.items()}
 
 
-def _state_reader(database: Database, state: bytes) -> Previous:
-    """Return a function from a kind to its content in a state, in the order of keys as bytes."""
+def _state_of(database: Database, run: journal.Run) -> Previous:
+    """Return the state after a run."""
 
     def read(kind: str) -> Iterator[tuple[KeyBytes, str]]:
         with database.read() as connection:
-            yield from journal.state_of_kind(connection, state, kind)
+            yield from journal.state_of_kind(connection, run.state, kind)
 
-    return read
+    with database.read() as connection:
+        recorded = journal.kinds_of(connection, run)
+    return Previous(read, recorded.by_name if recorded else {})

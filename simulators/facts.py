@@ -33,7 +33,7 @@ from seedjournal.journal import (
 
 from .failing import brief, failed
 from .fields import BadEntity, Column, Unfit, converter, plain_numbers, wanted
-from .kinds import Declared, Document, Key, Kind, key_of, may_be_null, named, nearest, shown_key
+from .kinds import Declared, Document, Key, Kind, Part, key_of, may_be_null, named, nearest, shown_key
 
 _LONGEST_FIELD = 1 << 24  # characters of a CSV file's value
 _ROWS = 2_000  # rows of a query that are fetched at a time
@@ -521,7 +521,7 @@ class RowReader:
                 return row[column.name]
             parts: list[str | int] = []
             for name, part in zip(names, target.parts, strict=True):
-                value = row[given[name]] if name in given else row[root[name]]
+                value = row[given[name]] if name in given else _told(row, root[name])
                 if value is None or value == "":
                     if column.nullable:
                         return None
@@ -532,15 +532,21 @@ class RowReader:
         return take
 
 
-def _root_parts(declared: Declared, column: Column) -> dict[str, str]:
-    """Return the parts of a reference's key that the row's own root column gives: by part, the column."""
+def _told(row: Mapping[str, Any], part: Part) -> Any:
+    """Return what a row says of a part of its own key: in the field's column, or in a column for this part alone."""
+    value = row.get(part.field)
+    if isinstance(value, Kind):
+        return key_of(value)[type(value).__declared__.key_names.index(str(part.theirs))]
+    return row.get(f"{part.field}.{part.theirs}") if value is None else value
+
+
+def _root_parts(declared: Declared, column: Column) -> dict[str, Part]:
+    """Return the parts of a reference's key that the beginning of the row's own key gives."""
     target = column.to[0].__declared__
     if not declared.parts:
         return {}
     first = declared.parts[0]
-    return {
-        part.name: first.field for part in target.parts if part.origin == first.origin and first.field != column.name
-    }
+    return {part.name: first for part in target.parts if part.origin == first.origin and first.field != column.name}
 
 
 def _key_part(origin: tuple[str, str], value: Any, target: Declared) -> str | int:

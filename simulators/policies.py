@@ -1,13 +1,22 @@
-"""The policies of a domain's kinds: which ones a user chooses, by kind or by group, and what follows for the others."""
+"""The policies of a domain's kinds: which ones a user chooses, by kind or by group, and what follows for the others.
+
+What a policy keeps of an earlier run must fit the kinds as they are declared now.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from seedjournal.journal import Misuse, Policy
+import orjson
 
-from .kinds import nearest
+from seedjournal.journal import BadInput, Misuse, Policy, Type
+from seedjournal.journal import Kind as Definition
+
+from .fields import BadEntity, Column
+from .kinds import KEY_SLOT, Declared, nearest
 
 if TYPE_CHECKING:
     from .domain import Domain
@@ -110,3 +119,83 @@ def _no_policy(domain: Domain, name: str, names: Sequence[str]) -> str:
     if name in domain.fact_kinds:
         return f"all projects share {name}, so its policy is always upsert"
     return f"{name} is computed from the facts, so it has no policy"
+
+
+def is_changed(declared: Declared, before: Mapping[str, Definition]) -> bool:
+    """Return whether an earlier run had the kind with another key, other content, or leading to other keys."""
+
+    def content(kind: Definition) -> Definition:
+        return replace(kind, policy=Policy.EXACT, table=None, unique=(), is_shared=False)
+
+    was, now = before.get(declared.name), declared.definition
+    if was is None or now is None:
+        return False
+    return content(now) != content(was) or any(_changed_keys(declared, before))
+
+
+def _changed_keys(declared: Declared, before: Mapping[str, Definition]) -> Iterator[str]:
+    """Yield the references to kinds that had another key."""
+    for name, column in declared.columns.items():
+        for one in column.to:
+            was, now = before.get(one.__declared__.name), one.__declared__.key_names
+            if was and was.key != now:
+                yield f"{name} leads to {one.__name__}, whose key was {', '.join(was.key)}, and is now {', '.join(now)}"
+
+
+def refuse_unfit(
+    declared: Declared, before: Mapping[str, Definition], policy: Policy, text: str, *, may_choose: bool
+) -> None:
+    """Raise BadInput for an entity of an earlier run that its kind, as it is declared now, cannot have.
+
+    `before` are the kinds of that run. `may_choose` says whether the user chooses the kind's policy.
+    """
+    was = before[declared.name]
+    event = orjson.loads(text)
+    key, data = event["key"], event["data"]
+    for problem in chain(_changed_keys(declared, before), _unfit(declared, was, key, data)):
+        name = declared.name
+        shown = "/".join(str(key[part]) for part in was.key if part in key)
+        raise BadInput(
+            f"The policy {policy} keeps {name} {shown} of an earlier run, which does not fit the kind any more: "
+            f"{problem}.",
+            "Give a new field a default, or let it be null. "
+            + (
+                f"Or leave earlier entities out: --policy {name}=exact, or --fresh."
+                if may_choose
+                else "Or give the kind another name."
+            ),
+        )
+
+
+def _unfit(declared: Declared, was: Definition, key: dict[str, Any], data: dict[str, Any]) -> Iterator[str]:
+    """Yield what an entity of an earlier declaration cannot be now, the first thing first."""
+    if {*key} != {*declared.key_names}:
+        yield f"its key was {', '.join(was.key)}, and is now {', '.join(declared.key_names)}"
+        return
+    before = {one.name: one.type for one in was.fields}
+    for name, column in declared.columns.items():
+        if name in before and not column.to and before[name] is not column.holds:
+            yield f"{name} was {before[name]}, and is now {column.holds}"
+        elif name not in declared.key:
+            yield from _unfit_value(declared, column, data, was_value=name in before)
+    if declared.decode is None or declared.encode is None:
+        raise TypeError
+    try:
+        entity = declared.decode(key, data)
+        entity.__dict__.pop(KEY_SLOT)  # that its key is looked at, too
+        declared.encode(entity)
+    except BadEntity as error:
+        yield error.message.rstrip(".")
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        yield f"it cannot be read: {error!r}"
+
+
+def _unfit_value(declared: Declared, column: Column, data: Mapping[str, Any], *, was_value: bool) -> Iterator[str]:
+    name = column.name
+    if name not in data:
+        if not column.nullable and name not in declared.defaults:
+            yield f"it has no {name}, which may not be null"
+    elif bool(column.to) == was_value:
+        yield f"{name} was a {'value' if column.to else 'reference'}"
+    elif data[name] is None and not column.nullable and column.holds is not Type.JSON:
+        yield f"{name} is null, which it may not be now"

@@ -37,6 +37,7 @@ from seedjournal.journal import (
     plain_encoder,
     resolve,
 )
+from seedjournal.journal import Kind as Definition
 from seedjournal.progress import Tell
 
 from .domain import Domain, Its, Simulator, Stated, Taken, seen_by
@@ -44,9 +45,17 @@ from .drawing import All, Draws, draws_of
 from .facts import Asked, places_of, unwritable
 from .failing import SimulatorFailed, failed
 from .kinds import Declared, Document, Key, Kind, document_key, key_of
+from .policies import is_changed, own_fact_kinds, refuse_unfit
 from .referring import References, all_of, hash_key, lacks, refuse_dangling
 
-Previous = Callable[[str], Iterable[tuple[KeyBytes, str]]]
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """A state: its content by kind, in the order of keys as bytes, and the kinds as they were recorded."""
+
+    read: Callable[[str], Iterable[tuple[KeyBytes, str]]]
+    kinds: Mapping[str, Definition]
+
 
 _STATED, _SIMULATED = 0, 1  # what is written by hand wins over what is simulated
 _LARGEST_ALL = 1_000_000
@@ -90,6 +99,7 @@ class Collection:
         self._index: dict[Key, bytes] | None = None
         self._policy = Policy.EXACT
         self._previous: Previous | None = None
+        self._refuse_unfit: Callable[[str], None] = lambda _: None
         self.places: Callable[[Key], list[str]] = lambda _: []  # where facts state an entity
 
     def close(self) -> None:
@@ -114,9 +124,16 @@ class Collection:
         """Take an event."""
         self._stated.add((made.key, rank, made.hash, made.event, provenance), len(made.event) + len(made.key))
 
-    def complete(self, policy: Policy, previous: Previous | None) -> None:
-        """Take note that nothing more comes; `previous` gives the state before, which a policy may keep."""
+    def complete(
+        self, policy: Policy, previous: Previous | None, refuse_unfit: Callable[[str], None] | None = None
+    ) -> None:
+        """Take note that nothing more comes; `previous` gives the state before, which a policy may keep.
+
+        `refuse_unfit` raises for an entity of it that the kind cannot have.
+        """
         self.is_complete = True
+        if refuse_unfit:
+            self._refuse_unfit = refuse_unfit
         self._policy, self._previous = policy, previous
         self._refuse_shared_values()
 
@@ -142,22 +159,28 @@ class Collection:
             for entry in self.entries():
                 yield entry.key, entry.event
             return
-        before = iter(self._previous(self.declared.name))
+        before = iter(self._previous.read(self.declared.name))
         old = next(before, None)
         for entry in self.entries():
             while old is not None and old[0] < entry.key:
-                yield old[0], old[1].encode()
+                yield self._kept(*old)
                 old = next(before, None)
-            if old is not None and old[0] == entry.key:
-                kept = resolve(self._policy, previous=old[1].encode(), recorded=entry.event)
-                if kept is not None:
-                    yield entry.key, kept
-                old = next(before, None)
-            else:
+            if old is None or old[0] != entry.key:
                 yield entry.key, entry.event
-        while old is not None:
-            yield old[0], old[1].encode()
+                continue
+            if resolve(self._policy, previous=False, recorded=True):
+                yield entry.key, entry.event
+            else:
+                yield self._kept(*old)
             old = next(before, None)
+        while old is not None:
+            yield self._kept(*old)
+            old = next(before, None)
+
+    def _kept(self, key: KeyBytes, text: str) -> tuple[KeyBytes, bytes]:
+        """Return what the policy keeps of the previous state; raise BadInput if it does not fit the kind any more."""
+        self._refuse_unfit(text)
+        return key, text.encode()
 
     def ordered(self) -> Iterator[tuple[Key, bytes]]:
         """Yield keys and events in the order of keys, part by part as declared, integers as numbers."""
@@ -284,7 +307,7 @@ class Simulation:
             self._stack.callback(collection.close)
             self._collections[kind] = collection
             if kind not in self._own and shared is not None and domain.is_shared(kind):
-                for key, text in shared(kind.__declared__.name):
+                for key, text in shared.read(kind.__declared__.name):
                     collection.take(_known(kind.__declared__.name, key, text), _STATED, "shared")
                 collection.complete(Policy.EXACT, None)
 
@@ -361,8 +384,17 @@ class Simulation:
                         self._complete(need)
                 self._simulate(simulator)
         policy = self._policies.get(name, Policy.EXACT)
-        collection.complete(policy, self._previous if name in self._domain.fact_kinds else None)
+        previous = self._previous if name in self._domain.fact_kinds else None
+        collection.complete(policy, previous, self._refuser(kind.__declared__, policy))
         return collection
+
+    def _refuser(self, declared: Declared, policy: Policy) -> Callable[[str], None] | None:
+        """Return what refuses entities of the previous state that do not fit, if the kind has changed since then."""
+        before = self._previous.kinds if self._previous else {}
+        if not is_changed(declared, before):
+            return None
+        may_choose = declared.name in own_fact_kinds(self._domain)
+        return partial(refuse_unfit, declared, before, policy, may_choose=may_choose)
 
     def _state(self, collection: Collection, source: Any) -> None:
         """Take a kind's facts; those of other roots are left out."""

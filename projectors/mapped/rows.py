@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -17,7 +17,7 @@ from seedjournal.journal import KeyBytes, Type, canonical_key
 from ..layout import moved
 from ..mapping import DATABASE, DERIVED, KEY, PARENT, FieldValue, Path
 from ..notes import ADOPTED, LEDGER
-from ..rows import ID_TAG, Pointer, derived_id, pointer_to, taker
+from ..rows import ID_TAG, Pointer, completed, derived_id, pointer_to, taker
 from .kinds import FittedMap, MappedKind
 
 
@@ -104,9 +104,9 @@ def raw_maker(mapped: MappedKind, ids: EntityIds, days: int = 0) -> Callable[[st
     pointers = [_pointer(mapped.paths[name], ids) for name in mapped.refs]
     id_of = ids.finder(mapped.kind.name) if mapped.gives_ids or mapped.is_part else lambda _: None
 
-    def make(text: str) -> tuple[Any, ...]:
+    def row_of(text: str, absent: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
         event = orjson.loads(text)
-        key, data = event["key"], event["data"]
+        key, data = event["key"], event["data"] if absent is None else {**absent, **event["data"]}
         bytes_ = KeyBytes(orjson.dumps(key))
         held = [pointer(key, data) for pointer in pointers]
         kinds = [(data[name] or {}).get("kind") for name in generics]
@@ -122,7 +122,7 @@ def raw_maker(mapped: MappedKind, ids: EntityIds, days: int = 0) -> Callable[[st
                     values[place] = moved(values[place], days)
         return (bytes_.decode(), id_of(bytes_), *values, *held, *kinds)
 
-    return make
+    return completed(row_of, mapped.kind)
 
 
 def _pointer(path: Path, ids: EntityIds) -> Pointer:

@@ -201,3 +201,111 @@ def test_a_run_of_another_declaration_is_refused_by_a_map_and_the_kinds_are_name
     assert "record" in error["hint"]
     run("record", "--project", "one")
     assert run("project", "--json").json["projects"]["one"]["kinds"]["shelf"]["inserted"] == 2
+
+
+KEPT = """
+    class Shelf(Kind, key="code", policy="upsert"):
+        code: str
+        width: int
+
+    class Book(Kind, key="isbn", policy="upsert"):
+        isbn: str
+        shelf: Shelf
+
+    class Wide(Kind, key="shelf"):
+        shelf: Shelf
+        books: int
+
+    one = Domain("one", kinds=(Shelf, Book, Wide), today=date(2026, 1, 5))
+    one.facts(Shelf, csv("shelves.csv"))
+    one.facts(Book, csv("books.csv"))
+
+    @one.simulate(each=Shelf)
+    def wide(shelf: Shelf, books: Its[Book]) -> Iterator[Wide]:
+        yield Wide(shelf=shelf, books=len(books))
+"""
+FILES = {"shelves_csv": "code,width\na,1\nb,2\n", "books_csv": "isbn,shelf\n1,a\n2,b\n"}
+
+
+def test_what_is_kept_gets_the_defaults_of_new_fields(
+    declare: Declare, run: Run, at: str, make_url: Callable[[str], str]
+) -> None:
+    declare(KEPT, **FILES)
+    recorded(run)
+    run("project")
+    more = KEPT.replace(
+        "        width: int\n",
+        '        width: int\n        note: str | None\n        rank: int = 3\n        kind: str = "oak"\n'
+        "        best: Book | None\n        any: Book | Shelf | None\n",
+    ).replace("books=len(books)", "books=len(books) + shelf.rank")
+    declare(more, shelves_csv="code,width,note,rank,kind,best\nc,3,x,4,fir,1\n")
+    recorded(run)
+    run("project")
+    found = asked(at, "SELECT code, note, rank, kind, best_id IS NULL FROM shelfs ORDER BY code")
+    assert [(*row[:4], bool(row[4])) for row in found] == [
+        ("a", None, 3, "oak", True),
+        ("b", None, 3, "oak", True),
+        ("c", "x", 4, "fir", False),
+    ]
+    assert asked(at, "SELECT books FROM wides JOIN shelfs ON shelfs.id = shelf_id ORDER BY code") == [(4,), (4,), (4,)]
+    assert run("verify", "--json").json["ok"]
+    assert run("diff", "--target", "--json").json["equal"]
+    other = make_url("sqlite")
+    run("project", "--target", other)
+    assert asked(other, "SELECT code, note, rank, kind FROM shelfs ORDER BY code") == [tuple(row[:4]) for row in found]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("width: int", "width: int\n        note: str"), "it has no note, which may not be null"),
+        (("width: int", "width: int\n        best: Book"), "it has no best, which may not be null"),
+        (("width: int", "width: date"), "width was integer, and is now date"),
+        (("width: int", "width: Literal[2, 3]"), "shelf.width: 1 is not one of 2, 3"),
+        (
+            ('Shelf(Kind, key="code"', 'Shelf(Kind, key=("code", "width")'),
+            "shelf leads to Shelf, whose key was code, and is now code, width",
+        ),
+    ],
+)
+def test_what_is_kept_must_fit_the_kinds_that_changed(
+    change: tuple[str, str], told: str, declare: Declare, run: Run
+) -> None:
+    declare(KEPT, **FILES)
+    recorded(run)
+    declare(KEPT.replace(*change), shelves_csv="", books_csv="")
+    sys.modules.pop("seeds", None)
+    error = run("record", "--project", "one", "--yes", "--json", status=3).error
+    name, key = ("book", "1") if "leads to" in told else ("shelf", "a")
+    fault = f"The policy upsert keeps {name} {key} of an earlier run, which does not fit the kind any more: {told}."
+    assert fault in error["message"]
+    assert f"--policy {name}=exact" in error["hint"]
+    assert len(run("log", "--json").json["runs"]) == 1
+
+
+@pytest.mark.parametrize("policy", ["exact", "upsert"])
+def test_a_kind_that_is_gone_or_renamed_leaves_the_state_and_its_rows_follow(
+    policy: str, declare: Declare, run: Run, at: str, make_url: Callable[[str], str]
+) -> None:
+    text = KEPT.replace("upsert", policy)
+    declare(text, **FILES)
+    recorded(run)
+    run("project")
+    declare(text.replace("Book", "Novel").replace("Wide", "Breadth"))
+    sys.modules.pop("seeds", None)
+    run("record", "--project", "one", "--yes")
+    run("project", "--yes")
+    stale = 0 if policy == "exact" else 2
+    assert len(asked(at, "SELECT isbn FROM novels")) == 2
+    assert (len(asked(at, "SELECT isbn FROM books")), asked(at, "SELECT count(*) FROM wides")) == (stale, [(0,)])
+    assert run("verify", "--json").json["ok"]
+    other = make_url("sqlite")
+    run("project", "--target", other)
+    assert asked(other, "SELECT id FROM novels ORDER BY id") == asked(at, "SELECT id FROM novels ORDER BY id")
+    again = run("project", "--json").json["projects"]["one"]["kinds"]
+    assert ("book" in again) == bool(stale)
+    run("project", "--prune", "--yes")
+    assert asked(at, "SELECT count(*) FROM books") == [(0,)]
+    run("project", "--run", "1", "--yes")
+    assert len(asked(at, "SELECT isbn FROM books")) == 2
+    assert run("verify", "--json").json["ok"]
