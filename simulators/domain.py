@@ -148,6 +148,8 @@ class Domain:
         today: date | None = None,
         policy_groups: Mapping[str, Sequence[type[Kind]]] | None = None,
     ) -> None:
+        if isinstance(kinds, Iterable) and not isinstance(kinds, (type, Mapping)):
+            kinds = tuple(kinds)
         if problems := list(_wrong_domain(name, kinds, root, settings, today, policy_groups)):
             raise DeclarationError(f"domain {name!r}", problems)
         self.name = name
@@ -321,9 +323,7 @@ class Domain:
         return digest.hexdigest()
 
 
-def _wrong_domain(  # noqa: C901 - one branch for each argument
-    name: Any, kinds: Any, root: Any, settings: Any, today: Any, policy_groups: Any
-) -> Iterator[str]:
+def _wrong_domain(name: Any, kinds: Any, root: Any, settings: Any, today: Any, policy_groups: Any) -> Iterator[str]:
     """Yield what is wrong with a domain's arguments; whoever runs no type checker learns it here."""
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         yield "its name must be a text of printable characters"
@@ -338,14 +338,20 @@ def _wrong_domain(  # noqa: C901 - one branch for each argument
         yield f"root={brief(root)} is no subclass of Kind"
     if today is not None and type(today) is not date:
         yield f"today={brief(today)} is no date; write date(2026, 1, 5)"
+    yield from _wrong_settings(settings)
+    if policy_groups is not None:
+        yield from _wrong_groups(policy_groups, kinds if isinstance(kinds, Iterable) else ())
+
+
+def _wrong_settings(settings: Any) -> Iterator[str]:
     if isinstance(settings, Mapping):
         for one, value in settings.items():
+            if not isinstance(one, str):
+                yield f"the setting {one!r} is named by something else than a text"
             if not isinstance(value, Setting) or (isinstance(value, float) and not isfinite(value)):
                 yield f"the setting {one!r} is {brief(value)}; a setting is a number, a text, true or false, or a date"
     elif settings is not None and not (isinstance(settings, type) and issubclass(settings, msgspec.Struct)):
         yield f"settings={brief(settings)} is neither a dict nor a subclass of msgspec.Struct"
-    if policy_groups is not None:
-        yield from _wrong_groups(policy_groups, kinds if isinstance(kinds, Iterable) else ())
 
 
 def _wrong_groups(groups: Any, kinds: Iterable[Any]) -> Iterator[str]:
@@ -357,7 +363,10 @@ def _wrong_groups(groups: Any, kinds: Iterable[Any]) -> Iterator[str]:
     for name, among in groups.items():
         if not isinstance(name, str) or not name.isidentifier() or name == "all" or name in names:
             yield f"a policy group cannot be named {name!r}; choose a word that is neither all nor a kind's name"
-        for one in among if isinstance(among, Iterable) and not isinstance(among, str) else (among,):
+        is_list = isinstance(among, Iterable) and not isinstance(among, (str, type))
+        if not is_list:
+            yield f"the policy group {name!r} is {brief(among)}, which is no list of kinds"
+        for one in among if is_list else ():
             if not isinstance(one, type) or one not in known:
                 shown = one.__name__ if isinstance(one, type) else brief(one)
                 yield f"the policy group {name!r} has {shown}, which is not among the kinds"
@@ -437,13 +446,15 @@ def _read_signature(
     return Simulator(function=function, name=name, version=version, each=each, takes=takes, yields=yields)
 
 
-def _taken(  # noqa: C901, PLR0911 - one branch for each thing that a simulator may take
+def _taken(  # noqa: C901, PLR0911, PLR0912 - one branch for each thing that a simulator may take
     domain: Domain, parameter: inspect.Parameter, hint: Any, each: type[Any] | None, problems: list[str]
 ) -> Taken | None:
     name = parameter.name
     origin = get_origin(hint)
     if hint is None:
         problems.append(f"the parameter {name!r} has no annotation")
+    elif parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
+        problems.append(f"the parameter {name!r} cannot be given by its name; write it without * and /")
     elif hint is Draw:
         return Taken(name=name, what="draw")
     elif hint is Run:
@@ -454,11 +465,18 @@ def _taken(  # noqa: C901, PLR0911 - one branch for each thing that a simulator 
         return _its(domain, parameter, get_args(hint)[0], each, problems)
     elif origin is All:
         (kind,) = get_args(hint)
-        if kind in domain.kinds or issubclass(kind, Document):
+        if _can_be_read(kind, domain):
             return Taken(name=name, what="all", kind=kind)
-        problems.append(f"{name} takes all {kind.__name__}, which is not among the kinds")
+        problems.append(f"{name} takes all {_shown(kind)}, which is not among the kinds")
     elif isinstance(hint, type) and issubclass(hint, Summary):
-        return Taken(name=name, what="summary", kind=hint)
+        strange = [_shown(one) for one in seen_by(hint) if not _can_be_read(one, domain)]
+        if seen_by(hint) and not strange:
+            return Taken(name=name, what="summary", kind=hint)
+        problems.append(
+            f"the summary {hint.__name__} sees {', '.join(strange)}, which is not among the kinds"
+            if strange
+            else f"the summary {hint.__name__} does not say what it sees; write class {hint.__name__}(Summary[…])"
+        )
     elif hint is each:
         return Taken(name=name, what="each")
     elif isinstance(hint, type) and issubclass(hint, (Kind, Document)):
@@ -469,13 +487,21 @@ def _taken(  # noqa: C901, PLR0911 - one branch for each thing that a simulator 
     return None
 
 
+def _can_be_read(kind: Any, domain: Domain) -> bool:
+    return kind in domain.kinds or (isinstance(kind, type) and issubclass(kind, Document))
+
+
+def _shown(kind: Any) -> str:
+    return getattr(kind, "__name__", None) or str(kind)
+
+
 def _its(
     domain: Domain, parameter: inspect.Parameter, kind: type[Any], each: type[Any] | None, problems: list[str]
 ) -> Taken | None:
     name = parameter.name
     order = parameter.default if isinstance(parameter.default, By) else By(None, None)
     if kind not in domain.kinds or each not in domain.kinds:
-        problems.append(f"{name} takes Its[{kind.__name__}], which needs an `each` kind and a kind of the domain")
+        problems.append(f"{name} takes Its[{_shown(kind)}], which needs an `each` kind and a kind of the domain")
         return None
     declared: Declared = kind.__declared__
     references = [column.name for column in declared.columns.values() if each in column.to]

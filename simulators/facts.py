@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -115,6 +116,11 @@ def json_lines(path: str | Path, **constants: Any) -> Facts:
 
 def sql(address: str, statement: str, **constants: Any) -> Facts:
     """Read a kind's facts with an SQL query from a database, in the order that the query gives."""
+    if not isinstance(address, str) or not isinstance(statement, str):
+        raise Misuse(
+            f"sql({brief(address)}, {brief(statement)}) needs two texts.",
+            "Give the database's address and a query: sql('postgresql://…', 'SELECT …').",
+        )
     return _Query(address, statement, constants)
 
 
@@ -307,7 +313,10 @@ class _Function:
 
     def _call(self, asked: Asked) -> Iterator[Kind | Document]:
         possible = {"settings": asked.settings, "run": asked.run}
-        taken = inspect.signature(self.function).parameters
+        try:
+            taken = inspect.signature(self.function).parameters
+        except ValueError as error:
+            raise Misuse(f"{self.name} cannot state facts: {error}.", "Give a function of your own.") from None
         unknown = [name for name in taken if name not in possible]
         if unknown:
             raise Misuse(
@@ -434,7 +443,7 @@ class RowReader:
             if name in names:
                 used.add(name)
                 self._takers.append((name, self._taker(column, name, where)))
-            elif column.to and (dotted := sorted(one for one in names if one.startswith(f"{name}."))):
+            elif len(column.to) == 1 and (dotted := sorted(one for one in names if one.startswith(f"{name}."))):
                 used.update(dotted)
                 self._takers.append(
                     (name, self._reference(column, {one.partition(".")[2]: one for one in dotted}, where))
@@ -474,6 +483,10 @@ class RowReader:
         return entity
 
     def _taker(self, column: Column, name: str, where: str) -> Callable[[Mapping[str, Any]], Any]:
+        if len(column.to) > 1:
+            return partial(_of_several, column)
+        if isinstance(self._constants.get(name), Kind):
+            return lambda row: row[name]
         if column.to:
             return self._reference(column, {"": name}, where)
         if column.holds is Type.JSON and self._is_json:
@@ -530,6 +543,17 @@ class RowReader:
             return named(target, tuple(parts))
 
         return take
+
+
+def _of_several(column: Column, row: Mapping[str, Any]) -> Any:
+    """Return a reference to one of several kinds, which only a constant can be."""
+    value = row[column.name]
+    if isinstance(value, Kind):
+        return value
+    if column.nullable and (value is None or value == ""):
+        return None
+    kinds = " or ".join(one.__name__ for one in column.to)
+    raise Unfit(f"it may be a {kinds}, and a column does not say which; give these facts with a function")
 
 
 def _told(row: Mapping[str, Any], part: Part) -> Any:

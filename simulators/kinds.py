@@ -32,6 +32,7 @@ import msgspec
 from seedjournal.journal import Kind as Definition
 from seedjournal.journal import Misuse
 
+from .failing import brief
 from .fields import DECIMAL_DIGITS, BadEntity, Column, instant_text, reader_of
 
 Key = tuple[str | int, ...]
@@ -98,7 +99,7 @@ def snake(name: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a sentence part that names the nearest known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0)
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0)
     return f" (the nearest is {near[0]!r})" if near else ""
 
 
@@ -310,6 +311,8 @@ def at(kind: type[Kind], /, **parts: Any) -> Any:  # a part of the key may be na
 
     Raises BadEntity for a part that is missing or unknown.
     """
+    if not isinstance(kind, type) or not issubclass(kind, Kind) or kind is Kind:
+        raise BadEntity(f"at({brief(kind)}, …): that is no kind.", "Give a subclass of Kind, and the parts of its key.")
     declared = kind.__declared__
     if declared.key_of is None:
         raise Misuse(f"{kind.__name__} belongs to no domain yet.", "Name it in the `kinds` of a Domain first.")

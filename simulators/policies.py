@@ -41,6 +41,8 @@ def chosen_policies(
     for name, policy in chosen.items():
         if name not in kinds and name not in groups:
             mistakes.append(f"{origin}{name}={policy}: {_no_policy(domain, name, (*kinds, *groups))}.")
+        elif name in groups and not groups[name]:
+            mistakes.append(f"{origin}{name}={policy}: no kind of the group has a policy.")
         if policy not in list(Policy):
             near = nearest(str(policy), [str(one) for one in Policy])
             mistakes.append(f"{origin}{name}={policy}: there is no policy {policy!r}{near}.")

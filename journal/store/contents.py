@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -45,10 +46,21 @@ class Content(NamedTuple):
     text: str
 
 
+_A_PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)")  # what SQLAlchemy would take for one, in the midst of a text too
+
+
 def query_rows(connection: Connection, statement: str, at_once: int) -> Iterator[dict[str, Any]]:
     """Yield the rows of a user's query by column name, in the order that the query gives them; BadInput if it fails."""
     try:
-        with connection.execution_options(yield_per=at_once).execute(sql_text(statement)) as result:
+        plain = sql_text(_A_PARAMETER.sub(r"\\:", statement))
+        with connection.execution_options(yield_per=at_once).execute(plain) as result:
+            names = list(result.keys())
+            if len(set(names)) < len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise BadInput(
+                    f"The query {statement.strip()[:80]!r} gives two columns named {twice!r}.",
+                    "Rename one of them: AS.",
+                )
             for row in result.mappings():
                 yield dict(row)
     except SQLAlchemyError as error:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from seedjournal import Domain, Json, Kind, Places, csv, json_lines, sql
+from seedjournal import Domain, Json, Kind, Places, at, csv, json_lines, sql
 from seedjournal.journal import BadInput, Misuse
 from seedjournal.simulators.facts import Asked, Facts, Run, as_facts
 from seedjournal.simulators.kinds import DeclarationError
@@ -172,3 +172,62 @@ def test_a_query_that_fails_is_told(query: str, told: str, url: str, tmp_path: P
 def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="there is no database"):
         stated(sql(f"sqlite:///{tmp_path}/none.db", "SELECT 1"), tmp_path, Shelf)
+
+
+class House(Kind, key="house"):
+    house: str
+
+
+class Door(Kind, key=("house", "number")):
+    house: House
+    number: int
+
+
+class Bell(Kind, key=("door", "name")):
+    door: Door
+    name: str
+    rings: Door | None = None
+    any: House | Door | None = None
+
+
+bells = Domain("bells", kinds=(House, Door, Bell))
+
+
+def test_a_reference_shares_the_beginning_of_a_key_that_several_columns_give(tmp_path: Path) -> None:
+    (tmp_path / "bells.csv").write_text("door.house,door.number,name,rings\nred,1,a,2\nred,1,b,\n")
+    one, other = stated(csv("bells.csv"), tmp_path, Bell)
+    assert (one.rings, other.rings) == (at(Door, house="red", number=2), None)
+    (tmp_path / "bells.csv").write_text("name,rings\na,2\n")
+    (one,) = stated(csv("bells.csv", door=at(Door, house="red", number=1)), tmp_path, Bell)
+    assert (one.door.number, one.rings) == (1, at(Door, house="red", number=2))
+
+
+def test_a_column_cannot_say_to_which_of_several_kinds_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "bells.csv").write_text("door.house,door.number,name,any\nred,1,a,\nred,1,b,red\n")
+    with pytest.raises(BadInput, match=r"line 3, field any: 'red' does not fit: it may be a House or Door") as error:
+        stated(csv("bells.csv"), tmp_path, Bell)
+    assert "with a function" in error.value.message
+    (tmp_path / "bells.csv").write_text("door.house,door.number,name\nred,1,a\n")
+    (one,) = stated(csv("bells.csv", any=at(House, house="red")), tmp_path, Bell)
+    assert one.any == at(House, house="red")
+
+
+def test_a_query_may_have_colons_and_percents_and_no_two_columns_of_a_name(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/things.db"
+    execute(address, "CREATE TABLE t (a)")
+    (one,) = stated(sql(address, "SELECT 'x :y 100%' AS code, 1 AS width WHERE 'a' LIKE '%a%'"), tmp_path)
+    assert one.code == "x :y 100%"
+    with pytest.raises(BadInput, match="gives two columns named 'code'"):
+        stated(sql(address, "SELECT 'x' AS code, 'y' AS code, 1 AS width"), tmp_path)
+    with pytest.raises(Misuse, match="needs two texts"):
+        sql(None, "SELECT 1")  # type: ignore[arg-type]
+
+
+def test_what_has_no_signature_is_no_function_of_facts(tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match="dict cannot state facts"):
+        stated(as_facts(dict), tmp_path)
+
+
+def test_what_is_no_kind_cannot_be_referred_to() -> None:
+    with pytest.raises(BadInput, match=r"at\(<class 'int'>, …\): that is no kind"):
+        at(int, a=1)  # type: ignore[arg-type]

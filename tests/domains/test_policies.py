@@ -61,6 +61,12 @@ def test_every_wrong_choice_is_told_at_once() -> None:
     assert "the groups all, people; the kinds tenant, member" in refused.value.hint
 
 
+def test_a_group_whose_kinds_have_no_policy_is_refused() -> None:
+    made = Domain("tenants", root=Tenant, kinds=(User, Tenant, Member), policy_groups={"users": (User,)})
+    with pytest.raises(Misuse, match="--policy users=once: no kind of the group has a policy"):
+        parse_policies(made, ["users=once"])
+
+
 def test_a_shared_kind_has_no_policy_of_its_own_in_the_api_either() -> None:
     with pytest.raises(Misuse, match="all projects share user"):
         policies_of(domain(), {"user": Policy.ONCE})

@@ -276,6 +276,8 @@ def test_a_module_that_cannot_be_imported_is_told_with_its_line(
         ({"today": datetime(2026, 1, 5, tzinfo=UTC)}, "is no date"),
         ({"settings": {"a": [1]}}, "the setting 'a' is [1]"),
         ({"settings": {"a": float("nan")}}, "the setting 'a' is nan"),
+        ({"settings": {1: 2}}, "the setting 1 is named by something else than a text"),
+        ({"policy_groups": {"all_of_them": Kind}}, "the policy group 'all_of_them' is <class"),
     ],
 )
 def test_wrong_arguments_of_a_domain_are_refused(wrong: dict[str, Any], told: str) -> None:
@@ -286,6 +288,39 @@ def test_wrong_arguments_of_a_domain_are_refused(wrong: dict[str, Any], told: st
     with pytest.raises(DeclarationError) as error:
         Domain("one", **arguments)
     assert told in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ("shelf: Shelf, /", "the parameter 'shelf' cannot be given by its name"),
+        ("*shelf: Shelf", "the parameter 'shelf' cannot be given by its name"),
+        ("shelf: Shelf, all: All[Shelf | Thing]", "all takes all seeds.Shelf | seeds.Thing, which is not among"),
+        ("shelf: Shelf, its: Its[Shelf | Thing]", "its takes Its[seeds.Shelf | seeds.Thing], which needs"),
+        ("shelf: Shelf, its: Its[Thing] = by(3)", "its: by(3) is not a field of Thing"),
+        ("shelf: Shelf, sees: Vague", "the summary Vague does not say what it sees"),
+        ("shelf: Shelf, sees: Strange", "the summary Strange sees Other, which is not among the kinds"),
+    ],
+)
+def test_what_a_simulator_cannot_take_is_refused(parameters: str, told: str, declare: Declare, run: Run) -> None:
+    declare(
+        TWO
+        + f"""
+    class Other(Kind, key="code"):
+        code: str
+
+    class Vague(Summary):
+        pass
+
+    class Strange(Summary[Other]):
+        pass
+
+    @one.simulate(each=Shelf)
+    def things({parameters}) -> Iterator[Thing]:
+        yield from ()
+    """
+    )
+    assert told in refused(run, 2)
 
 
 @pytest.mark.parametrize(
