@@ -21,6 +21,7 @@ from seedjournal.journal import (
     Vocabulary,
     WrongSchema,
     all_runs,
+    forgotten_runs,
     kinds_of,
     numbered,
 )
@@ -41,7 +42,7 @@ def follow_kinds(source: Connection, target: Connection, layout: Layout, run: Ru
     Raises WrongSchema, with every reason, where that is not safe.
     """
     shown = _layouts_shown(source, target, run)
-    if not shown:
+    if shown is None:
         return
     found = inspect(target).get_multi_columns(filter_names=[one.name for one in layout.tables], kind=ObjectKind.TABLE)
     columns: dict[str, Columns] = {name: {one["name"]: dict(one) for one in of} for (_, name), of in found.items()}
@@ -103,21 +104,28 @@ def _recorded(source: Connection, run: Run) -> Vocabulary | None:
         return None
 
 
-def _layouts_shown(source: Connection, target: Connection, run: Run) -> list[Layout]:
-    """Return the layouts of the runs that the target shows; none where all have this run's kinds, or one is unknown."""
-    recorded = {}
+def _layouts_shown(source: Connection, target: Connection, run: Run) -> list[Layout] | None:
+    """Return the layouts of the runs that the target shows, as far as these are not forgotten.
+
+    Return None where all have this run's kinds, or where the journal is damaged.
+    """
+    recorded: dict[str, Vocabulary] = {}
+    forgotten = forgotten_runs(source)
+    is_forgotten = False
     for project in notes.shown_projects(target):
         position = notes.position(target, project)
-        shown = numbered(source, RunNumber(position.run)) if position else None
+        number = RunNumber(position.run) if position else RunNumber(0)
+        is_forgotten = is_forgotten or (number in forgotten and forgotten[number].project == project)
+        shown = numbered(source, number)
         if shown is None or shown.project != project:
             continue
         try:
             if kinds := kinds_of(source, shown):
                 recorded[kinds.hash.hex()] = kinds
         except Damaged:
-            return []
-    if recorded.keys() <= {run.inputs.get("kinds")}:
-        return []
+            return None
+    if not is_forgotten and recorded.keys() <= {run.inputs.get("kinds")}:
+        return None
     return [build_layout(kinds) for kinds in recorded.values()]
 
 

@@ -7,6 +7,7 @@ and not a difference that the next projection finds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -72,11 +73,16 @@ def write(
             _refuse_orphans(rows)
             revive(rows)
         differing = updated = 0
+        late: tuple[str, ...] = ()
         if only_missing:
             differing = rows.count_differing()
         else:
-            updated = _move_rows(rows) + _update(rows, aside)
+            updated = _move_rows(rows) + rows.count_differing()
+            late = rows.mapped.own_pointers if _has_new(rows) else ()
+            _update(replace(rows, held=rows.held | {*late}), aside)
         inserted = _insert(rows)
+        if late:  # rows that were there before may lead to those that are new
+            _update(rows, [])
         note(rows)
         if not only_missing:
             _refuse_rewritten(rows)
@@ -214,6 +220,10 @@ def _insert(rows: KindRows) -> int:
     if stored < expected or left:
         raise _lost(rows, expected, min(stored, expected - left))
     return expected
+
+
+def _has_new(rows: KindRows) -> bool:
+    return bool(rows.connection.execute(select(exists().select_from(rows.stage).where(~rows.is_there))).scalar())
 
 
 def _own_pointers(rows: KindRows) -> tuple[str, ...]:

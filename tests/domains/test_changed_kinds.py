@@ -309,3 +309,21 @@ def test_a_kind_that_is_gone_or_renamed_leaves_the_state_and_its_rows_follow(
     run("project", "--run", "1", "--yes")
     assert len(asked(at, "SELECT isbn FROM books")) == 2
     assert run("verify", "--json").json["ok"]
+
+
+def test_tables_follow_also_where_the_run_that_they_show_is_forgotten(declare: Declare, run: Run, at: str) -> None:
+    declare(KEPT, **FILES)
+    recorded(run)
+    run("project")
+    more = KEPT.replace("width: int\n", "width: int\n        rank: int = 3\n")
+    declare(
+        more.replace("one = Domain", "class Door(Kind, key='n'):\n        n: int\n\n    one = Domain").replace(
+            "Wide)", "Wide, Door)"
+        )
+    )
+    recorded(run)
+    run("forget", "--keep-runs", "1", "--yes")
+    run("project")
+    assert asked(at, "SELECT rank FROM shelfs") == [(3,), (3,)]
+    assert asked(at, "SELECT count(*) FROM doors") == [(0,)]
+    assert run("verify", "--json").json["ok"]

@@ -265,3 +265,33 @@ def test_a_text_id_without_a_value_is_refused(database: Database) -> None:
     tables.table("tag", "coded", leave_out="name")
     with pytest.raises(Misuse, match=r"its id code is (TEXT|text), for which no id can be made"):
         check_fit(database, tables)
+
+
+BOSSES = """
+CREATE TABLE bosses (id INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, boss_id INTEGER REFERENCES bosses, room TEXT UNIQUE)
+"""
+BOSS = Kind(
+    name="boss",
+    key=("login",),
+    fields=(Field(name="login"), Field(name="room", nullable=True)),
+    references=(Reference(name="boss", to="boss", shared={}, nullable=True),),
+    policy=Policy.EXACT,
+)
+
+
+def test_a_row_that_is_there_comes_to_lead_to_a_new_one_of_its_table(database: Database) -> None:
+    """The new row may take a unique value of the old one, too, so neither of the two can be written as a whole first."""
+    do(database, BOSSES)
+    domain = Vocabulary((BOSS,))
+    tables = Tables(domain)
+    tables.table("boss", "bosses", ids="database")
+
+    def shown(*people: tuple[str, str | None, str]) -> tuple[int, int, int]:
+        facts = [made("boss", {"login": login}, boss=boss, room=room) for login, boss, room in people]
+        return changed(show(database, note(database, facts, slug=PROJECT, domain=domain), tables))
+
+    assert shown(("ann", None, "1")) == (1, 0, 0)
+    assert shown(("ann", "bob", "2"), ("bob", "ann", "1")) == (1, 1, 0)
+    query = "SELECT p.login, b.login, p.room FROM bosses p LEFT JOIN bosses b ON b.id = p.boss_id ORDER BY 1"
+    assert do(database, query) == [("ann", "bob", "2"), ("bob", "ann", "1")]
+    assert shown(("ann", None, "2"), ("cem", "ann", "3")) == (1, 1, 1)
