@@ -111,7 +111,8 @@ class _Fitting:
         for kind in self.tables.vocabulary.kinds:
             owner = declared.get(kind.part_of or "")
             if owner and kind.name not in declared and kind.name not in self.tables.left_out:
-                its = {one.name for one in kind.fields}
+                led = paths_of(kind, self.tables.vocabulary).items()
+                its = {one.name for one in kind.fields} | {name for name, path in led if path.reference}
                 said = {name: given for name, given in owner.columns.items() if names_in(given)}
                 columns = {name: given for name, given in said.items() if names_in(given) <= its}
                 declared[owner.kind.name] = replace(
@@ -196,8 +197,8 @@ class _Fitting:
                 continue
             elif column.name in fields:
                 yield Filled(column, OURS, FieldValue(column.name))
-            elif declared.kind.part_of is not None:
-                continue
+            elif declared.kind.part_of is not None and not (ancestor in paths and paths[ancestor].reference):
+                continue  # which its owner fills
             elif _is_told(declared, ancestor, paths) and not _is_own_id(declared, info, column):
                 yield Filled(column, OURS, RefValue(ancestor))
 

@@ -81,7 +81,10 @@ def not_held(
             )
     paths_used = {path.to for name in used if (path := path_named(paths, name))}
     for reference in kind.references:
-        if reference.name in used | declared.leave_out or mapped.is_part:
+        if reference.name in used | declared.leave_out:
+            continue
+        path = paths.get(reference.name)
+        if mapped.is_part and not (path and path.reference):  # it leads to its whole, or to what has no table
             continue
         if reference.also:
             yield (

@@ -141,8 +141,8 @@ class _Replay:
             written[kind] = self._bring(kind, shown_run, shown, state, say, written, is_whole=is_whole)
         for kind in self.kinds:
             self._bring_late(kind, shown, state, is_whole=is_whole or bool(written[kind].inserted))
-        for kind, count in self._prune(shown_run).items():
-            deleted[kind] = deleted.get(kind, 0) + count
+        while any((more := self._prune(shown_run)).values()):  # what was deleted referred to others, maybe in circles
+            deleted = {kind: deleted.get(kind, 0) + more.get(kind, 0) for kind in {**deleted, **more}}
         self._settle()
         by_default = self.choice.prune is None and not self.choice.rebuild
         if by_default and deletes_many(sum(deleted.values()), state) and not self.choice.may_delete_many:
@@ -234,7 +234,8 @@ class _Replay:
                 wrote = write(rows, texts, say, is_first=before is None and not self.noted[kind])
             if gone := self.parts_gone.get(kind):
                 absent = [_absent(mapped, one.before.text) for one in gone if one.before]
-                wrote = Written(wrote.inserted, wrote.updated + write_absent(rows, pieces(absent)))
+                emptied = write_absent(replace(rows, held=frozenset()), pieces(absent))
+                wrote = Written(wrote.inserted, wrote.updated + emptied)
             result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
             whole = mapped.kind.part_of
             if whole and now is not None and 0 < written[whole].inserted == count_of(state, whole):
@@ -325,9 +326,9 @@ class _Replay:
 
 
 def _absent(mapped: MappedKind, event: str) -> str:
-    """Return the event of a part that is absent: its fields have their defaults."""
+    """Return the event of a part that is absent: its fields have their defaults, and it refers to nothing."""
     parts = orjson.loads(event)
-    parts["data"].update({one.name: one.default for one in mapped.kind.fields if one.name in parts["data"]})
+    parts["data"].update({name: value for name, value in mapped.kind.absent.items() if name in parts["data"]})
     return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS).decode()
 
 

@@ -73,7 +73,10 @@ TASK_SUM = Kind(
     key=("number",),
     part_of="task",
     fields=(Field(name="remarks", type=Type.INTEGER, default=0),),
-    references=(Reference(name="task", to="task", shared={"number": "number"}),),
+    references=(
+        Reference(name="task", to="task", shared={"number": "number"}),
+        Reference(name="last", to="remark", shared={}, nullable=True),
+    ),
     policy=Policy.EXACT,
 )
 WORK = Vocabulary((TASK, TASK_SUM, PERSON, PROFILE, TAG, TAGGED, REMARK))
@@ -82,7 +85,7 @@ SQL = """
 CREATE TABLE content_types (id INTEGER PRIMARY KEY, model TEXT NOT NULL);
 INSERT INTO content_types VALUES (11, 'task'), (12, 'person');
 CREATE TABLE tasks (id {always}, number INTEGER NOT NULL UNIQUE, title TEXT NOT NULL, owner_id INTEGER,
-    remarks INTEGER NOT NULL);
+    remarks INTEGER NOT NULL, last_id INTEGER);
 CREATE TABLE people (id {serial}, login TEXT NOT NULL UNIQUE, works_on_id INTEGER REFERENCES tasks);
 CREATE TABLE profiles (person_id INTEGER PRIMARY KEY REFERENCES people, words TEXT NOT NULL);
 CREATE TABLE tags (name TEXT PRIMARY KEY, colour TEXT NOT NULL);
@@ -116,7 +119,7 @@ def all_of_it() -> list[Event]:
     return [
         made("task", {"number": 1}, title="one", owner="ann"),
         made("task", {"number": 2}, title="two", owner=None),
-        made("task_sum", {"number": 2}, remarks=5),
+        made("task_sum", {"number": 2}, remarks=5, last=3),
         made("person", {"login": "ann"}, works_on=2),
         made("person", {"login": "bob"}, works_on=None),
         made("profile", {"login": "bob"}, words="hello"),
@@ -228,10 +231,12 @@ def test_what_leaves_takes_its_part_and_children_along(database: Database) -> No
     assert faults(database, work()) == []
     show(database, record(database, all_of_it()), work())
     assert do(database, TASKS) == [(1, "ann", 0), (2, None, 5)]
+    assert do(database, "SELECT number, last_id FROM tasks ORDER BY 1") == [(1, None), (2, 3)]
     assert do(database, PEOPLE) == [("ann", 2), ("bob", None)]
     without_part = [one for one in all_of_it() if one.kind != "task_sum"]
     show(database, record(database, without_part), work())
     assert do(database, TASKS) == [(1, "ann", 0), (2, None, 0)]
+    assert do(database, "SELECT number, last_id FROM tasks ORDER BY 1") == [(1, None), (2, None)]
     assert faults(database, work()) == []
 
 
