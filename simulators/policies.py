@@ -174,12 +174,14 @@ def _unfit(declared: Declared, was: Definition, key: dict[str, Any], data: dict[
     if {*key} != {*declared.key_names}:
         yield f"its key was {', '.join(was.key)}, and is now {', '.join(declared.key_names)}"
         return
-    before = {one.name: one.type for one in was.fields}
+    before, led = {one.name: one.type for one in was.fields}, {one.name for one in was.references}
     for name, column in declared.columns.items():
         if name in before and not column.to and before[name] is not column.holds:
             yield f"{name} was {before[name]}, and is now {column.holds}"
         elif name not in declared.key:
-            yield from _unfit_value(declared, column, data, was_value=name in before)
+            yield from _unfit_value(declared, column, data)
+            if name in (led if not column.to else before) and name in data:
+                yield f"{name} was a {'value' if column.to else 'reference'}"
     if declared.decode is None or declared.encode is None:
         raise TypeError
     try:
@@ -192,12 +194,10 @@ def _unfit(declared: Declared, was: Definition, key: dict[str, Any], data: dict[
         yield f"it cannot be read: {error!r}"
 
 
-def _unfit_value(declared: Declared, column: Column, data: Mapping[str, Any], *, was_value: bool) -> Iterator[str]:
+def _unfit_value(declared: Declared, column: Column, data: Mapping[str, Any]) -> Iterator[str]:
     name = column.name
     if name not in data:
         if not column.nullable and name not in declared.defaults:
             yield f"it has no {name}, which may not be null"
-    elif bool(column.to) == was_value:
-        yield f"{name} was a {'value' if column.to else 'reference'}"
     elif data[name] is None and not column.nullable and column.holds is not Type.JSON:
         yield f"{name} is null, which it may not be now"
