@@ -199,8 +199,8 @@ SOME: State = {
 }
 
 
-@settings(max_examples=scale.times(8, 100))
-@given(states=st.lists(STATES, min_size=2, max_size=4))
+@settings(max_examples=scale.times(4, 100))
+@given(states=st.lists(STATES, min_size=2, max_size=3))
 def test_equal_states_give_equal_rows_whatever_was_projected_before(
     pair: tuple[Database, Database], states: list[State]
 ) -> None:
