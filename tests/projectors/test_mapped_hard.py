@@ -79,12 +79,12 @@ def guests(columns: dict[str, Any] | None = None, *, fields: str, table: str = "
 
 @pytest.fixture(params=MAKES)
 def database(request: pytest.FixtureRequest, make_url: Urls) -> Iterable[Database]:
-    yield from opened(make_url(request.param))
+    yield from opened(make_url.ready(request.param))
 
 
 @pytest.fixture
 def postgres(make_url: Urls) -> Iterable[Database]:
-    yield from opened(make_url("postgresql"))
+    yield from opened(make_url.ready("postgresql"))
 
 
 def opened(url: str) -> Iterable[Database]:
@@ -119,8 +119,7 @@ def is_stable(database: Database, run: Run, tables: Tables) -> bool:
     ],
 )
 def test_types_that_round_pad_and_fold(make: str, columns: str, make_url: Urls) -> None:
-    database = open_database(make_url(make), create=True)
-    ensure(database, JOURNAL_HISTORY, create=True)
+    database = open_database(make_url.ready(make), create=True)
     do(database, f"CREATE TABLE guests (id BIGINT PRIMARY KEY, login TEXT NOT NULL UNIQUE, {columns})")
     tables = guests(fields="price share seen mail")
     facts = [
@@ -425,8 +424,7 @@ def test_triggers_of_partitions(postgres: Database) -> None:
 
 
 def test_a_constraint_that_swallows_rows(make_url: Urls) -> None:
-    database = open_database(make_url("sqlite"), create=True)
-    ensure(database, JOURNAL_HISTORY, create=True)
+    database = open_database(make_url.ready("sqlite"), create=True)
     do(database, "CREATE TABLE guests (id BIGINT PRIMARY KEY, login TEXT UNIQUE, seat INT NOT NULL ON CONFLICT IGNORE)")
     tables = guests({"seat": sql("nullif(:seat, 0)")}, fields="seat")
     with pytest.raises(Unavailable, match="guests took 1 of 2 rows"):

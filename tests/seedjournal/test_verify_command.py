@@ -125,7 +125,7 @@ def test_the_remedy_of_a_damaged_index_helps(run: Run, make_url: Urls) -> None:
 
 @pytest.mark.parametrize("make", ["sqlite"])
 def test_many_findings_are_few_lines_and_all_are_counted(at: str, run: Run) -> None:
-    run(*DEMO, "--set", "prs=90", "--set", "days=120")
+    run(*DEMO, "--set", "prs=50", "--set", "days=90")
     run("project")
     execute(at, "DELETE FROM pr_files")
     execute(at, "UPDATE commits SET message = 'edited'")
@@ -171,6 +171,7 @@ def test_lost_kinds_are_a_finding(filled: Filled, run: Run) -> None:
     assert {"damaged journal", "different row"} <= {one["fault"] for one in found["summary"]}
 
 
+@pytest.mark.parametrize("make", ["postgresql"])
 def test_notes_that_are_no_keys_are_findings(filled: Filled, run: Run) -> None:
     at = filled(DEMO, ("project",))
     for key in ("no json", "[1]", "{}"):
