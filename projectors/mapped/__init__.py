@@ -3,7 +3,7 @@
 Only a target with a map needs this. Whoever needs it imports it then, so that tables of ours cost no start-up for it.
 """
 
-from .fitting import DoesNotFit, fit
+from .fitting import DoesNotFit, fit, judge
 from .replay import MappedReplay, check_fit, check_mapped, compare_mapped, remove_mapped, strangers
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "check_mapped",
     "compare_mapped",
     "fit",
+    "judge",
     "remove_mapped",
     "strangers",
 ]

@@ -503,11 +503,17 @@ class DoesNotFit(Misuse):
 
 def fit(connection: Connection, tables: Tables, address: str) -> Mapped:
     """Fit a map to the database; raise DoesNotFit with everything that cannot work."""
-    judge = _Judge(tables, Catalogue(connection), is_on_postgresql=connection.dialect.name == "postgresql")
-    fitted = judge.fit()
-    if judge.problems:
-        raise DoesNotFit(address, list(dict.fromkeys(judge.problems)))
+    fitted, problems = judge(connection, tables)
+    if problems:
+        raise DoesNotFit(address, problems)
     return fitted
+
+
+def judge(connection: Connection, tables: Tables) -> tuple[Mapped, list[str]]:
+    """Fit a map to the database as far as it does; return that, and everything that cannot work."""
+    found = _Judge(tables, Catalogue(connection), is_on_postgresql=connection.dialect.name == "postgresql")
+    fitted = found.fit()
+    return fitted, list(dict.fromkeys(found.problems))
 
 
 _INTEGERS = {"int2", "int4", "int8"}
@@ -680,7 +686,7 @@ class _Judge:
                     )
                 elif all(name in fields | declared.leave_out or path_named(paths, name) for name in names_in(given)):
                     yield self._filled(column, self._as_reference(given, fields, paths))
-            elif column.generated or (declared.gone and declared.gone.column == column.name):
+            elif column.generated or column.name in {*declared.theirs, declared.gone.column if declared.gone else None}:
                 continue
             elif column.name in fields:
                 yield Filled(column, OURS, FieldValue(column.name))

@@ -68,6 +68,8 @@ class KindDecider:
         self._sort()
         self._key()
         self._explain()
+        filled = {*self.plan.held, *self.plan.columns}
+        self.plan.theirs = [one for one in dict.fromkeys(self.plan.theirs) if one not in filled]
 
     # -- what no two rows share --------------------------------------------------------------------------------------
 
@@ -282,7 +284,7 @@ class KindDecider:
             else:
                 self._value(column)
 
-    def _value(self, column: Column) -> None:  # noqa: PLR0911 - one for each way
+    def _value(self, column: Column) -> None:  # noqa: C901, PLR0911 - one for each way
         name, sort = column.name, sort_of(column, is_on_postgresql=self.planner.is_on_postgresql)
         is_distinct = name in self.distinct
         is_needed = not column.fills_itself or name in self.info.primary_key
@@ -326,8 +328,10 @@ class KindDecider:
             return
         is_free = not (is_needed or is_distinct or limits.is_required)
         if is_free and not found.is_known and (column.default is not None or sort is Sort.TEXT):
-            self._leave(name)  # what the application reads there nobody tells: JSON, a word of a list, a format
-            return
+            if name not in self.plan.wanted:
+                self._leave(name)  # what the application reads there nobody tells: JSON, a word of a list, a format
+                return
+            self.plan.free.add(name)
         self._hold(column, field_name, found if is_distinct else self._as_by_default(column, sort, found), sort)
 
     def _as_by_default(self, column: Column, sort: Sort, found: Guess) -> Guess:

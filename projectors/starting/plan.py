@@ -7,12 +7,12 @@ user's rows, and nothing is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..mapped.catalogue import Catalogue
 from .kinds import KindDecider
-from .planned import BUILTINS, KindPlan, Names, Start, plural, singular, snake
-from .tables import Planner
+from .planned import BUILTINS, FieldPlan, Given, KindPlan, Names, Start, plural, singular, snake
+from .tables import Planner, is_of_tools
 
 
 def plan(
@@ -25,19 +25,53 @@ def plan(
 ) -> Start:
     """Plan a domain for the database's tables, or for those that are chosen; raise Misuse where there are none."""
     planner = Planner(catalogue, schema, tuple(chosen), rows, choices)
+    names = decide_kinds(planner)
+    database = catalogue.database_name()
+    own = schema or re.sub(r"\.\w+$", "", database)
+    name = names.take(snake(own), "domain")
+    others = [one for one in planner.places if not {one} & {*planner.kinds, *planner.left_out} and not is_of_tools(one)]
+    return Start(name, database, list(planner.kinds.values()), planner.left_out, schema, left_alone=others)
+
+
+def decide_kinds(planner: Planner, taken: Iterable[str] = ()) -> Names:
+    """Decide what each table becomes, parents first; return the names that are in use.
+
+    A table that a map has already keeps the names that its kind has there, and what is new of it gets its own.
+    """
     order = planner.read()
-    names, classes = Names(BUILTINS), Names(BUILTINS)
+    names, classes = Names((*BUILTINS, *taken)), Names((*BUILTINS, *taken))
     for table in order:
+        info, count, place = planner.infos[table], planner.counts[table], planner.places[table][0]
+        if given := planner.given_of(table):
+            wanted = frozenset(info.columns) - given.covered
+            planner.kinds[table] = KindPlan(
+                given.cls, given.kind, given.plural, info, count, schema=place, wanted=wanted
+            )
+            continue
         kind = singular(snake(table))
         cls = classes.take("".join(part.capitalize() for part in kind.split("_")))
         many = snake(table)
         many = names.take(many if many != kind else plural(kind), "rows")
-        planner.kinds[table] = KindPlan(
-            cls, snake(cls), many, planner.infos[table], planner.counts[table], schema=planner.places[table][0]
-        )
+        planner.kinds[table] = KindPlan(cls, snake(cls), many, info, count, schema=place)
     for table in order:
         KindDecider(planner, table, planner.kinds[table]).decide()
-    database = catalogue.database_name()
-    own = schema or re.sub(r"\.\w+$", "", database)
-    name = names.take(snake(own), "domain")
-    return Start(name, database, [planner.kinds[table] for table in order], planner.left_out, schema)
+        if given := planner.given_of(table):
+            _keep_names(planner.kinds[table], given, {link.name for link in planner.links[table]})
+    return names
+
+
+def _keep_names(kind: KindPlan, given: Given, references: Collection[str]) -> None:
+    """Let the columns that a map has be held by its fields, and give new fields names that no other field has."""
+    known = {name: kind.fields[name].value for column, name in kind.held.items() if column not in kind.wanted}
+    fields = {name: FieldPlan(name, annotation, known.get(name, "")) for name, annotation in given.fields.items()}
+    held = dict(given.held)
+    for column in kind.wanted:
+        if column not in kind.held:
+            continue
+        one = kind.fields[kind.held[column]]
+        is_reference = one.name in references
+        while one.name in fields:
+            one.name = f"{one.name}_value"
+            kind.columns[column] = f'ref("{one.name}")' if is_reference else f'field("{one.name}")'
+        fields[one.name], held[column] = one, one.name
+    kind.fields, kind.held = fields, held
