@@ -111,7 +111,7 @@ def find_additions(
         Start(module.domain, "", list(new.values()), planner.left_out, schema, map_name=module.map),
         [one for one in columns if one not in hidden],
         list(finder.labels(chosen)),
-        list(finder.changed(problems, finder.columns(()))),
+        list(finder.changed(problems, list(finder.columns(())))),
         passed,
         passed_columns,
     )
@@ -302,14 +302,15 @@ class _Finder:
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
-    def changed(self, problems: Iterable[str], columns: Iterable[NewColumn]) -> Iterator[str]:
+    def changed(self, problems: Iterable[str], columns: Sequence[NewColumn]) -> Iterator[str]:
         """Yield a line for all that does not fit any more, but for columns that are new."""
         new = {
             f"{table}.{one.column.name} (" for one in columns for table in (one.table, one.kind.info.name)
         }  # of which the problem is that nothing fills them
         for problem in problems:
             if not problem.startswith(tuple(new)):
-                yield _briefly(problem)
+                renamed = self._renamed(problem, columns)
+                yield f"{problem.split('; ')[0]}; was it renamed to {renamed}?" if renamed else _briefly(problem)
         for mapped in self.fitted.maps.values():
             yield from self._narrower(mapped)
             for name in sorted(mapped.declared.theirs - mapped.info.columns.keys()):
@@ -317,6 +318,21 @@ class _Finder:
         there = {*self.planner.places, *(name for _, name in self.planner.places.values())}
         for name in sorted(self.tables.left_alone - there):
             yield f"there is no table {name} any more, which leave_alone names"
+
+    def _renamed(self, problem: str, columns: Iterable[NewColumn]) -> str | None:
+        """Return the one new column that could hold a field of which a problem says that its column is gone."""
+        match = re.match(r"(\w+)\.(\w+) has no column in ", problem)
+        mapped = self.fitted.maps.get(match[1]) if match else None
+        one = mapped.field(match[2]) if match and mapped else None
+        if one is None:
+            return None
+        held = [
+            (two.column.name, two.kind.fields.get(two.kind.held.get(two.column.name, "")))
+            for two in columns
+            if mapped and two.kind.kind == mapped.kind.name
+        ]
+        alike = [name for name, field in held if field and _sort_of(field.annotation) == _sort_of(annotation_of(one))]
+        return alike[0] if len(alike) == 1 else None
 
     def _narrower(self, mapped: MappedKind) -> Iterator[str]:
         """Yield the columns that do not hold their field any more, as their types say."""
@@ -336,6 +352,12 @@ class _Finder:
                 yield f"{where} takes {length} characters, and {of} may have {one.size}"
             elif one.type is Type.DECIMAL and filled.info.scale is not None and filled.info.scale < one.places:
                 yield f"{where} has {filled.info.scale} places, and {of} has {one.places}"
+
+
+def _sort_of(annotation: str) -> str:
+    """Return the type that an annotation names, without its bounds."""
+    plain = annotation.removesuffix(" | None").removeprefix("Annotated[").split(",")[0].removesuffix("]")
+    return "str" if plain.startswith('Literal["') else plain
 
 
 def _briefly(problem: str) -> str:

@@ -53,7 +53,7 @@ _VARIABLE = re.compile(r"\$\{\w+\}")
     "  seedjournal init --from postgresql://me@localhost/shop --rows 200\n"
     "  seedjournal init --from django:shop.settings\n"
     "  seedjournal init --from sqlalchemy:shop.models:Base --target URL\n"
-    "  seedjournal init --update\n\n" + exits("the files were written, or what was added was printed, if anything was"),
+    "  seedjournal init --update\n\n" + exits("the files were written, or what the map lacks was printed, if anything"),
 )
 @click.option(
     "--from",
@@ -331,13 +331,13 @@ def _quiet(document: Mapping[str, Any], mark: str) -> list[str]:
     if passed["tables"]:
         lines.append(
             f"{number_of(len(passed['tables']), 'table')} without a kind: {_some(passed['tables'])}; "
-            "init --update --tables NAME prints what would fill one"
+            "`seedjournal init --update --tables NAME` prints what would fill one"
         )
     names = [f"{table}.{one}" for table, found in passed["columns"].items() for one in found]
     if names:
         lines.append(
             f"{number_of(len(names), 'column')} that the application fills: {_some(names)}; "
-            "init --update --tables NAME prints what would fill those of a table"
+            "`seedjournal init --update --tables NAME` prints what would fill those of a table"
         )
     if left := document["left_out"]:
         lines.append(f"left out, as by init: {', '.join(f'{name} ({reason})' for name, reason in left.items())}")
