@@ -493,6 +493,62 @@ class KindDecider:
         if self.plan.ids == DATABASE:
             self.plan.by = self._order_of_ids()
 
+    def begin_key_with_root(self) -> None:
+        """Put a reference first in the key that leads to the root, as the key of each of its project's kinds begins."""
+        to = {link.name: link for link in self.links if link.is_single and link.to in self.planner.kinds}
+        leading = [
+            name for name in self.plan.fields if name in to and not to[name].nullable and self._is_inside(to[name].to)
+        ]
+        if not leading:
+            self.plan.notes.append(f"begin its key with a reference that leads to {self.plan.root}")
+            return
+        first = min(leading, key=lambda name: self.planner.kinds[to[name].to].cls != self.plan.root)
+        parts, key = list(self._parts_of(to[first])), [first]
+        for name in (one for one in self.plan.key if one != first):
+            if name not in to and name in parts:
+                key.append(self._rename(name))
+            elif name in to and {*self._parts_of(to[name])[1:]} & {*parts}:
+                one = self.plan.fields[name]
+                one.annotation = f'Annotated[{one.annotation}, KeyAs("{name}")]'
+                key.append(name)
+            else:
+                key.append(name)
+            parts += [part for part in (self._parts_of(to[name]) if name in to else key[-1:]) if part not in parts]
+        self.plan.key, self.plan.key_parts = tuple(key), tuple(parts)
+        for unique in self._uniques():
+            fields = {self.plan.held[name] for name in unique.columns if name in self.plan.held}
+            if not fields & {*leading} and any("place" in self.plan.fields[one].value for one in fields):
+                self.plan.notes.append(f"{', '.join(unique.columns)}: let projects have different values")
+
+    def _is_inside(self, table: str) -> bool:
+        """Say whether entities of a table belong to a project's root."""
+        given = self.planner.given_of(table)
+        return given.in_project if given else bool(self.planner.kinds[table].root)
+
+    def _parts_of(self, link: Link) -> tuple[str, ...]:
+        """Return the names that the parts of a parent's key have in a key with a reference to it."""
+        given = self.planner.given_of(link.to)
+        kind = self.planner.kinds[link.to]
+        parts = given.key if given else kind.key_parts or kind.key
+        return parts if len(parts) > 1 else (link.name,)
+
+    def _rename(self, name: str) -> str:
+        """Give a field another name, as a part of the parent's key has its own."""
+        new = self._take_name(f"{self.plan.kind}_{name}")
+        fields = self.plan.fields.values()
+        self.plan.fields = {new if one.name == name else one.name: one for one in fields}
+        self.plan.fields[new].name = new
+        self.plan.leave_out = [new if one == name else one for one in self.plan.leave_out]
+        self.plan.by = new if self.plan.by == name else self.plan.by
+        for column, held in self.plan.held.items():
+            if held == name:
+                self.plan.held[column] = new
+                self.plan.columns[column] = f'field("{new}")'
+        self.plan.combinations = [
+            tuple(new if one == name else one for one in found) for found in self.plan.combinations
+        ]
+        return new
+
     def _told_by(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Return the fields of columns that a kind's key may have: no number with a fraction is exact enough."""
         names = (self.plan.held[name] for name in columns if name in self.plan.held)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..mapped.catalogue import Catalogue
 from .kinds import KindDecider
-from .planned import BUILTINS, FieldPlan, Given, KindPlan, Names, Start, plural, singular, snake
+from .planned import BUILTINS, OUTSIDE, PICK, FieldPlan, Given, KindPlan, Names, Start, plural, singular, snake
 from .tables import Planner, is_of_tools
 
 
@@ -53,11 +53,31 @@ def decide_kinds(planner: Planner, taken: Iterable[str] = ()) -> Names:
         many = snake(table)
         many = names.take(many if many != kind else plural(kind), "rows")
         planner.kinds[table] = KindPlan(cls, snake(cls), many, info, count, schema=place)
+    if planner.root:
+        _find_projects(planner, order)
     for table in order:
-        KindDecider(planner, table, planner.kinds[table]).decide()
+        decider = KindDecider(planner, table, planner.kinds[table])
+        decider.decide()
+        if planner.kinds[table].root:
+            decider.begin_key_with_root()
         if given := planner.given_of(table):
             _keep_names(planner.kinds[table], given, {link.name for link in planner.links[table]})
     return names
+
+
+def _find_projects(planner: Planner, order: Iterable[str]) -> None:
+    """Say which new kinds are the root's: those that must refer to one; others cannot refer to any."""
+    inside = {table for table in order if (given := planner.given_of(table)) and given.in_project}
+    for table in order:
+        if planner.given_of(table) is not None:
+            continue
+        links = [link for link in planner.links[table] if link.to in inside and link.mode == PICK]
+        if any(not link.nullable for link in links):
+            inside.add(table)
+            planner.kinds[table].root = planner.root
+        else:
+            for link in links:
+                link.mode = OUTSIDE
 
 
 def _keep_names(kind: KindPlan, given: Given, references: Collection[str]) -> None:

@@ -15,7 +15,7 @@ PICK, AT, ITSELF, NULL, OUTSIDE = "pick", "at", "itself", "null", "outside"
 BUILTINS = tuple(dir(builtins))
 
 _USED = frozenset(
-    """All Annotated Decimal Domain Draw Fixed Iterator Json Kind Literal Places Run Size Tables UTC UUID at date
+    """All Annotated Decimal Domain Draw Fixed Iterator Json KeyAs Kind Literal Places Run Size Tables UTC UUID at date
     datetime draw field initial lookup made one place ref run self settings sql taken target time
     timedelta touch two""".split()
 )  # what a module of ours uses by these names
@@ -64,7 +64,8 @@ class Given:
     """A kind that a map has for a table already.
 
     `fields` has the annotation of each field and reference, `held` by column the field that it holds. `covered` are the
-    columns that the map fills or leaves to the application.
+    columns that the map fills or leaves to the application. `in_project` says that its entities are the root's, not
+    shared by all.
     """
 
     cls: str
@@ -74,6 +75,7 @@ class Given:
     fields: Mapping[str, str]
     held: Mapping[str, str]
     covered: frozenset[str]
+    in_project: bool = False
 
 
 @dataclass(slots=True)
@@ -89,6 +91,7 @@ class KindPlan:
     ids: str = DERIVED
     key: tuple[str, ...] = ()
     key_note: str = ""
+    key_parts: tuple[str, ...] = ()  # the whole key's, where it begins with the root
     fields: dict[str, FieldPlan] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)  # by column, the field that it holds
     columns: dict[str, str] = field(default_factory=dict)  # by column, what the map says
@@ -103,6 +106,7 @@ class KindPlan:
     takes: dict[str, str] = field(default_factory=dict)  # lists of entities, with their classes
     remembers: bool = False  # rows refer to earlier ones
     notes: list[str] = field(default_factory=list)
+    root: str = ""  # the class of which a project is one entity, where the kind belongs to it
     wanted: frozenset[str] = frozenset()  # columns that a map lacks: they get a field where that is possible
     free: set[str] = field(default_factory=set)  # those of them that could be left to the application
 

@@ -40,6 +40,7 @@ class Planner:
     given: Mapping[Name, Given] = field(default_factory=dict)  # what a map has already, by schema and table
     schemas: frozenset[str] = frozenset()  # those that the map names beside
     left_alone: Collection[str] = ()  # tables that it leaves alone
+    root: str = ""  # the class of which a project is one entity
     places: dict[str, Name] = field(default_factory=dict)  # under which schema and name a table is asked for
     infos: dict[str, TableInfo] = field(default_factory=dict)
     rules: dict[str, Rules] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from datetime import date
 from io import StringIO
 from typing import Any
 
-from .planned import Additions, FieldPlan, KindPlan, NewColumn, Start
+from .planned import Additions, FieldPlan, KindPlan, NewColumn, Start, snake
 
 _NEXT = (
     "Change what should look different. Then\n`seedjournal record --project {}` and `seedjournal project` fill them."
@@ -25,7 +25,7 @@ _FROM: dict[str, tuple[str, ...]] = {
     "typing": ("Annotated", "Literal"),
     "uuid": ("UUID",),
 }
-_OURS = """All Domain Draw Fixed Json Kind Places Run Size Tables at field initial lookup ref sql touch""".split()
+_OURS = """All Domain Draw Fixed Json KeyAs Kind Places Run Size Tables at field initial lookup ref sql touch""".split()
 
 
 def write_module(start: Start, *, source: str, today: date) -> str:
@@ -123,14 +123,16 @@ def _simulator(start: Start, kind: KindPlan) -> str:
     body = list(_body(kind))
     text = "\n".join(body)
     takes = [f"{name}: All[{cls}]" for name, cls in sorted(kind.takes.items())]
-    parameters = ["draw: Draw", "settings: dict[str, int]"]
+    parameters = [f"{snake(kind.root)}: {kind.root}"] if kind.root else []
+    parameters += ["draw: Draw", "settings: dict[str, int]"]
     if re.search(r"\brun\.", text):
         parameters.append("run: Run")
     signature = f"def {kind.plural}({', '.join([*parameters, *takes])}) -> Iterator[{kind.cls}]:"
     if len(signature) > _WIDTH:
         listed = "".join(f"    {one},\n" for one in (*parameters, *takes))
         signature = f"def {kind.plural}(\n{listed}) -> Iterator[{kind.cls}]:"
-    return "\n".join([f"@{start.name}.simulate()", signature, *(f"    {line}" for line in body)])
+    each = f"each={kind.root}" if kind.root else ""
+    return "\n".join([f"@{start.name}.simulate({each})", signature, *(f"    {line}" for line in body)])
 
 
 def _body(kind: KindPlan) -> Iterator[str]:

@@ -54,13 +54,14 @@ _HOLDING: dict[Type, set[Sort]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
-    """The names that a user's module has: of the domain and the map, by kind of the class and of its simulator.
+    """The names that a user's module has: of domain, map and root, by kind of the class and of its simulator.
 
     `domain` is empty where the map is of the built-in domain, to which nobody adds kinds and fields.
     """
 
     domain: str
     map: str
+    root: str
     classes: Mapping[str, str]
     simulators: Mapping[str, str]
     taken: Collection[str]
@@ -88,7 +89,7 @@ def find_additions(
 
     def planned(left_alone: Collection[str]) -> tuple[Planner, dict[str, KindPlan]]:
         schemas = frozenset(one.schema for one in tables.declared.values() if one.schema)
-        planner = Planner(catalogue, schema, tuple(chosen), rows, choices, given, schemas, left_alone)
+        planner = Planner(catalogue, schema, tuple(chosen), rows, choices, given, schemas, left_alone, module.root)
         decide_kinds(planner, {*module.taken, *tables.vocabulary.by_name})
         new = {table: kind for table, kind in planner.kinds.items() if planner.given_of(table) is None}
         return planner, new
@@ -157,6 +158,7 @@ def _given(mapped: MappedKind, fitted: Mapped, module: Module) -> Given:
         fields=fields,
         held=held,
         covered=frozenset(covered),
+        in_project=bool(module.root) and not kind.is_shared,
     )
 
 

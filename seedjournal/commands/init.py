@@ -227,6 +227,7 @@ def _module(settings: config.Settings, tables: Tables) -> Module:
     return Module(
         domain=str(settings.domain).partition(":")[2] if domain else "",
         map=str(settings.tables).partition(":")[2],
+        root=getattr(getattr(of, "root", None), "__name__", "") if domain else "",
         classes={
             declared.name: one.__name__
             for one in getattr(of, "kinds", ())

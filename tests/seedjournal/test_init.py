@@ -68,6 +68,7 @@ def is_well_written() -> None:
 def seed(run: Run, name: str, database: str, *options: str) -> dict[str, dict[str, Any]]:
     """Record, project and project again; return what the first projection did by kind."""
     run("check")
+    assert run("init", "--update").out.startswith("nothing was added")
     run("record", "--project", name, *options)
     first = run("project", "--json", "--confirm", database).json["projects"][name]["kinds"]
     second = run("project", "--json").json["projects"][name]["kinds"]

@@ -82,7 +82,7 @@ def paste(document: dict[str, Any], domain: str) -> None:  # noqa: C901 - one fo
         python = one["python"]
         replace(rf"\n{domain} = Domain\(", f"\n{python['class']}\n\n\n{domain} = Domain(")
         put(r"kinds=\(", python["kinds"])
-        put(r"settings=\{.*\n", f"        {python['settings']}\n")
+        put(r"settings=\{", python["settings"])
         text += f"\n\n{python['simulator']}\n\n\n{python['map']}\n"
     for one in added["columns"]:
         python, row = (
@@ -216,7 +216,10 @@ def test_new_labels_and_what_does_not_fit_any_more(run: Run, make_url: Urls) -> 
     assert "nothing was added" in run("init", "--update").out
     seed(run, project, name_of(url))
     assert asked(url, "SELECT count(DISTINCT mood) FROM team") == [(2,)]  # as the simulator has two
-    make(url, "DROP TABLE task;\nALTER TABLE team DROP CONSTRAINT team_level_check, ALTER level TYPE TEXT USING level::text")
+    make(
+        url,
+        "DROP TABLE task;\nALTER TABLE team DROP CONSTRAINT team_level_check, ALTER level TYPE TEXT USING level::text",
+    )
     assert run("init", "--update", "--json").json["changed"][:2] == [
         "team.level is text, and team.level is integer",
         "task: there is no table task; the nearest is 'team'",
@@ -404,3 +407,89 @@ def test_a_framework_tells_values_and_tables(tmp_path: Path) -> None:
         assert done.status == 0, done.err
         assert list(done.json["added"]["tables"]) == tables
         assert [one["labels"] for one in done.json["added"]["labels"]] == labels
+
+
+TENANTS = """
+from collections.abc import Iterator
+from datetime import date
+
+from seedjournal import All, Domain, Draw, Kind, Tables
+
+class Plan(Kind, key="code"):
+    code: str
+
+class Tenant(Kind, key="slug"):
+    slug: str
+    name: str
+
+class Member(Kind, key=("tenant", "login")):
+    tenant: Tenant
+    login: str
+
+class Folder(Kind, key=("tenant", "number")):
+    tenant: Tenant
+    number: int
+
+d = Domain("d", root=Tenant, kinds=(Plan, Tenant, Member, Folder), settings={"members": 9}, today=date(2026, 1, 5))
+d.facts(Plan, [Plan(code="free")])
+d.facts(Tenant, [Tenant(slug="acme", name="Acme"), Tenant(slug="beta", name="Beta")])
+
+@d.simulate(each=Tenant)
+def members(tenant: Tenant, draw: Draw, settings: dict[str, int]) -> Iterator[Member]:
+    for one in draw.many("members", settings["members"]):
+        yield Member(tenant=tenant, login=one.code("login"))
+
+@d.simulate(each=Tenant)
+def folders(tenant: Tenant) -> Iterator[Folder]:
+    for number in (1, 2):
+        yield Folder(tenant=tenant, number=number)
+
+target = Tables(d)
+target.table("plan", "plan")
+target.table("tenant", "tenant")
+target.table("member", "member")
+target.table("folder", "folder")
+"""
+TENANT_TABLES = """
+CREATE TABLE plan (id BIGINT PRIMARY KEY, code VARCHAR(20) NOT NULL UNIQUE);
+CREATE TABLE tenant (id BIGINT PRIMARY KEY, slug VARCHAR(20) NOT NULL UNIQUE, name TEXT NOT NULL);
+CREATE TABLE member (id BIGINT PRIMARY KEY, tenant_id BIGINT NOT NULL REFERENCES tenant, login VARCHAR(20) NOT NULL,
+    UNIQUE (tenant_id, login));
+CREATE TABLE folder (id BIGINT PRIMARY KEY, tenant_id BIGINT NOT NULL REFERENCES tenant, number INTEGER NOT NULL)
+"""
+MORE_OF_TENANTS = """
+CREATE TABLE country (id BIGINT PRIMARY KEY, code VARCHAR(20) NOT NULL UNIQUE, told_by BIGINT REFERENCES member);
+CREATE TABLE label (id BIGINT PRIMARY KEY, tenant_id BIGINT NOT NULL REFERENCES tenant, name VARCHAR(30) NOT NULL,
+    UNIQUE (tenant_id, name));
+CREATE TABLE task (id BIGINT PRIMARY KEY, folder_id BIGINT NOT NULL REFERENCES folder, title TEXT NOT NULL,
+    member_id BIGINT REFERENCES member, country_id BIGINT NOT NULL REFERENCES country);
+CREATE TABLE task_label (task_id BIGINT NOT NULL REFERENCES task, label_id BIGINT NOT NULL REFERENCES label,
+    PRIMARY KEY (task_id, label_id));
+CREATE TABLE folder_watch (folder_id BIGINT NOT NULL REFERENCES folder, other_id BIGINT NOT NULL REFERENCES folder,
+    number INTEGER NOT NULL, PRIMARY KEY (folder_id, other_id, number));
+CREATE TABLE bill (tenant_id BIGINT PRIMARY KEY REFERENCES tenant, plan_id BIGINT NOT NULL REFERENCES plan)
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_new_tables_of_tenants_are_simulated_for_each(kind: str, run: Run, make_url: Urls) -> None:
+    url = make_url(kind)
+    make(url, TENANT_TABLES)
+    Path("seeds.py").write_text(TENANTS, encoding="utf-8")
+    Path("seedjournal.toml").write_text(
+        f'domain = "seeds:d"\ntables = "seeds:target"\ntarget = "{url}"\n', encoding="utf-8"
+    )
+    assert run("init", "--update").out.startswith("nothing was added")
+    make(url, MORE_OF_TENANTS)
+    done = run("init", "--update", "--rows", "30", "--json").json
+    new = {name: one["python"]["simulator"].split("\n")[0] for name, one in done["added"]["tables"].items()}
+    assert new.pop("country") == "@d.simulate()"
+    assert new == dict.fromkeys(("label", "task", "task_label", "folder_watch", "bill"), "@d.simulate(each=Tenant)")
+    paste(done, "d")
+    assert run("init", "--update").out.startswith("nothing was added")
+    run("record", "--all")
+    run("project")
+    assert run("verify", "--json").json["findings"] == []
+    for table in ("country", "label", "task", "task_label", "folder_watch", "bill"):
+        assert asked(url, f"SELECT count(*) FROM {table}") > [(1,)], table
+    assert asked(url, "SELECT count(DISTINCT tenant_id) FROM label") == [(2,)]
