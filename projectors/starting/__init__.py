@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from sqlalchemy import Connection
 
@@ -34,9 +35,10 @@ def plan_start(
     chosen: Sequence[str],
     rows: int,
     choices: Mapping[str, Mapping[str, Sequence[str | int]]],
+    today: date,
 ) -> Start:
     """Plan a domain for the tables of a database; raise Misuse where there are none.
 
     `choices` has by table and column the values that the application knows.
     """
-    return plan(Catalogue(connection), schema=schema, chosen=chosen, rows=rows, choices=choices)
+    return plan(Catalogue(connection), schema=schema, chosen=chosen, rows=rows, choices=choices, today=today)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ..mapped.catalogue import Column, TableInfo, UniqueKey
 from ..mapping import DATABASE, DERIVED
 from .checks import Said
-from .guesses import PLAIN_TEXTS, Guess, Sort, guess, is_secret, sort_of, words_of
+from .guesses import PLAIN_TEXTS, Guess, Sort, guess, is_secret, names_used, sort_of, words_of
 from .planned import AT, ITSELF, NULL, OUTSIDE, PICK, Choice, FieldPlan, KindPlan, Link, Names, singular, snake
 from .tables import CONTENT_TYPES, Planner
 
@@ -501,7 +501,9 @@ class KindDecider:
         ]
         if not leading:
             self.plan.notes.append(f"begin its key with a reference that leads to {self.plan.root}")
+            self.plan.is_alike = True
             return
+        self._take_root(one for one in to.values() if self.planner.kinds[one.to].cls == self.plan.root)
         first = min(leading, key=lambda name: self.planner.kinds[to[name].to].cls != self.plan.root)
         parts, key = list(self._parts_of(to[first])), [first]
         for name in (one for one in self.plan.key if one != first):
@@ -515,15 +517,34 @@ class KindDecider:
                 key.append(name)
             parts += [part for part in (self._parts_of(to[name]) if name in to else key[-1:]) if part not in parts]
         self.plan.key, self.plan.key_parts = tuple(key), tuple(parts)
+        for name in [one for one in self.plan.fields if one in parts and one not in {*key, *to}]:
+            self._rename(name)
         for unique in self._uniques():
             fields = {self.plan.held[name] for name in unique.columns if name in self.plan.held}
-            if not fields & {*leading} and any("place" in self.plan.fields[one].value for one in fields):
+            is_counted = any("place" in names_used(self.plan.fields[one].value) for one in fields)
+            is_picked = bool(self.plan.each and self.plan.each[0] in fields)
+            is_chosen = any(fields & {*found} for found in self.plan.combinations)
+            if not fields & {*leading} and (is_counted or is_picked or is_chosen):
                 self.plan.notes.append(f"{', '.join(unique.columns)}: let projects have different values")
+                self.plan.is_alike = True
+        self.plan.is_alike = self.plan.is_alike or bool(self.planner.rules[self.table].excluded)
+
+    def _take_root(self, links: Iterable[Link]) -> None:
+        """Let references to the root take the one for which the simulator is called."""
+        root = snake(self.plan.root)
+        for link in links:
+            one = self.plan.fields.get(link.name)
+            if one is not None and one.value.startswith("one.pick("):
+                one.value = root
+                one.is_local = one.is_local and one.name != root
+        text = "\n".join([*(one.value for one in self.plan.fields.values()), *(one.value for one in self.plan.choices)])
+        self.plan.takes = {name: cls for name, cls in self.plan.takes.items() if re.search(rf"\b{name}\b", text)}
 
     def _is_inside(self, table: str) -> bool:
         """Say whether entities of a table belong to a project's root."""
         given = self.planner.given_of(table)
-        return given.in_project if given else bool(self.planner.kinds[table].root)
+        is_new = bool(self.planner.kinds[table].root) or table == self.planner.root_table
+        return given.in_project if given else is_new
 
     def _parts_of(self, link: Link) -> tuple[str, ...]:
         """Return the names that the parts of a parent's key have in a key with a reference to it."""

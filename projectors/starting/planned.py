@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import keyword
 import re
 from collections.abc import Iterable, Mapping
@@ -106,6 +107,7 @@ class KindPlan:
     takes: dict[str, str] = field(default_factory=dict)  # lists of entities, with their classes
     remembers: bool = False  # rows refer to earlier ones
     notes: list[str] = field(default_factory=list)
+    is_alike: bool = False  # rows of two projects would share what no two rows may
     root: str = ""  # the class of which a project is one entity, where the kind belongs to it
     wanted: frozenset[str] = frozenset()  # columns that a map lacks: they get a field where that is possible
     free: set[str] = field(default_factory=set)  # those of them that could be left to the application
@@ -132,6 +134,13 @@ class Start:
     schema: str | None
     left_alone: list[str] = field(default_factory=list)  # tables that were not chosen
     map_name: str = "target"
+    root: KindPlan | None = None  # of whose entities each is a project
+    facts: list[dict[str, str]] = field(default_factory=list)  # its entities, each field as Python spells it
+
+    @property
+    def project(self) -> str:
+        """The name of a project to record: the first root entity's, or the domain's."""
+        return str(json.loads(self.facts[0][self.root.key[0]])) if self.root and self.facts else self.name
 
 
 def snake(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -41,6 +41,7 @@ class Planner:
     schemas: frozenset[str] = frozenset()  # those that the map names beside
     left_alone: Collection[str] = ()  # tables that it leaves alone
     root: str = ""  # the class of which a project is one entity
+    root_table: str | None = None  # its table, where it was found
     places: dict[str, Name] = field(default_factory=dict)  # under which schema and name a table is asked for
     infos: dict[str, TableInfo] = field(default_factory=dict)
     rules: dict[str, Rules] = field(default_factory=dict)
@@ -56,10 +57,13 @@ class Planner:
         """Whether the database is PostgreSQL."""
         return self.catalogue.connection.dialect.name == "postgresql"
 
-    def read(self) -> list[str]:
-        """Read the tables, and return their names, parents first."""
+    def read(self, find_root: Callable[[Planner], str | None] | None = None) -> list[str]:
+        """Read the tables, and return their names, parents first; look for the one of tenants if a function can."""
         self._choose()
         self._link()
+        self.root_table = find_root(self) if find_root else None
+        for link in self.links[self.root_table] if self.root_table else ():
+            link.mode = OUTSIDE  # tenants are facts, and refer to none of the entities that are simulated
         order = self._order()
         self._count(order)
         return order

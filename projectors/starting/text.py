@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import tokenize
@@ -31,7 +30,7 @@ _OURS = """All Domain Draw Fixed Json KeyAs Kind Places Run Size Tables at field
 def write_module(start: Start, *, source: str, today: date) -> str:
     """Return the module: kinds, the domain, a simulator for each kind, and the map onto the tables."""
     parts = [*map(_kind, start.kinds), _domain(start, today)]
-    parts += [_simulator(start, one) for one in start.kinds]
+    parts += [_simulator(start, one) for one in start.kinds if one is not start.root]
     body = "\n\n\n".join(parts) + "\n\n\n" + _tables(start)
     return f"{_head(start, source)}\n\n{_imports(body)}\n\n\n{body}"
 
@@ -45,7 +44,7 @@ def write_settings(start: Start, *, module: str, target: str) -> str:
 
 
 def _head(start: Start, source: str) -> str:
-    lines = [f'"""Invented rows for the tables of {source}, as a start.', "", *_NEXT.format(start.name).split("\n")]
+    lines = [f'"""Invented rows for the tables of {source}, as a start.', "", *_NEXT.format(start.project).split("\n")]
     if any(kind.notes or any(one.note for one in kind.fields.values()) for kind in start.kinds):
         lines += ["", "Comments that begin with TODO say what could not be decided."]
     if start.left_out:
@@ -109,11 +108,21 @@ def _domain(start: Start, today: date) -> str:
     else:
         lines += ["    kinds=(", *(f"        {one.cls}," for one in start.kinds), "    ),"]
     lines += [
-        "    settings={  # how many rows",
-        *(f'        "{one.plural}": {one.count},' for one in start.kinds),
+        "    settings={  # how many rows" + (f", for each {start.root.kind}" if start.root else ""),
+        *(f'        "{one.plural}": {one.count},' for one in start.kinds if one is not start.root),
         "    },",
     ]
-    return "\n".join([*lines, f"    today=date({today.year}, {today.month}, {today.day}),", ")"])
+    lines += [f"    today=date({today.year}, {today.month}, {today.day}),", ")"]
+    if start.root:
+        lines.insert(2, f"    root={start.root.cls},  # a project is one of them: `record --all` takes every one")
+        lines += [f"{start.name}.facts(", f"    {start.root.cls},", "    ["]
+        for one in start.facts:
+            plain = f"{start.root.cls}({', '.join(f'{name}={value}' for name, value in one.items())}),"
+            arguments = [f"            {name}={value}," for name, value in one.items()]
+            split = [f"        {start.root.cls}(", *arguments, "        ),"]
+            lines += [f"        {plain}"] if len(plain) <= _LONGEST - 8 else split
+        lines += ["    ],", ")"]
+    return "\n".join(lines)
 
 
 # -- simulators ----------------------------------------------------------------------------------------------------
@@ -123,7 +132,8 @@ def _simulator(start: Start, kind: KindPlan) -> str:
     body = list(_body(kind))
     text = "\n".join(body)
     takes = [f"{name}: All[{cls}]" for name, cls in sorted(kind.takes.items())]
-    parameters = [f"{snake(kind.root)}: {kind.root}"] if kind.root else []
+    is_taken = kind.root and re.search(rf"(?<!\.)\b{snake(kind.root)}\b(?!=)", re.sub(r'"[^"]*"', "", text))
+    parameters = [f"{snake(kind.root)}: {kind.root}"] if is_taken else []
     parameters += ["draw: Draw", "settings: dict[str, int]"]
     if re.search(r"\brun\.", text):
         parameters.append("run: Run")
@@ -401,15 +411,3 @@ def declared_field(one: FieldPlan) -> str:
 def listed_choices(choices: Iterable[Any]) -> str:
     """Return values as a Literal lists them."""
     return ", ".join(json.dumps(one, ensure_ascii=False) for one in choices)
-
-
-def names_used(expression: str) -> list[str]:
-    """Return the names that an expression needs, but for those of functions and classes, in their order.
-
-    >>> names_used('placed_at + timedelta(hours=one.integer("hours", 1, 5)) if orders else None')
-    ['placed_at', 'one', 'orders']
-    """
-    tree = ast.parse(expression, mode="eval")
-    called = {id(one.func) for one in ast.walk(tree) if isinstance(one, ast.Call)}
-    names = [one for one in ast.walk(tree) if isinstance(one, ast.Name) and id(one) not in called]
-    return list(dict.fromkeys(one.id for one in sorted(names, key=lambda one: (one.lineno, one.col_offset))))

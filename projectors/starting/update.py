@@ -15,11 +15,11 @@ from ..mapped import judge
 from ..mapped.catalogue import Catalogue, Column
 from ..mapped.fitting import Mapped, MappedKind, plain_name
 from ..mapping import FieldValue, RefValue, Tables, ValuesOf
-from .guesses import Sort, length_of, sort_of
+from .guesses import Sort, length_of, names_used, sort_of
 from .plan import decide_kinds
 from .planned import Additions, Given, KindPlan, NewColumn, NewLabels, Start
 from .tables import Planner
-from .text import declared_field, list_theirs, listed_choices, names_used, quoted
+from .text import declared_field, list_theirs, listed_choices, quoted
 
 _FEW = 20  # so many tables or columns may be new where a map does not say what it leaves to the application
 _ANNOTATIONS = {

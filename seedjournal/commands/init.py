@@ -119,15 +119,15 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
     source, told = database_of(source, databases.target)
     chosen = chosen or told.tables
     where = config.addresses(config.Settings(), databases.journal, source)
+    today = datetime.now(UTC).date()
     with opened_target(where, databases, create=False) as target:
         if target is None:
             raise j.Misuse(f"There is no database at {where.target}.", "Check the address that --from names.")
         with target.read() as connection:
             start = starting.plan_start(
-                connection, schema=databases.schema, chosen=chosen, rows=rows, choices=told.choices
+                connection, schema=databases.schema, chosen=chosen, rows=rows, choices=told.choices, today=today
             )
         address, needs_password = settings_address(source, folder)
-        today = datetime.now(UTC).date()
         texts = {
             f"{MODULE}.py": starting.write_module(start, source=start.database, today=today),
             config.FILE.name: starting.write_settings(start, module=MODULE, target=address),
@@ -145,7 +145,7 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
     return {
         "format": FORMAT,
         "from": name,
-        "project": start.name,
+        "project": start.project,
         "files": [str(one) for one in files.values()],
         "tables": {
             (one.info.name if start.schema else one.shown): {
