@@ -495,27 +495,29 @@ class KindDecider:
 
     def begin_key_with_root(self) -> None:
         """Put a reference first in the key that leads to the root, as the key of each of its project's kinds begins."""
-        to = {link.name: link for link in self.links if link.is_single and link.to in self.planner.kinds}
+        to = self._referred()
         leading = [
-            name for name in self.plan.fields if name in to and not to[name].nullable and self._is_inside(to[name].to)
+            name
+            for name, table in to.items()
+            if self._is_inside(table) and not self.plan.fields[name].annotation.endswith(" | None")
         ]
         if not leading:
             self.plan.notes.append(f"begin its key with a reference that leads to {self.plan.root}")
             self.plan.is_alike = True
             return
-        self._take_root(one for one in to.values() if self.planner.kinds[one.to].cls == self.plan.root)
-        first = min(leading, key=lambda name: self.planner.kinds[to[name].to].cls != self.plan.root)
-        parts, key = list(self._parts_of(to[first])), [first]
+        self._take_root(name for name in leading if self.planner.kinds[to[name]].cls == self.plan.root)
+        first = min(leading, key=lambda name: self.planner.kinds[to[name]].cls != self.plan.root)
+        parts, key = list(self._parts_of(first, to[first])), [first]
         for name in (one for one in self.plan.key if one != first):
             if name not in to and name in parts:
                 key.append(self._rename(name))
-            elif name in to and {*self._parts_of(to[name])[1:]} & {*parts}:
-                one = self.plan.fields[name]
-                one.annotation = f'Annotated[{one.annotation}, KeyAs("{name}")]'
-                key.append(name)
             else:
                 key.append(name)
-            parts += [part for part in (self._parts_of(to[name]) if name in to else key[-1:]) if part not in parts]
+            theirs = self._parts_of(name, to[name]) if name in to else key[-1:]
+            if name in to and {*theirs[1:]} & {*parts}:
+                one = self.plan.fields[name]
+                one.annotation = f'Annotated[{one.annotation}, KeyAs("{name}")]'
+            parts += [part for part in theirs if part not in parts]
         self.plan.key, self.plan.key_parts = tuple(key), tuple(parts)
         for name in [one for one in self.plan.fields if one in parts and one not in {*key, *to}]:
             self._rename(name)
@@ -529,12 +531,18 @@ class KindDecider:
                 self.plan.is_alike = True
         self.plan.is_alike = self.plan.is_alike or bool(self.planner.rules[self.table].excluded)
 
-    def _take_root(self, links: Iterable[Link]) -> None:
+    def _referred(self) -> dict[str, str]:
+        """Return the table to which each field refers that is a reference."""
+        tables = {kind.cls: table for table, kind in self.planner.kinds.items()}
+        named = {one.name: one.annotation.strip('"').removesuffix(" | None") for one in self.plan.fields.values()}
+        return {name: tables[cls] for name, cls in named.items() if cls in tables}
+
+    def _take_root(self, references: Iterable[str]) -> None:
         """Let references to the root take the one for which the simulator is called."""
         root = snake(self.plan.root)
-        for link in links:
-            one = self.plan.fields.get(link.name)
-            if one is not None and one.value.startswith("one.pick("):
+        for name in references:
+            one = self.plan.fields[name]
+            if one.value.startswith("one.pick("):
                 one.value = root
                 one.is_local = one.is_local and one.name != root
         text = "\n".join([*(one.value for one in self.plan.fields.values()), *(one.value for one in self.plan.choices)])
@@ -546,12 +554,11 @@ class KindDecider:
         is_new = bool(self.planner.kinds[table].root) or table == self.planner.root_table
         return given.in_project if given else is_new
 
-    def _parts_of(self, link: Link) -> tuple[str, ...]:
-        """Return the names that the parts of a parent's key have in a key with a reference to it."""
-        given = self.planner.given_of(link.to)
-        kind = self.planner.kinds[link.to]
+    def _parts_of(self, name: str, table: str) -> tuple[str, ...]:
+        """Return the names that the parts of a parent's key have in a key with this reference to it."""
+        given, kind = self.planner.given_of(table), self.planner.kinds[table]
         parts = given.key if given else kind.key_parts or kind.key
-        return parts if len(parts) > 1 else (link.name,)
+        return parts if len(parts) > 1 else (name,)
 
     def _rename(self, name: str) -> str:
         """Give a field another name, as a part of the parent's key has its own."""

@@ -138,9 +138,14 @@ class Start:
     facts: list[dict[str, str]] = field(default_factory=list)  # its entities, each field as Python spells it
 
     @property
+    def projects(self) -> list[str]:
+        """The names of the projects that can be recorded: the root entities', or the domain's."""
+        return [str(json.loads(one[self.root.key[0]])) for one in self.facts] if self.root else [self.name]
+
+    @property
     def project(self) -> str:
-        """The name of a project to record: the first root entity's, or the domain's."""
-        return str(json.loads(self.facts[0][self.root.key[0]])) if self.root and self.facts else self.name
+        """The first of them."""
+        return self.projects[0]
 
 
 def snake(name: str) -> str:

@@ -146,6 +146,7 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
         "format": FORMAT,
         "from": name,
         "project": start.project,
+        "projects": start.projects,
         "files": [str(one) for one in files.values()],
         "tables": {
             (one.info.name if start.schema else one.shown): {
@@ -155,6 +156,7 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
             }
             for one in start.kinds
         },
+        "root": start.root.kind if start.root else None,
         "left_out": start.left_out,
         "variables": [PASSWORD] if needs_password else [],
     }
@@ -490,5 +492,8 @@ def _text(document: Mapping[str, Any]) -> str:
     if open_ := sum(one["open"] for one in kinds.values()):
         lines.append(f"{number_of(open_, 'comment')} in seeds.py, beginning with TODO, say what could not be decided")
     lines += [f"export {name}=… first: the settings file does not hold the password" for name in document["variables"]]
+    if len(document["projects"]) > 1:
+        projects = ", ".join(map(shown, document["projects"]))
+        lines.append(f"each {shown(document['root'])} is a project, {projects}; record --all takes every one")
     lines.append(f"next: seedjournal record --project {document['project']}; seedjournal project")
     return "\n".join(lines) + "\n"

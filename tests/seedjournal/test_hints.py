@@ -81,6 +81,8 @@ ELSEWHERE = {
     "Change what should look different. Then\n`seedjournal record --project {}` and `seedjournal project` fill them.": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
     "next: seedjournal record --project {}; seedjournal project": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
     "Choose another folder with --out FOLDER.": "seedjournal/test_init.py: test_no_file_is_overwritten",
+    "each {} is a project, {}; record --all takes every one": "seedjournal/test_init.py: test_the_table_of_tenants_is_the_root",
+    "    root={},  # a project is one of them: `record --all` takes every one": "seedjournal/test_init.py: test_the_table_of_tenants_is_the_root",
     "Name it with --from SOURCE.": "seedjournal/test_init_update.py: test_what_cannot_be_compared",
     "Begin with `seedjournal init --from URL`.": "seedjournal/test_init_update.py: test_what_cannot_be_compared",
     "Leave out --out.": "seedjournal/test_init_update.py: test_what_cannot_be_compared",

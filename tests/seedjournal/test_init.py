@@ -262,6 +262,8 @@ def test_tenants_frameworks_and_names_that_python_has(run: Run, make_url: Urls) 
     is_well_written()
     first = seed(run, done["project"], Path(url).name)
     assert all(one["inserted"] for one in first.values())
+    run("record", "--all")
+    run("project")
     assert asked(url, "PRAGMA foreign_key_check") == []
     assert asked(url, "SELECT DISTINCT content_type_id FROM crm_page") == [(7,)]
     assert asked(url, "SELECT DISTINCT password FROM member") == [("!",)]
@@ -452,7 +454,7 @@ def test_the_table_of_tenants_is_the_root(kind: str, run: Run, make_url: Urls) -
     if kind == "postgresql":
         execute(url, "ALTER TABLE organization ADD FOREIGN KEY (owner_id) REFERENCES member")
     done = run("init", "--from", url, "--rows", "60", "--json").json
-    assert done["project"] == "acme"
+    assert (done["project"], done["projects"], done["root"]) == ("acme", ["acme", "globex", "initech"], "organization")
     assert "root=Organization," in Path("seeds.py").read_text(encoding="utf-8")
     is_well_written()
     database = Path(url).name if kind == "sqlite" else asked(url, "SELECT current_database()")[0][0]
@@ -470,3 +472,89 @@ def test_the_table_of_tenants_is_the_root(kind: str, run: Run, make_url: Urls) -
     assert asked(url, strayed) == [(0,)]
     assert asked(url, "SELECT count(*) > 9 FROM task WHERE assignee_id IS NOT NULL") in ([(True,)], [(1,)])
     assert asked(url, "SELECT name FROM member WHERE id = 1") == [("Ada",)]
+
+
+ROOM = "CREATE TABLE {0} (id INTEGER PRIMARY KEY, {1}, name VARCHAR(40) NOT NULL, UNIQUE ({2}))"
+COMPANY = "CREATE TABLE company (id INTEGER PRIMARY KEY, code VARCHAR(20) NOT NULL UNIQUE)"
+OF_COMPANY = "company_id INTEGER NOT NULL REFERENCES company"
+
+
+@pytest.mark.parametrize(
+    ("tables", "root"),
+    [
+        ((COMPANY, *(ROOM.format(one, OF_COMPANY, "company_id, name") for one in ("room", "desk", "team"))), "Company"),
+        (  # through parents, and a table that all share
+            (
+                COMPANY,
+                *(ROOM.format(one, OF_COMPANY, "company_id, name") for one in ("room", "team")),
+                ROOM.format("desk", "room_id INTEGER NOT NULL REFERENCES room", "room_id, name"),
+                ROOM.format("lamp", "desk_id INTEGER NOT NULL REFERENCES desk", "desk_id, name"),
+                "CREATE TABLE colour (id INTEGER PRIMARY KEY, name VARCHAR(30) NOT NULL UNIQUE)",
+            ),
+            "Company",
+        ),
+        # rows of two projects would have one name
+        ((COMPANY, *(ROOM.format(one, OF_COMPANY, "name") for one in ("room", "desk", "team"))), None),
+        # nothing is unique within a company: it may be one more table that others refer to
+        ((COMPANY, *(ROOM.format(one, OF_COMPANY, "id") for one in ("room", "desk", "team"))), None),
+        # too few tables
+        ((COMPANY, *(ROOM.format(one, OF_COMPANY, "company_id, name") for one in ("room", "desk"))), None),
+        # a company need not be known
+        (
+            (
+                COMPANY,
+                *(
+                    ROOM.format(one, OF_COMPANY.replace("NOT NULL ", ""), "company_id, name")
+                    for one in ("room", "desk", "team")
+                ),
+            ),
+            None,
+        ),
+        # its name is no text
+        (
+            (
+                COMPANY.replace("VARCHAR(20)", "INTEGER"),
+                *(ROOM.format(one, OF_COMPANY, "company_id, name") for one in ("room", "desk", "team")),
+            ),
+            None,
+        ),
+        # people write posts, and are no tenants
+        (
+            (
+                COMPANY.replace("company", "author"),
+                *(
+                    ROOM.format(one, OF_COMPANY.replace("company", "author"), "author_id, name")
+                    for one in ("post", "tag", "page")
+                ),
+            ),
+            None,
+        ),
+        # two that could be
+        (
+            (
+                COMPANY,
+                COMPANY.replace("company", "site"),
+                *(
+                    ROOM.format(
+                        one, f"{OF_COMPANY}, {OF_COMPANY.replace('company', 'site')}", "company_id, site_id, name"
+                    )
+                    for one in ("a", "b", "c", "d", "e")
+                ),
+            ),
+            None,
+        ),
+    ],
+    ids=["company", "parents", "alike", "nothing unique", "few", "nullable", "no text", "people", "two"],
+)
+def test_a_root_must_be_evident(tables: tuple[str, ...], root: str | None, run: Run, make_url: Urls) -> None:
+    url = make_url("sqlite")
+    make(url, ";\n".join(tables))
+    done = run("init", "--from", url, "--rows", "20", "--json").json
+    text = Path("seeds.py").read_text(encoding="utf-8")
+    assert (f"root={root}," in text) == (root is not None)
+    assert ("root=" in text) == (root is not None)
+    seed(run, done["project"], Path(url).name)
+    run("record", "--all")
+    run("project")
+    assert run("verify", "--json").json["findings"] == []
+    assert all(asked(url, f'SELECT count(*) FROM "{table}"') > [(2,)] for table in done["tables"])
