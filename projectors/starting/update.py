@@ -21,7 +21,7 @@ from .planned import Additions, Given, KindPlan, NewColumn, NewLabels, Start
 from .tables import Planner
 from .text import declared_field, list_theirs, listed_choices, quoted
 
-_FEW = 20  # so many tables or columns may be new where a map does not say what it leaves to the application
+_FEW_TABLES, _FEW_COLUMNS = 20, 10  # so many may be new where a map does not say what it leaves to the application
 _ANNOTATIONS = {
     Type.TEXT: "str",
     Type.INTEGER: "int",
@@ -96,7 +96,7 @@ def find_additions(
 
     planner, new = planned(tables.left_alone)
     passed = [table for table, kind in new.items() if known and not chosen and kind.info.name not in known]
-    is_chosen_few = not chosen and not tables.left_alone and len(new) > max(_FEW, len(given))
+    is_chosen_few = not chosen and not tables.left_alone and len(new) > max(_FEW_TABLES, len(given))
     if is_chosen_few or not module.domain:
         passed = list(new)
     if passed:
@@ -104,7 +104,7 @@ def find_additions(
     finder = _Finder(planner, fitted, tables, has_fields=bool(module.domain))
     columns = list(finder.columns(chosen))
     loose = [one for one in columns if one.left] if not finder.says_what_it_leaves and not chosen else []
-    hidden = loose if len(loose) > _FEW else []
+    hidden = loose if len(loose) > _FEW_COLUMNS else []
     passed_columns: dict[str, list[str]] = {}
     for one in hidden:
         passed_columns.setdefault(one.table, []).append(one.column.name)
