@@ -7,7 +7,6 @@ names, when they are needed: `mapped` for tables that others own, and `starting`
 from .check import check, days_moved, listed, unchecked
 from .compare import compare_target
 from .layout import Layout, build_layout, ensure_target, is_ready, make_tables
-from .mapping import Tables
 from .notes import TARGET_HISTORY
 from .notes import shown_projects as shown_projects
 from .replay import Choice, DeletesMany, KindResult, Projected, Today, both, preview, project, remove_project
@@ -19,7 +18,6 @@ __all__ = [
     "KindResult",
     "Layout",
     "Projected",
-    "Tables",
     "Today",
     "both",
     "build_layout",

@@ -6,8 +6,9 @@ rows that should be there are staged, so that the database itself compares value
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, exists
 from sqlalchemy.exc import DataError, ProgrammingError
@@ -36,15 +37,15 @@ from seedjournal.journal import (
 from . import notes
 from .dialects import dialect_of
 from .layout import Layout, TableMap, key_from_row, layout_of, table_problems
-from .mapping import Tables
 from .notes import ADOPTED, ROWS, STALE, Position
 from .parts import key_of_whole, unseen_parts
-from .replay import policy_of, position_problem
+from .replay import Tell, policy_of, position_problem
 from .rows import Ids, derived_id, row_maker
 from .stage import Stage
 from .writing import UnseenRows
 
-Tell = Callable[[str, int, int | None], None]
+if TYPE_CHECKING:
+    from .mapping import Tables
 
 _PIECE = 10_000
 _WHERE = notes.POSITIONS.name
@@ -59,7 +60,7 @@ def check(
     if target is not source:  # else the journal's own verification looks at the file
         for line in dialect.damage():
             yield Finding(where="the target's file", what="PRAGMA integrity_check", problem=line, fault=Fault.STORAGE)
-    if isinstance(layout, Tables):
+    if not isinstance(layout, Layout):
         yield from _check_mapped(source, target, layout, tell)
         return
     this_journal = _journal_of(source)
@@ -118,7 +119,7 @@ def _layout_at(source: Connection, project: str, position: Position, otherwise: 
 
 def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: Tell) -> Iterator[Finding]:
     """Check the rows in tables that others own; a map that does not fit any more is a finding."""
-    from .mapped import check_mapped, fit
+    from . import mapped
 
     this_journal = _journal_of(source)
     for project in notes.made_without_position(target):
@@ -127,7 +128,7 @@ def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: 
     if not notes.shown_projects(target) or this_journal is None:
         return
     try:
-        fitted = fit(target, tables, "the target")
+        fitted = mapped.fit(target, tables, "the target")
     except Misuse as error:
         yield Finding(where="the map", what="the target", problem=error.message, fault=Fault.TABLE)
         return
@@ -140,7 +141,7 @@ def _check_mapped(source: Connection, target: Connection, tables: Tables, tell: 
             yield Finding(where=_WHERE, what=project, problem=f"it is shown {wrong}", fault=Fault.POSITION)
         elif run := _run_of(source, project, position):
             try:
-                yield from check_mapped(source, target, fitted, run, project, tell)
+                yield from mapped.check(source, target, fitted, run, project, tell)
             except Damaged as error:
                 yield Finding(where=_WHERE, what=project, problem=error.message)
 
@@ -235,7 +236,7 @@ def days_moved(target: Connection) -> dict[str, int]:
 
 def listed(target: Connection, layout: Layout | Tables) -> dict[str, dict[str, dict[str, int]]]:
     """Count the adopted and stale rows of each project, by kind. They are no failure, but people want to know."""
-    if isinstance(layout, Tables):
+    if not isinstance(layout, Layout):
         return notes.ledger_counts(target)
     found: dict[str, dict[str, dict[str, int]]] = {}
     missing = table_problems(target, layout)

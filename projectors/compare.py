@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Connection, select
@@ -39,11 +39,13 @@ from .layout import (
     pointer_columns,
     refuse_others_rows,
 )
-from .mapping import Tables
 from .parts import unseen_parts
 from .rows import Ids, row_maker
 from .stage import Stage
 from .writing import UnseenRows
+
+if TYPE_CHECKING:
+    from .mapping import Tables
 
 _PIECE = 10_000
 
@@ -55,10 +57,10 @@ def compare_target(
 
     Removed are rows of the project that the state does not have. Dates are those of the events.
     """
-    if isinstance(layout, Tables):
-        from .mapped import compare_mapped, fit
+    if not isinstance(layout, Layout):
+        from .mapped import compare, fit
 
-        yield from compare_mapped(source, target, fit(target, layout, "the target"), run, kinds)
+        yield from compare(source, target, fit(target, layout, "the target"), run, kinds)
         return
     dialect_of(target).see_all_rows()
     layout = layout_of(source, run, layout)

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import JSON as JSON_TYPE
@@ -45,7 +45,6 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import TypeEngine
 
@@ -71,8 +70,10 @@ from seedjournal.journal import (
 from seedjournal.journal import is_ready as is_history_ready
 
 from .dialects import dialect_of
-from .mapping import Tables
 from .notes import NAMES, TARGET_HISTORY, clear
+
+if TYPE_CHECKING:
+    from .mapping import Tables
 
 _ID = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -519,6 +520,8 @@ def column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one f
         case Type.FLOAT:
             return Double()
         case Type.JSON:
+            from sqlalchemy.dialects.postgresql import JSONB  # loads what most targets in SQLite never need
+
             return JSONB().with_variant(JSON_TYPE(), "sqlite")
 
 
@@ -617,7 +620,9 @@ def _column_problem(connection: Connection, column: Column[Any], found: Any) -> 
 
 def _affinity(type_: TypeEngine[Any]) -> str:
     """Name the group of types of which a database compares values with each other."""
-    return "JSONB" if isinstance(type_, JSONB) else type_._type_affinity.__name__.upper()  # type: ignore[union-attr]  # noqa: SLF001
+    if type_.__visit_name__ == "JSONB":
+        return "JSONB"
+    return type_._type_affinity.__name__.upper()  # type: ignore[union-attr]  # noqa: SLF001
 
 
 def table_problems(connection: Connection, layout: Layout) -> dict[str, str]:
@@ -645,7 +650,7 @@ def make_tables(database: Database, layout: Layout | Tables) -> bool:
 
     Raises Misuse for a map onto tables that others own, which make them themselves.
     """
-    if isinstance(layout, Tables):
+    if not isinstance(layout, Layout):
         raise Misuse("The map names tables that others own, so seedjournal makes none of them.", "Leave out --tables.")
     with database.write("target") as connection:
         missing = missing_tables(connection, layout, database.shown)
@@ -685,7 +690,7 @@ def ensure_target(database: Database, layout: Layout | Tables, *, repair: bool =
 def is_ready(database: Database, layout: Layout | Tables) -> bool:
     """Say whether notes and some of the tables are there; raises WrongSchema where they cannot be ours."""
     has_notes = is_history_ready(database, TARGET_HISTORY)
-    if database.is_absent or isinstance(layout, Tables):
+    if database.is_absent or not isinstance(layout, Layout):
         return has_notes and not database.is_absent
     with database.read() as connection:  # with notes, the kinds may have changed since: a projection looks at columns
         missing = _looked_at(connection, layout)[0] if has_notes else missing_tables(connection, layout, database.shown)

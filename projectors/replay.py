@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
@@ -56,13 +56,15 @@ from .layout import (
     missing_tables,
     refuse_others_rows,
 )
-from .mapping import Tables
 from .moving import can_move, days_until, move_rows, weeks_of
 from .notes import STALE, Position
 from .parts import PartWriter
 from .rows import Ids, derived_id
 from .stage import dangling
 from .writing import KindWriter, UnseenRows, Wrote, prune
+
+if TYPE_CHECKING:
+    from .mapping import Tables
 
 Tell = Callable[[str, int, int | None], None]
 Today = date | Literal["off"]
@@ -175,11 +177,11 @@ def project(
         position = notes.position(connection, run.project)
         shown = position.days if position and can_move(position.days) else 0
         days = _days(run, choice.today, shown)
-        if isinstance(layout, Tables):
-            from .mapped import MappedReplay, fit
+        if not isinstance(layout, Layout):
+            from . import mapped
 
-            fitted = fit(connection, layout, target.shown)
-            done = MappedReplay(source, connection, fitted, run, choice, days, shown).run_with(tell)
+            fitted = mapped.fit(connection, layout, target.shown)
+            done = mapped.project(source, connection, fitted, run, choice, tell, days=days, days_shown=shown)
         else:
             own = layout_of(source, run, layout).moved(days)
             done = _Replay(source, connection, own, run, choice, shown).run_with(target.shown, tell)
@@ -203,10 +205,10 @@ def preview(journal: Database, layout: Layout | Tables, run: Run) -> Projected:
     """Say what a projection into a target that has no tables yet would do."""
     with journal.read() as connection:
         state = read_manifest(connection, run.state)
-        layout = layout if isinstance(layout, Tables) else layout_of(connection, run, layout)
-    kinds = layout.with_table(run.project) if isinstance(layout, Tables) else list(layout.maps_of(run.project))
-    refuse_unknown_kinds([*kinds, *(layout.left_out if isinstance(layout, Tables) else ())], run, state)
-    results = {kind: KindResult(inserted=_count(state, kind), kept=kept_of(run, kind)) for kind in kinds}
+        layout = layout_of(connection, run, layout) if isinstance(layout, Layout) else layout
+    kinds = list(layout.maps_of(run.project)) if isinstance(layout, Layout) else layout.with_table(run.project)
+    refuse_unknown_kinds([*kinds, *(() if isinstance(layout, Layout) else layout.left_out)], run, state)
+    results = {kind: KindResult(inserted=count_of(state, kind), kept=kept_of(run, kind)) for kind in kinds}
     return Projected(run, results, run.counts["kept_fields"])
 
 
@@ -302,7 +304,7 @@ class _Replay:
         for kind, mapped in self.maps.items():
             result = written[kind]
             result.stale = notes.stale_count(self.target, project, kind, mapped.table)
-            result.unchanged = _count(state, kind) - result.inserted - result.updated - result.differing
+            result.unchanged = count_of(state, kind) - result.inserted - result.updated - result.differing
             result.kept = kept_of(self.run, kind)
             result.deleted += deleted.get(kind, 0)
             result.retained = result.stale if self.choice.prune or self.choice.rebuild else 0
@@ -341,7 +343,7 @@ class _Replay:
                 dialect.create_bare(tables)
                 for kind, result in written.items():
                     if (top := top_of(state, kind)) is not None:
-                        say = self._teller(tell, state, kind)
+                        say = teller(tell, state, kind)
                         if self.maps[kind].whole:
                             every = changes(self.source, None, top)
                             result.inserted = self._part_writer(kind, ids).write(every, say, left=Wrote())[0].inserted
@@ -360,7 +362,7 @@ class _Replay:
         """Write what differs, kind by kind, and check that the tables then have as many rows as the state."""
         ids = Ids(notes.adopted(self.target, self.run.project))
         return {
-            kind: self._write_kind(kind, ids, position, (shown_run, shown), state, self._teller(tell, state, kind))
+            kind: self._write_kind(kind, ids, position, (shown_run, shown), state, teller(tell, state, kind))
             for kind in self.maps
         }
 
@@ -375,7 +377,7 @@ class _Replay:
             if any(ids.has_adopted(one) for one in led_to):
                 every = changes(self.source, None, now)
                 wrote = self._rewritten(mapped, ids, every)
-                result.updated = min(result.updated + wrote, _count(state, kind) - result.inserted)
+                result.updated = min(result.updated + wrote, count_of(state, kind) - result.inserted)
             if result.inserted or result.updated:
                 for reference in mapped.late_pointers:
                     self._refuse_dangling(mapped, reference, ids)
@@ -527,7 +529,7 @@ class _Replay:
     def _more_rows(self, kind: str, state: Root) -> int:
         """Count how many rows more of the project's kind there are than the state and the notes of stale rows name."""
         mapped, project = self.layout[kind], self.run.project
-        named = _count(state, kind) + notes.stale_count(self.target, project, kind, mapped.table)
+        named = count_of(state, kind) + notes.stale_count(self.target, project, kind, mapped.table)
         return self.layout.count_rows(self.target, mapped, project) - named
 
     def _was_shown(
@@ -571,9 +573,6 @@ class _Replay:
             leaves_adopted=policy_of(self.run, kind) is Policy.ONCE,
         )
 
-    def _teller(self, tell: Tell, state: Root, kind: str) -> Callable[[int], None]:
-        return lambda count: tell(kind, count, _count(state, kind))
-
 
 def remove_project(
     source: Connection, target: Connection, layout: Layout | Tables, project: str
@@ -583,10 +582,10 @@ def remove_project(
     `deleted` are gone, `retained` are left because a row of somebody else's refers to them, `foreign` are the adopted
     ones. Raises Unavailable where the target shows the project of another journal.
     """
-    if isinstance(layout, Tables):
-        from .mapped import fit, remove_mapped
+    if not isinstance(layout, Layout):
+        from .mapped import fit, remove
 
-        return remove_mapped(source, target, fit(target, layout, "the target"), project)
+        return remove(source, target, fit(target, layout, "the target"), project)
     position = notes.position(target, project)
     if position is None:
         return {}
@@ -721,8 +720,14 @@ def top_of(root: Root | None, kind: str) -> NodeHash | None:
     return subtree.top if subtree else None
 
 
-def _count(root: Root, kind: str) -> int:
-    return root.kinds[kind].count if kind in root.kinds else 0
+def count_of(root: Root | None, kind: str) -> int:
+    """Count the entities of a kind."""
+    return root.kinds[kind].count if root and kind in root.kinds else 0
+
+
+def teller(tell: Tell, state: Root, kind: str) -> Callable[[int], None]:
+    """Return a function that tells how many rows more of a kind are done."""
+    return lambda count: tell(kind, count, count_of(state, kind))
 
 
 def kept_of(run: Run, kind: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from seedjournal.journal import Damaged, Json, KeyBytes, Reference, Type, canonical_key
+from seedjournal.journal import Damaged, KeyBytes, Kind, Reference, Type, canonical_key
 
 from .layout import TableMap, is_in_key, moved
 from .notes import Adopted
@@ -130,26 +130,36 @@ def _pointers(mapped: TableMap, reference: Reference, ids: Ids) -> tuple[Pointer
 
 def _pointer(mapped: TableMap, reference: Reference, ids: Ids) -> Pointer:
     """Return a function from an event's key and data to the id that a reference holds."""
-    ours = taker(tuple(reference.shared.values()))
-    to = reference.to
-    rest = tuple(part for part in mapped.vocabulary[to].key if part not in reference.shared)
-    names = (*reference.shared, *rest)
-    theirs = taker(rest)
+    told_by = None if is_in_key(reference, mapped.vocabulary) else reference.name
+    return pointer_to(mapped.vocabulary[reference.to], reference.shared, told_by, ids.of)
+
+
+def pointer_to(
+    to: Kind, shared: Mapping[str, str], told_by: str | None, id_of: Callable[[str, KeyBytes], Any]
+) -> Pointer:
+    """Return a function from an event's key and data to the id of an entity that the event tells.
+
+    `shared` maps parts of the entity's key to parts of the event's. What the data has under `told_by` tells the others;
+    without it, the event's key tells all.
+    """
+    rest = tuple(part for part in to.key if part not in shared)
+    names = (*shared, *rest)
+    ours, theirs = taker(tuple(shared.values())), taker(rest)
 
     @lru_cache(maxsize=_REMEMBERED_PARENTS)
-    def of(parts: tuple[str | int, ...]) -> int:
-        return ids.of(to, canonical_key(dict(zip(names, parts, strict=True))))
+    def of(parts: tuple[str | int, ...]) -> Any:
+        return id_of(to.name, canonical_key(dict(zip(names, parts, strict=True))))
 
-    def told_by_key(key: dict[str, Any], _: dict[str, Any]) -> int:
-        return of(ours(key))
+    if told_by is None:
+        return lambda key, _: of(ours(key))
 
-    def told_by_data(key: dict[str, Any], data: dict[str, Json]) -> int | None:
-        value: Any = data[reference.name]
+    def told_by_data(key: dict[str, Any], data: dict[str, Any]) -> Any:
+        value = data[told_by]
         if value is None:
             return None
         return of(ours(key) + (theirs(value) if isinstance(value, dict) else (value,)))
 
-    return told_by_key if is_in_key(reference, mapped.vocabulary) else told_by_data
+    return told_by_data
 
 
 def taker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:

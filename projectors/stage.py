@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    UpdateBase,
     and_,
     delete,
     exists,
@@ -29,8 +30,6 @@ from seedjournal.journal import KeyBytes, Reference, Unavailable
 from .dialects import dialect_of
 from .layout import Layout, TableMap, foreign_key, key_from_row, kind_column, kinds_led_to
 from .rows import Row
-
-_COUNTED = {"preserve_rowcount": True}  # the numbers shown are what the database says it did
 
 
 class Taken(NamedTuple):
@@ -145,7 +144,7 @@ class Stage:
             names = self.mapped.columns[1:]
             statement = update(rows).values({name: staged[name] for name in names})
             statement = statement.where(rows.c.id == staged["id"], self.differs(names))
-            changed = int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
+            changed = changed_by(self.connection, statement)
             refuse_lost(self.connection, rows, expected, changed)
             self._refuse_rewritten()
         return expected
@@ -174,7 +173,7 @@ class Stage:
         if expected:
             differed = self.count_differing() if self.is_watched else 0
             statement = insert(rows).from_select(list(self.mapped.columns), select(*staged.values()).where(is_new))
-            stored = int(self.connection.execute(statement, execution_options=_COUNTED).rowcount)
+            stored = changed_by(self.connection, statement)
             elsewhere = self._count(count_new)  # a rule may have put them into another table
             refuse_lost(self.connection, rows, expected, min(stored, expected - elsewhere))
             if self.is_watched:
@@ -193,7 +192,7 @@ class Stage:
             raise Unavailable(
                 f"Table {rows.name} stored other values than seedjournal wrote, in {', '.join(names)}; the projection "
                 f"was undone"
-                f"{_interfering(self.connection, rows)}.",
+                f"{it_has(dialect_of(self.connection).interfering_with(rows))}.",
                 "A trigger rewrites the values, or a column's type cannot hold them. Change the trigger or the type.",
             )
 
@@ -228,12 +227,22 @@ def dangling(layout: Layout, reference: Reference, columns: Any) -> Iterator[tup
         yield kind, and_(is_meant, ~exists().where(parent.c.id == pointer))
 
 
+def changed_by(connection: Connection, statement: UpdateBase) -> int:
+    """Carry out a statement; return how many rows the database says that it changed."""
+    return int(connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount)
+
+
 def refuse_lost(connection: Connection, rows: Table, sent: int, stored: int) -> None:
     """Raise Unavailable if the database stored fewer rows than it was sent, naming what may have kept them out."""
     if stored >= sent:
         return
-    raise Unavailable(
-        f"Table {rows.name} took {stored:,} of {sent:,} rows; nothing was written{_interfering(connection, rows)}.",
+    raise lost_rows(rows.name, sent, stored, dialect_of(connection).interfering_with(rows))
+
+
+def lost_rows(table: str, sent: int, stored: int, interfering: Sequence[str]) -> Unavailable:
+    """Return the error for a table that took fewer rows than it was sent, naming what may have kept them out."""
+    return Unavailable(
+        f"Table {table} took {stored:,} of {sent:,} rows; nothing was written{it_has(interfering)}.",
         "A trigger or rule of the table keeps rows out. Disable it, or let it store these rows.",
     )
 
@@ -243,11 +252,11 @@ def refuse_undeleted(connection: Connection, rows: Table, left: int) -> None:
     if left:
         raise Unavailable(
             f"Table {rows.name} kept {left:,} rows that seedjournal deletes; nothing was written"
-            f"{_interfering(connection, rows)}.",
+            f"{it_has(dialect_of(connection).interfering_with(rows))}.",
             "A trigger or rule keeps the rows. Disable it; `seedjournal project --no-prune` deletes nothing.",
         )
 
 
-def _interfering(connection: Connection, rows: Table) -> str:
-    found = dialect_of(connection).interfering_with(rows)
-    return f" (it has {', '.join(found)})" if found else ""
+def it_has(interfering: Sequence[str]) -> str:
+    """Name a table's triggers and rules in an error, if it has any."""
+    return f" (it has {', '.join(interfering)})" if interfering else ""

@@ -22,7 +22,6 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import ProgrammingError
 
 from ..errors import Busy, Unavailable
@@ -278,6 +277,8 @@ class PostgreSQL:
 
     def among(self, tested: ColumnElement[Any], values: Sequence[int] | Sequence[bytes]) -> ColumnElement[bool]:
         """Compare with one bound array."""
+        from sqlalchemy.dialects.postgresql import ARRAY  # loads what a journal in SQLite never needs
+
         of_bytes = bool(values) and isinstance(values[0], bytes)
         return tested == any_(literal(list(values), ARRAY(LargeBinary if of_bytes else BigInteger)))
 

@@ -1,17 +1,10 @@
-"""Replay into tables that others own: the same positions, policies and counts as for tables of ours.
-
-And what verifies, compares and removes what was written there.
-"""
+"""Replay into tables that others own: the same positions, policies and counts as for tables of ours."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
-from decimal import Decimal
-from typing import Any
-from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection, func, select, text
@@ -20,19 +13,12 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from seedjournal.journal import (
     Change,
     Database,
-    EntityChange,
-    Fault,
-    Finding,
-    KeyBytes,
     Misuse,
-    NodeHash,
     Policy,
     Root,
     Run,
     Unavailable,
-    batched,
     changes,
-    event_texts,
     journal_id,
     read_manifest,
 )
@@ -40,13 +26,14 @@ from seedjournal.journal import (
 from .. import notes
 from ..dialects import dialect_of
 from ..mapping import Tables
-from ..notes import ADOPTED, MADE, STALE
+from ..notes import ADOPTED, STALE
 from ..replay import (
     Choice,
     DeletesMany,
     KindResult,
     Projected,
     Tell,
+    count_of,
     deletes_many,
     exact_kinds,
     kept_of,
@@ -56,13 +43,17 @@ from ..replay import (
     refuse_other_kinds,
     refuse_unknown_kinds,
     shown_at,
+    teller,
     top_of,
 )
 from .catalogue import Catalogue
-from .fitting import Mapped, MappedKind, fit, plain_name
-from .writing import MappedIds, MappedWriter, Texts, Written
-
-_PIECE = 20_000
+from .fitting import fit
+from .kinds import FittedMap, MappedKind
+from .leaving import leave, note_unseen, prune, stale_count
+from .matching import KindRows
+from .rows import EntityIds
+from .staging import pieces, texts_of
+from .writing import Written, write, write_absent
 
 
 def strangers(database: Database, tables: Tables) -> tuple[str, dict[str, int]]:
@@ -79,36 +70,44 @@ def strangers(database: Database, tables: Tables) -> tuple[str, dict[str, int]]:
         return name, {table: count for table, count in counts.items() if count}
 
 
-def check_fit(database: Database, tables: Tables) -> dict[str, str]:
-    """Return the tables by kind, where the map fits; raise DoesNotFit with everything that cannot work."""
-    with database.read() as connection:
-        fitted = fit(connection, tables, database.shown)
-        return {kind: one.shown for kind, one in fitted.maps.items()}
+def project(
+    source: Connection,
+    target: Connection,
+    fitted: FittedMap,
+    run: Run,
+    choice: Choice,
+    tell: Tell,
+    *,
+    days: int,
+    days_shown: int,
+) -> Projected:
+    """Bring the rows of the run's project to the state after that run, `days` later; the target shows `days_shown`."""
+    return _Replay(source, target, fitted, run, choice, days, days_shown).run_with(tell)
 
 
 @dataclass(slots=True)
-class MappedReplay:
+class _Replay:
     """One projection of one run, in the caller's transaction."""
 
     source: Connection
     target: Connection
-    fitted: Mapped
+    fitted: FittedMap
     run: Run
     choice: Choice
-    days: int = 0  # by so many days dates are moved, and were
-    days_shown: int = 0
-    ids: MappedIds = field(init=False)
+    days: int  # by so many days dates are moved, and were
+    days_shown: int
+    ids: EntityIds = field(init=False)
     kinds: dict[str, MappedKind] = field(init=False)
-    writers: dict[str, MappedWriter] = field(init=False)
+    rows: dict[str, KindRows] = field(init=False)
     noted: Mapping[str, Counter[str]] = field(init=False)  # what the ledger had at first, by kind and reason
     left: dict[str, Sequence[str]] = field(default_factory=dict)  # by kind, keys of unedited rows that became stale
     parts_gone: dict[str, Sequence[Change]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Read the ids that the ledger has."""
-        self.ids = _ids(self.target, self.fitted)
+        self.ids = EntityIds(self.target, self.fitted)
         self.kinds = self.fitted.of_project(self.run.project)
-        self.writers = {kind: self._writer(mapped) for kind, mapped in self.kinds.items()}
+        self.rows = {kind: self._rows_of(mapped) for kind, mapped in self.kinds.items()}
         self.noted = notes.in_ledger(self.target, self.run.project)
 
     def run_with(self, tell: Tell) -> Projected:
@@ -138,7 +137,7 @@ class MappedReplay:
         deleted = self._prune(shown_run)
         written: dict[str, KindResult] = {}
         for kind in self.kinds:
-            say = self._teller(tell, state, kind)
+            say = teller(tell, state, kind)
             written[kind] = self._bring(kind, shown_run, shown, state, say, written, is_whole=is_whole)
         for kind in self.kinds:
             self._bring_late(kind, shown, state, is_whole=is_whole or bool(written[kind].inserted))
@@ -151,11 +150,11 @@ class MappedReplay:
         notes.move(self.target, self.run, this_journal, self.days)
         noted = notes.in_ledger(self.target, project)
         for kind, result in written.items():
-            writer, count = self.writers[kind], count_of(state, kind)
+            rows, count = self.rows[kind], count_of(state, kind)
             result.unchanged = count - result.inserted - result.updated - result.differing
             result.kept, result.deleted = kept_of(self.run, kind), deleted.get(kind, 0)
-            if not writer.mapped.is_part:
-                result.stale = writer.stale_count() if noted[kind][STALE] else 0
+            if not rows.mapped.is_part:
+                result.stale = stale_count(rows) if noted[kind][STALE] else 0
                 result.foreign = noted[kind][ADOPTED]
                 result.retained = result.stale if self.choice.prune or self.choice.rebuild else 0
         return Projected(
@@ -196,17 +195,17 @@ class MappedReplay:
     def _leave(self, kind: str, shown: Root | None, state: Root, *, is_whole: bool) -> None:
         """Note what left the state, before anything is written that may take its place."""
         before, now = top_of(shown, kind), top_of(state, kind)
-        writer = self.writers[kind]
+        rows = self.rows[kind]
         if before is not None and before != now:
             gone = [one for one in changes(self.source, before, now) if one.now is None]
-            if gone and writer.mapped.is_part:
+            if gone and rows.mapped.is_part:
                 self.parts_gone[kind] = gone
             elif gone:
                 texts = [one.before.text for one in gone if one.before]
-                as_shown = replace(writer, days=self.days_shown, held=frozenset())
-                self.left[kind] = as_shown.leave(_pieces(texts), [one.key.decode() for one in gone])
-        if is_whole and not writer.mapped.is_part and self.noted[kind]:
-            writer.note_unseen(self._texts(now))
+                as_shown = replace(rows, days=self.days_shown, held=frozenset())
+                self.left[kind] = leave(as_shown, pieces(texts), [one.key.decode() for one in gone])
+        if is_whole and not rows.mapped.is_part and self.noted[kind]:
+            note_unseen(rows, texts_of(self.source, now))
 
     def _bring(
         self,
@@ -221,31 +220,33 @@ class MappedReplay:
     ) -> KindResult:
         """Write what changed of a kind, or all of it; then restore what is missing, where the counts say so."""
         before, now = top_of(shown, kind), top_of(state, kind)
-        writer, mapped = self.writers[kind], self.kinds[kind]
+        rows, mapped = self.rows[kind], self.kinds[kind]
         try:
             is_whole = is_whole or self._needs_all(mapped, shown_run, shown, state, written)
             wrote = Written()
             if is_whole and now is not None:
-                wrote = writer.write(self._texts(now), say, is_first=not self.noted[kind] and not mapped.is_part)
+                wrote = write(
+                    rows, texts_of(self.source, now), say, is_first=not self.noted[kind] and not mapped.is_part
+                )
             elif before != now:
                 changed = [one.now.text for one in changes(self.source, before, now) if one.now] if before else None
-                texts = self._texts(now) if changed is None else _pieces(changed)
-                wrote = writer.write(texts, say, is_first=before is None and not self.noted[kind])
+                texts = texts_of(self.source, now) if changed is None else pieces(changed)
+                wrote = write(rows, texts, say, is_first=before is None and not self.noted[kind])
             if gone := self.parts_gone.get(kind):
                 absent = [_absent(mapped, one.before.text) for one in gone if one.before]
-                wrote = Written(wrote.inserted, wrote.updated + writer.write_absent(_pieces(absent)))
+                wrote = Written(wrote.inserted, wrote.updated + write_absent(rows, pieces(absent)))
             result = KindResult(inserted=wrote.inserted, updated=wrote.updated)
             whole = mapped.kind.part_of
             if whole and now is not None and 0 < written[whole].inserted == count_of(state, whole):
                 result = KindResult(inserted=count_of(state, kind))  # it came with its rows
             if not is_whole and now is not None and not mapped.is_part:
-                more = writer.count_present() - count_of(state, kind)
+                more = rows.count_present() - count_of(state, kind)
                 if more or self.choice.check:
-                    restored = writer.write(self._texts(now), say, only_missing=True)
+                    restored = write(rows, texts_of(self.source, now), say, only_missing=True)
                     result.inserted += restored.inserted
                     result.restored, result.differing = restored.inserted, restored.differing
             elif not is_whole and now is not None and self.choice.check:
-                result.differing = writer.write(self._texts(now), say, only_missing=True).differing
+                result.differing = write(rows, texts_of(self.source, now), say, only_missing=True).differing
         except (IntegrityError, DataError, ProgrammingError) as error:
             raise _refused(mapped, error) from error
         return result
@@ -256,11 +257,11 @@ class MappedReplay:
         mapped = self.fitted.maps[kind]
         if not self.fitted.late_columns(mapped) or now is None or (before == now and not is_whole):
             return
-        writer = replace(self.writers[kind], held=frozenset())
+        rows = replace(self.rows[kind], held=frozenset())
         changed = [one.now.text for one in changes(self.source, before, now) if one.now] if before else None
-        texts = self._texts(now) if changed is None or is_whole else _pieces(changed)
+        texts = texts_of(self.source, now) if changed is None or is_whole else pieces(changed)
         try:
-            writer.write(texts, lambda _: None)
+            write(rows, texts, lambda _: None)
         except (IntegrityError, DataError, ProgrammingError) as error:
             raise _refused(mapped, error) from error
 
@@ -283,19 +284,16 @@ class MappedReplay:
         adopted = any(of == kind for of, _ in self.ids.known)
         return bool(adopted and shown_run and policy_of(shown_run, kind) != policy_of(self.run, kind))
 
-    def _texts(self, top: NodeHash | None) -> Texts:
-        return _all_texts(self.source, top)
-
     def _prune(self, shown_run: Run | None) -> dict[str, int]:
         """Delete stale rows as chosen, children before parents; return how many by kind."""
         kinds = [kind for kind, one in reversed(self.kinds.items()) if not one.is_part]
         if self.choice.prune or self.choice.rebuild:
-            return {kind: self.writers[kind].prune() for kind in kinds}
+            return {kind: prune(self.rows[kind]) for kind in kinds}
         if self.choice.prune is False:
             return {}
         left = [kind for kind in kinds if self.left.get(kind)]
         goes = exact_kinds(self.source, shown_run, self.run, left)
-        return {kind: self.writers[kind].prune(self.left[kind]) for kind in left if kind in goes}
+        return {kind: prune(self.rows[kind], self.left[kind]) for kind in left if kind in goes}
 
     def _prepare(self) -> None:
         """Make all rows visible, and defer constraints that can be deferred; `_settle` checks them at the end."""
@@ -312,9 +310,9 @@ class MappedReplay:
         except IntegrityError as error:
             raise _broken(error) from error
 
-    def _writer(self, mapped: MappedKind) -> MappedWriter:
+    def _rows_of(self, mapped: MappedKind) -> KindRows:
         leaves = policy_of(self.run, mapped.kind.name) is Policy.ONCE
-        return MappedWriter(
+        return KindRows(
             self.target,
             self.fitted,
             mapped,
@@ -324,28 +322,6 @@ class MappedReplay:
             days=self.days,
             held=self.fitted.late_columns(mapped),
         )
-
-    def _teller(self, tell: Tell, state: Root, kind: str) -> Callable[[int], None]:
-        return lambda count: tell(kind, count, count_of(state, kind))
-
-
-def count_of(root: Root | None, kind: str) -> int:
-    """Count the entities of a kind."""
-    return root.kinds[kind].count if root and kind in root.kinds else 0
-
-
-def _ids(target: Connection, fitted: Mapped) -> MappedIds:
-    ids = MappedIds(target, fitted)
-    ids.load(*fitted.maps)
-    return ids
-
-
-def _all_texts(source: Connection, top: NodeHash | None) -> Texts:
-    return lambda: event_texts(source, top, _PIECE) if top is not None else ()
-
-
-def _pieces(texts: Sequence[str]) -> Texts:
-    return lambda: batched(texts, _PIECE)
 
 
 def _absent(mapped: MappedKind, event: str) -> str:
@@ -380,118 +356,25 @@ def _broken(error: DBAPIError, table: str | None = None) -> Unavailable:
     )
 
 
-# -- removing ------------------------------------------------------------------------------------------------------
-
-
-def remove_mapped(source: Connection, target: Connection, fitted: Mapped, project: str) -> dict[str, KindResult]:
+def remove(source: Connection, target: Connection, fitted: FittedMap, project: str) -> dict[str, KindResult]:
     """Delete the rows that seedjournal made for a project, leave adopted ones, and drop its notes."""
     position = notes.position(target, project)
     if position is None:
         return {}
     if problem := position_problem(source, project, position):
         raise of_another(project, problem)
-    ids = _ids(target, fitted)
-    writers = {
-        kind: MappedWriter(target, fitted, mapped, project, ids)
+    ids = EntityIds(target, fitted)
+    rows = {
+        kind: KindRows(target, fitted, mapped, project, ids)
         for kind, mapped in fitted.of_project(project).items()
         if not mapped.is_part
     }
     noted = notes.in_ledger(target, project)
     results = {kind: KindResult(foreign=noted[kind][ADOPTED]) for kind in fitted.of_project(project)}
-    for writer in writers.values():
-        writer.note_unseen(lambda: ())
-    for kind, writer in reversed(writers.items()):
-        results[kind].deleted = writer.prune()
-        results[kind].retained = writer.stale_count()
+    for one in rows.values():
+        note_unseen(one, lambda: ())
+    for kind, one in reversed(rows.items()):
+        results[kind].deleted = prune(one)
+        results[kind].retained = stale_count(one)
     notes.leave(target, project)
     return results
-
-
-# -- verifying and comparing ---------------------------------------------------------------------------------------
-
-
-def check_mapped(
-    source: Connection, target: Connection, fitted: Mapped, run: Run, project: str, tell: Tell
-) -> Iterator[Finding]:
-    """Compare a project's rows with the state at its position."""
-    position = notes.position(target, project)
-    days = position.days if position else 0
-    state = read_manifest(source, run.state)
-    ids = _ids(target, fitted)
-    for kind, mapped in fitted.of_project(project).items():
-        writer = MappedWriter(target, fitted, mapped, project, ids, days=days)
-        savepoint = target.begin_nested()
-        try:
-            yield from _check_kind(source, writer, state, policy_of(run, kind), tell)
-        except (ProgrammingError, DataError, IntegrityError, Misuse) as error:
-            reason = error.message if isinstance(error, Misuse) else str(error.orig).strip().splitlines()[0]
-            problem = f"its rows cannot be compared: {reason}"
-            yield Finding(where=mapped.shown, what=project, problem=problem, fault=Fault.TABLE)
-        finally:
-            savepoint.rollback()
-
-
-def _check_kind(source: Connection, writer: MappedWriter, state: Root, policy: Policy, tell: Tell) -> Iterator[Finding]:
-    top, kind = top_of(state, writer.kind), writer.kind
-    count = count_of(state, kind)
-    with writer.compared(_all_texts(source, top), lambda done: tell(kind, done, count)):
-        for key, _ in writer.missing():
-            yield _finding(writer, key, "its row is missing", Fault.MISSING)
-        adopted = writer.keys(ADOPTED) if policy is Policy.ONCE else set()
-        for key, names, _, _ in writer.differences():
-            if key not in adopted:
-                yield _finding(writer, key, f"its row differs in {', '.join(names)}", Fault.DIFFERENT)
-        for key, _ in writer.unseen(MADE) if not writer.mapped.is_part else ():
-            yield _finding(writer, key, "its row is neither in the state nor noted as stale", Fault.EXTRA)
-
-
-def _finding(writer: MappedWriter, key: str, problem: str, fault: Fault) -> Finding:
-    entity = (writer.kind, KeyBytes(key.encode()))
-    what = f"{writer.kind} {key}"
-    return Finding(where=writer.mapped.shown, what=what, problem=problem, fault=fault, entity=entity)
-
-
-def compare_mapped(
-    source: Connection, target: Connection, fitted: Mapped, run: Run, kinds: Collection[str] | None
-) -> Iterator[EntityChange]:
-    """Yield what separates a project's rows from a run's state: what a projection would write, and rows beyond it."""
-    dialect_of(target).see_all_rows()
-    state, ids = read_manifest(source, run.state), _ids(target, fitted)
-    position = notes.position(target, run.project)
-    days = position.days if position else 0
-    for kind, mapped in fitted.of_project(run.project).items():
-        if kinds is None or kind in kinds:
-            writer = MappedWriter(target, fitted, mapped, run.project, ids, days=days)
-            savepoint = target.begin_nested()
-            with writer.compared(_all_texts(source, top_of(state, kind))):
-                yield from _differences(writer)
-            savepoint.rollback()
-
-
-def _differences(writer: MappedWriter) -> Iterator[EntityChange]:
-    mapped = writer.mapped
-    fields = {one.name: plain_name(one.value) or one.name for one in mapped.columns}
-    for key, values in writer.missing():
-        change = {fields[name]: (None, _plain(values[name])) for name in mapped.owned}
-        yield EntityChange(kind=writer.kind, key=orjson.loads(key), change="added", fields=change)
-    for key, names, before, now in writer.differences():
-        change = {fields[name]: (_plain(before[name]), _plain(now[name])) for name in names}
-        yield EntityChange(kind=writer.kind, key=orjson.loads(key), change="changed", fields=change)
-    for key, values in writer.unseen(MADE, STALE, ADOPTED) if not mapped.is_part else ():
-        change = {fields[name]: (_plain(values[name]), None) for name in mapped.owned}
-        yield EntityChange(kind=writer.kind, key=orjson.loads(key), change="removed", fields=change)
-
-
-def _plain(value: Any) -> Any:
-    """Return a column's value as JSON has it."""
-    match value:
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case date() | time():
-            return value.isoformat()
-        case Decimal() | UUID():
-            return str(value)
-        case bytes() | memoryview():
-            return bytes(value).hex()
-        case _:
-            return value

@@ -546,6 +546,7 @@ class KindDecider:
                 one.value = root
                 one.is_local = one.is_local and one.name != root
         text = "\n".join([*(one.value for one in self.plan.fields.values()), *(one.value for one in self.plan.choices)])
+        text += self.plan.each[1] if self.plan.each else ""
         self.plan.takes = {name: cls for name, cls in self.plan.takes.items() if re.search(rf"\b{name}\b", text)}
 
     def _is_inside(self, table: str) -> bool:

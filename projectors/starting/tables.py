@@ -300,11 +300,9 @@ class Planner:
             elif cost == 2 or self.given_of(table):  # noqa: PLR2004
                 link.mode = NULL
             else:
-                self._leave_out(
-                    table,
-                    f"{', '.join(link.columns)} leads back to the table through others; let it be null, or make its "
-                    "foreign key DEFERRABLE",
-                )
+                waits = link.deferrable or not self.is_on_postgresql
+                way = "let it be null" if waits else "let it be null, or make its foreign key DEFERRABLE"
+                self._leave_out(table, f"{', '.join(link.columns)} leads back to the table through others; {way}")
                 self._leave_out_dependants()
                 left = [one for one in left if one in self.infos]
                 order = [one for one in order if one in self.infos]

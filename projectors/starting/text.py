@@ -132,7 +132,8 @@ def _simulator(start: Start, kind: KindPlan) -> str:
     body = list(_body(kind))
     text = "\n".join(body)
     takes = [f"{name}: All[{cls}]" for name, cls in sorted(kind.takes.items())]
-    is_taken = kind.root and re.search(rf"(?<!\.)\b{snake(kind.root)}\b(?!=)", re.sub(r'"[^"]*"', "", text))
+    is_other = kind.root and (kind.each is None or kind.each[0] != snake(kind.root))
+    is_taken = is_other and re.search(rf"(?<!\.)\b{snake(kind.root)}\b(?!=)", re.sub(r'"[^"]*"', "", text))
     parameters = [f"{snake(kind.root)}: {kind.root}"] if is_taken else []
     parameters += ["draw: Draw", "settings: dict[str, int]"]
     if re.search(r"\brun\.", text):

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from seedjournal.journal import Field, Kind, Type
 
-from ..mapped import judge
+from ..mapped import fit_partly
 from ..mapped.catalogue import Catalogue, Column
-from ..mapped.fitting import Mapped, MappedKind, plain_name
+from ..mapped.kinds import FittedMap, MappedKind, plain_name
 from ..mapping import FieldValue, RefValue, Tables, ValuesOf
 from .guesses import Sort, length_of, names_used, sort_of
 from .plan import decide_kinds
@@ -83,7 +83,7 @@ def find_additions(
     Of tables that the map leaves alone, only chosen ones are new. `known` are the tables that the application's models
     name, if it tells them.
     """
-    fitted, problems = judge(connection, tables)
+    fitted, problems = fit_partly(connection, tables)
     catalogue = Catalogue(connection)
     given = {(one.info.schema, one.info.name): _given(one, fitted, module) for one in _first_of_each_table(fitted)}
 
@@ -118,7 +118,7 @@ def find_additions(
     )
 
 
-def _first_of_each_table(fitted: Mapped) -> Iterator[MappedKind]:
+def _first_of_each_table(fitted: FittedMap) -> Iterator[MappedKind]:
     """Yield the kind whose entities are a table's rows, of each table."""
     seen = set()
     for one in fitted.maps.values():
@@ -127,7 +127,7 @@ def _first_of_each_table(fitted: Mapped) -> Iterator[MappedKind]:
             yield one
 
 
-def _given(mapped: MappedKind, fitted: Mapped, module: Module) -> Given:
+def _given(mapped: MappedKind, fitted: FittedMap, module: Module) -> Given:
     """Say what a map has of a table: of the kind, and of all others with columns there."""
     kind = mapped.kind
     fields = {one.name: annotation_of(one) for one in kind.fields}
@@ -180,7 +180,7 @@ class _Finder:
     """Compares what was planned with what a map has."""
 
     planner: Planner
-    fitted: Mapped
+    fitted: FittedMap
     tables: Tables
     has_fields: bool
 

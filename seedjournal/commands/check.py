@@ -9,7 +9,6 @@ import click
 
 from seedjournal import journal as j
 from seedjournal import projectors
-from seedjournal.projectors import mapped
 
 from .. import settings as config
 from ..terminal import number_of, shown, table
@@ -37,11 +36,13 @@ def check(common: Common, *, schema: str | None) -> int:
 def check_map(databases: Databases) -> Document:
     """Fit the map to the target's tables; the findings are what does not fit. Raise Misuse where there is no map."""
     tables = layout()
-    if not isinstance(tables, projectors.Tables):
+    if isinstance(tables, projectors.Layout):
         raise j.Misuse(
             "There is nothing to check: the settings file names no map, so seedjournal makes the tables itself.",
             f'To use a map, name it in {config.FILE}, for example tables = "map:target".',
         )
+    from seedjournal.projectors import mapped  # which --help has no use for
+
     where = config.addresses(config.load(), databases.journal, databases.target)
     with opened_target(where, databases, create=False) as target:
         if target is None:

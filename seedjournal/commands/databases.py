@@ -15,7 +15,8 @@ from .. import settings as config
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from seedjournal.projectors import Layout, Tables
+    from seedjournal.projectors import Layout
+    from seedjournal.projectors.mapping import Tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from .databases import Databases, opened_journal
 from .runs import FORMAT, Document, run_result
 
 if TYPE_CHECKING:
-    from seedjournal.projectors import Tables
+    from seedjournal.projectors.mapping import Tables
     from seedjournal.simulators.domain import Domain
     from seedjournal.simulators.domain_recording import DomainOptions
     from seedjournal.simulators.recording import RemovesMost
@@ -40,7 +40,7 @@ def own_domain(settings: config.Settings) -> Domain | None:
 
 def own_tables(address: str) -> Tables:
     """Import the map at `module:name`, from the settings file's folder; raise Misuse where there is none."""
-    from seedjournal.projectors import Tables
+    from seedjournal.projectors.mapping import Tables
     from seedjournal.simulators.domain import load_named
 
     found: Tables = load_named(address, config.FILE.parent, "tables", Tables)

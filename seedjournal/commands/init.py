@@ -28,7 +28,7 @@ from .options import Common, Whole, common_options
 from .runs import FORMAT, Document
 
 if TYPE_CHECKING:
-    from seedjournal.projectors import Tables
+    from seedjournal.projectors.mapping import Tables
     from seedjournal.projectors.starting import Module
 
 MODULE = "seeds"
@@ -167,11 +167,11 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
 
 def compare(databases: Databases, *, source: str | None, rows: int | None, chosen: list[str]) -> Document:
     """Compare the map that the settings name with the database; raise Misuse where there is no map."""
-    from seedjournal.projectors import Tables, starting
+    from seedjournal.projectors import Layout, starting
 
     settings = config.load()
     tables = layout()
-    if not isinstance(tables, Tables):
+    if isinstance(tables, Layout):
         raise j.Misuse(
             "There is nothing to compare: the settings file names no map of tables that an application owns.",
             "Begin with `seedjournal init --from URL`.",

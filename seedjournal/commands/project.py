@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from . import DIFFERENT, FINE, exits
 from .databases import Databases, layout_in, opened, opened_target
 from .options import RUN, TODAY, Common, common_options, echo_if_read, is_terminal
 from .runs import FORMAT, Document, no_runs, weeks_text, window_of, window_text
+
+if TYPE_CHECKING:
+    from seedjournal.projectors.mapping import Tables
 
 _ROWS = ("inserted", "updated", "unchanged", "kept", "deleted", "stale", "retained", "foreign")
 _FOUND = {
@@ -192,7 +195,7 @@ def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
             shown = target.shown if target else where.target  # a file's address has no password
             schema = config.schema(settings, databases.schema)
             say(shown + (f" (schema {schema})" if schema else ""))
-            if isinstance(tables, projectors.Tables):
+            if not isinstance(tables, projectors.Layout):
                 _look_at_tables(target, tables, shown, ask_for_name)
             if target and not choice.dry_run:
                 projectors.ensure_target(target, tables, repair=choice.writes_all)
@@ -224,7 +227,7 @@ def project_runs(  # noqa: PLR0913, PLR0917 - what it does, and whom it asks
 
 def _look_at_tables(
     target: j.Database | None,
-    tables: projectors.Tables,
+    tables: Tables,
     address: str,
     ask_for_name: Callable[[str, Mapping[str, int]], None] | None,
 ) -> None:
@@ -244,7 +247,7 @@ def _look_at_tables(
 def _stale_after(
     source: j.Database,
     target: j.Database | None,
-    tables: projectors.Layout | projectors.Tables,
+    tables: projectors.Layout | Tables,
     runs: Sequence[j.Run],
     choice: projectors.Choice,
 ) -> int:

@@ -13,7 +13,6 @@ import click
 from seedjournal import journal as j
 from seedjournal.progress import Tell
 from seedjournal.simulators.engineering import api as engineering
-from seedjournal.simulators.policies import parse_policies
 
 from .. import settings as config
 from ..failures import Failure, complain, explain, trace
@@ -150,6 +149,8 @@ def record(  # noqa: PLR0913 - its options
     if names:
         meant = " ".join(f"--project {name}" for name in names)
         raise j.Misuse(f"`record` takes only options, not {names[0]!r}.", f"Did you mean `seedjournal record {meant}`?")
+    from seedjournal.simulators.policies import parse_policies
+
     settings = config.load()
     domain = own_domain(replace(settings, domain=domain_name) if domain_name else settings)
     if domain is not None:

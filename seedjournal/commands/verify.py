@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from .databases import Databases, layout, opened, opened_target
 from .domains import key_text, known_kinds
 from .options import LARGEST, Common, Whole, common_options
 from .runs import FORMAT, Document, weeks_text
+
+if TYPE_CHECKING:
+    from seedjournal.projectors.mapping import Tables
 
 _LONGEST_WORD = 30  # in a column that may fold
 _OF_EACH = 20  # findings of each kind that are printed unless told otherwise
@@ -124,7 +127,7 @@ def check_all(databases: Databases, tell: Tell, limit: int | None = None) -> Doc
     }
 
 
-def _layout(source: Any) -> projectors.Layout | projectors.Tables:
+def _layout(source: Any) -> projectors.Layout | Tables:
     """Return the tables that the journal means; where its kinds are damaged, which is a finding, the domain's."""
     try:
         return layout(source)

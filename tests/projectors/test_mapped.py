@@ -38,16 +38,14 @@ from seedjournal.projectors import (
     TARGET_HISTORY,
     Choice,
     Projected,
-    Tables,
     both,
     check,
-    check_fit,
     compare_target,
-    fit,
     project,
     remove_project,
-    strangers,
 )
+from seedjournal.projectors.mapped import check_fit, fit, strangers
+from seedjournal.projectors.mapping import Tables
 from tests.conftest import MAKES, Urls
 
 _TURN = itertools.count()
@@ -345,6 +343,22 @@ def test_the_greater_key_loses_until_the_holder_leaves(database: Database) -> No
     assert faults(database, tables) == []
     show(database, note(database, [a_list(), an_item("a", 2)]), tables)
     assert do(database, 'SELECT code, note FROM "order"') == [("a", "a")]
+
+
+def test_a_unique_value_of_somebody_elses_row_is_compared_where_the_map_names_no_loser(database: Database) -> None:
+    tables = mapped(columns={"note": null_as("code", "", unique_in=["list_id"])})
+    run = note(database, [a_list(), an_item("a", 1)])
+    show(database, run, tables)
+    do(database, "UPDATE \"order\" SET note = 'z'")
+    do(
+        database,
+        """INSERT INTO "order" (list_id, code, "position", status, cost, tags, note)
+        SELECT pk, 'x', 9, 'open', 1, '[]', 'a' FROM todo_list""",
+    )
+    assert faults(database, tables) == ['item {"code":"a","list":"home"}: its row differs in note']
+    with both(database, database, writes=False) as (source, connection):
+        found = list(compare_target(source, connection, tables, run))
+    assert [(one.kind, one.change) for one in found] == [("item", "changed")]
 
 
 def test_rows_under_a_key_are_adopted(database: Database) -> None:

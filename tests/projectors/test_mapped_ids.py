@@ -23,8 +23,8 @@ from seedjournal.journal import (
     ensure,
     open_database,
 )
-from seedjournal.projectors import Tables
 from seedjournal.projectors.mapped import check_fit
+from seedjournal.projectors.mapping import Tables
 from tests.conftest import MAKES, Urls
 from tests.projectors.test_mapped import changed, do, faults, note, show
 

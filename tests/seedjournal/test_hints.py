@@ -361,7 +361,7 @@ def rows_kept(w: World) -> None:
 
 @gives(
     "Name one with --project NAME, or give --all. `seedjournal registry` lists the built-in projects.",
-    "Did you mean {}? `seedjournal registry` lists the built-in projects; --new records one of your own.",
+    "Did you mean {}? `seedjournal registry` lists the built-in projects; --new records one of your own, and with --source demo an invented one.",
 )
 def which_project(w: World) -> None:
     w("record", status=2)

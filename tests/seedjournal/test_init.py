@@ -441,6 +441,7 @@ CREATE TABLE task_label (task_id INTEGER NOT NULL REFERENCES task, label_id INTE
     PRIMARY KEY (task_id, label_id));
 CREATE TABLE comment (id INTEGER PRIMARY KEY, task_id INTEGER NOT NULL REFERENCES task, author_id INTEGER NOT NULL REFERENCES
     member, body TEXT NOT NULL, token VARCHAR(40) NOT NULL UNIQUE);
+CREATE TABLE invoice_profile (organization_id INTEGER PRIMARY KEY REFERENCES organization, street TEXT NOT NULL);
 INSERT INTO organization VALUES (1, 'Mine', 'mine', 'mine@example.com', 'paid', '2024-01-01 00:00:00', '2024-02-01 00:00:00', NULL, 1);
 INSERT INTO member VALUES (1, 1, 'ada@example.com', 'Ada', NULL)
 """
