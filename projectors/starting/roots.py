@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from .guesses import Sort, sort_of, words_of
+from .guesses import Sort, length_of, sort_of, words_of
 from .planned import AT, ITSELF, PICK, KindPlan, Link
 from .tables import Planner
 
@@ -96,10 +96,13 @@ def name_column(planner: Planner, table: str) -> str | None:
         (name,) = unique.columns
         column, limits = info.columns[name], said.of(name)
         sort = sort_of(column, is_on_postgresql=planner.is_on_postgresql)
-        is_bounded = limits.choices or limits.examples or limits.shortest > 1 or limits.is_null or column.labels
-        is_short = (column.length or limits.longest or len(max(_NAMES))) < len(max(_NAMES, key=len))
+        length = length_of(column, limits)
+        is_short = length is not None and length < max(map(len, _NAMES))
+        is_unclear = any(re.search(rf"\b{re.escape(name)}\b", check) for check in said.unclear)
+        is_listed = bool(limits.choices or limits.examples or column.labels)
+        is_bounded = is_listed or is_short or is_unclear or limits.shortest > 1 or limits.is_null
         words = words_of(name)
-        if sort is Sort.TEXT and not (column.nullable or column.generated or is_bounded or is_short or not words):
+        if sort is Sort.TEXT and words and not (column.nullable or column.generated or is_bounded):
             found.append((_KEYS.index(words[-1]) if words[-1] in _KEYS else len(_KEYS), name))
     best = min(found, default=None)
     return best[1] if best and best[0] < len(_KEYS) else None
