@@ -271,8 +271,7 @@ def _additions_text(document: Mapping[str, Any]) -> str:
         )
         lines += _block("among the imports", added["imports"])
         lines += _tables_text(tables, document["files"])
-        for one in columns:
-            lines += _column_text(one)
+        lines += _columns_text(columns, document["files"]["name"])
         for one in labels:
             values = ", ".join(map(repr, one["labels"]))
             where = (
@@ -305,22 +304,30 @@ def _tables_text(tables: Mapping[str, Any], files: Mapping[str, str]) -> list[st
     return lines
 
 
-def _column_text(one: Mapping[str, Any]) -> list[str]:
-    python, named = one["python"], f"{one['table']}.{one['column']} ({one['type']}): "
+def _columns_text(columns: Iterable[Mapping[str, Any]], name: str) -> list[str]:
+    """Return what columns need; those of a table that are only to be named in one argument come together."""
     lines: list[str] = []
-    if python["field"]:
-        lines += _block(f"{named}in class {one['class']}", [f"    {_indented(python['field'])}"])
+    named: dict[tuple[str, str], list[str]] = {}
+    for one in columns:
+        python, about = one["python"], f"{one['table']}.{one['column']} ({one['type']})"
+        of = f'{name}.table("{one["kind"]}", …)'
+        if not python["field"]:
+            named.setdefault((of, python["map"]), []).append(about)
+            lines += [f"# TODO: {note}" for note in one["notes"]]
+            continue
+        lines += _block(f"{about}: in class {one['class']}", [f"    {_indented(python['field'])}"])
         takes = f", which then takes {', '.join(one['parameters'])}" if one["parameters"] else ""
         needs = f"; it needs {'; '.join(one['needs'])}" if one["needs"] else ""
         lines.append(f"# in the simulator {one['simulator']}{takes}{needs}")
         lines += [f"    {line}" for line in (*one["before"], python["value"])]
-    if python["map"]:
-        is_argument = python["map"].startswith(("theirs=", "filled_by_trigger="))
-        place = f"in {'the arguments' if is_argument else 'columns={…}'} of the map's table {one['table']}"
-        lines += [f"# {place}", f"    {python['map']}"] if lines else _block(named + place, [f"    {python['map']}"])
-    if python["left"] and python["left"] != python["map"]:
-        lines.append(f"# or leave it to the application: {python['left']} of the map's table {one['table']}")
-    return [*lines, *(f"# TODO: {note}" for note in one["notes"])]
+        lines += [f"# in columns={{…}} of {of}", f"    {python['map']}"] if python["map"] else []
+        lines += [f"# or leave it to the application: {python['left']} of {of}"] if python["left"] else []
+        lines += [f"# TODO: {note}" for note in one["notes"]]
+    for (of, said), about_all in named.items():
+        is_argument = said.startswith(("theirs=", "filled_by_trigger="))
+        place = f"in the arguments of {of}" if is_argument else f"in columns={{…}} of {of}"
+        lines += _block(f"{', '.join(about_all)}: {place}", [f"    {said}"])
+    return lines
 
 
 def _indented(text: str) -> str:
