@@ -64,6 +64,7 @@ def pytest_configure() -> None:
     )  # a shell starts a background job deaf to it, and its children
     for name in [name for name in os.environ if name.startswith("SEEDJOURNAL_") and name != SERVER]:
         del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each command that a test starts compiles all modules again
     if "PYTEST_XDIST_WORKER" not in os.environ and not scale.is_soak() and _has_room(MEMORY):
         _SCRATCH.append(Path(tempfile.mkdtemp(prefix="seedjournal-", dir=MEMORY)))
         os.environ["TMPDIR"] = tempfile.tempdir = str(_SCRATCH[0])

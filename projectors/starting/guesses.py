@@ -6,6 +6,7 @@ row's number from 1, `run` the run.
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
@@ -492,3 +493,15 @@ def guess(  # noqa: C901, PLR0911, PLR0912 - one for each sort of value
             return Guess("str", spelled.get(column.base, f"f\"192.0.2.{{one.integer('{name}', 1, 254)}}\""))
         case _:
             return None
+
+
+def names_used(expression: str) -> list[str]:
+    """Return the names that an expression needs, but for those of functions and classes, in their order.
+
+    >>> names_used('placed_at + timedelta(hours=one.integer("hours", 1, 5)) if orders else None')
+    ['placed_at', 'one', 'orders']
+    """
+    tree = ast.parse(expression, mode="eval")
+    called = {id(one.func) for one in ast.walk(tree) if isinstance(one, ast.Call)}
+    names = [one for one in ast.walk(tree) if isinstance(one, ast.Name) and id(one) not in called]
+    return list(dict.fromkeys(one.id for one in sorted(names, key=lambda one: (one.lineno, one.col_offset))))

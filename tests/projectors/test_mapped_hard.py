@@ -25,6 +25,7 @@ from seedjournal.journal import (
     ensure,
     open_database,
 )
+from seedjournal.projectors.mapped import check_fit
 from seedjournal.projectors.mapping import Tables
 from tests.conftest import MAKES, Urls
 from tests.projectors.test_mapped import changed, do, faults, note, show, trigger
@@ -363,6 +364,27 @@ def test_two_tables_that_need_each_other(postgres: Database) -> None:
     with pytest.raises(Unavailable, match="notes_about_id_fkey"):
         show(postgres, note(postgres, [a_note(1, "a"), a_note(2), guest("a")], slug=PROJECT, domain=kinds), tables)
     assert do(postgres, "SELECT count(*) FROM notes") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("id_", "waits", "way"),
+    [
+        ("BIGINT", "", "allow null, or make its foreign key DEFERRABLE"),
+        ("SERIAL", "DEFERRABLE", "allow null, or let ids of guest be derived, which takes a bigint or a uuid"),
+    ],
+)
+def test_what_helps_a_circle_is_said(postgres: Database, id_: str, waits: str, way: str) -> None:
+    do(
+        postgres,
+        f"""CREATE TABLE guests (id {id_} PRIMARY KEY, login TEXT NOT NULL UNIQUE);
+        CREATE TABLE notes (id BIGINT PRIMARY KEY, number INT NOT NULL UNIQUE, about_id BIGINT NOT NULL REFERENCES guests
+            {waits})""",
+    )
+    tables = Tables(Vocabulary((NOTE, GUEST)))
+    tables.table("note", "notes", columns={"about_id": null_as(ref("about"), -1)})
+    tables.table("guest", "guests", leave_out=ALL.removeprefix("login "))
+    with pytest.raises(Misuse, match=f"notes.about_id is NOT NULL and refers to rows that are written later; {way}"):
+        check_fit(postgres, tables)
 
 
 # Rows that exchange what no two of them may share

@@ -157,6 +157,22 @@ def test_check_names_what_a_migration_changed(run: Run, target: str) -> None:
     assert asked(target, "SELECT count(*) FROM teams_team") == [(0,)]
 
 
+def test_init_update_tells_what_was_added(run: Run, target: str) -> None:
+    """The built-in domain has its kinds and fields: what it lacks is given once, or is the application's."""
+    before = run("init", "--update", "--json").json
+    assert before["added"]["tables"] == {}
+    assert before["added"]["columns"] == []
+    assert before["changed"] == []
+    execute(
+        target, "CREATE TABLE metrics_more (id BIGSERIAL PRIMARY KEY, team_id BIGINT NOT NULL REFERENCES teams_team)"
+    )
+    execute(target, "ALTER TABLE metrics_commit ADD llm_score INTEGER NOT NULL, ADD title_hash TEXT")
+    done = run("init", "--update", "--json").json
+    assert {*done["passed"]["tables"]} == {*before["passed"]["tables"], "metrics_more"}
+    assert [one["python"]["map"] for one in done["added"]["columns"]] == ['"llm_score": initial(...),']
+    assert done["changed"] == []
+
+
 def test_a_value_that_does_not_fit_names_entity_and_column(run: Run, target: str) -> None:
     execute(target, "ALTER TABLE metrics_pullrequest ALTER title TYPE varchar(5)")
     run("record", "--project", "demo", "--new", *SMALL)
