@@ -59,8 +59,8 @@ def helped(found: Done) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_remedies_of_rows_and_notes_help(at: str, run: Run) -> None:
-    run(*DEMO)
+def test_the_remedies_of_rows_and_notes_help(filled: Callable[..., str], run: Run) -> None:
+    at = filled(DEMO)
     run("migrate", "--tables")
     execute(at, "INSERT INTO teams (id, slug, name, description, industry) VALUES (7, 'demo', '', '', '')")
     run("project")
@@ -76,8 +76,8 @@ def test_the_remedies_of_rows_and_notes_help(at: str, run: Run) -> None:
         run("verify")
 
 
-def test_the_remedy_of_a_missing_guard_helps(at: str, run: Run) -> None:
-    run(*DEMO)
+def test_the_remedy_of_a_missing_guard_helps(filled: Callable[..., str], run: Run) -> None:
+    at = filled(DEMO)
     lite = at.startswith("sqlite")
     execute(at, "DROP TRIGGER journal_runs_no_delete" if lite else "DROP TRIGGER journal_runs_stays ON journal_runs")
     found = run("verify", "--json", status=1)
