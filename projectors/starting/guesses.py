@@ -121,9 +121,16 @@ def sort_of(column: Column, *, is_on_postgresql: bool) -> Sort:
     """Say what a column holds."""
     if is_on_postgresql:
         return _POSTGRESQL.get(column.base, Sort.TEXT if column.is_text else Sort.OTHER)
-    if not column.type:
-        return Sort.TEXT
-    return next((sort for part, sort in _SQLITE if part in column.type.upper()), Sort.TEXT)
+    declared = next((sort for part, sort in _SQLITE if part in column.type.upper()), Sort.TEXT)
+    return declared if declared is not Sort.TEXT or "CHAR" in column.type.upper() else _moment_in_text(column.name)
+
+
+def _moment_in_text(name: str) -> Sort:
+    """Say what a text holds in SQLite, which has no type for moments: a name such as `created_at` tells."""
+    *before, last = words_of(name) or [""]
+    if last in {"timestamp", "datetime"} or (before and last == "at"):
+        return Sort.INSTANT
+    return Sort.DATE if last == "date" or (before and last == "on") else Sort.TEXT
 
 
 def length_of(column: Column, limits: Limits) -> int | None:

@@ -489,7 +489,7 @@ class KindDecider:
             name = self.planner.number_of(self.table)
             self.plan.fields = {name: FieldPlan(name, "int", "place"), **self.plan.fields}
             self.plan.key, self.plan.leave_out = (name,), [name]
-            self.plan.key_note = "no column tells rows apart"
+            self.plan.key_note = "no column alone tells rows apart"
         if self.plan.ids == DATABASE:
             self.plan.by = self._order_of_ids()
 
