@@ -100,7 +100,7 @@ def init(
         common.give(compare(databases, source=source, rows=rows, chosen=chosen), _additions_text, folds=False)
         return FINE
     if source is None:
-        raise j.Misuse("init was not told which database has the tables.", "Name it with --from SOURCE.")
+        raise j.Misuse("`init` was not told which database has the tables.", "Name it with --from SOURCE.")
     document = begin(databases, source=source, rows=rows or _ROWS, chosen=chosen, folder=out or Path())
     common.give(document, _text)
     return FINE
