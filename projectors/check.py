@@ -246,12 +246,14 @@ def listed(target: Connection, layout: Layout | Tables) -> dict[str, dict[str, d
     found: dict[str, dict[str, dict[str, int]]] = {}
     missing = table_problems(target, layout)
     for project in notes.shown_projects(target):
+        noted = notes.counted(target, project)
         for kind, mapped in layout.maps_of(project).items():
             if mapped.table.name in missing or mapped.whole:
                 continue
+            has_stale = noted[kind, STALE] > 0
             counts = {
-                "foreign": notes.adopted_count(target, project, kind),
-                "stale": notes.stale_count(target, project, kind, mapped.table),
+                "foreign": noted[kind, ADOPTED],
+                "stale": notes.stale_count(target, project, kind, mapped.table) if has_stale else 0,
             }
             if any(counts.values()):
                 found.setdefault(project, {})[kind] = counts

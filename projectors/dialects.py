@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 from sqlalchemy import (
@@ -55,6 +57,9 @@ _INTERFERING_ON_SQLITE = text("""
     """)
 
 
+_CREATIONS: WeakKeyDictionary[Table, dict[str, str]] = WeakKeyDictionary()  # by the database's name
+
+
 class Dialect:
     """What both databases do alike."""
 
@@ -82,6 +87,19 @@ class Dialect:
         Raises what SQLAlchemy raises for a statement of its own.
         """
         raise NotImplementedError
+
+    def create(self, temporary: Table) -> None:
+        """Create a temporary table; its statement is compiled once, as every kind of every piece of work needs it."""
+        compiled = _CREATIONS.setdefault(temporary, {})
+        backend = self.connection.dialect.name
+        if backend not in compiled:
+            compiled[backend] = str(CreateTable(temporary).compile(dialect=self.connection.dialect))
+        self.connection.exec_driver_sql(compiled[backend])
+
+    def drop(self, temporary: Table) -> None:
+        """Drop a temporary table."""
+        name = self.connection.dialect.identifier_preparer.format_table(temporary)
+        self.connection.exec_driver_sql(f"DROP TABLE {name}")
 
     def create_bare(self, tables: Sequence[Table]) -> None:
         """Create tables with no more than what cannot be added to a table that has rows."""
@@ -299,9 +317,7 @@ class SQLite(Dialect):
         given = [tuple(row) for row in rows]
         if not given:
             return 0
-        statement = insert(table(name, *map(column, columns))).values(dict.fromkeys(columns))
-        compiled = str(statement.compile(dialect=self.connection.dialect, column_keys=list(columns)))
-        return self.connection.exec_driver_sql(compiled, given).rowcount
+        return self.connection.exec_driver_sql(_insert_on_sqlite(name, tuple(columns)), given).rowcount
 
     def create_bare(self, tables: Sequence[Table]) -> None:
         """Create tables without indexes."""
@@ -341,6 +357,14 @@ class SQLite(Dialect):
         """Return the lines of `integrity_check`, which compares indexes with tables as well."""
         found = self.connection.exec_driver_sql("PRAGMA integrity_check").scalars()
         return [line for line in found if line != "ok"]
+
+
+@lru_cache(256)
+def _insert_on_sqlite(name: str, columns: Sequence[str]) -> str:
+    from sqlalchemy.dialects.sqlite import pysqlite
+
+    statement = insert(table(name, *map(column, columns))).values(dict.fromkeys(columns))
+    return str(statement.compile(dialect=pysqlite.dialect(), column_keys=list(columns)))
 
 
 def dialect_of(connection: Connection) -> Dialect:

@@ -7,7 +7,7 @@ database, or on PostgreSQL a schema, that has none of their names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -203,6 +203,7 @@ class Layout:
     maps: dict[str, TableMap]
     metadata: MetaData
     days: int = 0
+    _natural_keys: dict[str, tuple[Select[Any], KeyParts]] = field(default_factory=dict, init=False, repr=False)
 
     def __getitem__(self, kind: str) -> TableMap:
         """Return the kind's table map."""
@@ -242,12 +243,14 @@ class Layout:
 
     def natural_keys(self, mapped: TableMap) -> tuple[Select[Any], KeyParts]:
         """Query every row's id and natural key, in the order of the key's fields; with its columns, to filter by."""
-        parts, joins = self._key_parts(mapped, mapped.table)
-        source: FromClause = mapped.table
-        for rows, condition in joins:
-            source = source.join(rows, condition)
-        named = (parts[name].label(f"key_{name}") for name in mapped.kind.key)
-        return select(mapped.table.c.id, *named).select_from(source), parts
+        if mapped.kind.name not in self._natural_keys:
+            parts, joins = self._key_parts(mapped, mapped.table)
+            source: FromClause = mapped.table
+            for rows, condition in joins:
+                source = source.join(rows, condition)
+            named = (parts[name].label(f"key_{name}") for name in mapped.kind.key)
+            self._natural_keys[mapped.kind.name] = select(mapped.table.c.id, *named).select_from(source), parts
+        return self._natural_keys[mapped.kind.name]
 
     def of_project(self, mapped: TableMap, project: str) -> Select[Any]:
         """Query id and natural key of the project's rows: those whose key begins with its name, anybody's."""

@@ -261,6 +261,7 @@ class Declared:
     by: tuple[str, ...]
     gone: SoftDelete | None
     by_trigger: frozenset[str]
+    theirs: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> str:
@@ -275,6 +276,7 @@ class Tables:
     domain: Vocabulary | HasKinds
     declared: dict[str, Declared] = attribute(default_factory=dict)
     left_out: set[str] = attribute(default_factory=set)
+    left_alone: set[str] = attribute(default_factory=set)
     problems: list[str] = attribute(default_factory=list)
 
     @property
@@ -319,12 +321,14 @@ class Tables:
         by: str = "",
         gone: SoftDelete | None = None,
         filled_by_trigger: str = "",
+        theirs: Sequence[str] = (),
     ) -> None:
         """Say which table holds a kind.
 
         `columns` says where columns come from that are not named as their fields; `leave_out` names fields without a
         column. `key` names the columns by which a row is found, `ids` how rows get their ids (derived, database, key or
         parent), `by` the fields in whose order the database gives them. `gone=soft_delete(…)` marks rows that leave.
+        `theirs` names columns that are left to the application, even where a field has their name.
         """
         if kind not in self.vocabulary.by_name:
             self.problems.append(f"there is no kind {kind!r}{nearest(kind, self.vocabulary.by_name)}")
@@ -356,6 +360,7 @@ class Tables:
             by=tuple(by.split()),
             gone=gone,
             by_trigger=frozenset(filled_by_trigger.split()),
+            theirs=frozenset(theirs),
         )
 
     def leave_out(self, kinds: str) -> None:
@@ -364,6 +369,10 @@ class Tables:
             if kind not in self.vocabulary.by_name:
                 self.problems.append(f"there is no kind {kind!r}{nearest(kind, self.vocabulary.by_name)}")
             self.left_out.add(kind)
+
+    def leave_alone(self, *tables: str) -> None:
+        """Name tables of the database that hold no kind on purpose: nobody has to be told that the map lacks them."""
+        self.left_alone.update(tables)
 
 
 @dataclass(frozen=True, slots=True)

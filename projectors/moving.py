@@ -62,11 +62,11 @@ def move_rows(
         kind, seen = mapped.kind.name, mapped.seen
         follows = policy_of(kind) is not Policy.ONCE
         known = {number: follows for (of, _), number in adopted.items() if of == kind}
-        seen.create(target, checkfirst=False)
+        dialect_of(target).create(seen)
         for numbers in batched(_moving_rows(target, layout, mapped, project, known), _PIECE):
             dialect_of(target).load(seen.name, ("id",), [(number,) for number in numbers])
         count += _move(target, mapped, columns, days)
-        seen.drop(target, checkfirst=False)
+        dialect_of(target).drop(seen)
     return count
 
 

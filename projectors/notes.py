@@ -211,11 +211,11 @@ def in_ledger(connection: Connection, project: str) -> dict[str, Counter[str]]:
     return found
 
 
-def adopted_count(connection: Connection, project: str, kind: str) -> int:
-    """Count the project's adopted rows of the kind."""
-    query = select(func.count()).select_from(ROWS)
-    query = query.where(ROWS.c.project == project, ROWS.c.kind == kind, ROWS.c.why == ADOPTED)
-    return int(connection.execute(query).scalar_one())
+def counted(connection: Connection, project: str) -> Counter[tuple[str, str]]:
+    """Count the project's notes by kind and reason."""
+    columns = (ROWS.c.kind, ROWS.c.why)
+    query = select(*columns, func.count()).where(ROWS.c.project == project).group_by(*columns)
+    return Counter({(kind, why): count for kind, why, count in connection.execute(query)})
 
 
 def stale_count(connection: Connection, project: str, kind: str, rows: Table) -> int:

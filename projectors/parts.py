@@ -74,7 +74,7 @@ class PartWriter:
         make = row_maker(self.mapped, self.ids)
         stage, seen = Stage(self.connection, self.layout, self.mapped), self.mapped.seen
         if rewrites:
-            seen.create(self.connection, checkfirst=False)
+            dialect_of(self.connection).create(seen)
         self._take_defaults(left.returned)
         unedited, with_part = set(left.left), set[int]()
         inserted = updated = deleted = 0
@@ -98,7 +98,7 @@ class PartWriter:
         if rewrites:
             others = unseen_parts(self.connection, self.layout, self.mapped, self.project, self.ids)
             deleted += self._take_defaults(list(others.values()))
-            seen.drop(self.connection, checkfirst=False)
+            dialect_of(self.connection).drop(seen)
         return PartsWrote(inserted, updated, deleted), sorted(unedited - self._not_absent(unedited - with_part))
 
     def restore(

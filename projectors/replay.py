@@ -57,7 +57,7 @@ from .layout import (
     refuse_others_rows,
 )
 from .moving import can_move, days_until, move_rows, weeks_of
-from .notes import STALE, Position
+from .notes import ADOPTED, STALE, Position
 from .parts import PartWriter
 from .rows import Ids, derived_id
 from .stage import dangling
@@ -301,14 +301,16 @@ class _Replay:
             written = self._load_first(state, tell)
         deleted = self._prune(state, shown_run)
         notes.move(self.target, self.run, this_journal, self.layout.days)
+        noted = notes.counted(self.target, project)
         for kind, mapped in self.maps.items():
             result = written[kind]
-            result.stale = notes.stale_count(self.target, project, kind, mapped.table)
+            if noted[kind, STALE]:
+                result.stale = notes.stale_count(self.target, project, kind, mapped.table)
             result.unchanged = count_of(state, kind) - result.inserted - result.updated - result.differing
             result.kept = kept_of(self.run, kind)
             result.deleted += deleted.get(kind, 0)
             result.retained = result.stale if self.choice.prune or self.choice.rebuild else 0
-            result.foreign = notes.adopted_count(self.target, project, kind)
+            result.foreign = noted[kind, ADOPTED]
         compared = compared and any(result.unchanged or result.differing for result in written.values())
         return Projected(
             self.run, written, self.run.counts["kept_fields"], forgotten, taken_over, compared, self.layout.days, moved
@@ -595,11 +597,11 @@ def remove_project(
     layout = layout_of(source, run, layout) if run else layout
     layout = with_former_kinds(source, target, layout, project).moved(position.days)
     refuse_others_rows(target, layout)
-    ids = notes.adopted(target, project)
+    ids, noted = notes.adopted(target, project), notes.counted(target, project)
     results: dict[str, KindResult] = {}
     maps = {kind: one for kind, one in layout.maps_of(project).items() if not one.whole}
     for kind, mapped in maps.items():
-        results[kind] = KindResult(foreign=notes.adopted_count(target, project, kind))
+        results[kind] = KindResult(foreign=noted[kind, ADOPTED])
         unseen = UnseenRows(target, layout, mapped)
         notes.note(target, project, kind, unseen.ours(project, ids), STALE)
         notes.forget(target, kind, unseen.adopted(project))

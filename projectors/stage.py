@@ -6,6 +6,7 @@ What has to be known of the target's rows is asked of the database about a piece
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -53,14 +54,14 @@ class Stage:
     def drop(self) -> None:
         """Remove the staging table."""
         if self._is_made:
-            self.table.drop(self.connection, checkfirst=False)
+            dialect_of(self.connection).drop(self.table)
 
     def fill(self, rows: Sequence[Row]) -> None:
         """Replace what is staged by these rows."""
         if self._is_made:
             self.connection.execute(delete(self.table))
         else:
-            self.table.create(self.connection, checkfirst=False)
+            dialect_of(self.connection).create(self.table)
             self._is_made = True
         placed = [(place, *row) for place, row in enumerate(rows)]
         dialect_of(self.connection).load(self.table.name, self.table.columns.keys(), placed)
@@ -115,8 +116,8 @@ class Stage:
         """List (place, columns) of staged rows that the target's row of the same id differs from."""
         rows, staged = self.mapped.table, self.mapped.staged
         names = self.mapped.columns[1:]
-        query = select(self.table.c.place, *map(self._differ_in, names))
-        query = query.join_from(self.table, rows, rows.c.id == staged["id"]).where(self.differs(names))
+        query = select(self.table.c.place, *differences(self.mapped, dialect_of(self.connection).bytewise))
+        query = query.join_from(self.table, rows, rows.c.id == staged["id"]).where(self._differs())
         return [
             (place, [name for name, differs in zip(names, flags, strict=True) if differs])
             for place, *flags in self.connection.execute(query)
@@ -143,7 +144,7 @@ class Stage:
         if expected:
             names = self.mapped.columns[1:]
             statement = update(rows).values({name: staged[name] for name in names})
-            statement = statement.where(rows.c.id == staged["id"], self.differs(names))
+            statement = statement.where(rows.c.id == staged["id"], self._differs())
             changed = changed_by(self.connection, statement)
             refuse_lost(self.connection, rows, expected, changed)
             self._refuse_rewritten()
@@ -153,13 +154,13 @@ class Stage:
         """Count the target's rows that differ from the staged ones of the same id."""
         rows, staged = self.mapped.table, self.mapped.staged
         query = select(func.count()).select_from(self.table, rows)
-        return self._count(query.where(rows.c.id == staged["id"], self.differs(self.mapped.columns[1:])))
+        return self._count(query.where(rows.c.id == staged["id"], self._differs()))
 
     def ids_of_equal(self) -> list[int]:
         """List the ids of the target's rows that equal the staged ones of the same id."""
         rows, staged = self.mapped.table, self.mapped.staged
         query = select(rows.c.id).join_from(self.table, rows, rows.c.id == staged["id"])
-        return list(self.connection.execute(query.where(~self.differs(self.mapped.columns[1:]))).scalars())
+        return list(self.connection.execute(query.where(~self._differs())).scalars())
 
     def insert_rows(self) -> int:
         """Add the staged rows whose id the target does not have; return how many.
@@ -199,23 +200,35 @@ class Stage:
     def _count(self, query: Select[Any]) -> int:
         return int(self.connection.execute(query).scalar_one())
 
-    def differs(self, names: Sequence[str]) -> ColumnElement[bool]:
-        """Say in SQL that a target's row and a staged one differ in any of these columns."""
-        return or_(*map(self._differ_in, names))
-
-    def _differ_in(self, name: str) -> ColumnElement[bool]:
-        """Compare texts by their bytes: a column's own collation may not tell upper from lower case."""
-        row: ColumnElement[Any] = self.mapped.table.c[name]
-        staged = self.mapped.staged[name]
-        if isinstance(row.type, String):
-            collation = dialect_of(self.connection).bytewise
-            row, staged = row.collate(collation), staged.collate(collation)
-        return row.is_distinct_from(staged)
+    def _differs(self) -> ColumnElement[bool]:
+        """Say in SQL that a target's row and a staged one differ in any column."""
+        return or_(*differences(self.mapped, dialect_of(self.connection).bytewise))
 
     def _same_key(self) -> ColumnElement[bool]:
-        rows, staged = self.mapped.table, self.mapped.staged
-        conditions: list[Any] = [rows.c[name] == staged[name] for name in self.mapped.key_columns]
-        return and_(*conditions)
+        return same_key(self.mapped)
+
+
+# What says the same in every piece is made once for each kind.
+@lru_cache(256)
+def differences(mapped: TableMap, bytewise: str) -> tuple[ColumnElement[bool], ...]:
+    """Say in SQL for each column but the id that a target's row and a staged one differ in it.
+
+    Texts are compared by their bytes: a column's own collation may not tell upper from lower case.
+    """
+    found: list[ColumnElement[bool]] = []
+    for name in mapped.columns[1:]:
+        row: ColumnElement[Any] = mapped.table.c[name]
+        staged = mapped.staged[name]
+        if isinstance(row.type, String):
+            row, staged = row.collate(bytewise), staged.collate(bytewise)
+        found.append(row.is_distinct_from(staged))
+    return tuple(found)
+
+
+@lru_cache(256)
+def same_key(mapped: TableMap) -> ColumnElement[bool]:
+    """Say in SQL that a target's row and a staged one have the same natural key."""
+    return and_(*(mapped.table.c[name] == mapped.staged[name] for name in mapped.key_columns))
 
 
 def dangling(layout: Layout, reference: Reference, columns: Any) -> Iterator[tuple[str, ColumnElement[bool]]]:

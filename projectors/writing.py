@@ -247,7 +247,7 @@ class UnseenRows:
         self._layout = layout
         self._mapped = mapped
         self._seen = mapped.seen
-        self._seen.create(connection, checkfirst=False)
+        dialect_of(connection).create(self._seen)
 
     def see(self, ids: Sequence[int]) -> None:
         """Take ids that the state has."""
@@ -280,7 +280,7 @@ class UnseenRows:
 
     def drop(self) -> None:
         """Remove what was remembered."""
-        self._seen.drop(self._connection, checkfirst=False)
+        dialect_of(self._connection).drop(self._seen)
 
 
 _DOOMED = Table(
@@ -303,7 +303,7 @@ def prune(connection: Connection, layout: Layout, stale: Mapping[str, Sequence[i
         return {}
     dialect = dialect_of(connection)
     dialect.see_all_rows()
-    _DOOMED.create(connection, checkfirst=False)
+    dialect.create(_DOOMED)
     for kind in kinds:
         rows = layout[kind].table
         for batch in batched(sorted(stale[kind]), _BATCH):
@@ -324,7 +324,7 @@ def prune(connection: Connection, layout: Layout, stale: Mapping[str, Sequence[i
         refuse_undeleted(connection, rows, left)
         connection.execute(delete(ROWS).where(ROWS.c.kind == kind, ROWS.c.why == STALE, ROWS.c.id.in_(doomed)))
     dialect.check_references()
-    _DOOMED.drop(connection, checkfirst=False)
+    dialect.drop(_DOOMED)
     return deleted
 
 

@@ -285,7 +285,7 @@ def unknown_project(settings: Settings, name: str, recorded: Collection[str]) ->
     return j.Misuse(
         f"There is no project {name!r}.",
         f"Did you mean {' or '.join(near)}? `seedjournal registry` lists the built-in projects; "
-        "--new records one of your own.",
+        "--new records one of your own, and with --source demo an invented one.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import (
     Annotated,
@@ -277,7 +277,24 @@ def _resolve_key(declared: Declared, root: type[Kind] | None, problems: list[str
                 f"the key of {declared.cls.__name__} has two parts named {part.name!r}, from {other.field} and "
                 f"{part.field}; write Annotated[…, KeyAs(…)] to name one of them"
             )
+    problems += _hidden_by_parts(declared, seen.values())
     declared.parts = tuple(parts)
+
+
+def _hidden_by_parts(declared: Declared, parts: Iterable[Part]) -> Iterator[str]:
+    """Yield fields outside the key that have the name of a part which a reference brings into it."""
+    for part in parts:
+        column = declared.columns.get(part.name)
+        if (
+            column is None
+            or part.name in declared.key
+            or any(one.__declared__.name == part.origin[0] for one in column.to)
+        ):
+            continue
+        yield (
+            f"{declared.cls.__name__} has a field {part.name!r}, and {part.field} brings a part of this name into its "
+            "key; give the field another name"
+        )
 
 
 def _leads_alike(declared: Declared, one: str, name: str) -> bool:

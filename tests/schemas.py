@@ -338,6 +338,7 @@ def try_out(name: str, app: App, socket: str) -> None:
         folder.mkdir()
         start = _seedjournal(folder, "init", "--from", site.url, "--rows", ROWS)
         shutil.copy(folder / "seeds.py", HOME / f"{name}_seeds.py")  # to look at
+        assert not any(_seedjournal(folder, "init", "--update")["added"].values())
         _seedjournal(folder, "record", "--project", start["project"])
         first = _seedjournal(folder, "project", "--confirm", name)["projects"][start["project"]]["kinds"]
         before = _versions(site.url)

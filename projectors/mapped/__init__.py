@@ -10,7 +10,7 @@ from them what the columns hold, and `staging` puts that into a temporary table.
 """
 
 from .comparing import check, compare
-from .fitting import DoesNotFit, check_fit, fit
+from .fitting import DoesNotFit, check_fit, fit, fit_partly
 from .replay import project, remove, strangers
 
-__all__ = ["DoesNotFit", "check", "check_fit", "compare", "fit", "project", "remove", "strangers"]
+__all__ = ["DoesNotFit", "check", "check_fit", "compare", "fit", "fit_partly", "project", "remove", "strangers"]

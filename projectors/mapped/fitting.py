@@ -56,11 +56,17 @@ class DoesNotFit(Misuse):
 
 def fit(connection: Connection, tables: Tables, address: str) -> FittedMap:
     """Fit a map to the database; raise DoesNotFit with everything that cannot work."""
+    fitted, problems = fit_partly(connection, tables)
+    if problems:
+        raise DoesNotFit(address, problems)
+    return fitted
+
+
+def fit_partly(connection: Connection, tables: Tables) -> tuple[FittedMap, list[str]]:
+    """Fit a map to the database as far as it does; return that, and everything that cannot work."""
     fitting = _Fitting(tables, Catalogue(connection), is_on_postgresql=connection.dialect.name == "postgresql")
     fitted = fitting.fit()
-    if fitting.problems:
-        raise DoesNotFit(address, list(dict.fromkeys(fitting.problems)))
-    return fitted
+    return fitted, list(dict.fromkeys(fitting.problems))
 
 
 def check_fit(database: Database, tables: Tables) -> dict[str, str]:
@@ -193,7 +199,7 @@ class _Fitting:
                     )
                 elif all(name in fields | declared.leave_out or path_named(paths, name) for name in names_in(given)):
                     yield _filled(column, _as_reference(given, fields, paths))
-            elif column.generated or (declared.gone and declared.gone.column == column.name):
+            elif column.generated or column.name in {*declared.theirs, declared.gone.column if declared.gone else None}:
                 continue
             elif column.name in fields:
                 yield Filled(column, OURS, FieldValue(column.name))

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 from seedjournal.journal import Field, Kind, Type
 
 from ..mapping import (
-    DATABASE,
     Declared,
     FieldValue,
     LookupValue,
@@ -204,17 +203,17 @@ def in_circles(fitted: FittedMap, mapped: MappedKind) -> Iterator[str]:
         for reference in refs_in(one.value):
             if one.name in late or reference.name not in mapped.refs or not fitted.is_late(mapped, reference.name):
                 continue
-            keys = [key for key in mapped.info.foreign_keys if one.name in key.columns]
-            gives_ids = any(
-                fitted.maps[kind].scheme == DATABASE
-                for kind in mapped.kinds_led_to(reference.name)
-                if kind in fitted.maps
-            )
-            if gives_ids or not mapped.is_on_postgresql or any(not key.deferrable for key in keys):
-                yield (
-                    f"{mapped.shown}.{one.name} is NOT NULL and refers to rows that are written later; allow "
-                    "null, or make its foreign key DEFERRABLE"
-                )
+            given = [kind for kind in mapped.kinds_led_to(reference.name) if fitted.gives_database_ids(kind)]
+            waits = all(key.deferrable for key in mapped.info.foreign_keys if one.name in key.columns)
+            if given:
+                way = f"allow null, or let ids of {' and '.join(given)} be derived, which takes a bigint or a uuid"
+            elif not mapped.is_on_postgresql:
+                way = "allow null"
+            elif not waits:
+                way = "allow null, or make its foreign key DEFERRABLE"
+            else:
+                continue
+            yield f"{mapped.shown}.{one.name} is NOT NULL and refers to rows that are written later; {way}"
 
 
 def wrong_lookup(where: str, lookup: LookupValue, database: Catalogue) -> Iterator[str]:

@@ -224,6 +224,10 @@ class FittedMap:
             if one.info.nullable and one.value is not None and late & names_in(one.value)
         )
 
+    def gives_database_ids(self, kind: str) -> bool:
+        """Say whether the database gives the ids of a kind's rows."""
+        return kind in self.maps and self.maps[kind].scheme == DATABASE
+
     def is_late(self, mapped: MappedKind, name: str) -> bool:
         """Say whether a reference may lead to a kind whose rows are written later."""
         places = list(self.maps)

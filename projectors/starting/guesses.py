@@ -6,6 +6,7 @@ row's number from 1, `run` the run.
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
@@ -120,9 +121,16 @@ def sort_of(column: Column, *, is_on_postgresql: bool) -> Sort:
     """Say what a column holds."""
     if is_on_postgresql:
         return _POSTGRESQL.get(column.base, Sort.TEXT if column.is_text else Sort.OTHER)
-    if not column.type:
-        return Sort.TEXT
-    return next((sort for part, sort in _SQLITE if part in column.type.upper()), Sort.TEXT)
+    declared = next((sort for part, sort in _SQLITE if part in column.type.upper()), Sort.TEXT)
+    return declared if declared is not Sort.TEXT or "CHAR" in column.type.upper() else _moment_in_text(column.name)
+
+
+def _moment_in_text(name: str) -> Sort:
+    """Say what a text holds in SQLite, which has no type for moments: a name such as `created_at` tells."""
+    *before, last = words_of(name) or [""]
+    if last in {"timestamp", "datetime"} or (before and last == "at"):
+        return Sort.INSTANT
+    return Sort.DATE if last == "date" or (before and last == "on") else Sort.TEXT
 
 
 def length_of(column: Column, limits: Limits) -> int | None:
@@ -492,3 +500,15 @@ def guess(  # noqa: C901, PLR0911, PLR0912 - one for each sort of value
             return Guess("str", spelled.get(column.base, f"f\"192.0.2.{{one.integer('{name}', 1, 254)}}\""))
         case _:
             return None
+
+
+def names_used(expression: str) -> list[str]:
+    """Return the names that an expression needs, but for those of functions and classes, in their order.
+
+    >>> names_used('placed_at + timedelta(hours=one.integer("hours", 1, 5)) if orders else None')
+    ['placed_at', 'one', 'orders']
+    """
+    tree = ast.parse(expression, mode="eval")
+    called = {id(one.func) for one in ast.walk(tree) if isinstance(one, ast.Call)}
+    names = [one for one in ast.walk(tree) if isinstance(one, ast.Name) and id(one) not in called]
+    return list(dict.fromkeys(one.id for one in sorted(names, key=lambda one: (one.lineno, one.col_offset))))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ..mapped.catalogue import Column, TableInfo, UniqueKey
 from ..mapping import DATABASE, DERIVED
 from .checks import Said
-from .guesses import PLAIN_TEXTS, Guess, Sort, guess, is_secret, sort_of, words_of
+from .guesses import PLAIN_TEXTS, Guess, Sort, guess, is_secret, names_used, sort_of, words_of
 from .planned import AT, ITSELF, NULL, OUTSIDE, PICK, Choice, FieldPlan, KindPlan, Link, Names, singular, snake
 from .tables import CONTENT_TYPES, Planner
 
@@ -68,6 +68,8 @@ class KindDecider:
         self._sort()
         self._key()
         self._explain()
+        filled = {*self.plan.held, *self.plan.columns}
+        self.plan.theirs = [one for one in dict.fromkeys(self.plan.theirs) if one not in filled]
 
     # -- what no two rows share --------------------------------------------------------------------------------------
 
@@ -282,7 +284,7 @@ class KindDecider:
             else:
                 self._value(column)
 
-    def _value(self, column: Column) -> None:  # noqa: PLR0911 - one for each way
+    def _value(self, column: Column) -> None:  # noqa: C901, PLR0911 - one for each way
         name, sort = column.name, sort_of(column, is_on_postgresql=self.planner.is_on_postgresql)
         is_distinct = name in self.distinct
         is_needed = not column.fills_itself or name in self.info.primary_key
@@ -326,8 +328,10 @@ class KindDecider:
             return
         is_free = not (is_needed or is_distinct or limits.is_required)
         if is_free and not found.is_known and (column.default is not None or sort is Sort.TEXT):
-            self._leave(name)  # what the application reads there nobody tells: JSON, a word of a list, a format
-            return
+            if name not in self.plan.wanted:
+                self._leave(name)  # what the application reads there nobody tells: JSON, a word of a list, a format
+                return
+            self.plan.free.add(name)
         self._hold(column, field_name, found if is_distinct else self._as_by_default(column, sort, found), sort)
 
     def _as_by_default(self, column: Column, sort: Sort, found: Guess) -> Guess:
@@ -485,9 +489,94 @@ class KindDecider:
             name = self.planner.number_of(self.table)
             self.plan.fields = {name: FieldPlan(name, "int", "place"), **self.plan.fields}
             self.plan.key, self.plan.leave_out = (name,), [name]
-            self.plan.key_note = "no column tells rows apart"
+            self.plan.key_note = "no column alone tells rows apart"
         if self.plan.ids == DATABASE:
             self.plan.by = self._order_of_ids()
+
+    def begin_key_with_root(self) -> None:
+        """Put a reference first in the key that leads to the root, as the key of each of its project's kinds begins."""
+        to = self._referred()
+        leading = [
+            name
+            for name, table in to.items()
+            if self._is_inside(table) and not self.plan.fields[name].annotation.endswith(" | None")
+        ]
+        if not leading:
+            self.plan.notes.append(f"begin its key with a reference that leads to {self.plan.root}")
+            self.plan.is_alike = True
+            return
+        self._take_root(name for name in leading if self.planner.kinds[to[name]].cls == self.plan.root)
+        first = min(leading, key=lambda name: self.planner.kinds[to[name]].cls != self.plan.root)
+        parts, key = list(self._parts_of(first, to[first])), [first]
+        for name in (one for one in self.plan.key if one != first):
+            if name not in to and name in parts:
+                key.append(self._rename(name))
+            else:
+                key.append(name)
+            theirs = self._parts_of(name, to[name]) if name in to else key[-1:]
+            if name in to and {*theirs[1:]} & {*parts}:
+                one = self.plan.fields[name]
+                one.annotation = f'Annotated[{one.annotation}, KeyAs("{name}")]'
+            parts += [part for part in theirs if part not in parts]
+        self.plan.key, self.plan.key_parts = tuple(key), tuple(parts)
+        for name in [one for one in self.plan.fields if one in parts and one not in {*key, *to}]:
+            self._rename(name)
+        for unique in self._uniques():
+            fields = {self.plan.held[name] for name in unique.columns if name in self.plan.held}
+            is_counted = any("place" in names_used(self.plan.fields[one].value) for one in fields)
+            is_picked = bool(self.plan.each and self.plan.each[0] in fields)
+            is_chosen = any(fields & {*found} for found in self.plan.combinations)
+            if not fields & {*leading} and (is_counted or is_picked or is_chosen):
+                self.plan.notes.append(f"{', '.join(unique.columns)}: let projects have different values")
+                self.plan.is_alike = True
+        self.plan.is_alike = self.plan.is_alike or bool(self.planner.rules[self.table].excluded)
+
+    def _referred(self) -> dict[str, str]:
+        """Return the table to which each field refers that is a reference."""
+        tables = {kind.cls: table for table, kind in self.planner.kinds.items()}
+        named = {one.name: one.annotation.strip('"').removesuffix(" | None") for one in self.plan.fields.values()}
+        return {name: tables[cls] for name, cls in named.items() if cls in tables}
+
+    def _take_root(self, references: Iterable[str]) -> None:
+        """Let references to the root take the one for which the simulator is called."""
+        root = snake(self.plan.root)
+        for name in references:
+            one = self.plan.fields[name]
+            if one.value.startswith("one.pick("):
+                one.value = root
+                one.is_local = one.is_local and one.name != root
+        text = "\n".join([*(one.value for one in self.plan.fields.values()), *(one.value for one in self.plan.choices)])
+        text += self.plan.each[1] if self.plan.each else ""
+        self.plan.takes = {name: cls for name, cls in self.plan.takes.items() if re.search(rf"\b{name}\b", text)}
+
+    def _is_inside(self, table: str) -> bool:
+        """Say whether entities of a table belong to a project's root."""
+        given = self.planner.given_of(table)
+        is_new = bool(self.planner.kinds[table].root) or table == self.planner.root_table
+        return given.in_project if given else is_new
+
+    def _parts_of(self, name: str, table: str) -> tuple[str, ...]:
+        """Return the names that the parts of a parent's key have in a key with this reference to it."""
+        given, kind = self.planner.given_of(table), self.planner.kinds[table]
+        parts = given.key if given else kind.key_parts or kind.key
+        return parts if len(parts) > 1 else (name,)
+
+    def _rename(self, name: str) -> str:
+        """Give a field another name, as a part of the parent's key has its own."""
+        new = self._take_name(f"{self.plan.kind}_{name}")
+        fields = self.plan.fields.values()
+        self.plan.fields = {new if one.name == name else one.name: one for one in fields}
+        self.plan.fields[new].name = new
+        self.plan.leave_out = [new if one == name else one for one in self.plan.leave_out]
+        self.plan.by = new if self.plan.by == name else self.plan.by
+        for column, held in self.plan.held.items():
+            if held == name:
+                self.plan.held[column] = new
+                self.plan.columns[column] = f'field("{new}")'
+        self.plan.combinations = [
+            tuple(new if one == name else one for one in found) for found in self.plan.combinations
+        ]
+        return new
 
     def _told_by(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Return the fields of columns that a kind's key may have: no number with a fraction is exact enough."""

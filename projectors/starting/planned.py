@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import builtins
+import json
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ..mapped.catalogue import TableInfo
+from ..mapped.catalogue import Column, TableInfo
 from ..mapping import DERIVED
 
 PICK, AT, ITSELF, NULL, OUTSIDE = "pick", "at", "itself", "null", "outside"
 BUILTINS = tuple(dir(builtins))
 
 _USED = frozenset(
-    """All Annotated Decimal Domain Draw Fixed Iterator Json Kind Literal Places Run Size Tables UTC UUID at date
+    """All Annotated Decimal Domain Draw Fixed Iterator Json KeyAs Kind Literal Places Run Size Tables UTC UUID at date
     datetime draw field initial lookup made one place ref run self settings sql taken target time
     timedelta touch two""".split()
 )  # what a module of ours uses by these names
@@ -59,6 +60,25 @@ class Choice:
     stops: bool = False  # a row is left out where there is none
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A kind that a map has for a table already.
+
+    `fields` has the annotation of each field and reference, `held` by column the field that it holds. `covered` are the
+    columns that the map fills or leaves to the application. `in_project` says that its entities are the root's, not
+    shared by all.
+    """
+
+    cls: str
+    kind: str
+    plural: str
+    key: tuple[str, ...]
+    fields: Mapping[str, str]
+    held: Mapping[str, str]
+    covered: frozenset[str]
+    in_project: bool = False
+
+
 @dataclass(slots=True)
 class KindPlan:
     """A kind, its table, and the simulator that makes its entities."""
@@ -72,6 +92,7 @@ class KindPlan:
     ids: str = DERIVED
     key: tuple[str, ...] = ()
     key_note: str = ""
+    key_parts: tuple[str, ...] = ()  # the whole key's, where it begins with the root
     fields: dict[str, FieldPlan] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)  # by column, the field that it holds
     columns: dict[str, str] = field(default_factory=dict)  # by column, what the map says
@@ -86,6 +107,10 @@ class KindPlan:
     takes: dict[str, str] = field(default_factory=dict)  # lists of entities, with their classes
     remembers: bool = False  # rows refer to earlier ones
     notes: list[str] = field(default_factory=list)
+    is_alike: bool = False  # rows of two projects would share what no two rows may
+    root: str = ""  # the class of which a project is one entity, where the kind belongs to it
+    wanted: frozenset[str] = frozenset()  # columns that a map lacks: they get a field where that is possible
+    free: set[str] = field(default_factory=set)  # those of them that could be left to the application
 
     @property
     def shown(self) -> str:
@@ -107,6 +132,20 @@ class Start:
     kinds: list[KindPlan]
     left_out: dict[str, str]
     schema: str | None
+    left_alone: list[str] = field(default_factory=list)  # tables that were not chosen
+    map_name: str = "target"
+    root: KindPlan | None = None  # of whose entities each is a project
+    facts: list[dict[str, str]] = field(default_factory=list)  # its entities, each field as Python spells it
+
+    @property
+    def projects(self) -> list[str]:
+        """The names of the projects that can be recorded: the root entities', or the domain's."""
+        return [str(json.loads(one[self.root.key[0]])) for one in self.facts] if self.root else [self.name]
+
+    @property
+    def project(self) -> str:
+        """The first of them."""
+        return self.projects[0]
 
 
 def snake(name: str) -> str:
@@ -134,6 +173,56 @@ def plural(name: str) -> str:
     if name.endswith("y") and name[-2:-1] not in set("aeiou"):
         return f"{name[:-1]}ies"
     return f"{name}es" if name.endswith(("s", "x", "ch", "sh", "z")) else f"{name}s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewColumn:
+    """A column that a map lacks, and what would fill it.
+
+    `declared` is the field as the class declares it, `value` the argument that gives it one, with the parameters that
+    this `takes`, the lines `before` the row and, in words, what else it `needs`. `said` is what the map says of the
+    column. `left` is what it says where the column is left to the application; empty where nobody else fills it.
+    """
+
+    table: str
+    kind: KindPlan
+    column: Column
+    declared: str = ""
+    value: str = ""
+    takes: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    said: str = ""
+    left: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLabels:
+    """Values that a column takes and its field does not; `declared` is the field with all of them."""
+
+    table: str
+    kind: str
+    cls: str
+    column: str
+    field: str
+    labels: tuple[str | int, ...]
+    declared: str
+
+
+@dataclass(slots=True)
+class Additions:
+    """What a database has and a map lacks: tables with their kinds, columns, and labels of fields.
+
+    `changed` says what does not fit the map any more. `passed` has tables and columns that the map seems to lack on
+    purpose: there are many, and it does not say which.
+    """
+
+    start: Start
+    columns: list[NewColumn]
+    labels: list[NewLabels]
+    changed: list[str]
+    passed_tables: list[str]
+    passed_columns: dict[str, list[str]]
 
 
 class Names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ from ..mapping import DATABASE, DERIVED, KEY, PARENT, nearest
 from .checks import Said, read_checks
 from .examples import find_examples
 from .guesses import Sort, sort_of
-from .planned import AT, ITSELF, NULL, OUTSIDE, PICK, KindPlan, Link, snake
+from .planned import AT, ITSELF, NULL, OUTSIDE, PICK, Given, KindPlan, Link, snake
 
 _OF_TOOLS = re.compile(
     r"django_(migrations|content_type|session|admin_log|site)|auth_permission|alembic_version|schema_migrations"
@@ -37,6 +37,11 @@ class Planner:
     chosen: tuple[str, ...]
     rows: int
     choices: Mapping[str, Mapping[str, Sequence[str | int]]]
+    given: Mapping[Name, Given] = field(default_factory=dict)  # what a map has already, by schema and table
+    schemas: frozenset[str] = frozenset()  # those that the map names beside
+    left_alone: Collection[str] = ()  # tables that it leaves alone
+    root: str = ""  # the class of which a project is one entity
+    root_table: str | None = None  # its table, where it was found
     places: dict[str, Name] = field(default_factory=dict)  # under which schema and name a table is asked for
     infos: dict[str, TableInfo] = field(default_factory=dict)
     rules: dict[str, Rules] = field(default_factory=dict)
@@ -52,10 +57,13 @@ class Planner:
         """Whether the database is PostgreSQL."""
         return self.catalogue.connection.dialect.name == "postgresql"
 
-    def read(self) -> list[str]:
-        """Read the tables, and return their names, parents first."""
+    def read(self, find_root: Callable[[Planner], str | None] | None = None) -> list[str]:
+        """Read the tables, and return their names, parents first; look for the one of tenants if a function can."""
         self._choose()
         self._link()
+        self.root_table = find_root(self) if find_root else None
+        for link in self.links[self.root_table] if self.root_table else ():
+            link.mode = OUTSIDE  # tenants are facts, and refer to none of the entities that are simulated
         order = self._order()
         self._count(order)
         return order
@@ -71,36 +79,51 @@ class Planner:
             raise Misuse(
                 f"{told[0].upper()}{told[1:]}.", "Name tables of the database, or leave out --tables to take all."
             )
-        self.catalogue.read(known[name] for name in chosen or known)
-        for name in chosen or known:
+        read = known if self.given else chosen or known
+        self.catalogue.read(known[name] for name in read)
+        for name in read:
             info = self.catalogue.table(*known[name])
             if info is None:
                 continue
-            if not self.chosen and _OF_TOOLS.fullmatch(info.name):
+            is_given = (info.schema, info.name) in self.given
+            is_chosen = name in chosen if chosen else name not in self.left_alone
+            if not (is_given or is_chosen) or any(info == one for one in self.infos.values()):
+                continue  # not wanted, or taken under another name already
+            if not chosen and not is_given and is_of_tools(info.name):
                 self.left_out[name] = "a framework or a tool keeps it"
             elif not info.primary_key:
                 self.left_out[name] = "it has no primary key, by which seedjournal could find a row"
             else:
-                self.infos[name] = info
-                self.rules[name] = rules = self.catalogue.rules(info)
-                said = read_checks(rules.checks, info.columns)
-                for column, checks in rules.domains.items():
-                    read_checks(checks, info.columns, said, column)
-                if rules.partitions:
-                    _read_bounds(rules.partitions, said)
-                self._take_choices(info, said)
-                find_examples(self.catalogue, info, said, is_on_postgresql=self.is_on_postgresql)
-                self.said[name] = said
-        if not self.infos:
+                self._take(name, info)
+        if not self.infos and not self.given:
             raise Misuse(
                 "There is no table to begin with.",
                 "Make the application's tables first, or name their schema with --schema NAME.",
             )
 
+    def _take(self, name: str, info: TableInfo) -> None:
+        """Take a table, with what its constraints say."""
+        self.infos[name] = info
+        self.rules[name] = rules = self.catalogue.rules(info)
+        said = read_checks(rules.checks, info.columns)
+        for column, checks in rules.domains.items():
+            read_checks(checks, info.columns, said, column)
+        if rules.partitions:
+            _read_bounds(rules.partitions, said)
+        self._take_choices(info, said)
+        find_examples(self.catalogue, info, said, is_on_postgresql=self.is_on_postgresql)
+        self.said[name] = said
+
     def _known(self) -> dict[str, Name]:
         """Find the tables: those that their name alone means, or of a schema; where there are none, of all schemas."""
         if found := [one for one in self.catalogue.tables_in(self.schema) if not _OURS.fullmatch(one)]:
-            return {name: (self.schema, name) for name in found}
+            others = {
+                f"{schema}.{one}": (schema, one)
+                for schema in sorted(self.schemas - {self.schema})
+                for one in self.catalogue.tables_in(schema)
+                if not _OURS.fullmatch(one)
+            }
+            return {name: (self.schema, name) for name in found} | others
         elsewhere = self.catalogue.tables_elsewhere() if self.schema is None else []
         return {f"{schema}.{name}": (schema, name) for schema, name in elsewhere if not _OURS.fullmatch(name)}
 
@@ -142,8 +165,14 @@ class Planner:
 
     def _leave_out_dependants(self) -> None:
         """Leave out tables that need a row of a table which is left out."""
-        while found := next(((one, reason) for one in self.infos if (reason := self._cannot_fill(one))), None):
+        while found := next(self._unfillable(), None):
             self._leave_out(*found)
+
+    def _unfillable(self) -> Iterator[tuple[str, str]]:
+        """Yield tables that cannot be filled, with the reason; a map that has them knows how to."""
+        for table in self.infos:
+            if self.given_of(table) is None and (reason := self._cannot_fill(table)):
+                yield table, reason
 
     def _leave_out(self, table: str, reason: str) -> None:
         self.left_out[table] = reason
@@ -152,6 +181,11 @@ class Planner:
             for link in links:
                 if link.to == table:
                     link.mode = OUTSIDE
+
+    def given_of(self, table: str) -> Given | None:
+        """Return the kind that a map has for a table already, if it has one."""
+        info = self.infos[table]
+        return self.given.get((info.schema, info.name))
 
     def _cannot_fill(self, table: str) -> str:
         if untold := self._cannot_be_told(table):
@@ -214,6 +248,8 @@ class Planner:
 
     def _can_be_numbered(self, table: str) -> bool:
         """Say whether a number can identify a table's entities: no value is an id, and no row is left out."""
+        if given := self.given_of(table):
+            return given.key == (self.number_of(table),)
         return self.scheme(table) in {DERIVED, DATABASE} and not any(
             self._is_combination(table, one) for one in self.infos[table].uniques
         )
@@ -261,14 +297,12 @@ class Planner:
             if cost <= 1 or cost == 3:  # noqa: PLR2004 - see _cost
                 link.mode = AT
                 self.numbered.add(link.to)
-            elif cost == 2:  # noqa: PLR2004
+            elif cost == 2 or self.given_of(table):  # noqa: PLR2004
                 link.mode = NULL
             else:
-                self._leave_out(
-                    table,
-                    f"{', '.join(link.columns)} leads back to the table through others; let it be null, or make its "
-                    "foreign key DEFERRABLE",
-                )
+                waits = link.deferrable or not self.is_on_postgresql
+                way = "let it be null" if waits else "let it be null, or make its foreign key DEFERRABLE"
+                self._leave_out(table, f"{', '.join(link.columns)} leads back to the table through others; {way}")
                 self._leave_out_dependants()
                 left = [one for one in left if one in self.infos]
                 order = [one for one in order if one in self.infos]
@@ -313,6 +347,11 @@ class Planner:
             is_alone = not height[table] and not any(link.mode == PICK for link in self.links[table])
             fewer = _FEWER ** (height[table] + is_alone)
             self.counts[table] = max(self.rows // fewer, min(_FEWEST, self.rows))
+
+
+def is_of_tools(table: str) -> bool:
+    """Say whether a framework or a tool keeps a table of this name."""
+    return bool(_OF_TOOLS.fullmatch(table))
 
 
 def _is_uuid_text(column: Column) -> bool:

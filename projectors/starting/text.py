@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from io import StringIO
+from typing import Any
 
-from .planned import FieldPlan, KindPlan, Start
+from .planned import Additions, FieldPlan, KindPlan, NewColumn, Start, snake
 
 _NEXT = (
     "Change what should look different. Then\n`seedjournal record --project {}` and `seedjournal project` fill them."
@@ -23,13 +24,13 @@ _FROM: dict[str, tuple[str, ...]] = {
     "typing": ("Annotated", "Literal"),
     "uuid": ("UUID",),
 }
-_OURS = """All Domain Draw Fixed Json Kind Places Run Size Tables at field initial lookup ref sql touch""".split()
+_OURS = """All Domain Draw Fixed Json KeyAs Kind Places Run Size Tables at field initial lookup ref sql touch""".split()
 
 
 def write_module(start: Start, *, source: str, today: date) -> str:
     """Return the module: kinds, the domain, a simulator for each kind, and the map onto the tables."""
     parts = [*map(_kind, start.kinds), _domain(start, today)]
-    parts += [_simulator(start, one) for one in start.kinds]
+    parts += [_simulator(start, one) for one in start.kinds if one is not start.root]
     body = "\n\n\n".join(parts) + "\n\n\n" + _tables(start)
     return f"{_head(start, source)}\n\n{_imports(body)}\n\n\n{body}"
 
@@ -43,7 +44,7 @@ def write_settings(start: Start, *, module: str, target: str) -> str:
 
 
 def _head(start: Start, source: str) -> str:
-    lines = [f'"""Invented rows for the tables of {source}, as a start.', "", *_NEXT.format(start.name).split("\n")]
+    lines = [f'"""Invented rows for the tables of {source}, as a start.', "", *_NEXT.format(start.project).split("\n")]
     if any(kind.notes or any(one.note for one in kind.fields.values()) for kind in start.kinds):
         lines += ["", "Comments that begin with TODO say what could not be decided."]
     if start.left_out:
@@ -107,11 +108,21 @@ def _domain(start: Start, today: date) -> str:
     else:
         lines += ["    kinds=(", *(f"        {one.cls}," for one in start.kinds), "    ),"]
     lines += [
-        "    settings={  # how many rows",
-        *(f'        "{one.plural}": {one.count},' for one in start.kinds),
+        "    settings={  # how many rows" + (f", for each {start.root.kind}" if start.root else ""),
+        *(f'        "{one.plural}": {one.count},' for one in start.kinds if one is not start.root),
         "    },",
     ]
-    return "\n".join([*lines, f"    today=date({today.year}, {today.month}, {today.day}),", ")"])
+    lines += [f"    today=date({today.year}, {today.month}, {today.day}),", ")"]
+    if start.root:
+        lines.insert(2, f"    root={start.root.cls},  # a project is one of them: `record --all` takes every one")
+        lines += [f"{start.name}.facts(", f"    {start.root.cls},", "    ["]
+        for one in start.facts:
+            plain = f"{start.root.cls}({', '.join(f'{name}={value}' for name, value in one.items())}),"
+            arguments = [f"            {name}={value}," for name, value in one.items()]
+            split = [f"        {start.root.cls}(", *arguments, "        ),"]
+            lines += [f"        {plain}"] if len(plain) <= _LONGEST - 8 else split
+        lines += ["    ],", ")"]
+    return "\n".join(lines)
 
 
 # -- simulators ----------------------------------------------------------------------------------------------------
@@ -121,14 +132,18 @@ def _simulator(start: Start, kind: KindPlan) -> str:
     body = list(_body(kind))
     text = "\n".join(body)
     takes = [f"{name}: All[{cls}]" for name, cls in sorted(kind.takes.items())]
-    parameters = ["draw: Draw", "settings: dict[str, int]"]
+    is_other = kind.root and (kind.each is None or kind.each[0] != snake(kind.root))
+    is_taken = is_other and re.search(rf"(?<!\.)\b{snake(kind.root)}\b(?!=)", re.sub(r'"[^"]*"', "", text))
+    parameters = [f"{snake(kind.root)}: {kind.root}"] if is_taken else []
+    parameters += ["draw: Draw", "settings: dict[str, int]"]
     if re.search(r"\brun\.", text):
         parameters.append("run: Run")
     signature = f"def {kind.plural}({', '.join([*parameters, *takes])}) -> Iterator[{kind.cls}]:"
     if len(signature) > _WIDTH:
         listed = "".join(f"    {one},\n" for one in (*parameters, *takes))
         signature = f"def {kind.plural}(\n{listed}) -> Iterator[{kind.cls}]:"
-    return "\n".join([f"@{start.name}.simulate()", signature, *(f"    {line}" for line in body)])
+    each = f"each={kind.root}" if kind.root else ""
+    return "\n".join([f"@{start.name}.simulate({each})", signature, *(f"    {line}" for line in body)])
 
 
 def _body(kind: KindPlan) -> Iterator[str]:
@@ -248,24 +263,37 @@ def _taken(kind: KindPlan, number: int) -> str:
 
 
 def _tables(start: Start) -> str:
-    lines = [f"target = Tables({start.name})"]
+    lines = [f"{start.map_name} = Tables({start.name})"]
     for kind in start.kinds:
-        lines += [f"# TODO: {one}" for one in kind.notes]
-        if kind.theirs:
-            lines += [f"# {line}" for line in _wrapped(f"left to the application: {', '.join(kind.theirs)}")]
-        lines += _table(kind)
+        lines += _table(start, kind)
+    if start.left_alone:
+        names = [json.dumps(one, ensure_ascii=False) for one in start.left_alone]
+        lines += _call(f"{start.map_name}.leave_alone", names, [])
     return "\n".join(lines) + "\n"
 
 
-def _wrapped(text: str) -> Iterator[str]:
-    while len(text) > _WIDTH:
-        place = text.rfind(", ", 0, _WIDTH) + 1
-        yield text[:place]
-        text = text[place + 1 :]
-    yield text
+def _call(function: str, words: list[str], columns: list[str]) -> list[str]:
+    """Return a call with its arguments, as the formatter would split it."""
+    listed = ["columns={{{}}}".format(", ".join(columns))] if columns else []
+    plain = f"{function}({', '.join([*words, *listed])})"
+    if len(plain) <= _WIDTH:
+        return [plain]
+    lines = [f"{function}("]
+    for one in words:
+        lines += [f"    {one},"] if len(one) <= _WIDTH - 5 or not one.endswith("]") else _split_list(one)
+    if listed and len(listed[0]) <= _WIDTH - 5:
+        lines.append(f"    {listed[0]},")
+    elif columns:
+        lines += ["    columns={", *(f"        {one}," for one in columns), "    },"]
+    return [*lines, ")"]
 
 
-def _table(kind: KindPlan) -> list[str]:
+def _split_list(argument: str) -> list[str]:
+    name, _, listed = argument.partition("=[")
+    return [f"    {name}=[", *(f"        {one}," for one in _parts_of(listed)), "    ],"]
+
+
+def _table(start: Start, kind: KindPlan) -> list[str]:
     words = [f'"{kind.kind}"', json.dumps(kind.info.name, ensure_ascii=False)]
     if kind.schema:
         words.append(f"schema={json.dumps(kind.schema)}")
@@ -276,14 +304,111 @@ def _table(kind: KindPlan) -> list[str]:
         words.append(f'leave_out="{" ".join(kind.leave_out)}"')
     if kind.by_trigger:
         words.append(f'filled_by_trigger="{" ".join(kind.by_trigger)}"')
+    if kind.theirs:
+        words.append(list_theirs(kind.theirs))
     columns = [f"{json.dumps(name, ensure_ascii=False)}: {said}" for name, said in kind.columns.items()]
-    listed = ["columns={{{}}}".format(", ".join(columns))] if columns else []
-    plain = f"target.table({', '.join([*words, *listed])})"
-    if len(plain) <= _WIDTH:
-        return [plain]
-    lines = ["target.table(", *(f"    {one}," for one in words)]
-    if listed and len(listed[0]) <= _WIDTH - 5:
-        lines.append(f"    {listed[0]},")
-    elif columns:
-        lines += ["    columns={", *(f"        {one}," for one in columns), "    },"]
-    return [*lines, ")"]
+    return [*(f"# TODO: {one}" for one in kind.notes), *_call(f"{start.map_name}.table", words, columns)]
+
+
+def list_theirs(columns: Iterable[str]) -> str:
+    """Return the argument that leaves columns to the application."""
+    return "theirs=[{}]".format(", ".join(map(quoted, columns)))
+
+
+def quoted(name: str) -> str:
+    """Return a name as Python spells it."""
+    return json.dumps(name, ensure_ascii=False)
+
+
+# -- what a map lacks ----------------------------------------------------------------------------------------------
+
+
+def write_additions(additions: Additions, *, taken: Collection[str]) -> dict[str, Any]:
+    """Return what a map lacks as Python to paste: new tables, columns and labels, and imports that the module lacks."""
+    start = additions.start
+    tables: dict[str, dict[str, Any]] = {
+        one.shown: {
+            "kind": one.kind,
+            "class": one.cls,
+            "rows": one.count,
+            "open": len(one.notes),
+            "python": {
+                "class": _kind(one),
+                "kinds": f"{one.cls},",
+                "settings": f'"{one.plural}": {one.count},',
+                "simulator": _simulator(start, one),
+                "map": "\n".join(_table(start, one)),
+            },
+        }
+        for one in start.kinds
+    }
+    columns = [_new_column(one) for one in additions.columns]
+    labels = [
+        {
+            "table": one.table,
+            "column": one.column,
+            "kind": one.kind,
+            "class": one.cls,
+            "field": one.field,
+            "labels": list(one.labels),
+            "python": one.declared,
+        }
+        for one in additions.labels
+    ]
+    words = [one["python"][part] for one in tables.values() for part in ("class", "simulator", "map")]
+    words += [one["python"][part] for one in columns for part in ("field", "value", "map")]
+    words += [line for one in columns for line in (*one["parameters"], *one["before"])]
+    return {
+        "imports": _imports_of("\n".join(words + [one["python"] for one in labels]), taken),
+        "tables": tables,
+        "columns": columns,
+        "labels": labels,
+    }
+
+
+def _imports_of(body: str, taken: Collection[str]) -> list[str]:
+    """Return the imports of names that a module lacks; expressions in the body need not be whole statements."""
+    used = {*re.findall(r"[A-Za-z_]\w*", re.sub(r'"(?:[^"\\]|\\.)*"', _names_inside, body))} - {*taken}
+    return [
+        f"from {module} import {', '.join(sorted(found, key=_import_order))}"
+        for module, names in (*_FROM.items(), ("seedjournal", tuple(_OURS)))
+        if (found := [name for name in names if name in used])
+    ]
+
+
+def _names_inside(match: re.Match[str]) -> str:
+    """Return what stands in the braces of a text, as of an f-string."""
+    return " ".join(["", *re.findall(r"\{([^{}]*)\}", match[0]), ""])
+
+
+def _new_column(one: NewColumn) -> dict[str, Any]:
+    simulator = one.kind.plural if one.value else None
+    return {
+        "table": one.table,
+        "column": one.column.name,
+        "type": one.column.type,
+        "kind": one.kind.kind,
+        "class": one.kind.cls,
+        "simulator": simulator,
+        "theirs": bool(one.left),
+        "parameters": list(one.takes),
+        "before": list(one.before),
+        "needs": list(one.needs),
+        "notes": [note for note in one.kind.notes if re.search(rf"\b{re.escape(one.column.name)}\b", note)],
+        "python": {
+            "field": one.declared,
+            "value": f"{one.value}," if one.value else "",
+            "map": one.said,
+            "left": one.left,
+        },
+    }
+
+
+def declared_field(one: FieldPlan) -> str:
+    """Return the line of a class that declares a field, or its lines."""
+    return "\n".join(_annotated(one))
+
+
+def listed_choices(choices: Iterable[Any]) -> str:
+    """Return values as a Literal lists them."""
+    return ", ".join(json.dumps(one, ensure_ascii=False) for one in choices)

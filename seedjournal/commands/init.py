@@ -1,7 +1,8 @@
-"""`init`: a first domain, map and settings for tables that somebody has already."""
+"""`init`: a first domain, map and settings for tables that somebody has already; and what a map lacks later."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,13 +22,21 @@ from seedjournal import journal as j
 from .. import settings as config
 from ..terminal import number_of, shown, table
 from . import FINE, exits
-from .databases import Databases, opened_target
+from .databases import Databases, layout, opened_target
+from .domains import own_domain
 from .options import Common, Whole, common_options
 from .runs import FORMAT, Document
+
+if TYPE_CHECKING:
+    from seedjournal.projectors.mapping import Tables
+    from seedjournal.projectors.starting import Module
 
 MODULE = "seeds"
 PASSWORD = "DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
 _MOST_ROWS = 1_000_000
+_ROWS = 1000
+_NAMED = 8  # tables or columns that a line names
+_PARTS = ("class", "kinds", "settings", "simulator", "map")
 _MOST_CHOICES = 12  # more are a list of countries or time zones, of which some are enough
 _FILE = re.compile(r"(sqlite[+\w]*:///)([^?]+)(.*)")
 _PASSWORD = re.compile(r"([\w+]+://)([^:/?@]*):?([^/?@]*)@(.*)")
@@ -37,25 +46,29 @@ _VARIABLE = re.compile(r"\$\{\w+\}")
 @click.command(
     help="Write a first domain for a database that has tables: seeds.py and seedjournal.toml.\n\n"
     "Each table becomes a kind with believable values, which keep its foreign keys, UNIQUE and CHECK constraints. init "
-    "changes nothing in the database and reads no rows. Afterwards, record and project as with any other domain.",
+    "changes nothing in the database and reads no rows. Afterwards, record and project as with any other domain.\n\n"
+    "With --update, it writes no file. It compares the map that the settings file names with the tables as they are, "
+    "and prints what migrations have added since: tables, columns and values of enums, as Python to paste.",
     epilog="\b\nFor example:\n"
     "  seedjournal init --from postgresql://me@localhost/shop --rows 200\n"
     "  seedjournal init --from django:shop.settings\n"
-    "  seedjournal init --from sqlalchemy:shop.models:Base --target URL\n\n" + exits("the files were written"),
+    "  seedjournal init --from sqlalchemy:shop.models:Base --target URL\n"
+    "  seedjournal init --update\n\n" + exits("the files were written, or what the map lacks was printed, if anything"),
 )
 @click.option(
     "--from",
     "source",
     metavar="SOURCE",
-    required=True,
-    help="The database whose tables to fill: its URL, django:SETTINGS, or sqlalchemy:MODULE:BASE with --target.",
+    help="The database whose tables to fill: its URL, django:SETTINGS, or sqlalchemy:MODULE:BASE with --target. "
+    "[default with --update: the target]",
 )
+@click.option("--update", "is_update", is_flag=True, help="Print what the map lacks. Change nothing.")
 @click.option(
     "--rows",
     metavar="N",
     type=Whole(1, _MOST_ROWS),
-    default=1000,
-    help="About how many rows to make for a table that no other table refers to; others get fewer. [default: 1000]",
+    help="About how many rows to make for a table that no other table refers to; others get fewer. [default: 1000; "
+    "with --update, the most that a setting says]",
 )
 @click.option(
     "--tables", metavar="A,B", multiple=True, help="Only these tables. [default: all but those of frameworks]"
@@ -65,14 +78,31 @@ _VARIABLE = re.compile(r"\$\{\w+\}")
     "--out",
     metavar="FOLDER",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
     help="Where to write the files. [default: the working folder]",
 )
 @common_options
-def init(common: Common, *, source: str, rows: int, tables: tuple[str, ...], schema: str | None, out: Path) -> int:
-    """Write the files, and say which table became which kind."""
+def init(
+    common: Common,
+    *,
+    source: str | None,
+    is_update: bool,
+    rows: int | None,
+    tables: tuple[str, ...],
+    schema: str | None,
+    out: Path | None,
+) -> int:
+    """Write the files, and say which table became which kind; or say what a map lacks."""
     chosen = [name.strip() for listed in tables for name in listed.split(",") if name.strip()]
-    common.give(begin(common.databases(schema), source=source, rows=rows, chosen=chosen, folder=out), _text)
+    databases = common.databases(schema)
+    if is_update:
+        if out is not None:
+            raise j.Misuse("--update writes no file.", "Leave out --out.")
+        common.give(compare(databases, source=source, rows=rows, chosen=chosen), _additions_text, folds=False)
+        return FINE
+    if source is None:
+        raise j.Misuse("`init` was not told which database has the tables.", "Name it with --from SOURCE.")
+    document = begin(databases, source=source, rows=rows or _ROWS, chosen=chosen, folder=out or Path())
+    common.give(document, _text)
     return FINE
 
 
@@ -89,15 +119,15 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
     source, told = database_of(source, databases.target)
     chosen = chosen or told.tables
     where = config.addresses(config.Settings(), databases.journal, source)
+    today = datetime.now(UTC).date()
     with opened_target(where, databases, create=False) as target:
         if target is None:
             raise j.Misuse(f"There is no database at {where.target}.", "Check the address that --from names.")
         with target.read() as connection:
             start = starting.plan_start(
-                connection, schema=databases.schema, chosen=chosen, rows=rows, choices=told.choices
+                connection, schema=databases.schema, chosen=chosen, rows=rows, choices=told.choices, today=today
             )
         address, needs_password = settings_address(source, folder)
-        today = datetime.now(UTC).date()
         texts = {
             f"{MODULE}.py": starting.write_module(start, source=start.database, today=today),
             config.FILE.name: starting.write_settings(start, module=MODULE, target=address),
@@ -115,7 +145,8 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
     return {
         "format": FORMAT,
         "from": name,
-        "project": start.name,
+        "project": start.project,
+        "projects": start.projects,
         "files": [str(one) for one in files.values()],
         "tables": {
             (one.info.name if start.schema else one.shown): {
@@ -125,9 +156,213 @@ def begin(databases: Databases, *, source: str, rows: int, chosen: list[str], fo
             }
             for one in start.kinds
         },
+        "root": start.root.kind if start.root else None,
         "left_out": start.left_out,
         "variables": [PASSWORD] if needs_password else [],
     }
+
+
+# -- what a map lacks ----------------------------------------------------------------------------------------------
+
+
+def compare(databases: Databases, *, source: str | None, rows: int | None, chosen: list[str]) -> Document:
+    """Compare the map that the settings name with the database; raise Misuse where there is no map."""
+    from seedjournal.projectors import Layout, starting
+
+    settings = config.load()
+    tables = layout()
+    if isinstance(tables, Layout):
+        raise j.Misuse(
+            "There is nothing to compare: the settings file names no map of tables that an application owns.",
+            "Begin with `seedjournal init --from URL`.",
+        )
+    address, told = database_of(source, databases.target) if source else (databases.target, Told())
+    where = config.addresses(settings, databases.journal, address)
+    module = _module(settings, tables)
+    with opened_target(where, databases, create=False) as target:
+        if target is None:
+            raise j.Misuse(
+                f"There is no database at {where.target}.", "Check the address, and name another with --target URL."
+            )
+        with target.read() as connection:
+            found = starting.find_additions(
+                connection,
+                tables,
+                schema=config.schema(settings, databases.schema),
+                chosen=chosen,
+                known=told.tables,
+                rows=rows or _most_rows(tables.domain),
+                choices=told.choices,
+                module=module,
+            )
+        name = target.shown
+    return {
+        "format": FORMAT,
+        "from": name,
+        "files": {
+            "domain": _file_of(settings.domain),
+            "map": _file_of(settings.tables),
+            "name": module.map,
+        },
+        "added": starting.write_additions(found, taken=module.taken),
+        "changed": found.changed,
+        "left_out": found.start.left_out,
+        "passed": {"tables": found.passed_tables, "columns": found.passed_columns},
+    }
+
+
+def _module(settings: config.Settings, tables: Tables) -> Module:
+    """Return the names of the user's module, so that what is printed can be pasted into it."""
+    from seedjournal.projectors.starting import Module
+
+    domain = own_domain(settings)
+    taken: set[str] = set()
+    for address in (settings.domain, settings.tables):
+        named = sys.modules.get(str(address).partition(":")[0])
+        taken |= vars(named).keys() if named else set()
+    of = tables.domain
+    simulators = [
+        (one.__declared__.name, simulator.name)
+        for simulator in getattr(of, "simulators", ())
+        for one in simulator.yields
+    ]
+    return Module(
+        domain=str(settings.domain).partition(":")[2] if domain else "",
+        map=str(settings.tables).partition(":")[2],
+        root=getattr(getattr(of, "root", None), "__name__", "") if domain else "",
+        classes={
+            declared.name: one.__name__
+            for one in getattr(of, "kinds", ())
+            if (declared := getattr(one, "__declared__", None))
+        },
+        simulators=dict(reversed(simulators)),
+        taken=taken,
+    )
+
+
+def _file_of(address: str | None) -> str:
+    """Return the file that an address of the settings means."""
+    module = str(address or "").partition(":")[0].replace(".", "/")
+    return f"{module}.py" if module else ""
+
+
+def _most_rows(domain: Any) -> int:
+    """Return the greatest number of rows that the settings give a simulator, which begins with as many for a table."""
+    settings = getattr(domain, "settings", {})
+    named = {one.name for one in getattr(domain, "simulators", ())}
+    if not isinstance(settings, Mapping):
+        return _ROWS
+    return max((rows for name, rows in settings.items() if name in named and type(rows) is int), default=_ROWS)
+
+
+def _additions_text(document: Mapping[str, Any]) -> str:
+    """Say what a map lacks, as Python to paste with comments that say where."""
+    added, lines = document["added"], []
+    tables, columns, labels = added["tables"], added["columns"], added["labels"]
+    counts = [
+        number_of(len(found), what)
+        for found, what in ((tables, "table"), (columns, "column"), (labels, "list of values"))
+        if found
+    ]
+    if counts:
+        last = f" and {counts.pop()}" if len(counts) > 1 else ""
+        lines.append(
+            f"# {document['from']} has {', '.join(counts)}{last} that the map lacks. Paste what you want to fill."
+        )
+        lines += _block("among the imports", added["imports"])
+        lines += _tables_text(tables, document["files"])
+        lines += _columns_text(columns, document["files"]["name"])
+        for one in labels:
+            values = ", ".join(map(repr, one["labels"]))
+            where = (
+                f"{one['table']}.{one['column']} takes {values} as well: in class {one['class']}, and in its simulator"
+            )
+            lines += _block(where, [f"    {_indented(one['python'])}"])
+    else:
+        lines.append(f"nothing was added: the map has all that {document['from']} has")
+    return "\n".join([*lines, *_quiet(document, "# " if tables or columns or labels else "")]) + "\n"
+
+
+def _block(where: str, parts: Iterable[str], gap: str = "") -> list[str]:
+    """Return what is to be pasted at one place, below a comment that says which."""
+    joined = f"\n{gap}".join(parts)
+    return ["", f"# {where}", *joined.split("\n")] if joined else []
+
+
+def _tables_text(tables: Mapping[str, Any], files: Mapping[str, str]) -> list[str]:
+    parts = {name: [one["python"][name] for one in tables.values()] for name in _PARTS}
+    is_one = files["domain"] == files["map"]
+    lines = _block(f"{', '.join(tables)}: above the domain", parts["class"], "\n\n")
+    lines += _block("in the domain's kinds=(…)", parts["kinds"])
+    lines += _block("in the domain's settings={…}", parts["settings"])
+    lines += _block(f"at the end of {files['domain']}", parts["simulator"], "\n\n")
+    lines += ["", "", *"\n".join(parts["map"]).split("\n")] if is_one and tables else []
+    lines += _block(f"at the end of {files['map']}", parts["map"]) if not is_one else []
+    if tables:
+        names = ", ".join(json.dumps(name, ensure_ascii=False) for name in tables)
+        lines.append(f"# or, where the application alone fills them: {files['name']}.leave_alone({names})")
+    return lines
+
+
+def _columns_text(columns: Iterable[Mapping[str, Any]], name: str) -> list[str]:
+    """Return what columns need; those of a table that are only to be named in one argument come together."""
+    lines: list[str] = []
+    named: dict[tuple[str, str], list[str]] = {}
+    for one in columns:
+        python, about = one["python"], f"{one['table']}.{one['column']} ({one['type']})"
+        of = f'{name}.table("{one["kind"]}", …)'
+        if not python["field"]:
+            named.setdefault((of, python["map"]), []).append(about)
+            lines += [f"# TODO: {note}" for note in one["notes"]]
+            continue
+        lines += _block(f"{about}: in class {one['class']}", [f"    {_indented(python['field'])}"])
+        takes = f", which then takes {', '.join(one['parameters'])}" if one["parameters"] else ""
+        needs = f"; it needs {'; '.join(one['needs'])}" if one["needs"] else ""
+        lines.append(f"# in the simulator {one['simulator']}{takes}{needs}")
+        lines += [f"    {line}" for line in (*one["before"], python["value"])]
+        lines += [f"# in columns={{…}} of {of}", f"    {python['map']}"] if python["map"] else []
+        lines += [f"# or leave it to the application: {python['left']} of {of}"] if python["left"] else []
+        lines += [f"# TODO: {note}" for note in one["notes"]]
+    for (of, said), about_all in named.items():
+        is_argument = said.startswith(("theirs=", "filled_by_trigger="))
+        place = f"in the arguments of {of}" if is_argument else f"in columns={{…}} of {of}"
+        lines += _block(f"{', '.join(about_all)}: {place}", [f"    {said}"])
+    return lines
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n    ")
+
+
+def _quiet(document: Mapping[str, Any], mark: str) -> list[str]:
+    """Say in a line each what is not new, and what does not fit."""
+    lines: list[str] = []
+    passed = document["passed"]
+    if passed["tables"]:
+        lines.append(
+            f"{number_of(len(passed['tables']), 'table')} without a kind: {_some(passed['tables'])}; "
+            "`seedjournal init --update --tables NAME` prints what would fill one"
+        )
+    names = [f"{table}.{one}" for table, found in passed["columns"].items() for one in found]
+    if names:
+        lines.append(
+            f"{number_of(len(names), 'column')} that the application fills: {_some(names)}; "
+            "`seedjournal init --update --tables NAME` prints what would fill those of a table"
+        )
+    if left := document["left_out"]:
+        lines.append(f"left out, as by init: {', '.join(f'{name} ({reason})' for name, reason in left.items())}")
+    lines += [f"does not fit any more: {one}" for one in document["changed"]]
+    if document["changed"]:
+        lines.append("`seedjournal check` says what to change in the map")
+    return ["", *(f"{mark}{one}" for one in lines)] if lines and mark else lines
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+# -- the application's own words -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,5 +499,8 @@ def _text(document: Mapping[str, Any]) -> str:
     if open_ := sum(one["open"] for one in kinds.values()):
         lines.append(f"{number_of(open_, 'comment')} in seeds.py, beginning with TODO, say what could not be decided")
     lines += [f"export {name}=… first: the settings file does not hold the password" for name in document["variables"]]
+    if len(document["projects"]) > 1:
+        projects = ", ".join(map(shown, document["projects"]))
+        lines.append(f"each {shown(document['root'])} is a project, {projects}; record --all takes every one")
     lines.append(f"next: seedjournal record --project {document['project']}; seedjournal project")
     return "\n".join(lines) + "\n"

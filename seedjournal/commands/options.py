@@ -98,12 +98,12 @@ class Common:
         """Return the databases to work on."""
         return Databases(journal=self.journal, target=self.target, wait=self.wait, schema=schema)
 
-    def give(self, document: Any, render: Callable[[Any], str]) -> None:
-        """Print a result on stdout: as JSON, or rendered for people."""
+    def give(self, document: Any, render: Callable[[Any], str], *, folds: bool = True) -> None:
+        """Print a result on stdout: as JSON, or rendered for people. What is to be pasted is not folded."""
         if self.as_json:
             print_json(document)
         elif not self.quiet:
-            print_text(render(document))
+            print_text(render(document), folds=folds)
 
 
 def common_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -163,9 +163,9 @@ def silence(stream: Any) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def print_text(text: str, colour: str | None = None) -> None:
+def print_text(text: str, colour: str | None = None, *, folds: bool = True) -> None:
     """Print text for people, with control characters escaped, whatever a database or a source holds."""
-    lines = "\n".join(part for line in text.split("\n") for part in fitted(shown(line)))
+    lines = "\n".join(part for line in text.split("\n") for part in (fitted(shown(line)) if folds else [shown(line)]))
     click.echo(click.style(lines, fg=colour) if colour else lines, nl=False)
 
 

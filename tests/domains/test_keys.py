@@ -87,3 +87,22 @@ def test_two_references_to_one_kind_that_bring_nothing_of_their_own_are_refused(
 def test_a_part_of_a_key_may_be_named_kind() -> None:
     Domain("school", kinds=(Room, Slot, Lesson, Swap))
     assert at(Slot, kind="mon") == Slot(kind="mon")
+
+
+def test_a_field_with_the_name_of_a_part_of_the_key_is_refused() -> None:
+    class Bed(Kind, key=("room", "place")):
+        room: Room
+        place: int
+        number: int  # the room's number has this name in the key
+
+    with pytest.raises(DeclarationError, match="Bed has a field 'number', and room brings a part of this name"):
+        Domain("beds", kinds=(Room, Bed))
+
+
+def test_a_reference_to_an_ancestor_beside_the_key_is_no_clash() -> None:
+    class Seat(Kind, key=("member", "row")):
+        member: Member
+        row: int
+        tenant: Tenant
+
+    Domain("seats", root=Tenant, kinds=(Tenant, User, Member, Seat))

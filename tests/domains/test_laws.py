@@ -54,6 +54,10 @@ CASES = {
 }
 
 
+# Where domains and databases cannot matter to each other, and tests of either room try both databases.
+ON_EITHER = [("engineering", "sqlite"), ("library", "postgresql"), ("shop", "sqlite"), ("tenants", "postgresql")]
+
+
 @pytest.fixture(params=CASES)
 def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     """A domain in a folder of its own, where the test works."""
@@ -85,7 +89,6 @@ def written() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", note)
 
 
-@pytest.mark.usefixtures("repeated_elsewhere")
 def test_a_second_run_adds_nothing_and_writes_nothing(
     case: Case, filled: Callable[..., str], run: Run, written: list[str]
 ) -> None:
@@ -130,6 +133,7 @@ def plain(value: Any) -> str:
     return str(float(value)) if isinstance(value, bool | int | float | Decimal) else str(value)
 
 
+@pytest.mark.parametrize(("case", "make"), ON_EITHER, indirect=["case"])
 def test_increments_lead_where_a_rebuild_leads(case: Case, filled: Callable[..., str], run: Run) -> None:
     url = filled(case.record, ("project",))
     run(*case.other)
@@ -146,6 +150,7 @@ def test_increments_lead_where_a_rebuild_leads(case: Case, filled: Callable[...,
     assert rows(url) == increments
 
 
+@pytest.mark.parametrize(("case", "make"), ON_EITHER, indirect=["case"])
 def test_a_flipped_byte_is_named(case: Case, filled: Callable[..., str], run: Run) -> None:
     url = filled(case.record, ("project",))
     ((number,),) = asked(url, "SELECT max(id) FROM journal_events")
@@ -192,6 +197,7 @@ def test_who_records_at_once_stores_each_event_once(case: Case, url: str, tmp_pa
     assert done(folder, "verify", "--journal", url)["ok"]
 
 
+@pytest.mark.parametrize(("case", "make"), ON_EITHER, indirect=["case"])
 def test_forgotten_runs_leave_the_rows(case: Case, filled: Callable[..., str], run: Run) -> None:
     url = filled(case.record, ("project",))
     run(*case.other)

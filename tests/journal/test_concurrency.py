@@ -15,7 +15,7 @@ from tests.conftest import MAKES
 from tests.journal.processes import ended, opened, start_context, start_journal, stated, write_runs
 from tests.journal.things import content_of, findings, record_all, row_counts, thing, things
 
-WRITERS, TURNS = 4, 3
+WRITERS, TURNS = 3, 2
 
 
 def test_writers_take_turns(url: str) -> None:

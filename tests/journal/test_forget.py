@@ -253,7 +253,7 @@ def test_a_run_that_is_forgotten_is_compared_with_nothing(database: Database) ->
         assert sealing_module.would_change(database, run, spool) == {}
 
 
-WRITERS, TURNS = 3, 4
+WRITERS, TURNS = 3, 3
 
 
 def test_writers_and_forgetters_take_turns(url: str) -> None:

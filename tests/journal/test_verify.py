@@ -26,6 +26,7 @@ from seedjournal.journal import (
 from seedjournal.journal.manifest import LEAF, ROOT
 from seedjournal.journal.store.contents import pack_ids
 from seedjournal.journal.tables import EVENTS, JOURNAL, NODES, RUNS
+from tests import scale
 from tests.journal.things import POLICIES, content_findings, findings, record_all, tampering, thing, things
 
 
@@ -104,7 +105,7 @@ def test_a_flipped_bit_is_found_in_every_column(filled: Database) -> None:
         key = next(iter(table.primary_key.columns))
         with filled.read() as connection:
             rows = connection.execute(select(key, table.c[column]).order_by(key)).all()
-        for name, value in chance.sample(rows, min(2, len(rows))):
+        for name, value in chance.sample(rows, min(scale.times(1, 4), len(rows))):
             broken = flipped(value, chance)
             with damaged(filled) as connection:
                 try:
@@ -169,7 +170,7 @@ def test_text_that_is_no_utf_8_is_found(
         all_runs(connection) if table is RUNS else contents(connection, [1])  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("stride", [19, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("stride", [31, pytest.param(1, marks=pytest.mark.soak)])
 def test_every_byte_of_a_small_journal_is_guarded(database: Database, stride: int) -> None:
     """Each byte of each row turned over, or each of some, one at a time; each time what was damaged is named."""
     record_all(database, [thing(1, "é")])

@@ -291,6 +291,7 @@ def test_every_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) 
         hunt(histories, run)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("story", STORIES)
 def test_without_bugs_the_stories_end_well(story: str) -> None:
     tell(story, Histories)

@@ -48,7 +48,11 @@ def found(journal: Database, target: Database) -> tuple[list[Finding], list[Find
 # Forgotten states
 
 
-@pytest.mark.parametrize(("policies", "choice"), [(ALL_UPSERT, {}), (ALL_EXACT, {"prune": True})])
+@pytest.mark.parametrize(
+    ("database", "policies", "choice"),
+    [("sqlite", ALL_UPSERT, {}), ("postgresql", ALL_EXACT, {"prune": True})],
+    indirect=["database"],
+)
 def test_a_forgotten_state_is_left_as_if_it_was_known(
     database: Database, policies: dict[str, Policy], choice: dict[str, Any]
 ) -> None:

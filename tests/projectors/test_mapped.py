@@ -14,7 +14,6 @@ from sqlalchemy import text
 
 from seedjournal import const, field, initial, lookup, now, null_as, ref, soft_delete, sql, touch, values
 from seedjournal.journal import (
-    JOURNAL_HISTORY,
     Database,
     Event,
     Field,
@@ -177,8 +176,7 @@ def some() -> list[Event]:
 @pytest.fixture(params=MAKES)
 def database(request: pytest.FixtureRequest, make_url: Urls) -> Iterable[Database]:
     """A database with an empty journal, and the tables of an application."""
-    database = open_database(make_url(request.param), create=True)
-    ensure(database, JOURNAL_HISTORY, create=True)
+    database = open_database(make_url.ready(request.param), create=True)
     do(database, MADE[request.param])
     yield database
     database.engine.dispose()
@@ -558,8 +556,7 @@ def test_rows_of_parents_that_are_gone_are_named(database: Database) -> None:
 @pytest.fixture
 def postgres(make_url: Urls) -> Iterable[Database]:
     """A PostgreSQL database with a table of many types."""
-    database = open_database(make_url("postgresql"), create=True)
-    ensure(database, JOURNAL_HISTORY, create=True)
+    database = open_database(make_url.ready("postgresql"), create=True)
     do(database, "CREATE TYPE mood AS ENUM ('open', 'done')")
     do(database, "CREATE DOMAIN whole AS integer CHECK (value >= 0)")
     do(

@@ -9,7 +9,6 @@ import pytest
 
 from seedjournal import field, generic, initial, lookup, ref
 from seedjournal.journal import (
-    JOURNAL_HISTORY,
     Database,
     Event,
     Field,
@@ -20,7 +19,6 @@ from seedjournal.journal import (
     Reference,
     Type,
     Vocabulary,
-    ensure,
     open_database,
 )
 from seedjournal.projectors.mapped import check_fit
@@ -134,8 +132,7 @@ def all_of_it() -> list[Event]:
 
 @pytest.fixture(params=MAKES)
 def database(request: pytest.FixtureRequest, make_url: Urls) -> Iterable[Database]:
-    database = open_database(make_url(request.param), create=True)
-    ensure(database, JOURNAL_HISTORY, create=True)
+    database = open_database(make_url.ready(request.param), create=True)
     do(database, SQL.format(**IDS[request.param]))
     yield database
     database.engine.dispose()

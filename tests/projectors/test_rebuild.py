@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seedjournal.journal import Database, Policy
+from seedjournal.journal import Database
 from seedjournal.projectors import check
 from tests.projectors.invented import (
     ALL_EXACT,
@@ -83,17 +83,6 @@ def test_nothing_is_dropped(database: Database) -> None:
     show(database, run, rebuild=True)
     assert dump(database).keys() == before
     execute(database, "DROP INDEX own_index")
-
-
-def test_a_rebuild_is_what_the_increments_gave(database: Database) -> None:
-    policies = {"pr_file": Policy.EXACT, "pull_request": Policy.UPSERT}
-    for numbers, status in (((1, 2), "added"), ((2, 3), "removed"), ((1, 3), "added")):
-        run = note(database, with_changed(everything(numbers=numbers), "pr_file", status=status), policies)
-        show(database, run, prune=True)
-    before = dump(database)
-    assert totals(show(database, run, rebuild=True)) == (0, 0, 0)
-    assert dump(database) == before
-    assert rows(database) == cold(database, run)
 
 
 def test_a_rebuild_back_in_time(database: Database) -> None:

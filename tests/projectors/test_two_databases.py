@@ -71,11 +71,11 @@ def test_a_file_of_a_users_own_in_rollback_mode(tmp_path: Path) -> None:
         database.engine.dispose()
 
 
-@pytest.mark.parametrize("make", ["sqlite", "postgresql"])
 def test_a_locked_target_is_not_taken_for_a_locked_journal(
-    make: str, make_url: Callable[[str], str], open_url: Callable[[str], Database]
+    make_url: Callable[[str], str], open_url: Callable[[str], Database]
 ) -> None:
-    journal = open_url(make_url(make))
+    """Of the same make, where the driver's errors do not tell which of them failed."""
+    journal = open_url(make_url("postgresql"))
     url = make_url("postgresql")
     owner = open_url(url)
     show(journal, note(journal, everything()), owner)

@@ -21,6 +21,7 @@ _BY_KEY = {
     ("show", "run"): "show_run",
     ("fetched", "deleted"): "fetched_delete",
     ("fetched", "exported"): "fetched_export",
+    ("init", "added"): "init_update",
 }
 
 

@@ -15,11 +15,9 @@ Step = tuple[str, ...]
 
 SMALL, MORE = (*DEMO, "--set", "prs=12"), (*DEMO, "--set", "prs=16")
 HISTORIES: dict[str, tuple[Step, ...]] = {
-    "first": (SMALL,),
     "grown and shrunk": (SMALL, MORE, SMALL),
     "another day": (SMALL, (*SMALL, "--as-of", "2025-06-20"), (*SMALL, "--as-of", "2025-06-21")),
     "the next day": (MORE, (*MORE, "--as-of", "2025-07-01"), (*MORE, "--as-of", "2025-07-08")),
-    "another seed": (SMALL, (*SMALL, "--seed", "7")),
     "by all policies": (SMALL, (*MORE, "--policy", "github=upsert"), (*SMALL, "--policy", "github=exact"), MORE),
     "another seed, upsert": (
         SMALL,
@@ -34,9 +32,13 @@ HISTORIES: dict[str, tuple[Step, ...]] = {
 RULES_OF = {"another day": [rule for rule in RULES_OF_THE_DEMO if rule is not invented_times]}
 
 
-# What is recorded does not depend on the database; the rules themselves and what policies keep may.
-ON_POSTGRESQL = ("by all policies", "the next day", "another seed")
-BY_MAKE = [*(("sqlite", name) for name in HISTORIES), *(("postgresql", name) for name in ON_POSTGRESQL)]
+# What is recorded does not depend on the database; what policies keep may.
+ON_POSTGRESQL = ("by all policies",)
+QUICK = ("grown and shrunk", "the next day")
+BY_MAKE = [
+    *(("postgresql", name) for name in ON_POSTGRESQL),
+    *(pytest.param("sqlite", name, marks=() if name in QUICK else pytest.mark.slow) for name in HISTORIES),
+]
 
 
 @pytest.mark.parametrize(("make", "history"), BY_MAKE)
@@ -51,7 +53,7 @@ def test_tables_agree_with_each_other(history: str, filled: Callable[..., str], 
     assert run("verify", "--json").json["ok"]
 
 
-@pytest.mark.parametrize("policy", ["once", "upsert"])
+@pytest.mark.parametrize(("make", "policy"), [("sqlite", "once"), ("postgresql", "upsert")])
 def test_another_seed_takes_the_place_of_an_invention(policy: str, at: str, run: Run) -> None:
     other = (*SMALL, "--seed", "7")
     alone = run(*other, "--journal", "sqlite:///alone.db", "--json").first
@@ -76,7 +78,10 @@ def test_a_part_of_another_invention_is_refused(run: Run) -> None:
     run(*SMALL, "--since", "2025-06-20")
 
 
-@pytest.mark.parametrize(("make", "policy"), [("sqlite", "once"), ("postgresql", "upsert"), ("sqlite", "exact")])
+@pytest.mark.parametrize(
+    ("make", "policy"),
+    [("sqlite", "once"), ("postgresql", "upsert"), pytest.param("sqlite", "exact", marks=pytest.mark.slow)],
+)
 def test_tables_agree_whatever_export_comes_first(policy: str, at: str, run: Run, tmp_path: Path) -> None:
     open_, done = _of_one_pull_request()
     exports = (
@@ -112,6 +117,7 @@ def _of_one_pull_request() -> tuple[dict[str, object], dict[str, object]]:
     return early, {"commits": commits, "commits_count": 2, "reviews": [review], "files": [file], "changed_files": 1}
 
 
+@pytest.mark.parametrize("make", ["sqlite"])
 def test_what_came_later_is_reported_and_comes_with_upsert(at: str, run: Run, tmp_path: Path) -> None:
     early, late = _of_one_pull_request()
     record = ("record", "--project", "rocket", "--new", "--source", "cache:cache")

@@ -56,9 +56,10 @@ def test_what_a_source_lacks_is_left_out(at: str, run: Callable[..., Any], tmp_p
     assert not [one for one in drawn if "Review" in one or "Quality" in one or "check" in one]
 
 
-def test_no_team_is_said(at: str, run: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
-    run(*DEMO)
-    run("project")
+def test_no_team_is_said(
+    filled: Callable[..., str], run: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = filled(DEMO, ("project",))
     with pytest.raises(SystemExit):
         dashboard().main([driver_url(at), "--team", "nobody"])
     assert "there is no such team" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.seedjournal.commands import FORTY, TWENTY, Done, entry, write_cache
+from tests.seedjournal.commands import DEMO, Done, entry, write_cache
 
 Run = Callable[..., Done]
 
@@ -18,12 +18,13 @@ def make() -> str:
     return "sqlite"
 
 
+FIVE, NINE = (*DEMO, "--set", "prs=5"), (*DEMO, "--set", "prs=9")
 CACHE = ("record", "--project", "rocket", "--new", "--source", "cache:.seeding_cache", "--policy", "github=exact")
 
 
 @pytest.fixture
 def _three_runs(filled: Callable[..., str]) -> None:
-    filled(TWENTY, FORTY, FORTY)
+    filled(FIVE, NINE, NINE)
 
 
 @pytest.mark.usefixtures("_three_runs")
@@ -62,14 +63,14 @@ def test_nothing_is_cut_silently(run: Run) -> None:
 def test_filters_and_exit_code(run: Run) -> None:
     added = run("diff", "1", "2", "--kind", "pull_request", "--change", "added", "--json", "--exit-code", status=1).json
     assert {change["kind"] for change in added["changes"]} == {"pull_request"}
-    assert len(added["changes"]) == 20
+    assert len(added["changes"]) == 4
     run("diff", "1", "2", "--kind", "pull_request", "--change", "removed", "--exit-code")
     run("diff", "1", "2", "--stat", "--exit-code", status=1)
     run("diff", "1", "2", "--limit", "0", "--exit-code", status=1)
     stat = run("diff", "1", "2", "--stat", "--json").json
     assert (stat["changes"], stat["truncated"]) == ([], bool(stat["left_out"]))
     assert stat["truncated"]
-    assert stat["kinds"]["pull_request"] == {"added": 20, "removed": 0, "changed": 0}
+    assert stat["kinds"]["pull_request"] == {"added": 4, "removed": 0, "changed": 0}
     assert "There is no kind" in run("diff", "--kind", "nonsense", status=2).err
 
 

@@ -11,10 +11,11 @@ import pytest
 from seedjournal.cli import COMMANDS
 from seedjournal.simulators.engineering.kinds import ENGINEERING
 from tests.seedjournal import documents
-from tests.seedjournal.commands import FORTY, TWENTY, Done
+from tests.seedjournal.commands import DEMO, Done
 
 Run = Callable[..., Done]
 
+FIVE, NINE = (*DEMO, "--set", "prs=5"), (*DEMO, "--set", "prs=9")
 PAGE = documents.SCHEMA.with_name("json.md")
 
 
@@ -49,7 +50,7 @@ def whole_numbers(document: dict[str, Any], names: set[str]) -> None:
 
 
 def test_record(at: str, run: Run) -> None:
-    document = run(*TWENTY, "--json").json
+    document = run(*FIVE, "--json").json
     assert document["format"] == 1
     (one,) = document["runs"]
     has(one, project=str, run=int, root=ROOT, state=ROOT, reused=bool, appended=int, counts=dict, kinds=dict)
@@ -59,14 +60,14 @@ def test_record(at: str, run: Run) -> None:
     for kind in one["kinds"].values():
         whole_numbers(kind, SIX)
     assert {name: sum(kind[name] for kind in one["kinds"].values()) for name in SIX} == one["counts"]
-    without = run(*TWENTY, "--set", "check_runs=false", "--json").json["runs"][0]["kinds"]
+    without = run(*FIVE, "--set", "check_runs=false", "--json").json["runs"][0]["kinds"]
     assert without["pr_check_run"]["total"] == 0
     assert without.keys() == one["kinds"].keys()
 
 
 def test_project(filled: Callable[..., str], run: Run) -> None:
-    filled(TWENTY)
-    recorded = run(*TWENTY, "--json").first
+    filled(FIVE)
+    recorded = run(*FIVE, "--json").first
     document = run("project", "--json").json
     has(document, format=int, target=str, projects=dict, seconds=(int, float))
     one = document["projects"]["demo"]
@@ -78,7 +79,7 @@ def test_project(filled: Callable[..., str], run: Run) -> None:
 
 
 def test_diff(filled: Callable[..., str], run: Run) -> None:
-    filled(TWENTY, FORTY)
+    filled(FIVE, NINE)
     document = run("diff", "--json").json
     has(document, format=int, project=str, equal=bool, kinds=dict, changes=list, truncated=bool)
     assert (document["from"], document["to"], document["equal"], document["truncated"]) == (1, 2, False, False)
@@ -98,7 +99,7 @@ def test_diff(filled: Callable[..., str], run: Run) -> None:
 
 
 def test_log_and_verify_and_show(filled: Callable[..., str], run: Run) -> None:
-    filled(TWENTY, ("project",))
+    filled(FIVE, ("project",))
     document = run("log", "--json").json
     assert document["format"] == 1
     (one,) = document["runs"]
@@ -155,7 +156,7 @@ def test_an_error_is_one_document(arguments: tuple[str, ...], at: str, run: Run)
 
 
 def test_quiet_says_nothing_on_stderr(at: str, run: Run) -> None:
-    for command in (TWENTY, ("project",), ("log",), ("verify",)):
+    for command in (FIVE, ("project",), ("log",), ("verify",)):
         assert run(*command, "--quiet").err == ""
     assert not run("project", "-q").out.startswith("target:")
     assert run("project").out.startswith("target: ")
@@ -173,7 +174,7 @@ def test_every_command_has_a_schema_and_the_page_names_it() -> None:
 
 
 def test_a_document_that_is_otherwise_is_refused(at: str, run: Run) -> None:
-    document = run(*TWENTY, "--json").json
+    document = run(*FIVE, "--json").json
     for wrong in ({**document, "format": 2}, {**document, "more": 1}, {"format": 1}):
         with pytest.raises(AssertionError, match="is not as"):
             documents.refuse("record", wrong)

@@ -95,8 +95,10 @@ def test_an_empty_database_is_no_journal(command: tuple[str, ...], make_url: Cal
     assert rows_of(url) == {}
 
 
-def test_reading_and_dry_runs_make_no_target(at: str, run: Run, make_url: Callable[[str], str]) -> None:
-    run(*TWENTY)
+def test_reading_and_dry_runs_make_no_target(
+    filled: Callable[..., str], run: Run, make_url: Callable[[str], str]
+) -> None:
+    filled(TWENTY)
     for make in ("sqlite", "postgresql"):
         target = ("--target", make_url(make))
         run("project", "--dry-run", *target)
@@ -117,8 +119,8 @@ def test_an_unreachable_server(command: tuple[str, ...], run: Run) -> None:
     assert "Traceback" in run(*command, "--journal", UNREACHABLE, "--debug", status=3).err
 
 
-def test_an_unreachable_target(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_an_unreachable_target(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY)
     for command in (("project",), ("verify",), ("migrate",), ("project", "--dry-run")):
         run(*command, "--target", UNREACHABLE, status=3)
 
@@ -137,8 +139,8 @@ def test_somebody_elses_tables_are_left_alone(at: str, run: Run) -> None:
     assert rows_of(at, "teams") == {"teams": []}
 
 
-def test_a_run_that_is_not_there(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_a_run_that_is_not_there(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY)
     for name in ("2", "99999999999999999999", "abcdef0", "demo@-1", "demo@", "nobody@latest", "demo"):
         for command in (("show", name), ("diff", name), ("project", "--run", name)):
             run(*command, status=2)
@@ -228,8 +230,8 @@ def test_a_busy_database_is_waited_for_and_then_given_up(run: Run) -> None:
 
 
 @pytest.mark.parametrize("make", MAKES)
-def test_an_older_schema_asks_for_migrate(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_an_older_schema_asks_for_migrate(filled: Callable[..., str], run: Run) -> None:
+    at = filled(TWENTY)
     execute(at, "UPDATE seedjournal_journal_version SET version_num = '9999'")
     assert "newer seedjournal" in run("log", status=3).err
 
@@ -317,8 +319,8 @@ def test_arguments_that_are_no_text(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["log", "diff", "forget", "project"])
-def test_a_project_that_is_no_text(command: str, at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_a_project_that_is_no_text(command: str, filled: Callable[..., str], run: Run) -> None:
+    at = filled(TWENTY)
     before = rows_of(at)
     assert run(command, "--project", "\udcff", "--json", status=2).error["kind"] == "usage"
     assert rows_of(at) == before
@@ -371,8 +373,8 @@ def test_log_lists_the_newest(at: str, run: Run) -> None:
     assert run("log", "-n", "0", "--json").json["runs"] == []
 
 
-def test_nothing_to_forget_asks_nothing(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_nothing_to_forget_asks_nothing(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY)
     assert "nothing to forget" in run("forget", "--keep-runs", "9").out
     run(*TWENTY)
     assert "Add --yes" in run("forget", "--keep-runs", "1", status=2).err

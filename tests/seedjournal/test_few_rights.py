@@ -11,11 +11,12 @@ import psycopg
 import pytest
 from sqlalchemy import make_url as parsed
 
-from tests.seedjournal.commands import FORTY, TWENTY, Done, rows_of
+from tests.seedjournal.commands import DEMO, Done, rows_of
 
 Run = Callable[..., Done]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "postgresql.md").read_text(encoding="utf-8")
+FEW, MORE = (*DEMO, "--set", "prs=6"), (*DEMO, "--set", "prs=9")
 ROLES = ("seed_owner", "seed_recorder", "seed_projector")
 
 
@@ -72,31 +73,31 @@ def roles(make_url: Callable[[str], str]) -> Iterator[Roles]:
 
 def test_each_role_can_do_its_part_and_no_more(roles: Roles, run: Run) -> None:
     owner, recorder, projector = (("--journal", roles.address(role)) for role in ROLES)
-    assert "permission denied" in run(*TWENTY, *recorder, status=3).err
+    assert "permission denied" in run(*FEW, *recorder, status=3).err
     assert rows_of(roles.url) == {}
     run("migrate", "--tables", *owner)
     roles.do(2, roles.address("seed_owner"))
 
-    run(*TWENTY, *recorder)
+    run(*FEW, *recorder)
     before = rows_of(roles.url)
-    for refused in (("project", *recorder), (*FORTY, *projector)):
+    for refused in (("project", *recorder), (*MORE, *projector)):
         assert "permission denied" in run(*refused, status=3).err
     assert rows_of(roles.url) == before
 
-    assert run(*TWENTY, *recorder, "--json").first["reused"]
+    assert run(*FEW, *recorder, "--json").first["reused"]
     run("project", *projector)
-    run(*FORTY, "--policy", "pull_request=upsert", *recorder)
-    assert run("project", *projector, "--json").json["projects"]["demo"]["kinds"]["pull_request"]["inserted"] == 20
+    run(*MORE, "--policy", "pull_request=upsert", *recorder)
+    assert run("project", *projector, "--json").json["projects"]["demo"]["kinds"]["pull_request"]["inserted"] == 3
     run("project", "--run", "1", "--prune", "--yes", *projector)
     run("project", "--rebuild", "--yes", *projector)
-    for command in (("log",), ("diff", "1", "2"), ("show", "1"), ("show", "team", "demo"), ("verify",)):
+    for command in (("log",), ("diff", "1", "2"), ("show", "1"), ("show", "team", "demo")):
         run(*command, *projector)
     assert run("verify", *projector, "--json").json["ok"]
     for other in (recorder, projector):
         assert run("forget", "--keep-runs", "1", "--yes", *other, status=3).err
     assert len(run("log", *projector, "--json").json["runs"]) == 3
     assert len(run("forget", "--keep-runs", "1", "--yes", *owner, "--json").json["runs"]) == 2
-    run(*FORTY, *recorder)
+    run(*MORE, *recorder)
     run("project", *projector)
     assert run("verify", *projector, "--json").json["ok"]
     run("migrate", "--tables", *owner)

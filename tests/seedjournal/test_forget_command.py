@@ -9,10 +9,17 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from seedjournal.journal import Database
-from tests.conftest import Urls
+from tests.conftest import MAKES, Urls
 from tests.seedjournal.commands import SMALL, Done, driver_url, rows_of
 
 Run = Callable[..., Done]
+
+
+@pytest.fixture
+def make() -> str:
+    """One make, as tests of the journal and of projecting forget on both; a test that may differ names its own."""
+    return "sqlite"
+
 
 JOURNAL = ("journal_events", "journal_nodes", "journal_runs", "journal_forgotten")
 
@@ -73,6 +80,7 @@ def test_projecting_goes_on_where_the_shown_state_was_forgotten(recorded: str, r
     assert "the state that the target showed was forgotten" not in run("project").out
 
 
+@pytest.mark.parametrize("make", ["postgresql"])
 def test_a_project_goes_with_its_rows_where_a_target_is_named(recorded: str, run: Run) -> None:
     run("project")
     told = run("forget", "--project", "demo", "--target", recorded, "--dry-run", "--json").json
@@ -105,7 +113,6 @@ def test_a_target_of_its_own(recorded: str, run: Run, tmp_path: Any) -> None:
     assert run("forget", "--project", "other", "--target", f"sqlite:///{tmp_path}/none.db", "--yes", status=2).err
 
 
-@pytest.mark.parametrize("make", ["sqlite"])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -145,6 +152,7 @@ def test_who_is_not_the_owner_is_told_so(recorded: str, run: Run, monkeypatch: p
         engine.dispose()
 
 
+@pytest.mark.parametrize("make", MAKES)
 def test_who_projects_into_the_journals_database_is_waited_for(
     recorded: str, run: Run, open_url: Callable[[str], Database]
 ) -> None:

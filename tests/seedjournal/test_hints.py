@@ -81,6 +81,14 @@ ELSEWHERE = {
     "Change what should look different. Then\n`seedjournal record --project {}` and `seedjournal project` fill them.": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
     "next: seedjournal record --project {}; seedjournal project": "seedjournal/test_init.py: test_a_bookshop_of_sqlite",
     "Choose another folder with --out FOLDER.": "seedjournal/test_init.py: test_no_file_is_overwritten",
+    "each {} is a project, {}; record --all takes every one": "seedjournal/test_init.py: test_the_table_of_tenants_is_the_root",
+    "    root={},  # a project is one of them: `record --all` takes every one": "seedjournal/test_init.py: test_the_table_of_tenants_is_the_root",
+    "Name it with --from SOURCE.": "seedjournal/test_init_update.py: test_what_cannot_be_compared",
+    "Begin with `seedjournal init --from URL`.": "seedjournal/test_init_update.py: test_what_cannot_be_compared",
+    "Leave out --out.": "seedjournal/test_init_update.py: test_what_cannot_be_compared",
+    "`seedjournal check` says what to change in the map": "seedjournal/test_init_update.py: test_new_labels_and_what_does_not_fit_any_more",
+    "{} without a kind: {}; `seedjournal init --update --tables NAME` prints what would fill one": "seedjournal/test_init_update.py: test_tables_that_were_not_chosen_are_not_new",
+    "{} that the application fills: {}; `seedjournal init --update --tables NAME` prints what would fill those of a table": "seedjournal/test_init_update.py: test_many_columns_are_passed_over",
     "Check the address that --from names.": "seedjournal/test_init.py: test_what_cannot_be_a_start",
     "Name tables of the database, or leave out --tables to take all.": "seedjournal/test_init.py: test_what_cannot_be_a_start",
     "Make the application's tables first, or name their schema with --schema NAME.": "seedjournal/test_init.py: test_what_cannot_be_a_start",
@@ -353,7 +361,7 @@ def rows_kept(w: World) -> None:
 
 @gives(
     "Name one with --project NAME, or give --all. `seedjournal registry` lists the built-in projects.",
-    "Did you mean {}? `seedjournal registry` lists the built-in projects; --new records one of your own.",
+    "Did you mean {}? `seedjournal registry` lists the built-in projects; --new records one of your own, and with --source demo an invented one.",
 )
 def which_project(w: World) -> None:
     w("record", status=2)

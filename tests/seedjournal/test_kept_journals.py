@@ -64,13 +64,11 @@ def test_a_kept_journal_is_read_verified_and_gone_on_with(kept: tuple[str, str],
     told = run("log", "--json").json["runs"]
     assert [{field: one[field] for field in runs[0]} for one in told] == runs
     assert run("verify", "--json").json["ok"]
-    for one in runs:
-        assert run("show", str(one["run"]), "--json").json["state"] == one["state"]
+    assert run("show", str(runs[0]["run"]), "--json").json["state"] == runs[0]["state"]
     assert not run("diff", "1", "2", "--json").json["equal"]
     run("show", "pull_request", "rocket", "acme/rocket", "1")
 
     run("project")  # it showed the first run
-    assert run("verify", "--json").json["ok"]
     assert len(rows_of(url, "pull_requests")["pull_requests"]) == 5
     again = run("project", "--json").json["projects"]
     assert all(kind["inserted"] == kind["updated"] == 0 for one in again.values() for kind in one["kinds"].values())
@@ -79,7 +77,6 @@ def test_a_kept_journal_is_read_verified_and_gone_on_with(kept: tuple[str, str],
     assert (top["run"], top["previous"], top["counts"]["removed"]) == (4, 2, 0)
     # Role and activity were fields of the members' facts.
     assert {kind: one["added"] for kind, one in top["kinds"].items() if one["added"]} == {"member_status": 2}
-    run("project")
     run("project", "--run", "1", "--prune", "--yes")
     assert len(rows_of(url, "pull_requests")["pull_requests"]) == 4
     run("project", "--rebuild", "--yes")

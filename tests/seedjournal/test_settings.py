@@ -50,9 +50,8 @@ def test_option_over_environment_over_file_over_default(run: Run, monkeypatch: p
     assert "empty" in run("log", "--journal", "", status=2).err
 
 
-def test_the_target_is_the_journals_database_by_default(at: str, run: Run) -> None:
-    run(*TWENTY)
-    run("project")
+def test_the_target_is_the_journals_database_by_default(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY, ("project",))
     assert len({one["database"] for one in run("migrate", "--json").json["migrated"]}) == 1
 
 
@@ -143,8 +142,8 @@ def test_an_unknown_project_names_the_nearest_and_leaves_nothing(run: Run) -> No
     run("record", "--project", "polar", "--new", *SMALL)
 
 
-def test_a_project_that_the_journal_knows_is_not_new(at: str, run: Run) -> None:
-    run(*TWENTY)
+def test_a_project_that_the_journal_knows_is_not_new(filled: Callable[..., str], run: Run) -> None:
+    filled(TWENTY)
     run("record", "--project", "demo", *SMALL)
     done = run("record", "--project", "deno", "--project", "dmeo", *SMALL, status=2)
     assert "There is no project 'dmeo'" in done.err

@@ -53,6 +53,7 @@ def test_a_copied_journal_is_refused_until_it_is_told_to_take_over(run: Run) -> 
     assert len(rows_of("sqlite:///t.db", "pull_requests")["pull_requests"]) == 3
 
 
+@pytest.mark.parametrize("make", ["sqlite"])
 def test_unseed_counts_asks_and_takes_rows_out(filled: Callable[..., str], run: Run) -> None:
     at = filled(TWENTY)
     assert "There are no rows of seedjournal" in run("unseed", "demo", "--yes", status=2).err
@@ -73,6 +74,7 @@ def test_unseed_counts_asks_and_takes_rows_out(filled: Callable[..., str], run: 
     run("project")
 
 
+@pytest.mark.parametrize("make", ["sqlite"])
 def test_states_and_runs_are_compared(at: str, run: Run) -> None:
     for options in (TWENTY, TWENTY, FORTY, TWENTY):
         run(*options)
@@ -85,6 +87,7 @@ def test_states_and_runs_are_compared(at: str, run: Run) -> None:
     assert at
 
 
+@pytest.mark.parametrize("make", ["postgresql"])
 def test_tables_are_compared_with_the_state_that_project_would_bring(filled: Callable[..., str], run: Run) -> None:
     at = filled(TWENTY)
     assert "There are no rows of seedjournal" in run("diff", "--target", status=2).err

@@ -77,7 +77,7 @@ def as_of(run: Run) -> date:
     return date.fromisoformat(run("log", "--json").json["runs"][0]["as_of"])
 
 
-@pytest.mark.parametrize(("make", "weeks"), [("sqlite", 1), ("postgresql", -1), ("postgresql", 30), ("sqlite", -300)])
+@pytest.mark.parametrize(("make", "weeks"), [("sqlite", -300), ("postgresql", 30)])
 def test_dates_move_by_whole_weeks_under_the_same_ids(weeks: int, run: Run, filled: Filled) -> None:
     at = filled(RECORD, ("project",))
     before, today = dump(at), as_of(run) + timedelta(7 * weeks + 6)

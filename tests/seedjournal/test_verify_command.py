@@ -59,8 +59,8 @@ def helped(found: Done) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_remedies_of_rows_and_notes_help(at: str, run: Run) -> None:
-    run(*DEMO)
+def test_the_remedies_of_rows_and_notes_help(filled: Callable[..., str], run: Run) -> None:
+    at = filled(DEMO)
     run("migrate", "--tables")
     execute(at, "INSERT INTO teams (id, slug, name, description, industry) VALUES (7, 'demo', '', '', '')")
     run("project")
@@ -76,8 +76,8 @@ def test_the_remedies_of_rows_and_notes_help(at: str, run: Run) -> None:
         run("verify")
 
 
-def test_the_remedy_of_a_missing_guard_helps(at: str, run: Run) -> None:
-    run(*DEMO)
+def test_the_remedy_of_a_missing_guard_helps(filled: Callable[..., str], run: Run) -> None:
+    at = filled(DEMO)
     lite = at.startswith("sqlite")
     execute(at, "DROP TRIGGER journal_runs_no_delete" if lite else "DROP TRIGGER journal_runs_stays ON journal_runs")
     found = run("verify", "--json", status=1)
@@ -125,7 +125,7 @@ def test_the_remedy_of_a_damaged_index_helps(run: Run, make_url: Urls) -> None:
 
 @pytest.mark.parametrize("make", ["sqlite"])
 def test_many_findings_are_few_lines_and_all_are_counted(at: str, run: Run) -> None:
-    run(*DEMO, "--set", "prs=90", "--set", "days=120")
+    run(*DEMO, "--set", "prs=50", "--set", "days=90")
     run("project")
     execute(at, "DELETE FROM pr_files")
     execute(at, "UPDATE commits SET message = 'edited'")
@@ -171,6 +171,7 @@ def test_lost_kinds_are_a_finding(filled: Filled, run: Run) -> None:
     assert {"damaged journal", "different row"} <= {one["fault"] for one in found["summary"]}
 
 
+@pytest.mark.parametrize("make", ["postgresql"])
 def test_notes_that_are_no_keys_are_findings(filled: Filled, run: Run) -> None:
     at = filled(DEMO, ("project",))
     for key in ("no json", "[1]", "{}"):

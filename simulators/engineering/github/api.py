@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -25,6 +26,9 @@ from seedjournal.version import VERSION
 from ..cache.entry import replace_half_pairs
 from .server import DEFAULT, VARIABLE, Server
 from .tokens import Budget, Pool, Token
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 RESOURCE = "graphql"
 LARGEST = 64 << 20  # bytes of one answer, unpacked
@@ -121,6 +125,14 @@ class _Reply:
     content: bytes
 
 
+@cache
+def _authorities() -> SSLContext:
+    """Return what knows the certificate authorities, which are many to read, once for all clients of a process."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
 class Api:
     """Asks a server, with the tokens of a pool in turn; `say` hears what is waited for, and how many seconds yet."""
 
@@ -138,6 +150,7 @@ class Api:
         self._client = httpx2.Client(
             timeout=httpx2.Timeout(_SECONDS_BETWEEN_BYTES, connect=_SECONDS_TO_CONNECT),
             headers={"User-Agent": f"seedjournal/{VERSION}", "Accept": "application/json"},
+            verify=_authorities(),
             follow_redirects=False,  # a token goes to no other place than the one that was named
         )
 
