@@ -24,6 +24,7 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
+    Dialect,
     Double,
     ForeignKeyConstraint,
     FromClause,
@@ -46,7 +47,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.engine.reflection import ObjectKind
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from seedjournal.journal import (
     Database,
@@ -502,6 +503,21 @@ def _index_name(name: str) -> str:
     return name.encode()[: _LONGEST_NAME - 9].decode(errors="ignore") + f"_{digest}"
 
 
+class Jsonb(TypeDecorator[Any]):
+    """JSON, which is `jsonb` in PostgreSQL. SQLAlchemy's own type for that loads a dialect that SQLite never needs."""
+
+    impl = JSON_TYPE
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type of one database."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON_TYPE())
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB())
+
+
 def column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one for each type
     """Choose a column's type. SQLite has none for times: there they are the events' own text, which it can read."""
     match field.type:
@@ -524,9 +540,7 @@ def column_type(field: Field) -> TypeEngine[Any]:  # noqa: C901, PLR0911 - one f
         case Type.FLOAT:
             return Double()
         case Type.JSON:
-            from sqlalchemy.dialects.postgresql import JSONB  # loads what most targets in SQLite never need
-
-            return JSONB().with_variant(JSON_TYPE(), "sqlite")
+            return Jsonb()
 
 
 # -- the tables in a database --------------------------------------------------------------------------------------
@@ -624,7 +638,7 @@ def _column_problem(connection: Connection, column: Column[Any], found: Any) -> 
 
 def _affinity(type_: TypeEngine[Any]) -> str:
     """Name the group of types of which a database compares values with each other."""
-    if type_.__visit_name__ == "JSONB":
+    if isinstance(type_, Jsonb) or type_.__visit_name__ == "JSONB":
         return "JSONB"
     return type_._type_affinity.__name__.upper()  # type: ignore[union-attr]  # noqa: SLF001
 

@@ -281,6 +281,8 @@ def test_what_is_kept_must_fit_the_kinds_that_changed(
     assert fault in error["message"]
     assert f"--policy {name}=exact" in error["hint"]
     assert len(run("log", "--json").json["runs"]) == 1
+    run("record", "--project", "one", "--yes", "--fresh")
+    run("project", "--yes")
 
 
 @pytest.mark.parametrize("policy", ["exact", "upsert"])

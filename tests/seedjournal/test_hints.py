@@ -85,6 +85,7 @@ ELSEWHERE = {
     "    root={},  # a project is one of them: `record --all` takes every one": "seedjournal/test_init.py: test_the_table_of_tenants_is_the_root",
     "Name it with --from SOURCE.": "seedjournal/test_init_update.py: test_what_cannot_be_compared",
     "Begin with `seedjournal init --from URL`.": "seedjournal/test_init_update.py: test_what_cannot_be_compared",
+    "Or leave earlier entities out: --policy {}=exact, or --fresh.": "domains/test_changed_kinds.py: test_what_is_kept_must_fit_the_kinds_that_changed",
     "Leave out --out.": "seedjournal/test_init_update.py: test_what_cannot_be_compared",
     "`seedjournal check` says what to change in the map": "seedjournal/test_init_update.py: test_new_labels_and_what_does_not_fit_any_more",
     "{} without a kind: {}; `seedjournal init --update --tables NAME` prints what would fill one": "seedjournal/test_init_update.py: test_tables_that_were_not_chosen_are_not_new",
