@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import ColumnElement, false
 
 from seedjournal.journal import Policy, SeedJournalError, Spool
 from seedjournal.journal.fold import resolve
 from seedjournal.journal.runs import all_runs
 from seedjournal.journal.store.postgresql import PostgreSQL
+from seedjournal.projectors import stage
 from seedjournal.projectors.dialects import Dialect
+from seedjournal.projectors.layout import TableMap
 from seedjournal.projectors.rows import Ids
-from seedjournal.projectors.stage import Stage
 from seedjournal.projectors.writing import KindWriter
 from tests.model.histories import ByHand, Histories, Look, Projection, Recording, Turn
 from tests.model.worlds import PROJECTS
@@ -199,7 +201,7 @@ def do_not_notice_what_left(patch: pytest.MonkeyPatch) -> None:
 
 
 def delete_what_was_edited(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Stage, "ids_of_equal", Stage.ids)
+    patch.setattr(stage.Stage, "ids_of_equal", stage.Stage.ids)
 
 
 def take_adopted_rows_for_ours(patch: pytest.MonkeyPatch) -> None:
@@ -213,8 +215,13 @@ def point_to_derived_ids(patch: pytest.MonkeyPatch) -> None:
 
 
 def forget_a_column(patch: pytest.MonkeyPatch) -> None:
-    whole = Stage.differs
-    patch.setattr(Stage, "differs", lambda self, names: whole(self, [name for name in names if name != "title"]))
+    whole = stage.differences
+
+    def forgetful(mapped: TableMap, bytewise: str) -> tuple[ColumnElement[bool], ...]:
+        flags = zip(mapped.columns[1:], whole(mapped, bytewise), strict=True)
+        return tuple(false() if name == "title" else flag for name, flag in flags)
+
+    patch.setattr(stage, "differences", forgetful)
 
 
 def delete_what_is_held(patch: pytest.MonkeyPatch) -> None:
