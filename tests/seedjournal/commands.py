@@ -88,6 +88,15 @@ def spawn(*arguments: str, folder: Path, **environment: str) -> Done:
     return valid(arguments, Done(done.returncode, done.stdout, done.stderr))
 
 
+def peak_of(*arguments: str, folder: Path) -> float:
+    """Run a command line in a process of its own; the most memory that it held, in MB, which others do not change."""
+    process = subprocess.Popen([*PROGRAM, *arguments, "--quiet"], cwd=folder)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, arguments
+    return usage.ru_maxrss / 1024
+
+
 def driver_url(url: str) -> str:
     """The URL with the driver that the tests have."""
     return make_url(url).set(drivername="postgresql+psycopg").render_as_string(False) if "postgres" in url else url
