@@ -131,7 +131,8 @@ def distance(one: Sequence[Any], other: Sequence[Any], *, ordered: bool = True) 
     """
     if not ordered:
         shares = [Counter(values) for values in (one, other)]
-        return sum(abs(shares[0][v] / len(one) - shares[1][v] / len(other)) for v in shares[0] | shares[1]) / 2
+        total = sum(abs(shares[0][v] / len(one) - shares[1][v] / len(other)) for v in shares[0] | shares[1])
+        return min(total / 2, 1.0)  # a sum of rounded shares may be a little more
     first, second = sorted(one), sorted(other)
     return max(
         abs(bisect_right(first, at) / len(first) - bisect_right(second, at) / len(second)) for at in {*first, *second}

@@ -38,6 +38,7 @@ def test_distances_are_between_nothing_and_one_and_have_no_direction(one: list[i
 
 
 def test_what_has_nothing_in_common_is_as_far_apart_as_can_be() -> None:
+    assert realism.distance([0, 0], [-1, 2, -2, 3, 1, 1], ordered=False) == 1
     assert realism.distance([1, 2], [3, 4]) == realism.distance("ab", "cd", ordered=False) == 1
 
 
