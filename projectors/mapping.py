@@ -371,7 +371,7 @@ class Tables:
             self.left_out.add(kind)
 
     def leave_alone(self, *tables: str) -> None:
-        """Name tables of the database that hold no kind on purpose: nobody has to be told that the map lacks them."""
+        """Name tables that the application alone fills. `init --update` does not report them as new."""
         self.left_alone.update(tables)
 
 

@@ -59,7 +59,7 @@ def query_rows(connection: Connection, statement: str, at_once: int) -> Iterator
                 twice = next(name for name in names if names.count(name) > 1)
                 raise BadInput(
                     f"The query {statement.strip()[:80]!r} gives two columns named {twice!r}.",
-                    "Rename one of them: AS.",
+                    "Give one of them another name with AS.",
                 )
             for row in result.mappings():
                 yield dict(row)

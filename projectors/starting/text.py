@@ -377,7 +377,7 @@ def _imports_of(body: str, taken: Collection[str]) -> list[str]:
 
 
 def _names_inside(match: re.Match[str]) -> str:
-    """Return what stands in the braces of a text, as of an f-string."""
+    """Return the expressions between the braces of an f-string."""
     return " ".join(["", *re.findall(r"\{([^{}]*)\}", match[0]), ""])
 
 
